@@ -1,0 +1,117 @@
+//! The catalogue: which models exist, at which provider, in which layer, at what price. A read-mostly snapshot.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ids::{ModelId, ProviderName};
+use super::layer::{Capabilities, Layer, TaskType};
+use super::money::Price;
+
+/// One model of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// The gateway's name for it.
+    pub id: ModelId,
+    /// The provider that serves it.
+    pub provider: ProviderName,
+    /// The provider's name for it.
+    pub api_model: Arc<str>,
+    /// The layer it belongs to.
+    pub layer: Layer,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// Tokens that input and output may take together.
+    pub context_window: u32,
+    /// Tokens one answer may have.
+    pub max_output_tokens: u32,
+    /// What its tokens cost; absent when unknown.
+    pub price: Option<Price>,
+}
+
+impl Model {
+    /// Whether the model is known to cost nothing.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.price.is_some_and(|price| price.is_free())
+    }
+
+    /// A key that orders models from cheap to dear: the price of one input and one output token together.
+    /// A model of unknown price sorts last.
+    #[must_use]
+    pub fn price_rank(&self) -> u64 {
+        self.price
+            .map_or(u64::MAX, |price| price.input.0.saturating_add(price.output.0))
+    }
+}
+
+/// A name that stands for another: a glob over requested names, and the model name it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// A pattern in which `*` stands for any run of characters.
+    pub pattern: Arc<str>,
+    /// An id or `api_model` of the catalogue.
+    pub target: Arc<str>,
+}
+
+/// Everything the router chooses from.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    models: Vec<Arc<Model>>,
+    by_id: HashMap<ModelId, Arc<Model>>,
+    by_api_model: HashMap<Arc<str>, Vec<Arc<Model>>>,
+    aliases: Vec<Alias>,
+    task_lists: HashMap<TaskType, Vec<Arc<str>>>,
+}
+
+impl Catalogue {
+    /// Builds the snapshot. Ids must be unique (the settings check sees to it; of two, the first is kept).
+    #[must_use]
+    pub fn new(models: Vec<Model>, aliases: Vec<Alias>, task_lists: HashMap<TaskType, Vec<Arc<str>>>) -> Self {
+        let mut catalogue = Self {
+            aliases,
+            task_lists,
+            ..Self::default()
+        };
+        for model in models {
+            if catalogue.by_id.contains_key(&model.id) {
+                continue;
+            }
+            let model = Arc::new(model);
+            catalogue.by_id.insert(model.id.clone(), Arc::clone(&model));
+            let of_this_name = catalogue.by_api_model.entry(Arc::clone(&model.api_model)).or_default();
+            of_this_name.push(Arc::clone(&model));
+            catalogue.models.push(model);
+        }
+        catalogue
+    }
+
+    /// Every model, in the catalogue's own order.
+    #[must_use]
+    pub fn models(&self) -> &[Arc<Model>] {
+        &self.models
+    }
+
+    /// The model with this id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Arc<Model>> {
+        self.by_id.get(id)
+    }
+
+    /// Every model that its provider calls by this name.
+    #[must_use]
+    pub fn by_api_model(&self, name: &str) -> &[Arc<Model>] {
+        self.by_api_model.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The names that stand for others, in order of precedence.
+    #[must_use]
+    pub fn aliases(&self) -> &[Alias] {
+        &self.aliases
+    }
+
+    /// The names preferred for a task, best first.
+    #[must_use]
+    pub fn task_list(&self, task: TaskType) -> &[Arc<str>] {
+        self.task_lists.get(&task).map_or(&[], Vec::as_slice)
+    }
+}

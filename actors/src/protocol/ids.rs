@@ -1,0 +1,279 @@
+//! Names of things: requests, attempts, processes, cells, conversations, providers and models.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// An id or name that does not have the form it must have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {must_be}")]
+pub struct InvalidId {
+    /// What was being read, for example `conversationId`.
+    pub what: &'static str,
+    /// The form it must have, in words.
+    pub must_be: &'static str,
+}
+
+/// One request of a client. Sortable by time (UUID version 7); printed as `req_` and 32 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(Uuid);
+
+impl RequestId {
+    /// A fresh id that no other process will make.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "req_{}", self.0.simple())
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = InvalidId {
+            what: "request id",
+            must_be: "req_ and 32 hex digits",
+        };
+        let digits = text.strip_prefix("req_").ok_or_else(|| invalid.clone())?;
+        match Uuid::try_parse(digits) {
+            Ok(id) => Ok(Self(id)),
+            Err(_) => Err(invalid),
+        }
+    }
+}
+
+/// One call of a provider on behalf of a request: the request's id and the attempt's place in it, from 1.
+///
+/// Settlement is idempotent by this id, and the call record's primary key is its printed form (`<request>.<n>`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttemptId {
+    /// The request on whose behalf the call is made.
+    pub request: RequestId,
+    /// 1 for the first attempt of the request.
+    pub ordinal: u8,
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.request, self.ordinal)
+    }
+}
+
+impl FromStr for AttemptId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = InvalidId {
+            what: "attempt id",
+            must_be: "a request id, a dot and a number from 1 to 255",
+        };
+        let (request, ordinal) = text.rsplit_once('.').ok_or_else(|| invalid.clone())?;
+        match (request.parse(), ordinal.parse::<u8>()) {
+            (Ok(request), Ok(ordinal)) if ordinal > 0 => Ok(Self { request, ordinal }),
+            _ => Err(invalid),
+        }
+    }
+}
+
+/// One start of the gateway process. Leases and journals are owned by an instance, so that a restart can tell its dead
+/// predecessor's from a living neighbour's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstanceId(Uuid);
+
+impl InstanceId {
+    /// A fresh id for this start of the process.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.simple())
+    }
+}
+
+impl FromStr for InstanceId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match Uuid::try_parse(text) {
+            Ok(id) => Ok(Self(id)),
+            Err(_) => Err(InvalidId {
+                what: "instance id",
+                must_be: "32 hex digits",
+            }),
+        }
+    }
+}
+
+/// One cell of a process: the actors and the client of one worker thread. Numbered from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CellId(pub u16);
+
+impl fmt::Display for CellId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Serialises an id through its printed form.
+macro_rules! serde_by_text {
+    ($($id:ty),+) => {$(
+        impl Serialize for $id {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $id {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+serde_by_text!(RequestId, AttemptId, InstanceId, ConversationId);
+
+/// The client's name for a conversation: 1 to 128 of `A-Z a-z 0-9 . _ -`, so that it can address nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConversationId(Arc<str>);
+
+impl ConversationId {
+    /// A fresh id for a client that gave none.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(format!("conv-{}", Uuid::now_v7().simple()).into())
+    }
+
+    /// The id as the client wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ConversationId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidId {
+                what: "conversationId",
+                must_be: "1 to 128 characters out of A-Z a-z 0-9 . _ -",
+            })
+        }
+    }
+}
+
+/// Defines a cheap-to-clone name that is compared and printed as its text.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name's text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// A configured provider's name (`[[providers]] name`).
+    ProviderName
+}
+
+name! {
+    /// The gateway's own name for a model (`[[models]] id`); unique in the catalogue.
+    ModelId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_survive_printing_and_parsing() {
+        let attempt = AttemptId {
+            request: RequestId::generate(),
+            ordinal: 3,
+        };
+        assert_eq!(attempt.to_string().parse::<AttemptId>().unwrap(), attempt);
+        let instance = InstanceId::generate();
+        assert_eq!(instance.to_string().parse::<InstanceId>().unwrap(), instance);
+    }
+
+    #[test]
+    fn conversation_ids_outside_the_charset_are_refused() {
+        for bad in [
+            "",
+            "a/b",
+            "..%00",
+            "a b",
+            "conv:messages:x",
+            "*",
+            "\u{1F600}",
+            &"x".repeat(129),
+        ] {
+            assert!(bad.parse::<ConversationId>().is_err(), "{bad:?} was accepted");
+        }
+        assert!("conv-123.A_b".parse::<ConversationId>().is_ok());
+    }
+}

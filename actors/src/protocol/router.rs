@@ -1,0 +1,255 @@
+//! Messages of the RouterActor: asking for a plan.
+
+use std::fmt;
+use std::sync::Arc;
+
+use actix::Message;
+
+use super::catalogue::Model;
+use super::errors::{ErrorKind, GatewayError};
+use super::ids::RequestId;
+use super::layer::{Capabilities, Layer, QualityLevel, TaskType};
+
+/// What the caller asked to be answered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Whatever the gateway thinks best, from the default layer on.
+    Auto,
+    /// This layer.
+    Layer(Layer),
+    /// This model: an id, an `api_model` or an alias.
+    Named(Arc<str>),
+}
+
+impl Target {
+    /// Reads a `model` field: `auto`, `L0` to `L3`, or a name.
+    #[must_use]
+    pub fn from_model_field(model: &str) -> Self {
+        if model == "auto" {
+            return Self::Auto;
+        }
+        match model.parse() {
+            Ok(layer) => Self::Layer(layer),
+            Err(_) => Self::Named(model.into()),
+        }
+    }
+}
+
+/// What a request needs of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// What the model must be able to do.
+    pub capabilities: Capabilities,
+    /// An upper bound of the input's tokens: its bytes plus 16 for each message.
+    pub input_bound: u64,
+    /// A lower estimate of the input's tokens, against which the context window is checked: a request is refused
+    /// only when it certainly does not fit.
+    pub input_estimate: u64,
+    /// The output tokens the caller asked for at most.
+    pub max_output: Option<u32>,
+}
+
+/// Asks for the candidates of a request, best first.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Plan, RouteError>")]
+pub struct PlanRequest {
+    /// The request.
+    pub request: RequestId,
+    /// What the caller asked to be answered by.
+    pub target: Target,
+    /// The dearest layer the caller allows.
+    pub max_layer: Option<Layer>,
+    /// What kind of work it is.
+    pub task: TaskType,
+    /// How much the answer matters.
+    pub quality: QualityLevel,
+    /// What it needs of a model.
+    pub needs: Needs,
+}
+
+/// How a candidate came to be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// The caller named it by id.
+    Id,
+    /// The caller named it by the provider's name for it.
+    ApiModel,
+    /// The caller's name for it is an alias.
+    Alias,
+    /// The task list names it, at this place from 0.
+    TaskList(u16),
+    /// It belongs to a layer that may be used.
+    Layer,
+}
+
+/// What the published health says of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HealthNote {
+    /// Its last calls went well, or there were none.
+    Healthy,
+    /// Its last call failed.
+    Shaky,
+    /// Its breaker lets one probe through: this request may be it.
+    Probing,
+    /// Its breaker is open: a last resort when nothing else is left.
+    Open,
+}
+
+/// Why a candidate stands where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason {
+    /// How it came to be a candidate.
+    pub selection: Selection,
+    /// What its health was.
+    pub health: HealthNote,
+    /// Its price rank: input and output price together, in pico-USD per token; `u64::MAX` when unknown.
+    pub price_rank: u64,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.selection {
+            Selection::Id => f.write_str("named by id")?,
+            Selection::ApiModel => f.write_str("named by its provider's name")?,
+            Selection::Alias => f.write_str("named by an alias")?,
+            Selection::TaskList(place) => write!(f, "number {} of the task list", u32::from(place) + 1)?,
+            Selection::Layer => f.write_str("next in its layer by price")?,
+        }
+        match self.health {
+            HealthNote::Healthy => Ok(()),
+            HealthNote::Shaky => f.write_str(", its last call failed"),
+            HealthNote::Probing => f.write_str(", being probed"),
+            HealthNote::Open => f.write_str(", breaker open"),
+        }
+    }
+}
+
+/// A model that may answer.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The model.
+    pub model: Arc<Model>,
+    /// Why it stands here.
+    pub reason: Reason,
+}
+
+/// Why a model of an allowed layer is not a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectReason {
+    /// It cannot do something the request needs.
+    Lacks(Capabilities),
+    /// The input does not fit its window.
+    WindowTooSmall,
+    /// Its provider has no key.
+    NoKey,
+}
+
+/// A model that was considered and left out.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// The model.
+    pub model: Arc<Model>,
+    /// Why.
+    pub reason: RejectReason,
+}
+
+/// How hard a request is. Rating comes with calibrated classification; until then every request is unrated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Complexity {
+    /// Nobody has rated it: no signal is not "simple".
+    #[default]
+    Unrated,
+}
+
+/// Whether a second model checks the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrossCheck {
+    /// No second model is asked.
+    #[default]
+    Off,
+}
+
+/// What would need the caller's leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmation {
+    /// The layer that could answer, if the caller allows it.
+    pub layer: Layer,
+}
+
+/// Which models may answer a request, in which order, and why.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Models to try, best first. Never empty.
+    pub candidates: Vec<Candidate>,
+    /// Models of the allowed layers that were left out.
+    pub rejected: Vec<Rejected>,
+    /// How hard the request is.
+    pub complexity: Complexity,
+    /// Whether a second model checks the answer.
+    pub cross_check: CrossCheck,
+    /// A dearer layer that was not entered for want of leave.
+    pub confirmation: Option<Confirmation>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// No model has this name.
+    #[error("no model is called `{name}`; GET /v1/models lists the names")]
+    UnknownModel {
+        /// The name asked for.
+        name: Arc<str>,
+    },
+    /// The layer asked for is above what the caller or the operator allows.
+    #[error("layer {layer} is above the highest layer allowed, {max}")]
+    LayerNotAllowed {
+        /// The layer asked for.
+        layer: Layer,
+        /// The highest allowed.
+        max: Layer,
+    },
+    /// Models were found, but none can do what the request needs.
+    #[error("no model that may be used here can do this: missing {missing}")]
+    Incapable {
+        /// What the nearest one lacks.
+        missing: Capabilities,
+    },
+    /// Models were found, but the input fits none.
+    #[error("the input has at least {input} tokens, and the largest context window that may be used here is {window}")]
+    ContextTooLong {
+        /// The estimate of the input's tokens.
+        input: u64,
+        /// The largest window among the candidates.
+        window: u32,
+    },
+    /// The allowed layers hold no usable model.
+    #[error("no model is available in {}; {hint}", layers_text(layers))]
+    NoModel {
+        /// The layers that were looked at.
+        layers: Vec<Layer>,
+        /// What to do about it.
+        hint: Arc<str>,
+    },
+    /// The RouterActor is being rebuilt.
+    #[error("the router is restarting; try again")]
+    Restarting,
+}
+
+fn layers_text(layers: &[Layer]) -> String {
+    let names: Vec<&str> = layers.iter().map(|layer| layer.as_str()).collect();
+    names.join(", ")
+}
+
+impl From<RouteError> for GatewayError {
+    fn from(error: RouteError) -> Self {
+        let message = error.to_string();
+        match error {
+            RouteError::UnknownModel { .. } => Self::new(ErrorKind::ModelNotFound, message).with_param("model"),
+            RouteError::LayerNotAllowed { .. } => Self::new(ErrorKind::LayerNotAllowed, message).with_param("layer"),
+            RouteError::Incapable { .. } => Self::invalid("model", message),
+            RouteError::ContextTooLong { .. } => Self::new(ErrorKind::ContextTooLong, message),
+            RouteError::NoModel { .. } => Self::new(ErrorKind::NoProviderAvailable, message),
+            RouteError::Restarting => Self::component_failed("router"),
+        }
+    }
+}

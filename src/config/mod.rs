@@ -1,0 +1,5 @@
+//! Settings.
+
+mod provider;
+
+pub use provider::{ProviderKind, ProviderSettings, UpstreamLimits, UpstreamTimeouts};

@@ -1,0 +1,3 @@
+//! Wire formats: parse, render, stream.
+
+pub mod openai_chat;

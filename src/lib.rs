@@ -1,0 +1,9 @@
+//! AI MCP Gateway: the edges and adapters around the actor system in `gateway_actors`.
+//!
+//! `http` and `cli` send requests in; `providers` and `store` are the far sides that the actors reach through ports;
+//! `dialects` knows the wire formats; `config` the settings; `system` wires it all.
+
+pub mod config;
+pub mod dialects;
+pub mod providers;
+pub mod store;

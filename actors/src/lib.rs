@@ -3,4 +3,5 @@
 //! ([`protocol::Upstream`], [`protocol::ConversationStore`], [`protocol::CallStore`], [`protocol::AttemptJournal`])
 //! that the root package implements.
 
+pub mod dispatch;
 pub mod protocol;

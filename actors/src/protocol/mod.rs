@@ -1,23 +1,40 @@
 //! What everyone shares: ids, money, usage, the catalogue, errors, one message file per receiving actor, and the ports.
 
+mod budget;
 mod catalogue;
+mod chat;
+mod context;
+mod cost;
 mod errors;
+mod gauges;
+mod health;
 mod ids;
 mod journal;
 mod layer;
 mod money;
+mod provider;
 mod record;
 mod router;
 mod store;
+mod supervisor;
 mod upstream;
 mod usage;
 
+pub use budget::{BudgetError, Cancel, Hold, HoldSink, Reserve, Settle};
 pub use catalogue::{Alias, Catalogue, Model};
+pub use chat::{Answer, AnswerStream, AttemptTrace, CallContext, ChatCall, Served, TurnAnswer, TurnCall, TurnDialect};
+pub use context::{BeginTurn, ContextError, EndTurn, RunningTurn, TurnPermit, TurnSink};
+pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};
 pub use errors::{ErrorKind, GatewayError};
+pub use gauges::{Gauge, GaugeGuard, Gauges};
+pub use health::{
+    Gate, HealthSnapshot, LastResort, ModelHealth, Passage, ProbePermit, ProviderHealth, ProviderTrouble,
+};
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
 pub use money::{NanoUsd, PicoUsdPerToken, Price};
+pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
 pub use record::{CallRecord, DispatchRecord, Outcome};
 pub use router::{
     Candidate, Complexity, Confirmation, CrossCheck, HealthNote, Needs, Plan, PlanRequest, Reason, RejectReason,
@@ -27,6 +44,7 @@ pub use store::{
     CallStore, CloseTurn, ConversationPage, ConversationStore, MessageStatus, OpenTurn, Role, StoreError, StoreFuture,
     StoreHealth, StoredMessage, TurnOpened,
 };
+pub use supervisor::{ActorHealth, GetSystemHealth, SupervisorError, SystemHealth};
 pub use upstream::{
     Billing, Completion, FailureKind, OutgoingRequest, StreamFrame, Upstream, UpstreamCall, UpstreamFailure,
     UpstreamReply, UpstreamStream,

@@ -1,0 +1,149 @@
+//! What an edge hands to the pipeline, and what it gets back.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::catalogue::Model;
+use super::errors::GatewayError;
+use super::ids::ConversationId;
+use super::money::NanoUsd;
+use super::record::Outcome;
+use super::router::{Needs, PlanRequest, Reason};
+use super::store::StoredMessage;
+use super::upstream::{Completion, OutgoingRequest};
+use super::usage::{TokenUsage, UsageSource};
+
+/// Who asks, where, and until when.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// The endpoint that was asked, for example `/v1/chat/completions`.
+    pub endpoint: Arc<str>,
+    /// The caller's name for the user, a label.
+    pub user_id: Option<Arc<str>>,
+    /// The caller's name for the project, a label.
+    pub project_id: Option<Arc<str>>,
+    /// When the answer must be there.
+    pub deadline: Instant,
+}
+
+/// A request without memory: everything to be sent is in it.
+#[derive(Debug, Clone)]
+pub struct ChatCall {
+    /// What to plan for.
+    pub plan: PlanRequest,
+    /// What to send.
+    pub outgoing: Rc<dyn OutgoingRequest>,
+    /// Who asks, where, and until when.
+    pub context: CallContext,
+}
+
+/// Knows how the turns of a conversation are written for a provider, and how its answer is read.
+pub trait TurnDialect: fmt::Debug {
+    /// The request that asks for an answer to the new message after this history (oldest first), and its needs.
+    fn request(&self, history: &[StoredMessage]) -> (Rc<dyn OutgoingRequest>, Needs);
+
+    /// The answer's text.
+    ///
+    /// # Errors
+    /// When the answer has no text: a refusal, or a call of a tool that nobody offered.
+    fn answer_text(&self, completion: &Completion) -> Result<String, GatewayError>;
+}
+
+/// A turn of a stored conversation.
+#[derive(Debug, Clone)]
+pub struct TurnCall {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The client's own id for the message: the same id is answered once.
+    pub client_message_id: Option<Arc<str>>,
+    /// The user's message.
+    pub message: Arc<str>,
+    /// What to plan for; its needs are replaced by those of the whole turn.
+    pub plan: PlanRequest,
+    /// How it is written and read.
+    pub dialect: Rc<dyn TurnDialect>,
+    /// Who asks, where, and until when.
+    pub context: CallContext,
+}
+
+/// One attempt, as the routing summary tells it.
+#[derive(Debug, Clone)]
+pub struct AttemptTrace {
+    /// The model tried.
+    pub model: Arc<Model>,
+    /// Why it was tried at this place.
+    pub reason: Reason,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it cost.
+    pub cost: NanoUsd,
+}
+
+/// How a request came to its answer.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// The model that answered.
+    pub model: Arc<Model>,
+    /// Every attempt, the answering one last.
+    pub attempts: Vec<AttemptTrace>,
+    /// The tokens of all attempts.
+    pub usage: TokenUsage,
+    /// Where the counts come from.
+    pub usage_source: UsageSource,
+    /// The cost of all attempts.
+    pub cost: NanoUsd,
+}
+
+impl Served {
+    /// The attempts in one line, for example `L0 fast (breaker open): timed_out -> L0 small (next in its layer by price)`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut text = String::new();
+        for (place, attempt) in self.attempts.iter().enumerate() {
+            if place > 0 {
+                text.push_str(" -> ");
+            }
+            let model = &attempt.model;
+            text.push_str(&format!("{} {} ({})", model.layer, model.id, attempt.reason));
+            if attempt.outcome != Outcome::Completed {
+                text.push_str(&format!(": {}", attempt.outcome.as_str()));
+            }
+        }
+        text
+    }
+}
+
+/// A whole answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What the provider answered.
+    pub completion: Completion,
+    /// How it came to be.
+    pub served: Served,
+}
+
+/// The answer of a turn.
+#[derive(Debug, Clone)]
+pub struct TurnAnswer {
+    /// The answer's text.
+    pub text: Arc<str>,
+    /// How it came to be; nothing when the same client message id had been answered before.
+    pub served: Option<Served>,
+}
+
+/// A stream that has begun: its first meaningful event is there.
+///
+/// The channel's sender belongs to a task of its own, which settles the attempt whether or not this is read to the
+/// end. Dropping the receiver tells it that the client has left.
+#[derive(Debug)]
+pub struct AnswerStream {
+    /// The model that answers.
+    pub model: Arc<Model>,
+    /// Whole events in the provider's dialect. An error is the last item, and means that the stream was cut.
+    pub events: mpsc::Receiver<Result<Bytes, GatewayError>>,
+}

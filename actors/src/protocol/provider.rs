@@ -54,19 +54,25 @@ impl InFlight {
 pub struct Lease {
     in_flight: Arc<InFlight>,
     permits: Vec<Arc<ProbePermit>>,
+    probe: bool,
 }
 
 impl Lease {
-    /// A lease over a place that was entered and permits that were taken.
+    /// A lease over a place that was entered and permits that were taken; `probe` when the call decides over a gate
+    /// that is not closed.
     #[must_use]
-    pub fn new(in_flight: Arc<InFlight>, permits: Vec<Arc<ProbePermit>>) -> Self {
-        Self { in_flight, permits }
+    pub fn new(in_flight: Arc<InFlight>, permits: Vec<Arc<ProbePermit>>, probe: bool) -> Self {
+        Self {
+            in_flight,
+            permits,
+            probe,
+        }
     }
 
     /// Whether the call decides over a gate that is not closed.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        !self.permits.is_empty()
+        self.probe
     }
 
     /// Leaves the permits to the director, which answers the call's verdict with a new gate.
@@ -158,6 +164,8 @@ pub struct OutcomeReport {
     pub failure: Option<(FailureKind, Option<Duration>)>,
     /// The cell's smoothed time to the first byte, in milliseconds.
     pub latency_ms: Option<u32>,
+    /// Whether the last of these calls was a probe.
+    pub probe: bool,
     /// When.
     pub now: Instant,
 }

@@ -22,7 +22,7 @@ pub(super) struct ContextCore {
     live: LiveTurns,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Turns {
     running: Weak<RunningTurn>,
     waiting: VecDeque<Waiting>,
@@ -37,7 +37,8 @@ struct Waiting {
 impl ContextCore {
     /// The turns whose permits are alive.
     pub(super) fn recover(live: LiveTurns) -> Self {
-        let running = live.borrow().iter().filter_map(Weak::upgrade).map(|turn| {
+        let running: Vec<Arc<RunningTurn>> = live.borrow().iter().filter_map(Weak::upgrade).collect();
+        let conversations = running.into_iter().map(|turn| {
             let turns = Turns {
                 running: Arc::downgrade(&turn),
                 waiting: VecDeque::new(),
@@ -45,7 +46,7 @@ impl ContextCore {
             (turn.conversation.clone(), turns)
         });
         Self {
-            conversations: running.collect(),
+            conversations: conversations.collect(),
             live,
         }
     }
@@ -62,15 +63,15 @@ impl ContextCore {
             request: begin.request,
         });
         let waiting = Waiting { turn, permit };
-        match self.conversations.get_mut(&begin.conversation) {
-            Some(turns) if turns.running.strong_count() > 0 => {
-                turns.waiting.retain(|waiting| !waiting.permit.is_closed());
-                if turns.waiting.len() >= MOST_WAITING {
-                    return Err(ContextError::Busy { waiting: MOST_WAITING });
-                }
-                turns.waiting.push_back(waiting);
-            }
-            _ => self.run(waiting, VecDeque::new(), sink),
+        let turns = self.conversations.entry(begin.conversation.clone()).or_default();
+        turns.waiting.retain(|waiting| !waiting.permit.is_closed());
+        if turns.waiting.len() >= MOST_WAITING {
+            return Err(ContextError::Busy { waiting: MOST_WAITING });
+        }
+        turns.waiting.push_back(waiting);
+        // A turn whose permit is gone is over, even if its end has not been told yet.
+        if turns.running.strong_count() == 0 {
+            self.run_next(&begin.conversation, sink);
         }
         Ok(receiver)
     }
@@ -78,35 +79,28 @@ impl ContextCore {
     /// Ends a turn and lets the next one begin.
     pub(super) fn end(&mut self, end: &EndTurn, sink: &Arc<dyn TurnSink>) {
         let over = |turns: &Turns| turns.running.upgrade().is_none_or(|turn| turn.request == end.request);
-        if !self.conversations.get(&end.conversation).is_some_and(over) {
-            return;
-        }
-        let Some(mut turns) = self.conversations.remove(&end.conversation) else {
-            return;
-        };
-        while let Some(next) = turns.waiting.pop_front() {
-            if !next.permit.is_closed() {
-                self.run(next, turns.waiting, sink);
-                return;
-            }
+        if self.conversations.get(&end.conversation).is_some_and(over) {
+            self.run_next(&end.conversation, sink);
         }
     }
 
-    fn run(&mut self, next: Waiting, waiting: VecDeque<Waiting>, sink: &Arc<dyn TurnSink>) {
-        let turn = next.turn;
-        let running = Arc::downgrade(&turn);
-        let turns = Turns {
-            running: Weak::clone(&running),
-            waiting,
+    fn run_next(&mut self, conversation: &ConversationId, sink: &Arc<dyn TurnSink>) {
+        let Some(turns) = self.conversations.get_mut(conversation) else {
+            return;
         };
-        self.conversations.insert(turn.conversation.clone(), turns);
-        {
+        while let Some(next) = turns.waiting.pop_front() {
+            if next.permit.is_closed() {
+                continue;
+            }
+            turns.running = Arc::downgrade(&next.turn);
             let mut live = self.live.borrow_mut();
             live.retain(|turn| turn.strong_count() > 0);
-            live.push(running);
+            live.push(Weak::clone(&turns.running));
+            // Whoever gave up in this very moment drops the permit, which ends the turn.
+            let _ = next.permit.send(TurnPermit::new(next.turn, Arc::clone(sink)));
+            return;
         }
-        // Whoever gave up in this very moment drops the permit, which ends the turn.
-        let _ = next.permit.send(TurnPermit::new(turn, Arc::clone(sink)));
+        self.conversations.remove(conversation);
     }
 }
 

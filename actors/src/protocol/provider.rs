@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix::Message;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::health::ProbePermit;
@@ -16,6 +17,7 @@ use super::upstream::FailureKind;
 pub struct InFlight {
     count: AtomicU32,
     limit: u32,
+    freed: Notify,
 }
 
 impl InFlight {
@@ -25,6 +27,7 @@ impl InFlight {
         Self {
             count: AtomicU32::new(0),
             limit,
+            freed: Notify::new(),
         }
     }
 
@@ -43,8 +46,14 @@ impl InFlight {
             .is_ok()
     }
 
+    /// Waits until a call has ended. Another one may take its place before the caller does.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
+    }
+
     fn leave(&self) {
         self.count.fetch_sub(1, Ordering::AcqRel);
+        self.freed.notify_one();
     }
 }
 

@@ -12,3 +12,5 @@ pub mod provider;
 pub mod router;
 pub mod runtime;
 pub mod supervisor;
+#[cfg(feature = "testkit")]
+pub mod testkit;

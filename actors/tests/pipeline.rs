@@ -1,4 +1,5 @@
 //! The pipeline over real actors, with ports in memory.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::rc::Rc;
 use std::sync::Arc;

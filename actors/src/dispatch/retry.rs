@@ -1,20 +1,22 @@
 //! The retry budget: attempts on targets that are not known to work stay a fraction of the traffic, so that an outage
 //! is not answered with a multiple of the load.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::settings::DispatchSettings;
 
-const SECONDS: usize = 10;
+const SLOTS: u32 = 10;
 
-/// Requests and retries of the last ten seconds, in slots of one.
+/// Requests and retries of the last while, in ten slots of equal length.
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     ratio: f64,
     min: u32,
-    since: Instant,
-    newest: u64,
-    slots: [Slot; SECONDS],
+    slot: Duration,
+    newest_since: Instant,
+    slots: [Slot; SLOTS as usize],
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,9 +30,9 @@ impl RetryBudget {
         Self {
             ratio: settings.retry_ratio,
             min: settings.retry_min,
-            since: now,
-            newest: 0,
-            slots: [Slot::default(); SECONDS],
+            slot: settings.retry_window / SLOTS,
+            newest_since: now,
+            slots: [Slot::default(); SLOTS as usize],
         }
     }
 
@@ -58,22 +60,23 @@ impl RetryBudget {
     }
 
     fn slide(&mut self, now: Instant) {
-        let second = now.saturating_duration_since(self.since).as_secs();
-        let passed = second.saturating_sub(self.newest);
-        for _ in 0..passed.min(SECONDS as u64) {
+        for _ in 0..SLOTS {
+            if now.saturating_duration_since(self.newest_since) < self.slot {
+                return;
+            }
             self.slots.rotate_right(1);
             if let Some(newest) = self.slots.first_mut() {
                 *newest = Slot::default();
             }
+            self.newest_since += self.slot;
         }
-        self.newest = self.newest.max(second);
+        // Silence for longer than the whole window: every slot was emptied above.
+        self.newest_since = now;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]

@@ -17,10 +17,12 @@ pub enum AmbiguousFailover {
 pub struct DispatchSettings {
     /// Attempts per request besides the first. Default 2.
     pub extra_attempts: u8,
-    /// Attempts on targets that are not known to work, as a part of the requests of the last ten seconds. Default 0.2.
+    /// Attempts on targets that are not known to work, as a part of the window's requests. Default 0.2.
     pub retry_ratio: f64,
-    /// And so many on top, in ten seconds. Default 3.
+    /// And so many on top in each window. Default 3.
     pub retry_min: u32,
+    /// The window. Default 10 s.
+    pub retry_window: Duration,
     /// What is done after a call that was sent and got no answer.
     pub ambiguous: AmbiguousFailover,
     /// How long a stream is read on after its client left, to learn what it cost. Default 10 s.
@@ -39,6 +41,7 @@ impl Default for DispatchSettings {
             extra_attempts: 2,
             retry_ratio: 0.2,
             retry_min: 3,
+            retry_window: Duration::from_secs(10),
             ambiguous: AmbiguousFailover::default(),
             linger: Duration::from_secs(10),
             most_lingering: 32,

@@ -50,7 +50,7 @@ impl Breaker {
         Self {
             settings,
             state,
-            window: Window::new(now),
+            window: Window::new(settings.window, now),
             openings: 0,
         }
     }
@@ -132,7 +132,7 @@ impl Breaker {
             State::Open { .. } | State::HalfOpen { .. } => false,
         };
         self.openings = if calm { 1 } else { self.openings.saturating_add(1) };
-        self.window = Window::new(now);
+        self.window = Window::new(self.settings.window, now);
         let time = self.open_time(noise);
         self.open_for(time, now);
     }

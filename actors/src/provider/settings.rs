@@ -11,6 +11,8 @@ pub struct BreakerSettings {
     pub failure_ratio: f64,
     /// The least number of calls in the window for the ratio to count. Default 20.
     pub ratio_min_calls: u32,
+    /// The window. Default 30 s.
+    pub window: Duration,
     /// How long the gate stays open the first time; twice as long each time after. Default 5 s.
     pub open_base: Duration,
     /// How long it stays open at most. Default 300 s.
@@ -33,6 +35,7 @@ impl Default for BreakerSettings {
             consecutive_failures: 5,
             failure_ratio: 0.5,
             ratio_min_calls: 20,
+            window: Duration::from_secs(30),
             open_base: Duration::from_secs(5),
             open_cap: Duration::from_secs(300),
             jitter: 0.2,

@@ -1,17 +1,17 @@
-//! A sliding count of calls over the last 30 seconds.
+//! A sliding count of calls over a window of time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-const SLOT: Duration = Duration::from_secs(5);
-const SLOTS: usize = 6;
+const SLOTS: u32 = 6;
 
-/// Calls and failures of the last 30 seconds, in slots of five.
+/// Calls and failures of the last while, in six slots of equal length.
 #[derive(Debug)]
 pub(super) struct Window {
+    slot: Duration,
     /// Newest first.
-    slots: [Slot; SLOTS],
+    slots: [Slot; SLOTS as usize],
     newest_since: Instant,
 }
 
@@ -22,9 +22,10 @@ struct Slot {
 }
 
 impl Window {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(length: Duration, now: Instant) -> Self {
         Self {
-            slots: [Slot::default(); SLOTS],
+            slot: length / SLOTS,
+            slots: [Slot::default(); SLOTS as usize],
             newest_since: now,
         }
     }
@@ -47,14 +48,14 @@ impl Window {
 
     fn slide(&mut self, now: Instant) {
         for _ in 0..SLOTS {
-            if now.saturating_duration_since(self.newest_since) < SLOT {
+            if now.saturating_duration_since(self.newest_since) < self.slot {
                 return;
             }
             self.slots.rotate_right(1);
             if let Some(newest) = self.slots.first_mut() {
                 *newest = Slot::default();
             }
-            self.newest_since += SLOT;
+            self.newest_since += self.slot;
         }
         // Silence for longer than the whole window: every slot was emptied above.
         self.newest_since = now;
@@ -66,9 +67,9 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn calls_leave_the_window_after_thirty_seconds() {
+    async fn calls_leave_the_window_after_its_length() {
         let start = Instant::now();
-        let mut window = Window::new(start);
+        let mut window = Window::new(Duration::from_secs(30), start);
         window.add(10, 5, start);
         window.add(1, 1, start + Duration::from_secs(24));
         assert_eq!(window.sums(start + Duration::from_secs(29)), (11, 6));

@@ -96,6 +96,10 @@ fn panic_text(payload: &(dyn Any + Send)) -> &str {
         .unwrap_or("a panic without a text")
 }
 
+/// How long an armed fault waits for a message to panic on.
+#[cfg(feature = "fault-injection")]
+pub(crate) const IDLE_FAULT: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// Makes the handler of the actor's next message panic. For tests of what happens then.
 #[cfg(feature = "fault-injection")]
 #[derive(Debug, Clone, Copy, actix::Message)]
@@ -117,8 +121,14 @@ macro_rules! accept_injected_faults {
         impl actix::Handler<$crate::runtime::Crash> for $actor {
             type Result = ();
 
-            fn handle(&mut self, _: $crate::runtime::Crash, _: &mut Self::Context) {
+            fn handle(&mut self, _: $crate::runtime::Crash, ctx: &mut Self::Context) {
+                use actix::AsyncContext;
+
                 self.guard.arm();
+                // An idle actor has no next message to panic on.
+                ctx.run_later($crate::runtime::IDLE_FAULT, |actor, _| {
+                    let _ = actor.guard.run(|_| ());
+                });
             }
         }
     };

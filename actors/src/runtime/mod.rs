@@ -17,5 +17,7 @@ pub use clock::unix_micros;
 pub use crash::{CrashLog, CrashReporter, RestartPolicy};
 #[cfg(feature = "fault-injection")]
 pub use guard::Crash;
+#[cfg(feature = "fault-injection")]
+pub(crate) use guard::IDLE_FAULT;
 pub(crate) use guard::accept_injected_faults;
 pub use guard::{Guard, Panicked};

@@ -68,3 +68,120 @@ async fn insert(connection: &mut Connection, records: &[Arc<CallRecord>], now: i
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use diesel::prelude::*;
+    use gateway_actors::protocol::CallRecord;
+
+    use super::super::connection::{Access, BUSY_TIMEOUT, Database};
+    use super::super::schema::llm_calls;
+    use super::super::testing::{self, TestStore, dispatch, finished, finished_call};
+
+    fn insert(test: &TestStore, records: Vec<Arc<CallRecord>>) {
+        test.store.block_on(test.store.calls().insert_calls(records)).unwrap();
+    }
+
+    /// Id, outcome and cost of every row, in the order of the ids.
+    fn rows(test: &TestStore) -> Vec<(String, String, i64)> {
+        let database = Database::at(&testing::config(&test.dir).database, BUSY_TIMEOUT).unwrap();
+        llm_calls::table
+            .select((llm_calls::attempt_id, llm_calls::outcome, llm_calls::cost_nano_usd))
+            .order(llm_calls::attempt_id)
+            .load(&mut database.connect(Access::Read).unwrap())
+            .unwrap()
+    }
+
+    #[test]
+    fn a_record_keeps_every_field() {
+        let test = TestStore::new();
+        let record = finished_call();
+        insert(&test, vec![Arc::clone(&record)]);
+        let database = Database::at(&testing::config(&test.dir).database, BUSY_TIMEOUT).unwrap();
+        let mut connection = database.connect(Access::Read).unwrap();
+        let names: (String, i32, i32, Option<String>, Option<String>, String, String) = llm_calls::table
+            .select((
+                llm_calls::request_id,
+                llm_calls::ordinal,
+                llm_calls::cell,
+                llm_calls::conversation_id,
+                llm_calls::project_id,
+                llm_calls::layer,
+                llm_calls::task,
+            ))
+            .first(&mut connection)
+            .unwrap();
+        let project = Some("project \"one\"".to_owned());
+        let conversation = Some("conv-1".to_owned());
+        let request = record.dispatch.attempt.request.to_string();
+        let expected = (
+            request,
+            1,
+            3,
+            conversation,
+            project,
+            "L1".into(),
+            "create-project".into(),
+        );
+        assert_eq!(names, expected);
+        let counts: (i64, i64, i64, i64, i64, i64, Option<i64>, bool, bool, Option<i64>) = llm_calls::table
+            .select((
+                llm_calls::input_tokens,
+                llm_calls::cached_input_tokens,
+                llm_calls::output_tokens,
+                llm_calls::reasoning_tokens,
+                llm_calls::cost_nano_usd,
+                llm_calls::held_nano_usd,
+                llm_calls::output_price_pico_usd,
+                llm_calls::success,
+                llm_calls::estimated,
+                llm_calls::first_byte_us,
+            ))
+            .first(&mut connection)
+            .unwrap();
+        assert_eq!(
+            counts,
+            (10, 4, 20, 5, 1_234, 5_000, Some(600_000), true, false, Some(120))
+        );
+    }
+
+    #[test]
+    fn a_record_that_is_there_stays_as_it_is() {
+        let test = TestStore::new();
+        let record = finished_call();
+        let mut changed = CallRecord::clone(&record);
+        changed.cost.0 = 9;
+        let interrupted = CallRecord::interrupted(record.dispatch.clone());
+        insert(&test, vec![Arc::clone(&record), Arc::new(changed)]);
+        insert(&test, vec![Arc::clone(&record), Arc::new(interrupted)]);
+        let id = record.dispatch.attempt.to_string();
+        assert_eq!(rows(&test), [(id, "completed".to_owned(), 1_234)]);
+    }
+
+    #[test]
+    fn a_finished_record_replaces_an_interrupted_one() {
+        let test = TestStore::new();
+        let dispatch = dispatch();
+        let id = dispatch.attempt.to_string();
+        insert(&test, vec![Arc::new(CallRecord::interrupted(dispatch.clone()))]);
+        assert_eq!(rows(&test), [(id.clone(), "interrupted".to_owned(), 5_000)]);
+        insert(&test, vec![Arc::new(finished(&dispatch))]);
+        assert_eq!(rows(&test), [(id, "completed".to_owned(), 1_234)]);
+    }
+
+    #[test]
+    fn counts_that_the_database_cannot_hold_are_stored_as_the_largest_it_can() {
+        let test = TestStore::new();
+        let mut record = CallRecord::clone(&finished_call());
+        record.usage.input = u64::MAX;
+        insert(&test, vec![Arc::new(record)]);
+        let database = Database::at(&testing::config(&test.dir).database, BUSY_TIMEOUT).unwrap();
+        let stored: i64 = llm_calls::table
+            .select(llm_calls::input_tokens)
+            .first(&mut database.connect(Access::Read).unwrap())
+            .unwrap();
+        assert_eq!(stored, i64::MAX);
+    }
+}

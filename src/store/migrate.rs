@@ -133,3 +133,116 @@ fn sibling(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use diesel::connection::SimpleConnection;
+    use diesel_migrations::FileBasedMigrations;
+
+    use super::super::connection::BUSY_TIMEOUT;
+    use super::super::testing::{self, TestStore};
+    use super::super::{Store, StoreConfig};
+    use super::*;
+
+    fn connect(path: &Path) -> SqliteConnection {
+        let database = Database::at(path, BUSY_TIMEOUT).unwrap();
+        database.connect(Access::ReadWrite).unwrap()
+    }
+
+    #[test]
+    fn a_missing_folder_is_created_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let test = TestStore::new();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let path = testing::config(&test.dir).database;
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn stores_that_open_a_new_file_at_once_all_succeed() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| Store::open(testing::config(&dir)).map(drop)))
+                .collect();
+            for one in opened {
+                one.join().unwrap().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn a_database_of_a_newer_version_is_refused() {
+        let test = TestStore::new();
+        let config = testing::config(&test.dir);
+        connect(&config.database)
+            .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')")
+            .unwrap();
+        let error = Store::open(config).unwrap_err();
+        assert!(matches!(&error, OpenError::NewerSchema { found, .. } if found == "99990101000000"));
+        assert!(error.to_string().contains("newer version of the gateway"), "{error}");
+    }
+
+    #[test]
+    fn every_change_can_be_taken_back_and_made_again() {
+        let test = TestStore::new();
+        let path = testing::config(&test.dir).database;
+        let mut connection = connect(&path);
+        connection.revert_all_migrations(MIGRATIONS).unwrap();
+        migrate(&path, &mut connection, &MIGRATIONS).unwrap();
+        migrate(&path, &mut connection, &MIGRATIONS).unwrap();
+    }
+
+    #[test]
+    fn a_change_that_fails_half_way_is_rolled_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let change = dir.path().join("migrations").join("2026-01-01-000000_breaks");
+        fs::create_dir_all(&change).unwrap();
+        fs::write(change.join("up.sql"), "CREATE TABLE made (id TEXT); CREATE NONSENSE;").unwrap();
+        let source = FileBasedMigrations::from_path(dir.path().join("migrations")).unwrap();
+        let path = dir.path().join("gateway.db");
+        let mut connection = connect(&path);
+        let error = migrate(&path, &mut connection, &source).unwrap_err();
+        assert!(matches!(error, OpenError::Migration { .. }), "{error:?}");
+        connection.batch_execute("CREATE TABLE made (id TEXT)").unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gateway.db");
+        let content = "this is a diary, not a database. ".repeat(200);
+        fs::write(&path, &content).unwrap();
+        let error = Store::open(StoreConfig::new(&path)).unwrap_err();
+        assert!(matches!(error, OpenError::Corrupt { .. }), "{error:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "").unwrap();
+        let error = Store::open(StoreConfig::new(dir.path().join("file/gateway.db"))).unwrap_err();
+        assert!(matches!(error, OpenError::Create { .. }), "{error:?}");
+        let error = Store::open(StoreConfig::new(dir.path())).unwrap_err();
+        assert!(matches!(error, OpenError::Create { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_database_that_may_only_be_read_is_refused() {
+        let test = TestStore::new();
+        let path = testing::config(&test.dir).database;
+        let mut connection = Database::at(&path, BUSY_TIMEOUT)
+            .unwrap()
+            .connect(Access::Read)
+            .unwrap();
+        connection.revert_all_migrations(MIGRATIONS).unwrap_err();
+        let refused = connection.batch_execute("DELETE FROM messages").unwrap_err();
+        let error = OpenError::of(path, refused.into());
+        assert!(matches!(error, OpenError::NotWritable { .. }), "{error:?}");
+    }
+}

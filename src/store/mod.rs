@@ -16,6 +16,8 @@ mod migrate;
 mod models;
 mod runtime;
 mod schema;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 use std::future::Future;

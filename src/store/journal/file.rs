@@ -68,6 +68,16 @@ impl FileJournal {
     }
 }
 
+#[cfg(test)]
+impl FileJournal {
+    /// Makes every write to the newest segment fail as on a full disk.
+    pub(super) fn fill_disk(&self) {
+        let mut state = self.state.borrow_mut();
+        let newest = state.newest;
+        state.segments.get_mut(&newest).unwrap().fill_disk();
+    }
+}
+
 impl AttemptJournal for FileJournal {
     fn dispatched(&self, record: &DispatchRecord) -> Result<JournalSeq, JournalError> {
         let mut state = self.state.borrow_mut();

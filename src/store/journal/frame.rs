@@ -147,3 +147,120 @@ fn holds_frame(bytes: &[u8]) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{dispatch, finished};
+    use super::*;
+
+    /// Three frames, one after the other, and the place at which each ends.
+    fn three_frames() -> (Vec<u8>, Vec<usize>) {
+        let first = dispatch();
+        let mut second = dispatch();
+        second.price = None;
+        second.conversation = None;
+        let last = finished(&first);
+        let events = [
+            EventRef::Dispatched(&first),
+            EventRef::Dispatched(&second),
+            EventRef::Finished(&last),
+        ];
+        let (mut bytes, mut ends, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
+        for (seq, event) in (1..).zip(events) {
+            encode(&EntryRef { seq, event }, &mut buffer).unwrap();
+            bytes.extend_from_slice(&buffer);
+            ends.push(bytes.len());
+        }
+        (bytes, ends)
+    }
+
+    fn seqs(decoded: &Decoded) -> Vec<u64> {
+        decoded.entries.iter().map(|entry| entry.seq).collect()
+    }
+
+    #[test]
+    fn an_entry_is_read_back_as_it_was_written() {
+        let dispatched = dispatch();
+        let record = finished(&dispatched);
+        let mut bytes = Vec::new();
+        encode(
+            &EntryRef {
+                seq: 7,
+                event: EventRef::Finished(&record),
+            },
+            &mut bytes,
+        )
+        .unwrap();
+        let mut decoded = decode(&bytes);
+        assert_eq!((decoded.lost_bytes, decoded.damaged), (0, false));
+        let entry = decoded.entries.pop().unwrap();
+        assert_eq!(entry.seq, 7);
+        assert!(matches!(entry.event, Event::Finished(read) if *read == record));
+
+        let event = EventRef::Dispatched(&dispatched);
+        encode(&EntryRef { seq: 8, event }, &mut bytes).unwrap();
+        let entry = decode(&bytes).entries.pop().unwrap();
+        assert!(matches!(entry.event, Event::Dispatched(read) if *read == dispatched));
+    }
+
+    #[test]
+    fn a_file_cut_at_any_byte_gives_exactly_the_whole_entries_before_the_cut() {
+        let (bytes, ends) = three_frames();
+        for cut in 0..=bytes.len() {
+            let decoded = decode(&bytes[..cut]);
+            let whole: Vec<u64> = (1..)
+                .zip(&ends)
+                .filter(|&(_, &end)| end <= cut)
+                .map(|(seq, _)| seq)
+                .collect();
+            assert_eq!(seqs(&decoded), whole, "cut at {cut}");
+            let kept = ends.iter().copied().filter(|&end| end <= cut).max().unwrap_or(0);
+            assert_eq!(
+                (decoded.lost_bytes, decoded.damaged),
+                (cut - kept, false),
+                "cut at {cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_flipped_bit_is_noticed_and_nothing_from_there_on_is_believed() {
+        let (bytes, ends) = three_frames();
+        for place in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[place] ^= 1 << bit;
+                let decoded = decode(&flipped);
+                let before: Vec<u64> = (1..)
+                    .zip(&ends)
+                    .filter(|&(_, &end)| end <= place)
+                    .map(|(seq, _)| seq)
+                    .collect();
+                assert_eq!(seqs(&decoded), before, "byte {place}, bit {bit}");
+                assert!(decoded.lost_bytes > 0);
+                if place < ends[1] {
+                    assert!(decoded.damaged, "whole entries follow byte {place}, bit {bit}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_in_unknown_words_stops_the_reading_as_damage() {
+        let payload = br#"{"seq":1,"settled":{}}"#;
+        let length = u32::try_from(payload.len()).unwrap();
+        let mut bytes = length.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+        bytes.extend_from_slice(payload);
+        let decoded = decode(&bytes);
+        assert!(decoded.entries.is_empty() && decoded.damaged);
+    }
+
+    #[test]
+    fn an_entry_that_nobody_would_read_back_is_not_written() {
+        let mut huge = dispatch();
+        huge.user_id = Some("x".repeat(MAX_PAYLOAD).into());
+        let event = EventRef::Dispatched(&huge);
+        assert!(encode(&EntryRef { seq: 1, event }, &mut Vec::new()).is_err());
+    }
+}

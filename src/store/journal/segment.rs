@@ -79,14 +79,25 @@ impl Segment {
     /// Appends a whole frame, or nothing: what a failed write left is cut off again.
     pub(super) fn append(&mut self, frame: &[u8]) -> io::Result<()> {
         if let Err(error) = self.file.write_all(frame) {
-            if let Err(error) = self.file.set_len(self.len) {
-                self.broken = true;
-                tracing::warn!(path = %self.path.display(), %error, "a partly written journal entry stays in its file");
-            }
+            self.cut_back();
             return Err(error);
         }
         self.len = self.len.saturating_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
         Ok(())
+    }
+
+    /// Cuts off whatever follows the last whole entry.
+    fn cut_back(&mut self) {
+        if let Err(error) = self.file.set_len(self.len) {
+            self.broken = true;
+            tracing::warn!(path = %self.path.display(), %error, "a partly written journal entry stays in its file");
+        }
+    }
+
+    /// Makes every write fail as on a full disk.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&mut self) {
+        self.file = File::options().write(true).open("/dev/full").unwrap();
     }
 
     /// Empties the file.
@@ -117,4 +128,64 @@ pub(super) fn read(path: &Path) -> io::Result<Decoded> {
         );
     }
     Ok(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::dispatch;
+    use super::super::frame::{EntryRef, EventRef};
+    use super::*;
+
+    fn name(number: u64) -> SegmentName {
+        SegmentName {
+            instance: InstanceId::generate(),
+            cell: CellId(12),
+            number,
+        }
+    }
+
+    #[test]
+    fn file_names_say_whose_they_are() {
+        let name = name(7);
+        let path = name.path(Path::new("journal"));
+        let file_name = path.file_name().unwrap().to_str().unwrap();
+        assert_eq!(SegmentName::parse(file_name), Some(name));
+        for other in [
+            "",
+            "x.log",
+            "a-1-1.log",
+            "notes.txt",
+            &format!("{}-1.log", name.instance),
+        ] {
+            assert_eq!(SegmentName::parse(other), None, "{other}");
+        }
+        assert_eq!(SegmentName::parse(&format!("{file_name}.bad")), None);
+    }
+
+    #[test]
+    fn a_partly_written_entry_is_cut_off_so_that_later_ones_stay_readable() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut segment = Segment::create(dir.path(), name(1)).unwrap();
+        let (record, mut buffer) = (dispatch(), Vec::new());
+        for seq in 1..=2 {
+            let event = EventRef::Dispatched(&record);
+            frame::encode(&EntryRef { seq, event }, &mut buffer).unwrap();
+            segment.append(&buffer).unwrap();
+            // What a full disk leaves of the next entry.
+            segment.file.write_all(&buffer[..buffer.len() / 2]).unwrap();
+            segment.cut_back();
+        }
+        let decoded = read(segment.path()).unwrap();
+        assert_eq!((decoded.entries.len(), decoded.lost_bytes), (2, 0));
+        assert!(segment.is_sound());
+    }
+
+    #[test]
+    fn a_segment_that_cannot_be_cut_back_takes_no_more_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut segment = Segment::create(dir.path(), name(1)).unwrap();
+        segment.fill_disk();
+        assert_eq!(segment.append(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(!segment.is_sound());
+    }
 }

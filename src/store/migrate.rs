@@ -21,7 +21,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// One process at a time: the others wait at a lock file beside the database. SQLite's own lock would not do, since
 /// two processes that turn the same new file to WAL at once fail without waiting.
-pub(super) fn prepare(path: &Path, database: &Database) -> Result<(), OpenError> {
+///
+/// Returns the connection that did it, for the writer: closing it would flush the file once more at every start.
+pub(super) fn prepare(path: &Path, database: &Database) -> Result<SqliteConnection, OpenError> {
     create_folder(path)?;
     let lock_path = sibling(path, ".lock");
     let lock = create_file(&lock_path)?;
@@ -33,7 +35,8 @@ pub(super) fn prepare(path: &Path, database: &Database) -> Result<(), OpenError>
     let mut connection = database
         .connect(Access::ReadWrite)
         .map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
-    migrate(path, &mut connection, &MIGRATIONS)
+    migrate(path, &mut connection, &MIGRATIONS)?;
+    Ok(connection)
 }
 
 /// Why the tables were left as they are.
@@ -139,9 +142,13 @@ mod tests {
     use std::fs;
 
     use diesel::connection::SimpleConnection;
+    use diesel::dsl::sql;
+    use diesel::prelude::*;
+    use diesel::sql_types::BigInt;
     use diesel_migrations::FileBasedMigrations;
 
     use super::super::connection::BUSY_TIMEOUT;
+    use super::super::schema;
     use super::super::testing::{self, TestStore};
     use super::super::{Store, StoreConfig};
     use super::*;
@@ -195,6 +202,36 @@ mod tests {
         connection.revert_all_migrations(MIGRATIONS).unwrap();
         migrate(&path, &mut connection, &MIGRATIONS).unwrap();
         migrate(&path, &mut connection, &MIGRATIONS).unwrap();
+    }
+
+    /// Checks that a table has exactly the columns that `schema.rs` says.
+    macro_rules! assert_columns {
+        ($connection:expr, $($table:ident),+) => {$(
+            let query = schema::$table::table.limit(0);
+            query.execute($connection).unwrap();
+            let named = diesel::debug_query::<Sqlite, _>(&query).to_string();
+            let named = named.matches(concat!("`", stringify!($table), "`.`")).count();
+            let count: i64 = diesel::select(sql::<BigInt>(concat!(
+                "(SELECT count(*) FROM pragma_table_info('", stringify!($table), "'))"
+            )))
+            .get_result($connection)
+            .unwrap();
+            assert_eq!(i64::try_from(named).unwrap(), count, stringify!($table));
+        )+};
+    }
+
+    #[test]
+    fn the_tables_are_those_of_the_schema() {
+        let test = TestStore::new();
+        let mut connection = connect(&testing::config(&test.dir).database);
+        assert_columns!(
+            &mut connection,
+            conversations,
+            messages,
+            context_summaries,
+            todo_lists,
+            llm_calls
+        );
     }
 
     #[test]

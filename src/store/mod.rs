@@ -25,11 +25,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use diesel::SqliteConnection;
 use gateway_actors::protocol::{CallStore, ConversationStore, InstanceId, StoreFuture, StoreHealth};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use self::connection::{BUSY_TIMEOUT, Database};
+use self::connection::{BUSY_TIMEOUT, Connection, Database};
 use self::runtime::StoreRuntime;
 use self::writer::Writer;
 
@@ -76,19 +77,19 @@ impl Store {
     /// When the file cannot be created, opened or upgraded; see [`OpenError`]. A damaged file is never replaced.
     pub fn open(config: StoreConfig) -> Result<Self, OpenError> {
         let database = Database::at(&config.database, config.busy_timeout)?;
-        migrate::prepare(&config.database, &database)?;
-        Self::start(database)
+        let connection = migrate::prepare(&config.database, &database)?;
+        Self::start(database, connection)
     }
 
-    fn start(database: Database) -> Result<Self, OpenError> {
+    fn start(database: Database, connection: SqliteConnection) -> Result<Self, OpenError> {
         let runtime = StoreRuntime::start()?;
-        let readers = {
+        let (readers, connection) = {
             let _inside = runtime.handle().enter();
-            database.read_pool()
+            (database.read_pool(), Connection::new(connection))
         };
         let (writer, queue) = writer::queue();
         let (stop, stopped) = oneshot::channel();
-        let writing = runtime.handle().spawn(queue.run(database, stopped));
+        let writing = runtime.handle().spawn(queue.run(connection, database, stopped));
         Ok(Self {
             conversations: Arc::new(conversations::Conversations::new(
                 writer.clone(),

@@ -144,8 +144,8 @@ where
 
 impl WriterQueue {
     /// Serves the queue until `stop` is ready; what is queued by then is still done.
-    pub(super) async fn run(mut self, database: Database, mut stop: oneshot::Receiver<()>) {
-        let mut connection = None;
+    pub(super) async fn run(mut self, connection: Connection, database: Database, mut stop: oneshot::Receiver<()>) {
+        let mut connection = Some(connection);
         let mut stopping = false;
         loop {
             let first = tokio::select! {

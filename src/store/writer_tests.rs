@@ -11,16 +11,20 @@ use super::super::connection::{Access, BUSY_TIMEOUT, Database};
 use super::super::error::{Fault, QueryError};
 use super::super::testing::{self, TestStore, close, conversation, finished_call, turn};
 use super::super::{Store, StoreConfig};
+use super::{BoxFuture, Connection, Instant, MAX_WAIT, QUEUE, Queued, TypedJob, refuse_stale};
 
 /// Keeps the writer busy until the sender is used, so that the jobs that follow share a transaction.
 fn hold_writer(store: &Store) -> (oneshot::Sender<()>, StoreFuture<()>) {
     let (release, released) = oneshot::channel();
+    let (begin, begun) = oneshot::channel();
     let held = store.writer.submit(move |_connection| {
         Box::pin(async move {
+            begin.send(()).unwrap();
             released.await.unwrap();
             Ok(())
         })
     });
+    store.block_on(begun).unwrap();
     (release, held)
 }
 
@@ -135,6 +139,58 @@ fn shutting_down_finishes_what_is_queued_and_refuses_what_comes_later() {
 }
 
 #[test]
+fn a_write_beyond_what_the_queue_holds_is_refused_at_once() {
+    let test = TestStore::new();
+    let (release, held) = hold_writer(&test.store);
+    let jobs: Vec<_> = (0..=QUEUE).map(|_| test.store.health().check()).collect();
+    release.send(()).unwrap();
+    test.store.block_on(held).unwrap();
+    let results = test.store.block_on(futures_util::future::join_all(jobs));
+    let (accepted, refused) = results.split_at(QUEUE);
+    assert!(accepted.iter().all(Result::is_ok));
+    assert!(matches!(refused, [Err(StoreError::Unavailable { .. })]));
+}
+
+fn must_not_run(_connection: &mut Connection) -> BoxFuture<'_, Result<(), QueryError>> {
+    panic!("was run")
+}
+
+#[test]
+fn a_write_that_waited_too_long_is_refused_without_being_run() {
+    let now = Instant::now();
+    let (mut jobs, mut answers) = (Vec::new(), Vec::new());
+    for waited in [Duration::ZERO, MAX_WAIT + Duration::from_secs(1)] {
+        let (reply, answer) = oneshot::channel::<Result<(), StoreError>>();
+        jobs.push(Queued {
+            job: Box::new(TypedJob {
+                work: Some(must_not_run),
+                outcome: None,
+                reply,
+            }),
+            since: now.checked_sub(waited).unwrap(),
+        });
+        answers.push(answer);
+    }
+    assert_eq!(refuse_stale(jobs).len(), 1);
+    let late = answers.pop().unwrap().blocking_recv().unwrap();
+    assert!(matches!(late, Err(StoreError::Unavailable { .. })));
+}
+
+#[test]
+fn a_store_that_must_not_wait_shuts_down_while_a_write_is_stuck() {
+    let test = TestStore::new();
+    let database = Database::at(&testing::config(&test.dir).database, BUSY_TIMEOUT).unwrap();
+    let mut other_program = database.connect(Access::ReadWrite).unwrap();
+    other_program.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let stuck = create(&test.store, "stuck", false);
+    test.store.shutdown(Duration::from_millis(50));
+    other_program.batch_execute("ROLLBACK").unwrap();
+    let waiting = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    // Whether the write was still done is open; what counts is that its caller hears of it.
+    drop(waiting.block_on(stuck));
+}
+
+#[test]
 fn a_file_that_another_program_holds_is_unavailable_and_works_again_afterwards() {
     let test = TestStore::new();
     let config = StoreConfig {
@@ -163,7 +219,8 @@ fn a_full_disk_is_said_so_leaves_nothing_half_done_and_reads_go_on() {
     let config = testing::config(&test.dir);
     let mut database = Database::at(&config.database, BUSY_TIMEOUT).unwrap();
     database.max_page_count = Some(60);
-    let small = Store::start(database).unwrap();
+    let connection = database.connect(Access::ReadWrite).unwrap();
+    let small = Store::start(database, connection).unwrap();
     let id = conversation("conv-1");
     let open = |turn: OpenTurn| small.block_on(small.conversations().open_turn(turn));
     let close_turn = |turn: CloseTurn| small.block_on(small.conversations().close_turn(turn));

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use gateway_actors::protocol::{ConversationId, MessageStatus, OpenTurn, Role, StoreError, StoredMessage, TurnOpened};
+use gateway_actors::protocol::{
+    ConversationId, MessageStatus, OpenTurn, RequestId, Role, StoreError, StoredMessage, TurnOpened,
+};
 
 use super::super::connection::{Access, BUSY_TIMEOUT, Database};
 use super::super::schema::{context_summaries, todo_lists};
@@ -211,7 +213,7 @@ fn a_failed_newest_message_that_is_sent_again_keeps_its_place() {
         }
 
         let mut again = failing.clone();
-        again.request = gateway_actors::protocol::RequestId::generate();
+        again.request = RequestId::generate();
         again.message = "try harder".into();
         assert_eq!(opened(&test.store, &again).0, seq);
         closed(&test.store, &again, seq, Some("done"));
@@ -228,10 +230,9 @@ fn a_message_that_is_being_answered_is_busy_when_it_is_sent_again() {
     let mut running = turn(&id, "hello");
     running.client_message_id = Some("m-1".into());
     opened(&test.store, &running);
-    let mut again = running.clone();
-    again.request = gateway_actors::protocol::RequestId::generate();
+    running.request = RequestId::generate();
     assert!(matches!(
-        open(&test.store, &again),
+        open(&test.store, &running),
         Err(StoreError::ConversationBusy { .. })
     ));
 }
@@ -244,7 +245,7 @@ fn a_reopened_turn_that_is_left_behind_again_is_closed_without_a_gap() {
     failing.client_message_id = Some("m-1".into());
     opened(&test.store, &failing);
     closed(&test.store, &failing, 1, None);
-    failing.request = gateway_actors::protocol::RequestId::generate();
+    failing.request = RequestId::generate();
     failing.lease = Duration::ZERO;
     opened(&test.store, &failing);
 
@@ -265,7 +266,7 @@ fn an_older_failed_message_that_is_sent_again_becomes_the_newest_turn() {
     say(&test.store, &id, "something else", Some("sure"));
 
     let mut again = failing.clone();
-    again.request = gateway_actors::protocol::RequestId::generate();
+    again.request = RequestId::generate();
     assert_eq!(opened(&test.store, &again).0, 5);
     closed(&test.store, &again, 5, Some("done"));
     assert!(matches!(

@@ -1,0 +1,266 @@
+//! What can go wrong: the driver's errors sorted into what a caller can do about them, and why a store did not open.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::result::{ConnectionError, DatabaseErrorKind, Error as DieselError};
+use gateway_actors::protocol::StoreError;
+
+/// What a caller can do about an error of the driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    /// Free disk space.
+    Full,
+    /// Try again: locked, closed, timed out, or the file cannot be written just now.
+    Unavailable,
+    /// The file is not a database, or its pages contradict each other.
+    Corrupt,
+    /// Nothing: the statement is wrong.
+    Failed,
+}
+
+/// An error of the driver, sorted. Can be handed to every job of a transaction that failed as a whole.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Fault {
+    /// What a caller can do about it.
+    pub(super) kind: FaultKind,
+    /// What the driver said; for the log.
+    pub(super) message: Arc<str>,
+}
+
+impl Fault {
+    /// A fault that trying again may mend.
+    pub(super) fn unavailable(message: &str) -> Self {
+        Self {
+            kind: FaultKind::Unavailable,
+            message: message.into(),
+        }
+    }
+
+    /// A fault of which only the driver's words are known.
+    pub(super) fn of_message(message: &str) -> Self {
+        Self {
+            kind: kind_of_message(message),
+            message: message.into(),
+        }
+    }
+
+    /// A fault that trying again does not mend.
+    pub(super) fn failed(message: &str) -> Self {
+        Self {
+            kind: FaultKind::Failed,
+            message: message.into(),
+        }
+    }
+}
+
+/// SQLite's own words. diesel keeps the message of an error but not its code, so the message decides.
+const PHRASES: &[(&str, FaultKind)] = &[
+    ("database or disk is full", FaultKind::Full),
+    ("database is locked", FaultKind::Unavailable),
+    ("table is locked", FaultKind::Unavailable),
+    ("disk i/o error", FaultKind::Unavailable),
+    ("unable to open database file", FaultKind::Unavailable),
+    ("attempt to write a readonly database", FaultKind::Unavailable),
+    ("disk image is malformed", FaultKind::Corrupt),
+    ("file is not a database", FaultKind::Corrupt),
+];
+
+fn kind_of_message(message: &str) -> FaultKind {
+    let message = message.to_lowercase();
+    PHRASES
+        .iter()
+        .find(|(phrase, _)| message.contains(phrase))
+        .map_or(FaultKind::Failed, |&(_, kind)| kind)
+}
+
+impl From<&DieselError> for Fault {
+    fn from(error: &DieselError) -> Self {
+        let kind = match error {
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                _,
+            ) => FaultKind::Unavailable,
+            DieselError::DatabaseError(_, information) => kind_of_message(information.message()),
+            // Its parts are what happened; of the two the failed commit is the cause.
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => Self::from(&**commit_error).kind,
+            DieselError::BrokenTransactionManager => FaultKind::Unavailable,
+            _ => FaultKind::Failed,
+        };
+        Self {
+            kind,
+            message: error.to_string().into(),
+        }
+    }
+}
+
+impl From<DieselError> for Fault {
+    fn from(error: DieselError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<ConnectionError> for Fault {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::CouldntSetupConfiguration(error) => Self::from(&error),
+            ConnectionError::BadConnection(message) => {
+                let kind = match kind_of_message(&message) {
+                    FaultKind::Failed => FaultKind::Unavailable,
+                    kind => kind,
+                };
+                Self {
+                    kind,
+                    message: message.into(),
+                }
+            }
+            other => Self::unavailable(&other.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault.kind {
+            FaultKind::Full => Self::Full,
+            FaultKind::Unavailable => Self::Unavailable {
+                source: Some(Box::new(fault)),
+            },
+            FaultKind::Corrupt | FaultKind::Failed => Self::Failed {
+                source: Box::new(fault),
+            },
+        }
+    }
+}
+
+/// Why a query came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum QueryError {
+    /// Another turn holds the conversation.
+    #[error("another turn holds the conversation")]
+    Busy {
+        /// When its lease ends at the latest.
+        retry_after: Duration,
+    },
+    /// The driver refused.
+    #[error(transparent)]
+    Database(#[from] Fault),
+}
+
+impl From<DieselError> for QueryError {
+    fn from(error: DieselError) -> Self {
+        Self::Database(Fault::from(&error))
+    }
+}
+
+impl From<QueryError> for StoreError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Busy { retry_after } => Self::ConversationBusy { retry_after },
+            QueryError::Database(fault) => fault.into(),
+        }
+    }
+}
+
+/// Why the store did not open. Each says what to do next; none is mended by making a new database.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The path cannot be given to the database.
+    #[error("the database path {} is not valid UTF-8: choose another in DATABASE_URL", path.display())]
+    NotUtf8 {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The folder or file cannot be made.
+    #[error("cannot create {}: check that its folder exists and may be written, or set another path in DATABASE_URL", path.display())]
+    Create {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file cannot be opened or written.
+    #[error("cannot write the database {}: check its owner and permissions and those of its folder", path.display())]
+    NotWritable {
+        /// The database.
+        path: PathBuf,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Another program holds the file.
+    #[error("the database {} is locked by another program: stop that program and start again", path.display())]
+    Locked {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file is not a SQLite database, or a damaged one.
+    #[error("{} is damaged or not a SQLite database: restore it from a backup or move it away", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The disk is full.
+    #[error("the disk that holds the database {} is full: free space and start again", path.display())]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A newer gateway has changed the tables.
+    #[error(
+        "the database {} was upgraded by a newer version of the gateway (it has {found}, this version knows up to \
+         {known}): start that version or a newer one", path.display()
+    )]
+    NewerSchema {
+        /// The database.
+        path: PathBuf,
+        /// The newest change that was applied to it.
+        found: String,
+        /// The newest change that this binary knows.
+        known: String,
+    },
+    /// A change of the tables failed and was rolled back.
+    #[error("cannot upgrade the tables of the database {}", path.display())]
+    Migration {
+        /// The database.
+        path: PathBuf,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store's threads cannot be started.
+    #[error("cannot start the store's threads: raise the limit of threads and start again")]
+    Threads {
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl OpenError {
+    /// The error for a fault of the driver while opening this database.
+    pub(super) fn of(path: PathBuf, fault: Fault) -> Self {
+        match fault.kind {
+            FaultKind::Full => Self::Full { path },
+            FaultKind::Unavailable if fault.message.contains("locked") => Self::Locked { path },
+            FaultKind::Unavailable => Self::NotWritable {
+                path,
+                source: Box::new(fault),
+            },
+            FaultKind::Corrupt => Self::Corrupt {
+                path,
+                source: Box::new(fault),
+            },
+            FaultKind::Failed => Self::Migration {
+                path,
+                source: Box::new(fault),
+            },
+        }
+    }
+}

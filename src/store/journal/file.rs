@@ -1,0 +1,309 @@
+//! A cell's journal in files.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Arc;
+
+use gateway_actors::protocol::{
+    AttemptId, AttemptJournal, CallRecord, CellId, DispatchRecord, JournalContents, JournalError, JournalSeq,
+};
+
+use super::frame::{self, EntryRef, Event, EventRef};
+use super::instance::InstanceLock;
+use super::segment::{self, Segment, SegmentName};
+use super::{JournalLimits, JournalOpenError};
+
+/// A cell's journal: appends to the newest segment, deletes segments of which nothing is needed any more.
+///
+/// Dropping it removes the files unless they hold something that has not been acknowledged. Used by one thread.
+#[derive(Debug)]
+pub struct FileJournal {
+    state: RefCell<State>,
+}
+
+/// Where an attempt that is not acknowledged yet has its entries.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The segment of its first entry.
+    begun_in: u64,
+    /// The segment and place of the entry that says how it ended.
+    ended_in: Option<(u64, JournalSeq)>,
+}
+
+#[derive(Debug)]
+struct State {
+    instance: Arc<InstanceLock>,
+    cell: CellId,
+    limits: JournalLimits,
+    /// By number; the last is the one that is appended to.
+    segments: BTreeMap<u64, Segment>,
+    newest: u64,
+    attempts: HashMap<AttemptId, Place>,
+    last: JournalSeq,
+    buffer: Vec<u8>,
+}
+
+impl FileJournal {
+    pub(super) fn create(
+        instance: Arc<InstanceLock>,
+        cell: CellId,
+        limits: JournalLimits,
+    ) -> Result<Self, JournalOpenError> {
+        let mut state = State {
+            instance,
+            cell,
+            limits,
+            segments: BTreeMap::new(),
+            newest: 0,
+            attempts: HashMap::new(),
+            last: JournalSeq::default(),
+            buffer: Vec::with_capacity(1024),
+        };
+        let path = state.segment_name(1).path(state.instance.dir());
+        state.add_segment().map_err(JournalOpenError::at(path))?;
+        Ok(Self {
+            state: RefCell::new(state),
+        })
+    }
+}
+
+#[cfg(test)]
+impl FileJournal {
+    /// Makes every write to the newest segment fail as on a full disk.
+    pub(super) fn fill_disk(&self) {
+        let mut state = self.state.borrow_mut();
+        let newest = state.newest;
+        state.segments.get_mut(&newest).unwrap().fill_disk();
+    }
+}
+
+impl AttemptJournal for FileJournal {
+    fn dispatched(&self, record: &DispatchRecord) -> Result<JournalSeq, JournalError> {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let (seq, number) = state.append(EventRef::Dispatched(record))?;
+        state.note_begin(record.attempt, number);
+        Ok(seq)
+    }
+
+    fn finished(&self, record: &CallRecord) -> Result<JournalSeq, JournalError> {
+        let mut state = self.state.borrow_mut();
+        let (seq, number) = state.append(EventRef::Finished(record))?;
+        state.note_end(record.dispatch.attempt, number, seq);
+        Ok(seq)
+    }
+
+    fn acknowledge(&self, attempts: &[AttemptId]) {
+        let mut state = self.state.borrow_mut();
+        for attempt in attempts {
+            state.forget(attempt);
+        }
+        state.reclaim();
+    }
+
+    fn contents(&self) -> Result<JournalContents, JournalError> {
+        self.state.borrow().contents()
+    }
+}
+
+impl State {
+    fn segment_name(&self, number: u64) -> SegmentName {
+        SegmentName {
+            instance: self.instance.id(),
+            cell: self.cell,
+            number,
+        }
+    }
+
+    fn add_segment(&mut self) -> io::Result<()> {
+        let number = self.newest + 1;
+        let segment = Segment::create(self.instance.dir(), self.segment_name(number))?;
+        self.segments.insert(number, segment);
+        self.newest = number;
+        Ok(())
+    }
+
+    /// Appends an entry; its place in the cell and the number of its segment.
+    fn append(&mut self, event: EventRef<'_>) -> Result<(JournalSeq, u64), JournalError> {
+        let seq = JournalSeq(self.last.0 + 1);
+        let entry = EntryRef { seq: seq.0, event };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let appended = frame::encode(&entry, &mut buffer).and_then(|()| self.write(&buffer));
+        self.buffer = buffer;
+        let number = appended.map_err(|source| JournalError { source })?;
+        self.last = seq;
+        Ok((seq, number))
+    }
+
+    fn write(&mut self, frame: &[u8]) -> io::Result<u64> {
+        self.rotate(u64::try_from(frame.len()).unwrap_or(u64::MAX))?;
+        let Some(newest) = self.segments.get_mut(&self.newest) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        newest.append(frame)?;
+        Ok(newest.number)
+    }
+
+    /// Starts a new segment where the newest has no room. If that fails a sound segment just grows.
+    fn rotate(&mut self, more: u64) -> io::Result<()> {
+        let (is_sound, has_room) = self.segments.get(&self.newest).map_or((false, false), |newest| {
+            let has_room = newest.len() == 0 || newest.len().saturating_add(more) <= self.limits.segment_bytes;
+            (newest.is_sound(), has_room)
+        });
+        if is_sound && has_room {
+            return Ok(());
+        }
+        match self.add_segment() {
+            Ok(()) => {
+                self.reclaim();
+                Ok(())
+            }
+            Err(error) if is_sound => {
+                tracing::warn!(%error, "a new journal file cannot be created; the full one grows");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn note_begin(&mut self, attempt: AttemptId, number: u64) {
+        if self.attempts.contains_key(&attempt) {
+            return;
+        }
+        let place = Place {
+            begun_in: number,
+            ended_in: None,
+        };
+        self.attempts.insert(attempt, place);
+        self.need(number);
+    }
+
+    fn note_end(&mut self, attempt: AttemptId, number: u64, seq: JournalSeq) {
+        let known = self.attempts.get(&attempt).copied();
+        let begun_in = known.map_or(number, |place| place.begun_in);
+        let held_before = known.and_then(|place| place.ended_in).map(|(segment, _)| segment);
+        if known.is_none() || (begun_in != number && held_before != Some(number)) {
+            self.need(number);
+        }
+        if let Some(before) = held_before
+            && before != begun_in
+            && before != number
+        {
+            self.release(before);
+        }
+        self.attempts.insert(
+            attempt,
+            Place {
+                begun_in,
+                ended_in: Some((number, seq)),
+            },
+        );
+    }
+
+    /// Forgets an attempt that has ended; one that has not is still needed, whoever says otherwise.
+    fn forget(&mut self, attempt: &AttemptId) {
+        let Some(&Place {
+            begun_in,
+            ended_in: Some((ended_in, _)),
+        }) = self.attempts.get(attempt)
+        else {
+            return;
+        };
+        self.attempts.remove(attempt);
+        self.release(begun_in);
+        if ended_in != begun_in {
+            self.release(ended_in);
+        }
+    }
+
+    fn need(&mut self, number: u64) {
+        if let Some(segment) = self.segments.get_mut(&number) {
+            segment.needed += 1;
+        }
+    }
+
+    fn release(&mut self, number: u64) {
+        if let Some(segment) = self.segments.get_mut(&number) {
+            segment.needed = segment.needed.saturating_sub(1);
+        }
+    }
+
+    /// Removes the segments of which nothing is needed; the newest is emptied instead, once it is worth it.
+    fn reclaim(&mut self) {
+        let newest = self.newest;
+        let unneeded = self
+            .segments
+            .extract_if(.., |&number, segment| number != newest && segment.needed == 0);
+        for (_, segment) in unneeded {
+            remove(segment);
+        }
+        if let Some(segment) = self.segments.get_mut(&newest)
+            && segment.needed == 0
+            && segment.len() > self.limits.truncate_above
+            && let Err(error) = segment.truncate()
+        {
+            tracing::warn!(path = %segment.path().display(), %error, "a journal file cannot be emptied");
+        }
+    }
+
+    /// Reads the segments back, leaving out what has been acknowledged.
+    fn contents(&self) -> Result<JournalContents, JournalError> {
+        let mut contents = JournalContents {
+            last: self.last,
+            ..JournalContents::default()
+        };
+        for segment in self.segments.values().filter(|segment| segment.needed > 0) {
+            let decoded = segment::read(segment.path()).map_err(|source| JournalError { source })?;
+            for entry in decoded.entries {
+                self.sort_into(&mut contents, entry);
+            }
+        }
+        if contents.open.len() + contents.finished.len() == self.attempts.len() {
+            Ok(contents)
+        } else {
+            Err(JournalError {
+                source: io::Error::new(io::ErrorKind::InvalidData, "a journal file is damaged"),
+            })
+        }
+    }
+
+    fn sort_into(&self, contents: &mut JournalContents, entry: frame::Entry) {
+        match entry.event {
+            Event::Dispatched(record) => {
+                let place = self.attempts.get(&record.attempt);
+                let is_open = place.is_some_and(|place| place.ended_in.is_none());
+                if is_open && contents.open.iter().all(|other| other.attempt != record.attempt) {
+                    contents.open.push(*record);
+                }
+            }
+            Event::Finished(record) => {
+                let place = self.attempts.get(&record.dispatch.attempt);
+                let ended_at = place.and_then(|place| place.ended_in).map(|(_, seq)| seq);
+                let seq = JournalSeq(entry.seq);
+                if ended_at == Some(seq) {
+                    contents.finished.push((seq, *record));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        for (_, segment) in std::mem::take(&mut self.segments) {
+            if segment.needed == 0 {
+                remove(segment);
+            }
+        }
+    }
+}
+
+/// Removes a segment of which nothing is needed. One that cannot be removed is read again after the next start, which
+/// does no harm.
+fn remove(segment: Segment) {
+    let path = segment.path().to_owned();
+    if let Err(error) = segment.remove() {
+        tracing::warn!(path = %path.display(), %error, "a journal file cannot be removed");
+    }
+}

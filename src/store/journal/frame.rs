@@ -1,0 +1,266 @@
+//! How an entry lies in a file: `length u32 LE | CRC-32 u32 LE | JSON`, length and CRC being those of the JSON.
+
+use std::io;
+
+use gateway_actors::protocol::{CallRecord, DispatchRecord};
+use serde::{Deserialize, Serialize};
+
+/// Bytes before the JSON.
+const HEADER: usize = 8;
+/// JSON longer than this is neither written nor believed.
+const MAX_PAYLOAD: usize = 1024 * 1024;
+
+/// An entry as it is written.
+#[derive(Debug, Serialize)]
+pub(super) struct EntryRef<'a> {
+    /// Its place in the cell, from 1.
+    pub(super) seq: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub(super) event: EventRef<'a>,
+}
+
+/// An event as it is written.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EventRef<'a> {
+    Dispatched(&'a DispatchRecord),
+    Finished(&'a CallRecord),
+}
+
+/// An entry as it is read back.
+#[derive(Debug, Deserialize)]
+pub(super) struct Entry {
+    pub(super) seq: u64,
+    #[serde(flatten)]
+    pub(super) event: Event,
+}
+
+/// An event as it is read back.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Event {
+    Dispatched(Box<DispatchRecord>),
+    Finished(Box<CallRecord>),
+}
+
+/// Writes the entry's frame into the buffer, which is emptied first.
+pub(super) fn encode(entry: &EntryRef<'_>, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.clear();
+    buffer.extend_from_slice(&[0; HEADER]);
+    serde_json::to_writer(&mut *buffer, entry)?;
+    let Some((header, payload)) = buffer.split_first_chunk_mut::<HEADER>() else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let length = match u32::try_from(payload.len()) {
+        Ok(length) if payload.len() <= MAX_PAYLOAD => length,
+        _ => {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a journal entry is too long",
+            ));
+        }
+    };
+    let crc = crc32fast::hash(payload);
+    *header = (u64::from(length) | u64::from(crc) << 32).to_le_bytes();
+    Ok(())
+}
+
+/// What the bytes at a place are.
+#[derive(Debug)]
+enum Parsed<'a> {
+    /// A whole frame, and the bytes after it.
+    Frame { payload: &'a [u8], rest: &'a [u8] },
+    /// The bytes end before the frame does.
+    Short,
+    /// A whole frame with a wrong CRC, or a length that none has.
+    Wrong,
+}
+
+fn parse(bytes: &[u8]) -> Parsed<'_> {
+    let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
+        return Parsed::Short;
+    };
+    let header = u64::from_le_bytes(*header);
+    let (length, crc) = (header & u64::from(u32::MAX), header >> 32);
+    let length = match usize::try_from(length) {
+        Ok(length) if (1..=MAX_PAYLOAD).contains(&length) => length,
+        _ => return Parsed::Wrong,
+    };
+    let Some((payload, rest)) = rest.split_at_checked(length) else {
+        return Parsed::Short;
+    };
+    if u64::from(crc32fast::hash(payload)) == crc {
+        Parsed::Frame { payload, rest }
+    } else {
+        Parsed::Wrong
+    }
+}
+
+/// A file's entries up to the first that is not whole, and what is behind them.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    /// Whole entries, in order.
+    pub(super) entries: Vec<Entry>,
+    /// Bytes that hold no readable entry, from the first bad one on.
+    pub(super) lost_bytes: usize,
+    /// Whether those bytes are more than an append that was cut off: a damaged entry, or whole ones after it.
+    pub(super) damaged: bool,
+}
+
+/// Reads a file's entries.
+pub(super) fn decode(bytes: &[u8]) -> Decoded {
+    let mut entries = Vec::new();
+    let mut rest = bytes;
+    let damaged = loop {
+        if rest.is_empty() {
+            break false;
+        }
+        match parse(rest) {
+            Parsed::Frame { payload, rest: next } => match serde_json::from_slice(payload) {
+                Ok(entry) => {
+                    entries.push(entry);
+                    rest = next;
+                }
+                // Written whole, but by a version that says it differently.
+                Err(_) => break true,
+            },
+            Parsed::Short => break holds_frame(rest),
+            Parsed::Wrong => break true,
+        }
+    };
+    Decoded {
+        entries,
+        lost_bytes: rest.len(),
+        damaged,
+    }
+}
+
+/// Whether a whole frame starts anywhere in these bytes.
+fn holds_frame(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some((_, next)) = rest.split_first() {
+        if matches!(parse(rest), Parsed::Frame { .. }) {
+            return true;
+        }
+        rest = next;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{dispatch, finished};
+    use super::*;
+
+    /// Three frames, one after the other, and the place at which each ends.
+    fn three_frames() -> (Vec<u8>, Vec<usize>) {
+        let first = dispatch();
+        let mut second = dispatch();
+        second.price = None;
+        second.conversation = None;
+        let last = finished(&first);
+        let events = [
+            EventRef::Dispatched(&first),
+            EventRef::Dispatched(&second),
+            EventRef::Finished(&last),
+        ];
+        let (mut bytes, mut ends, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
+        for (seq, event) in (1..).zip(events) {
+            encode(&EntryRef { seq, event }, &mut buffer).unwrap();
+            bytes.extend_from_slice(&buffer);
+            ends.push(bytes.len());
+        }
+        (bytes, ends)
+    }
+
+    fn seqs(decoded: &Decoded) -> Vec<u64> {
+        decoded.entries.iter().map(|entry| entry.seq).collect()
+    }
+
+    #[test]
+    fn an_entry_is_read_back_as_it_was_written() {
+        let dispatched = dispatch();
+        let record = finished(&dispatched);
+        let mut bytes = Vec::new();
+        encode(
+            &EntryRef {
+                seq: 7,
+                event: EventRef::Finished(&record),
+            },
+            &mut bytes,
+        )
+        .unwrap();
+        let mut decoded = decode(&bytes);
+        assert_eq!((decoded.lost_bytes, decoded.damaged), (0, false));
+        let entry = decoded.entries.pop().unwrap();
+        assert_eq!(entry.seq, 7);
+        assert!(matches!(entry.event, Event::Finished(read) if *read == record));
+
+        let event = EventRef::Dispatched(&dispatched);
+        encode(&EntryRef { seq: 8, event }, &mut bytes).unwrap();
+        let entry = decode(&bytes).entries.pop().unwrap();
+        assert!(matches!(entry.event, Event::Dispatched(read) if *read == dispatched));
+    }
+
+    #[test]
+    fn a_file_cut_at_any_byte_gives_exactly_the_whole_entries_before_the_cut() {
+        let (bytes, ends) = three_frames();
+        for cut in 0..=bytes.len() {
+            let decoded = decode(&bytes[..cut]);
+            let whole: Vec<u64> = (1..)
+                .zip(&ends)
+                .filter(|&(_, &end)| end <= cut)
+                .map(|(seq, _)| seq)
+                .collect();
+            assert_eq!(seqs(&decoded), whole, "cut at {cut}");
+            let kept = ends.iter().copied().filter(|&end| end <= cut).max().unwrap_or(0);
+            assert_eq!(
+                (decoded.lost_bytes, decoded.damaged),
+                (cut - kept, false),
+                "cut at {cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_flipped_bit_is_noticed_and_nothing_from_there_on_is_believed() {
+        let (bytes, ends) = three_frames();
+        for place in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[place] ^= 1 << bit;
+                let decoded = decode(&flipped);
+                let before: Vec<u64> = (1..)
+                    .zip(&ends)
+                    .filter(|&(_, &end)| end <= place)
+                    .map(|(seq, _)| seq)
+                    .collect();
+                assert_eq!(seqs(&decoded), before, "byte {place}, bit {bit}");
+                assert!(decoded.lost_bytes > 0);
+                if place < ends[1] {
+                    assert!(decoded.damaged, "whole entries follow byte {place}, bit {bit}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_in_unknown_words_stops_the_reading_as_damage() {
+        let payload = br#"{"seq":1,"settled":{}}"#;
+        let length = u32::try_from(payload.len()).unwrap();
+        let mut bytes = length.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+        bytes.extend_from_slice(payload);
+        let decoded = decode(&bytes);
+        assert!(decoded.entries.is_empty() && decoded.damaged);
+    }
+
+    #[test]
+    fn an_entry_that_nobody_would_read_back_is_not_written() {
+        let mut huge = dispatch();
+        huge.user_id = Some("x".repeat(MAX_PAYLOAD).into());
+        let event = EventRef::Dispatched(&huge);
+        assert!(encode(&EntryRef { seq: 1, event }, &mut Vec::new()).is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! A process's claim on its files: a lock that the operating system gives back when the process ends.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gateway_actors::protocol::{CellId, InstanceId};
+
+use super::super::migrate::{private_file, private_folder};
+use super::segment::SegmentName;
+use super::{FileJournal, JournalLimits, JournalOpenError};
+
+/// This process's place in the journal folder. Keep it for the life of the process; its journals keep it too.
+#[derive(Debug, Clone)]
+pub struct JournalDir {
+    instance: Arc<InstanceLock>,
+}
+
+impl JournalDir {
+    /// Claims a place for this process in `<data dir>/journal`, which is created if it does not exist.
+    ///
+    /// # Errors
+    /// When the folder or the lock file cannot be made.
+    pub fn open(data_dir: &Path, instance: InstanceId) -> Result<Self, JournalOpenError> {
+        let dir = folder(data_dir);
+        private_folder(&dir).map_err(JournalOpenError::at(&dir))?;
+        let path = lock_path(&dir, instance);
+        let lock = claim(&path).map_err(JournalOpenError::at(&path))?;
+        Ok(Self {
+            instance: Arc::new(InstanceLock {
+                id: instance,
+                dir,
+                _lock: lock,
+            }),
+        })
+    }
+
+    /// Creates the journal of a cell. A cell has one journal for the life of the process.
+    ///
+    /// # Errors
+    /// When the first file cannot be created, or the cell has a journal already.
+    pub fn cell(&self, cell: CellId, limits: JournalLimits) -> Result<FileJournal, JournalOpenError> {
+        FileJournal::create(Arc::clone(&self.instance), cell, limits)
+    }
+}
+
+/// The lock that says that a process lives.
+#[derive(Debug)]
+pub(super) struct InstanceLock {
+    id: InstanceId,
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl InstanceLock {
+    pub(super) fn id(&self) -> InstanceId {
+        self.id
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for InstanceLock {
+    /// Takes the lock file away if the process leaves nothing behind.
+    fn drop(&mut self) {
+        let leaves_nothing = segments_of(&self.dir, self.id).is_ok_and(|segments| segments.is_empty());
+        if leaves_nothing {
+            let path = lock_path(&self.dir, self.id);
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), %error, "a journal lock cannot be removed");
+            }
+        }
+    }
+}
+
+/// The journal folder of a data folder.
+pub(super) fn folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("journal")
+}
+
+pub(super) fn lock_path(dir: &Path, instance: InstanceId) -> PathBuf {
+    dir.join(format!("{instance}.lock"))
+}
+
+/// The instance whose lock file has this name.
+pub(super) fn lock_owner(file_name: &str) -> Option<InstanceId> {
+    file_name.strip_suffix(".lock")?.parse().ok()
+}
+
+/// Makes a lock file that is locked before it has its name, so that nobody can take it for a dead process's.
+fn claim(path: &Path) -> io::Result<File> {
+    let unnamed = path.with_extension("claim");
+    let lock = private_file().create_new(true).append(true).open(&unnamed)?;
+    lock.try_lock().map_err(io::Error::from)?;
+    fs::rename(&unnamed, path)?;
+    Ok(lock)
+}
+
+/// Takes the lock of a process if it is dead and nobody else is recovering it.
+pub(super) fn take_over(path: &Path) -> io::Result<Option<File>> {
+    let lock = private_file().create(true).append(true).open(path)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The segments that an instance has in the folder, in the order in which they were written.
+pub(super) fn segments_of(dir: &Path, instance: InstanceId) -> io::Result<Vec<SegmentName>> {
+    let mut segments: Vec<_> = file_names(dir)?
+        .iter()
+        .filter_map(|name| SegmentName::parse(name))
+        .filter(|segment| segment.instance == instance)
+        .collect();
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+/// The names of the files in the folder; none for a folder that does not exist.
+pub(super) fn file_names(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        if let Ok(name) = entry?.file_name().into_string() {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,285 @@
+//! Makes the database ready: its folder, its file, its tables. Runs on the calling thread, before the store's own.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use diesel::SqliteConnection;
+use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel::sqlite::Sqlite;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::connection::{Access, Database};
+use super::error::{Fault, OpenError};
+
+/// Every change of the tables that this binary knows.
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Creates what is missing and applies every change that has not been applied. An existing file is never replaced.
+///
+/// One process at a time: the others wait at a lock file beside the database. SQLite's own lock would not do, since
+/// two processes that turn the same new file to WAL at once fail without waiting.
+///
+/// Returns the connection that did it, for the writer: closing it would flush the file once more at every start.
+pub(super) fn prepare(path: &Path, database: &Database) -> Result<SqliteConnection, OpenError> {
+    create_folder(path)?;
+    let lock_path = sibling(path, ".lock");
+    let lock = create_file(&lock_path)?;
+    lock.lock().map_err(|source| OpenError::Create {
+        path: lock_path,
+        source,
+    })?;
+    create_file(path)?;
+    let mut connection = database
+        .connect(Access::ReadWrite)
+        .map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
+    migrate(path, &mut connection, &MIGRATIONS)?;
+    Ok(connection)
+}
+
+/// Why the tables were left as they are.
+#[derive(Debug)]
+enum Stopped {
+    Newer { found: String, known: String },
+    Driver(Fault),
+}
+
+impl From<diesel::result::Error> for Stopped {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Driver(error.into())
+    }
+}
+
+impl From<BoxError> for Stopped {
+    fn from(error: BoxError) -> Self {
+        Self::Driver(Fault::of_message(&error.to_string()))
+    }
+}
+
+/// Applies every pending change in one transaction, or refuses a database that a newer version has changed.
+fn migrate<S>(path: &Path, connection: &mut SqliteConnection, source: &S) -> Result<(), OpenError>
+where
+    S: MigrationSource<Sqlite>,
+{
+    let result = connection.immediate_transaction(|connection| {
+        let migrations = source.migrations()?;
+        let known: Vec<MigrationVersion<'_>> = migrations.iter().map(|one| one.name().version()).collect();
+        let applied = connection.applied_migrations()?;
+        if let Some(found) = applied.iter().filter(|version| !known.contains(version)).max() {
+            return Err(Stopped::Newer {
+                found: found.to_string(),
+                known: known.iter().max().map(ToString::to_string).unwrap_or_default(),
+            });
+        }
+        for migration in migrations.iter().filter(|one| !applied.contains(&one.name().version())) {
+            connection.run_migration(migration)?;
+            tracing::info!(migration = %migration.name(), "changed the database's tables");
+        }
+        Ok(())
+    });
+    let path = path.to_owned();
+    result.map_err(|stopped| match stopped {
+        Stopped::Newer { found, known } => OpenError::NewerSchema { path, found, known },
+        Stopped::Driver(fault) => OpenError::of(path, fault),
+    })
+}
+
+fn create_folder(path: &Path) -> Result<(), OpenError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    private_folder(folder).map_err(|source| OpenError::Create {
+        path: folder.to_owned(),
+        source,
+    })
+}
+
+/// Creates a folder that only its owner may enter, and the folders above it, where they are missing.
+pub(super) fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
+}
+
+/// Options that create files which only their owner may read.
+pub(super) fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options
+}
+
+/// Creates a file if it is missing; never empties one.
+fn create_file(path: &Path) -> Result<File, OpenError> {
+    private_file()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|source| OpenError::Create {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn sibling(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use diesel::connection::SimpleConnection;
+    use diesel::dsl::sql;
+    use diesel::prelude::*;
+    use diesel::sql_types::BigInt;
+    use diesel_migrations::FileBasedMigrations;
+
+    use super::super::connection::BUSY_TIMEOUT;
+    use super::super::schema;
+    use super::super::testing::{self, TestStore};
+    use super::super::{Store, StoreConfig};
+    use super::*;
+
+    fn connect(path: &Path) -> SqliteConnection {
+        let database = Database::at(path, BUSY_TIMEOUT).unwrap();
+        database.connect(Access::ReadWrite).unwrap()
+    }
+
+    #[test]
+    fn a_missing_folder_is_created_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let test = TestStore::new();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let path = testing::config(&test.dir).database;
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn stores_that_open_a_new_file_at_once_all_succeed() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| Store::open(testing::config(&dir)).map(drop)))
+                .collect();
+            for one in opened {
+                one.join().unwrap().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn a_database_of_a_newer_version_is_refused() {
+        let test = TestStore::new();
+        let config = testing::config(&test.dir);
+        connect(&config.database)
+            .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')")
+            .unwrap();
+        let error = Store::open(config).unwrap_err();
+        assert!(matches!(&error, OpenError::NewerSchema { found, .. } if found == "99990101000000"));
+        assert!(error.to_string().contains("newer version of the gateway"), "{error}");
+    }
+
+    #[test]
+    fn every_change_can_be_taken_back_and_made_again() {
+        let test = TestStore::new();
+        let path = testing::config(&test.dir).database;
+        let mut connection = connect(&path);
+        connection.revert_all_migrations(MIGRATIONS).unwrap();
+        migrate(&path, &mut connection, &MIGRATIONS).unwrap();
+        migrate(&path, &mut connection, &MIGRATIONS).unwrap();
+    }
+
+    /// Checks that a table has exactly the columns that `schema.rs` says.
+    macro_rules! assert_columns {
+        ($connection:expr, $($table:ident),+) => {$(
+            let query = schema::$table::table.limit(0);
+            query.execute($connection).unwrap();
+            let named = diesel::debug_query::<Sqlite, _>(&query).to_string();
+            let named = named.matches(concat!("`", stringify!($table), "`.`")).count();
+            let count: i64 = diesel::select(sql::<BigInt>(concat!(
+                "(SELECT count(*) FROM pragma_table_info('", stringify!($table), "'))"
+            )))
+            .get_result($connection)
+            .unwrap();
+            assert_eq!(i64::try_from(named).unwrap(), count, stringify!($table));
+        )+};
+    }
+
+    #[test]
+    fn the_tables_are_those_of_the_schema() {
+        let test = TestStore::new();
+        let mut connection = connect(&testing::config(&test.dir).database);
+        assert_columns!(
+            &mut connection,
+            conversations,
+            messages,
+            context_summaries,
+            todo_lists,
+            llm_calls
+        );
+    }
+
+    #[test]
+    fn a_change_that_fails_half_way_is_rolled_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let change = dir.path().join("migrations").join("2026-01-01-000000_breaks");
+        fs::create_dir_all(&change).unwrap();
+        fs::write(change.join("up.sql"), "CREATE TABLE made (id TEXT); CREATE NONSENSE;").unwrap();
+        let source = FileBasedMigrations::from_path(dir.path().join("migrations")).unwrap();
+        let path = dir.path().join("gateway.db");
+        let mut connection = connect(&path);
+        let error = migrate(&path, &mut connection, &source).unwrap_err();
+        assert!(matches!(error, OpenError::Migration { .. }), "{error:?}");
+        connection.batch_execute("CREATE TABLE made (id TEXT)").unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gateway.db");
+        let content = "this is a diary, not a database. ".repeat(200);
+        fs::write(&path, &content).unwrap();
+        let error = Store::open(StoreConfig::new(&path)).unwrap_err();
+        assert!(matches!(error, OpenError::Corrupt { .. }), "{error:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "").unwrap();
+        let error = Store::open(StoreConfig::new(dir.path().join("file/gateway.db"))).unwrap_err();
+        assert!(matches!(error, OpenError::Create { .. }), "{error:?}");
+        let error = Store::open(StoreConfig::new(dir.path())).unwrap_err();
+        assert!(matches!(error, OpenError::Create { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_database_that_may_only_be_read_is_refused() {
+        let test = TestStore::new();
+        let path = testing::config(&test.dir).database;
+        let mut connection = Database::at(&path, BUSY_TIMEOUT)
+            .unwrap()
+            .connect(Access::Read)
+            .unwrap();
+        connection.revert_all_migrations(MIGRATIONS).unwrap_err();
+        let refused = connection.batch_execute("DELETE FROM messages").unwrap_err();
+        let error = OpenError::of(path, refused.into());
+        assert!(matches!(error, OpenError::NotWritable { .. }), "{error:?}");
+    }
+}

@@ -1,0 +1,80 @@
+//! The store's own threads. They own every connection; everyone else sends them jobs and waits for the answer, so that
+//! a caller who goes away cannot cancel a statement half-way (which a SQLite connection does not survive elsewhere).
+
+use std::future::Future;
+use std::time::Duration;
+
+use gateway_actors::protocol::StoreFuture;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::error::{Fault, OpenError, QueryError};
+
+const WORKER_THREADS: usize = 2;
+/// One thread for each connection (a writer and two readers) and one to open a new one.
+const BLOCKING_THREADS: usize = 4;
+
+/// The threads. Dropping it abandons what runs; [`StoreRuntime::shutdown`] waits for it.
+#[derive(Debug)]
+pub(super) struct StoreRuntime {
+    runtime: Option<Runtime>,
+    handle: Handle,
+}
+
+impl StoreRuntime {
+    /// Starts the threads.
+    pub(super) fn start() -> Result<Self, OpenError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(WORKER_THREADS)
+            .max_blocking_threads(BLOCKING_THREADS)
+            .thread_name("store")
+            .enable_time()
+            .build()
+            .map_err(|source| OpenError::Threads { source })?;
+        Ok(Self {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// For sending jobs.
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Waits for a future on the calling thread, which must not itself be running one.
+    pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+
+    /// Ends the threads, waiting for what runs on them, but no longer than `timeout`.
+    pub(super) fn shutdown(mut self, timeout: Duration) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(timeout);
+        }
+    }
+}
+
+impl Drop for StoreRuntime {
+    fn drop(&mut self) {
+        // A runtime that is dropped waits, which panics where the dropping thread runs a runtime of its own.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Starts a job on the store's threads at once; dropping the answer's future does not cancel it.
+pub(super) fn spawn<T, F>(handle: &Handle, job: F) -> StoreFuture<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, QueryError>> + Send + 'static,
+{
+    let task = handle.spawn(job);
+    Box::pin(async move {
+        match task.await {
+            Ok(result) => result.map_err(Into::into),
+            Err(error) if error.is_cancelled() => Err(Fault::unavailable("the store is closed").into()),
+            Err(_panicked) => Err(Fault::failed("a store job panicked").into()),
+        }
+    })
+}

@@ -1,0 +1,98 @@
+//! The tables as diesel sees them; keep in step with `migrations/`.
+
+diesel::table! {
+    /// Conversations, each with the place of its next message and the turn that holds it.
+    conversations (id) {
+        id -> Text,
+        user_id -> Nullable<Text>,
+        project_id -> Nullable<Text>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        metadata -> Text,
+        next_seq -> BigInt,
+        lease_request -> Nullable<Text>,
+        lease_instance -> Nullable<Text>,
+        lease_expires_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// Messages: the user's have the odd places of their conversation, the assistant's the even ones.
+    messages (conversation_id, seq) {
+        conversation_id -> Text,
+        seq -> BigInt,
+        role -> Text,
+        content -> Text,
+        status -> Text,
+        client_message_id -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        metadata -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Summaries of conversations, the newest having the highest version.
+    context_summaries (conversation_id, version) {
+        conversation_id -> Text,
+        version -> BigInt,
+        summary -> Text,
+        covers_seq -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// To-do lists of conversations.
+    todo_lists (id) {
+        id -> Text,
+        conversation_id -> Text,
+        todo_data -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Call records, one per attempt.
+    llm_calls (attempt_id) {
+        attempt_id -> Text,
+        request_id -> Text,
+        ordinal -> Integer,
+        instance_id -> Text,
+        cell -> Integer,
+        conversation_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        project_id -> Nullable<Text>,
+        endpoint -> Text,
+        model_id -> Text,
+        api_model -> Text,
+        provider -> Text,
+        layer -> Text,
+        task -> Text,
+        input_tokens -> BigInt,
+        cached_input_tokens -> BigInt,
+        output_tokens -> BigInt,
+        reasoning_tokens -> BigInt,
+        usage_source -> Text,
+        cost_nano_usd -> BigInt,
+        held_nano_usd -> BigInt,
+        input_price_pico_usd -> Nullable<BigInt>,
+        cached_input_price_pico_usd -> Nullable<BigInt>,
+        output_price_pico_usd -> Nullable<BigInt>,
+        estimated -> Bool,
+        streamed -> Bool,
+        outcome -> Text,
+        status -> Nullable<Integer>,
+        success -> Bool,
+        first_byte_us -> Nullable<BigInt>,
+        duration_us -> BigInt,
+        started_at -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::joinable!(messages -> conversations (conversation_id));
+diesel::joinable!(context_summaries -> conversations (conversation_id));
+diesel::joinable!(todo_lists -> conversations (conversation_id));
+diesel::allow_tables_to_appear_in_same_query!(conversations, messages, context_summaries, todo_lists);

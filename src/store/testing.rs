@@ -1,0 +1,118 @@
+//! What the store's tests share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_actors::protocol::{
+    AttemptId, CallRecord, CellId, CloseTurn, ConversationId, DispatchRecord, InstanceId, Layer, NanoUsd, OpenTurn,
+    Outcome, PicoUsdPerToken, Price, RequestId, TaskType, TokenUsage, UsageSource,
+};
+use tempfile::TempDir;
+
+use super::{Store, StoreConfig};
+
+/// A store in a folder of its own.
+pub(super) struct TestStore {
+    pub(super) store: Store,
+    pub(super) dir: TempDir,
+}
+
+impl TestStore {
+    pub(super) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self {
+            store: Store::open(config(&dir)).unwrap(),
+            dir,
+        }
+    }
+
+    /// Another store on the same file, as another process would have it.
+    pub(super) fn neighbour(&self) -> Store {
+        Store::open(config(&self.dir)).unwrap()
+    }
+}
+
+pub(super) fn config(dir: &TempDir) -> StoreConfig {
+    StoreConfig::new(dir.path().join("data").join("gateway.db"))
+}
+
+pub(super) fn conversation(id: &str) -> ConversationId {
+    id.parse().unwrap()
+}
+
+/// A turn of a new request and a new instance that holds the conversation for a minute.
+pub(super) fn turn(conversation: &ConversationId, message: &str) -> OpenTurn {
+    OpenTurn {
+        conversation: conversation.clone(),
+        request: RequestId::generate(),
+        instance: InstanceId::generate(),
+        user_id: Some("user-1".into()),
+        project_id: None,
+        client_message_id: None,
+        message: message.into(),
+        lease: Duration::from_secs(60),
+        history_limit: 50,
+    }
+}
+
+pub(super) fn close(turn: &OpenTurn, user_seq: i64, answer: Option<&str>) -> CloseTurn {
+    CloseTurn {
+        conversation: turn.conversation.clone(),
+        request: turn.request,
+        user_seq,
+        answer: answer.map(Into::into),
+    }
+}
+
+/// An attempt with every field set.
+pub(super) fn dispatch() -> DispatchRecord {
+    DispatchRecord {
+        attempt: AttemptId {
+            request: RequestId::generate(),
+            ordinal: 1,
+        },
+        instance: InstanceId::generate(),
+        cell: CellId(3),
+        conversation: Some(conversation("conv-1")),
+        user_id: Some("user-1".into()),
+        project_id: Some("project \"one\"".into()),
+        endpoint: "/v1/chat".into(),
+        model: "alpha-small".into(),
+        api_model: "gpt-4o-mini".into(),
+        provider: "alpha".into(),
+        layer: Layer::L1,
+        task: TaskType::CreateProject,
+        price: Some(Price {
+            input: PicoUsdPerToken(150_000),
+            cached_input: PicoUsdPerToken(75_000),
+            output: PicoUsdPerToken(600_000),
+        }),
+        held: NanoUsd(5_000),
+        streamed: true,
+        started_at: 1_700_000_000_000_000,
+    }
+}
+
+/// How an attempt ended well.
+pub(super) fn finished(dispatch: &DispatchRecord) -> CallRecord {
+    CallRecord {
+        dispatch: dispatch.clone(),
+        outcome: Outcome::Completed,
+        status: Some(200),
+        usage: TokenUsage {
+            input: 10,
+            cached_input: 4,
+            output: 20,
+            reasoning: 5,
+        },
+        usage_source: UsageSource::Reported,
+        cost: NanoUsd(1_234),
+        estimated: false,
+        first_byte_us: Some(120),
+        duration_us: 4_500,
+    }
+}
+
+pub(super) fn finished_call() -> Arc<CallRecord> {
+    Arc::new(finished(&dispatch()))
+}

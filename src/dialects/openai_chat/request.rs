@@ -1,0 +1,283 @@
+//! A client's request: read once, carried as the bytes that came, written for a model by replacing what is owned.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gateway_actors::protocol::{Capabilities, Capability, ErrorKind, GatewayError, Model, Needs, OutgoingRequest};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::json::{is_non_empty_container, is_object, push_string, range_in, text};
+use super::precheck::precheck;
+use super::scan::{Scan, scan};
+use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
+
+/// A `POST /v1/chat/completions` body, read and checked.
+pub struct ChatCompletionsRequest {
+    body: Bytes,
+    model: Arc<str>,
+    stream: bool,
+    wants_usage: bool,
+    needs: Needs,
+    /// Where the value of `model` stands.
+    model_value: Range<usize>,
+    /// What makes a stream report usage, if the client did not ask for it. An output cap forced by a budget is to
+    /// become another of these.
+    usage_splice: Option<Splice>,
+}
+
+/// A place in the body and what is written there instead of what the client wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Splice {
+    at: Range<usize>,
+    with: &'static str,
+}
+
+impl ChatCompletionsRequest {
+    /// Reads a body in one pass, without copying it.
+    ///
+    /// # Errors
+    /// `malformed_json` if it is not JSON in UTF-8, or nested more than 128 levels deep; `invalid_request` naming
+    /// the field if one that the gateway reads is missing, given twice or of the wrong type. Everything else in the
+    /// body is the provider's to judge.
+    pub fn scan(body: Bytes) -> Result<Self, GatewayError> {
+        let json = std::str::from_utf8(&body).map_err(|error| {
+            let place = error.valid_up_to();
+            malformed(format!("the body is not UTF-8: see byte {place}"))
+        })?;
+        if json.trim_ascii().is_empty() {
+            return Err(malformed("the body is empty: send a JSON object"));
+        }
+        precheck(&body).map_err(|refused| malformed(format!("the body is not accepted: {refused}")))?;
+        let found = scan(json)?;
+
+        let model_value = found.model.ok_or_else(|| required("model"))?;
+        let model = text(model_value)
+            .filter(|model| !model.is_empty())
+            .ok_or_else(|| GatewayError::invalid("model", "`model` must be a non-empty string"))?;
+        let model_range = range_in(json, model_value);
+        let stream = flag("stream", found.stream)?;
+        let (wants_usage, splice) = usage_request(json, found.stream_options, model_range.end)?;
+
+        Ok(Self {
+            model: model.into(),
+            stream,
+            wants_usage,
+            needs: needs(json, &found)?,
+            model_value: model_range,
+            usage_splice: splice.filter(|_| stream),
+            body,
+        })
+    }
+
+    /// The model the client asked for: an id, a provider's name, an alias, a layer or `auto`.
+    #[must_use]
+    pub fn model(&self) -> &Arc<str> {
+        &self.model
+    }
+
+    /// Whether the client wants a stream.
+    #[must_use]
+    pub const fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Whether the client itself asked for the usage event at the end of a stream.
+    #[must_use]
+    pub const fn client_wants_usage(&self) -> bool {
+        self.wants_usage
+    }
+
+    /// What the request needs of a model.
+    #[must_use]
+    pub const fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    fn part(&self, range: Range<usize>) -> &[u8] {
+        self.body.get(range).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for ChatCompletionsRequest {
+    /// Without the body: what people write to models is not for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatCompletionsRequest")
+            .field("bytes", &self.body.len())
+            .field("model", &self.model)
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OutgoingRequest for ChatCompletionsRequest {
+    fn body_for(&self, model: &Model) -> Bytes {
+        let extra = self.usage_splice.as_ref().map_or(0, |splice| splice.with.len());
+        // Two quotes, and a few bytes for a name that needs escapes: more than that only costs another allocation.
+        let mut out = Vec::with_capacity(self.body.len() + model.api_model.len() + extra + 8);
+        let mut copied = 0;
+        let before = self
+            .usage_splice
+            .as_ref()
+            .filter(|splice| splice.at.end <= self.model_value.start);
+        let after = self
+            .usage_splice
+            .as_ref()
+            .filter(|splice| splice.at.start >= self.model_value.end);
+        if let Some(Splice { at, with }) = before {
+            out.extend_from_slice(self.part(copied..at.start));
+            out.extend_from_slice(with.as_bytes());
+            copied = at.end;
+        }
+        out.extend_from_slice(self.part(copied..self.model_value.start));
+        push_string(&mut out, &model.api_model);
+        copied = self.model_value.end;
+        if let Some(Splice { at, with }) = after {
+            out.extend_from_slice(self.part(copied..at.start));
+            out.extend_from_slice(with.as_bytes());
+            copied = at.end;
+        }
+        out.extend_from_slice(self.part(copied..self.body.len()));
+        Bytes::from(out)
+    }
+}
+
+/// What the request needs of a model.
+fn needs(json: &str, found: &Scan<'_>) -> Result<Needs, GatewayError> {
+    let messages = found.messages.ok_or_else(|| required("messages"))?;
+    let mut capabilities = Capabilities::NONE;
+    if [found.tools, found.functions]
+        .into_iter()
+        .flatten()
+        .any(is_non_empty_container)
+    {
+        capabilities = capabilities.with(Capability::Tools);
+    }
+    if found.response_format.is_some_and(asks_for_json) {
+        capabilities = capabilities.with(Capability::Json);
+    }
+    if messages.has_images {
+        capabilities = capabilities.with(Capability::Vision);
+    }
+    let max_tokens = token_count("max_tokens", found.max_tokens)?;
+    let max_completion_tokens = token_count("max_completion_tokens", found.max_completion_tokens)?;
+    Ok(Needs {
+        capabilities,
+        input_bound: json.len() as u64 + messages.count * TOKENS_PER_MESSAGE,
+        input_estimate: messages.text_bytes / BYTES_PER_TOKEN_AT_MOST,
+        max_output: max_completion_tokens.or(max_tokens),
+    })
+}
+
+/// Whether a `response_format` asks for JSON. One that cannot be read asks for nothing: the provider judges it.
+fn asks_for_json(format: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Format<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Option<&'a RawValue>,
+    }
+    let kind = serde_json::from_str::<Format<'_>>(format.get())
+        .ok()
+        .and_then(|format| format.kind);
+    kind.and_then(text).is_some_and(|kind| kind.starts_with("json"))
+}
+
+/// Whether the client asked for usage, and what has to be written where if it did not.
+fn usage_request(
+    json: &str,
+    options: Option<&RawValue>,
+    after_model: usize,
+) -> Result<(bool, Option<Splice>), GatewayError> {
+    #[derive(Deserialize)]
+    struct Options<'a> {
+        /// Present even if `null`, so that it can be replaced.
+        #[serde(borrow, default, deserialize_with = "present")]
+        include_usage: Option<&'a RawValue>,
+    }
+    fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+        Deserialize::deserialize(deserializer).map(Some)
+    }
+
+    let Some(options) = options else {
+        let splice = Splice {
+            at: after_model..after_model,
+            with: r#","stream_options":{"include_usage":true}"#,
+        };
+        return Ok((false, Some(splice)));
+    };
+    let at = range_in(json, options);
+    if options.get() == "null" {
+        let with = r#"{"include_usage":true}"#;
+        return Ok((false, Some(Splice { at, with })));
+    }
+    if !is_object(options) {
+        return Err(GatewayError::invalid(
+            "stream_options",
+            "`stream_options` must be an object",
+        ));
+    }
+    let parsed: Options<'_> = serde_json::from_str(options.get()).map_err(|_given_twice| {
+        GatewayError::invalid(
+            "stream_options.include_usage",
+            "`include_usage` is given more than once: send it once",
+        )
+    })?;
+    let Some(given) = parsed.include_usage else {
+        let inside = at.start + 1;
+        let with = if is_non_empty_container(options) {
+            r#""include_usage":true,"#
+        } else {
+            r#""include_usage":true"#
+        };
+        return Ok((
+            false,
+            Some(Splice {
+                at: inside..inside,
+                with,
+            }),
+        ));
+    };
+    if flag("stream_options.include_usage", Some(given))? {
+        return Ok((true, None));
+    }
+    let place = at.start + range_in(options.get(), given).start;
+    let at = place..place + given.get().len();
+    Ok((false, Some(Splice { at, with: "true" })))
+}
+
+/// A boolean that may be absent or `null`.
+fn flag(name: &'static str, value: Option<&RawValue>) -> Result<bool, GatewayError> {
+    match value.map(RawValue::get) {
+        None | Some("null" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(GatewayError::invalid(name, format!("`{name}` must be true or false"))),
+    }
+}
+
+/// A number of tokens, from 1, that may be absent or `null`.
+fn token_count(name: &'static str, value: Option<&RawValue>) -> Result<Option<u32>, GatewayError> {
+    let Some(value) = value.map(RawValue::get).filter(|&value| value != "null") else {
+        return Ok(None);
+    };
+    match value.parse() {
+        Ok(count) if count > 0 => Ok(Some(count)),
+        _ => Err(GatewayError::invalid(
+            name,
+            format!("`{name}` must be a whole number from 1 to {}", u32::MAX),
+        )),
+    }
+}
+
+fn required(name: &'static str) -> GatewayError {
+    GatewayError::invalid(name, format!("`{name}` is required"))
+}
+
+fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> GatewayError {
+    GatewayError::new(ErrorKind::MalformedJson, message)
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

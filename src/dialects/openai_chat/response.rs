@@ -1,0 +1,280 @@
+//! A whole answer: whether it is one, what it used and what it says.
+
+use std::fmt;
+
+use gateway_actors::protocol::UsageReport;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::event::ErrorObject;
+use super::json::{is_object, is_string, text};
+use super::usage::usage_report;
+
+/// What was found in an answer that has its shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inspected {
+    /// What it says of usage.
+    pub usage: UsageReport,
+}
+
+/// Why a body is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// There is nothing in it.
+    #[error("the body is empty")]
+    Empty,
+    /// It stops in the middle.
+    #[error("the body stops in the middle")]
+    Cut,
+    /// It is not JSON, or JSON of another shape.
+    #[error("the body is {0}")]
+    Malformed(&'static str),
+    /// It is an error, under a status that says it is none.
+    #[error("the body is an error: {0}")]
+    ErrorObject(ErrorObject),
+    /// It is an answer, but none in words: the model called a tool, or said nothing.
+    #[error("the answer has no text")]
+    NoText,
+}
+
+/// The words of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerText {
+    /// What the model says, without NUL characters, which databases refuse.
+    pub text: String,
+    /// Why it stopped, in the provider's word (`stop`, `length`, `content_filter`, …).
+    pub finish_reason: Option<String>,
+    /// Its refusal, if that is what it answered.
+    pub refusal: Option<String>,
+}
+
+/// Checks that a body is an answer and reads its usage, in one pass.
+///
+/// # Errors
+/// Why it is no answer; [`ShapeError::NoText`] is not among them.
+pub fn inspect(body: &[u8]) -> Result<Inspected, ShapeError> {
+    let answer = parse(body)?;
+    Ok(Inspected {
+        usage: answer.usage.map_or(UsageReport::Missing, usage_report),
+    })
+}
+
+/// The words of an answer, for endpoints that answer in words.
+///
+/// # Errors
+/// Why the body is no answer, or that it has no words.
+pub fn answer_text(body: &[u8]) -> Result<AnswerText, ShapeError> {
+    let answer = parse(body)?;
+    let first = answer.choices.and_then(|choices| choices.first);
+    let message: Message<'_> = match first.as_ref().and_then(|first| first.message) {
+        Some(message) => serde_json::from_str(message.get()).map_err(|_error| NOT_AN_ANSWER)?,
+        None => Message::default(),
+    };
+    let legacy = first.as_ref().and_then(|first| first.text);
+    let content = message.content.or(legacy).and_then(content_text);
+    let refusal = message.refusal.and_then(text).filter(|refusal| !refusal.is_empty());
+    if content.is_none() && refusal.is_none() {
+        return Err(ShapeError::NoText);
+    }
+    let without_nul = |text: &str| text.replace('\0', "");
+    Ok(AnswerText {
+        text: content.as_deref().map(without_nul).unwrap_or_default(),
+        finish_reason: first
+            .and_then(|first| first.finish_reason)
+            .and_then(text)
+            .as_deref()
+            .map(without_nul),
+        refusal: refusal.as_deref().map(without_nul),
+    })
+}
+
+const NOT_JSON: ShapeError = ShapeError::Malformed("not JSON");
+const NOT_AN_ANSWER: ShapeError = ShapeError::Malformed("JSON, but not a chat completion");
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    choices: Option<Choices<'a>>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+/// The choices, of which only the first is looked into.
+struct Choices<'a> {
+    first: Option<Choice<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    /// What the older completions API has in the message's place.
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    finish_reason: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Message<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refusal: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct TextPart<'a> {
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ChoicesVisitor;
+
+        impl<'de> Visitor<'de> for ChoicesVisitor {
+            type Value = Choices<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("choices")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices<'de>, A::Error> {
+                let first = seq.next_element()?;
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Choices { first })
+            }
+        }
+
+        deserializer.deserialize_seq(ChoicesVisitor)
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Answer<'_>, ShapeError> {
+    let start = body.trim_ascii_start();
+    match start.first() {
+        None => return Err(ShapeError::Empty),
+        Some(b'<') => return Err(ShapeError::Malformed("HTML or XML")),
+        // The parser would read an array as the members of an object, in order.
+        Some(b'[') => return Err(NOT_AN_ANSWER),
+        Some(_) => {}
+    }
+    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| {
+        if error.is_eof() {
+            ShapeError::Cut
+        } else if error.is_data() {
+            NOT_AN_ANSWER
+        } else {
+            NOT_JSON
+        }
+    })?;
+    if let Some(error) = answer.error {
+        return Err(ShapeError::ErrorObject(ErrorObject::read(error)));
+    }
+    let Some(first) = answer.choices.as_ref().and_then(|choices| choices.first.as_ref()) else {
+        return Err(NOT_AN_ANSWER);
+    };
+    if first.message.is_some_and(is_object) || first.text.is_some_and(is_string) {
+        Ok(answer)
+    } else {
+        Err(NOT_AN_ANSWER)
+    }
+}
+
+/// The text of a content: a string, or the text of its parts one after the other.
+fn content_text(content: &RawValue) -> Option<String> {
+    if let Some(text) = text(content) {
+        return Some(text.into_owned());
+    }
+    let parts: Vec<TextPart<'_>> = serde_json::from_str(content.get()).ok()?;
+    let texts: Vec<_> = parts.iter().filter_map(|part| part.text.and_then(text)).collect();
+    (!texts.is_empty()).then(|| texts.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gateway_actors::protocol::TokenUsage;
+
+    fn answer(message: &str) -> String {
+        format!(r#"{{"id":"x","choices":[{{"index":0,"message":{message},"finish_reason":"stop"}},{{}}]}}"#)
+    }
+
+    #[test]
+    fn an_answer_with_usage_is_inspected() {
+        let body = r#" {"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":3,"completion_tokens":1}} "#;
+        let usage = TokenUsage {
+            input: 3,
+            output: 1,
+            ..TokenUsage::default()
+        };
+        assert_eq!(inspect(body.as_bytes()).unwrap().usage, UsageReport::Reported(usage));
+        assert_eq!(inspect(answer("{}").as_bytes()).unwrap().usage, UsageReport::Missing);
+        assert!(inspect(br#"{"choices":[{"text":"old"}]}"#).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_answer_says_why() {
+        assert_eq!(inspect(b""), Err(ShapeError::Empty));
+        assert_eq!(inspect(b" \r\n"), Err(ShapeError::Empty));
+        assert_eq!(inspect(b"<!DOCTYPE html>"), Err(ShapeError::Malformed("HTML or XML")));
+        for body in [
+            "{}",
+            "[]",
+            "null",
+            "5",
+            r#"{"choices":[]}"#,
+            r#"{"choices":[5]}"#,
+            r#"{"choices":[{}]}"#,
+        ] {
+            assert_eq!(inspect(body.as_bytes()), Err(NOT_AN_ANSWER), "{body}");
+        }
+        for body in [
+            r#"{"choices":[{"message":"hi"}]}"#,
+            r#"{"choices":[{"message":null,"text":4}]}"#,
+        ] {
+            assert_eq!(inspect(body.as_bytes()), Err(NOT_AN_ANSWER), "{body}");
+        }
+        for body in ["data: {}\n\n", "{\"choices\"}", "upstream connect error", "\u{feff}{}"] {
+            assert_eq!(inspect(body.as_bytes()), Err(NOT_JSON), "{body}");
+        }
+        let error = inspect(br#"{"error":{"message":"no such luck","code":500},"choices":[]}"#).unwrap_err();
+        assert!(
+            matches!(&error, ShapeError::ErrorObject(object) if object.message == "no such luck"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_answer_cut_anywhere_is_never_taken_for_a_whole_one() {
+        let body = answer(r#"{"role":"assistant","content":"héllo"}"#);
+        for length in 1..body.len() {
+            let cut = inspect(&body.as_bytes()[..length]);
+            assert!(cut == Err(ShapeError::Cut) || cut == Err(NOT_JSON), "{length}: {cut:?}");
+        }
+    }
+
+    #[test]
+    fn text_comes_from_a_string_or_from_parts_and_loses_its_nuls() {
+        let read = |message: &str| answer_text(answer(message).as_bytes());
+        let text = read(r#"{"content":"a\u0000b \"c\""}"#).unwrap();
+        assert_eq!(text.text, "ab \"c\"");
+        assert_eq!(text.finish_reason.as_deref(), Some("stop"));
+        let parts = r#"{"content":[{"type":"text","text":"a"},{"type":"x"},{"type":"text","text":"b"}]}"#;
+        assert_eq!(read(parts).unwrap().text, "ab");
+        assert_eq!(read(r#"{"content":""}"#).unwrap().text, "");
+        assert_eq!(answer_text(br#"{"choices":[{"text":"old"}]}"#).unwrap().text, "old");
+    }
+
+    #[test]
+    fn an_answer_without_words_is_a_typed_error() {
+        let called = r#"{"content":null,"tool_calls":[{"id":"1"}]}"#;
+        assert_eq!(answer_text(answer(called).as_bytes()), Err(ShapeError::NoText));
+        let refused = answer_text(answer(r#"{"content":null,"refusal":"no"}"#).as_bytes()).unwrap();
+        assert_eq!((refused.text.as_str(), refused.refusal.as_deref()), ("", Some("no")));
+    }
+}

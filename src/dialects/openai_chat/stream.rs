@@ -1,0 +1,347 @@
+//! Splits a provider's stream into whole events, forwards their bytes and notes what they say. No I/O here.
+
+use bytes::{Bytes, BytesMut};
+use gateway_actors::protocol::{StreamFrame, UsageReport};
+use memchr::memchr2;
+
+use super::event::{BadEvent, ErrorObject, Seen, read_event};
+
+/// What becomes of an event that is there only for the usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageEvents {
+    /// It is read, and not forwarded: the client did not ask for it.
+    Drop,
+    /// It is forwarded, in a frame of its own.
+    Apart,
+}
+
+/// Why a stream is over before its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StreamFault {
+    /// An event is larger than the limit.
+    #[error("an event of the stream is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The data of an event is not JSON, or not a chunk.
+    #[error("an event of the stream is not a chat completion chunk")]
+    Malformed,
+    /// An event is an error.
+    #[error("the stream carries an error: {0}")]
+    ErrorObject(ErrorObject),
+    /// It ended before its end mark, and before any choice was finished.
+    #[error("the stream ended before its end mark")]
+    Truncated,
+    /// It ended without saying anything.
+    #[error("the stream ended without an answer")]
+    Empty,
+}
+
+/// Reads a stream of server-sent events chunk by chunk.
+///
+/// Give it a chunk with [`push`](Self::push), then take frames with [`next_frame`](Self::next_frame) until there is
+/// none; at the end of input call [`finish`](Self::finish). Whole events that stand next to each other in a chunk
+/// come out as one frame that shares the chunk's memory; only an event that spans chunks is copied. Line ends may be
+/// LF, CRLF or CR. Bytes are forwarded as they came.
+#[derive(Debug)]
+pub struct StreamScanner {
+    limit: usize,
+    usage_events: UsageEvents,
+    /// The chunk being read, from the first byte that has not come out yet.
+    chunk: Bytes,
+    /// The start of an event, from chunks before.
+    carried: BytesMut,
+    splitter: Splitter,
+    /// An error met behind events that had to come out first.
+    fault: Option<StreamFault>,
+    started: bool,
+    meaningful: bool,
+    finished: bool,
+    terminal: bool,
+    usage: UsageReport,
+}
+
+impl StreamScanner {
+    /// A scanner that allows events of this many bytes.
+    #[must_use]
+    pub fn new(limit: usize, usage_events: UsageEvents) -> Self {
+        Self {
+            limit,
+            usage_events,
+            chunk: Bytes::new(),
+            carried: BytesMut::new(),
+            splitter: Splitter::default(),
+            fault: None,
+            started: false,
+            meaningful: false,
+            finished: false,
+            terminal: false,
+            usage: UsageReport::Missing,
+        }
+    }
+
+    /// Whether anything a client waits for has been seen: text, reasoning, a tool call, a refusal or the end of a
+    /// choice. Roles, comments and pings are not that.
+    #[must_use]
+    pub const fn meaningful(&self) -> bool {
+        self.meaningful
+    }
+
+    /// Whether the end mark has been seen; what follows it is ignored.
+    #[must_use]
+    pub const fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// The last usage the stream reported.
+    #[must_use]
+    pub const fn usage(&self) -> UsageReport {
+        self.usage
+    }
+
+    /// Adds a chunk of input.
+    pub fn push(&mut self, chunk: Bytes) {
+        if self.chunk.is_empty() {
+            self.chunk = chunk;
+        } else {
+            // Only if frames were left untaken.
+            let mut joined = BytesMut::from(self.chunk.as_ref());
+            joined.extend_from_slice(&chunk);
+            self.chunk = joined.freeze();
+        }
+    }
+
+    /// The next frame of whole events; nothing if more input is needed.
+    ///
+    /// # Errors
+    /// What is wrong with the stream, once the events before it have come out. Nothing follows an error.
+    pub fn next_frame(&mut self) -> Result<Option<StreamFrame>, StreamFault> {
+        let frame = match self.fault.take() {
+            Some(fault) => Err(fault),
+            None => self.read_frame(),
+        };
+        frame.inspect_err(|_fault| self.forget())
+    }
+
+    fn read_frame(&mut self) -> Result<Option<StreamFrame>, StreamFault> {
+        let mut frame = StreamFrame::default();
+        if !self.carried.is_empty() {
+            let Some(end) = self.splitter.event_end(&self.chunk) else {
+                return self.carry_rest().map(|()| None);
+            };
+            let last_part = self.take(end);
+            self.carried.extend_from_slice(&last_part);
+            let event = std::mem::take(&mut self.carried).freeze();
+            let seen = self.read(&event)?;
+            if !self.is_dropped(&seen) {
+                frame.bytes = event;
+            }
+            note(&mut frame, &seen);
+            if !frame.bytes.is_empty() || frame.terminal {
+                return Ok(Some(frame));
+            }
+        }
+        self.group(frame)
+    }
+
+    /// Adds the whole events of the chunk to a frame that has no bytes yet.
+    fn group(&mut self, mut frame: StreamFrame) -> Result<Option<StreamFrame>, StreamFault> {
+        let mut grouped = 0;
+        while !self.terminal {
+            let Some(end) = self.splitter.event_end(&self.chunk) else {
+                break;
+            };
+            let event = self.chunk.slice(grouped..end);
+            let seen = match self.read(&event) {
+                Ok(seen) => seen,
+                Err(fault) if grouped == 0 && frame.usage.is_none() => return Err(fault),
+                Err(fault) => {
+                    self.fault = Some(fault);
+                    break;
+                }
+            };
+            if self.is_dropped(&seen) {
+                note(&mut frame, &seen);
+                if grouped > 0 {
+                    frame.bytes = self.take(grouped);
+                    self.take(end - grouped);
+                    return Ok(Some(frame));
+                }
+                self.take(end);
+                continue;
+            }
+            if seen.only_usage && grouped > 0 {
+                // Its frame is its own: it is read again when its turn comes.
+                self.splitter.at = grouped;
+                break;
+            }
+            note(&mut frame, &seen);
+            grouped = end;
+            if seen.only_usage {
+                break;
+            }
+        }
+        if grouped > 0 {
+            frame.bytes = self.take(grouped);
+        } else if !self.terminal && self.fault.is_none() {
+            self.carry_rest()?;
+        }
+        let has_something = !frame.bytes.is_empty() || frame.usage.is_some() || frame.terminal;
+        Ok(has_something.then_some(frame))
+    }
+
+    /// Ends the input: what is left is the last event if it is whole.
+    ///
+    /// A stream without an end mark ended well if a choice was finished; then the last frame is terminal and, since
+    /// an end mark is never made up, may have no bytes.
+    ///
+    /// # Errors
+    /// [`StreamFault::Empty`] if nothing meaningful came, [`StreamFault::Truncated`] if the end was cut off.
+    pub fn finish(&mut self) -> Result<Option<StreamFrame>, StreamFault> {
+        if self.terminal {
+            return Ok(None);
+        }
+        self.read_last().inspect_err(|_fault| self.forget()).map(Some)
+    }
+
+    fn read_last(&mut self) -> Result<StreamFrame, StreamFault> {
+        self.carry_rest()?;
+        let mut frame = StreamFrame::default();
+        let rest = std::mem::take(&mut self.carried).freeze();
+        if !rest.is_empty() {
+            let seen = self.read(&rest).map_err(|fault| match fault {
+                StreamFault::Malformed if self.meaningful => StreamFault::Truncated,
+                StreamFault::Malformed => StreamFault::Empty,
+                other => other,
+            })?;
+            if !self.is_dropped(&seen) {
+                frame.bytes = rest;
+            }
+            note(&mut frame, &seen);
+        }
+        if !self.meaningful {
+            return Err(StreamFault::Empty);
+        }
+        if !self.terminal && !self.finished {
+            return Err(StreamFault::Truncated);
+        }
+        self.terminal = true;
+        frame.terminal = true;
+        Ok(frame)
+    }
+
+    /// Looks at one whole event and notes what it says of the stream.
+    fn read(&mut self, event: &[u8]) -> Result<Seen, StreamFault> {
+        if event.len() > self.limit {
+            return Err(StreamFault::TooLarge { limit: self.limit });
+        }
+        let mark: &[u8] = if self.started { b"" } else { b"\xef\xbb\xbf" };
+        self.started = true;
+        match read_event(event.strip_prefix(mark).unwrap_or(event)) {
+            Ok(seen) => {
+                self.meaningful |= seen.meaningful;
+                self.finished |= seen.finished;
+                self.terminal |= seen.terminal;
+                if let Some(usage) = seen.usage {
+                    self.usage = usage;
+                }
+                Ok(seen)
+            }
+            Err(BadEvent::Malformed) => Err(StreamFault::Malformed),
+            Err(BadEvent::Error(object)) => Err(StreamFault::ErrorObject(object)),
+        }
+    }
+
+    fn is_dropped(&self, seen: &Seen) -> bool {
+        seen.only_usage && self.usage_events == UsageEvents::Drop
+    }
+
+    /// Takes bytes off the front of the chunk.
+    fn take(&mut self, length: usize) -> Bytes {
+        self.splitter.at = self.splitter.at.saturating_sub(length);
+        self.chunk.split_to(length.min(self.chunk.len()))
+    }
+
+    /// Keeps the rest of the chunk for when its event goes on.
+    fn carry_rest(&mut self) -> Result<(), StreamFault> {
+        if self.carried.len() + self.chunk.len() > self.limit {
+            return Err(StreamFault::TooLarge { limit: self.limit });
+        }
+        self.carried.extend_from_slice(&self.chunk);
+        self.chunk = Bytes::new();
+        self.splitter.at = 0;
+        Ok(())
+    }
+
+    /// Drops what is left: nothing comes after an error.
+    fn forget(&mut self) {
+        self.chunk = Bytes::new();
+        self.carried = BytesMut::new();
+        self.splitter = Splitter::default();
+    }
+}
+
+/// Adds what an event says to the frame it is in.
+fn note(frame: &mut StreamFrame, seen: &Seen) {
+    frame.content_bytes += seen.content_bytes;
+    frame.usage = seen.usage.or(frame.usage);
+    frame.terminal |= seen.terminal;
+}
+
+/// Finds where events end, remembering across chunks what the line before looked like, so that no byte is looked at
+/// twice. After a CR it waits for one more byte, which may be the LF that belongs to it.
+#[derive(Debug)]
+struct Splitter {
+    /// How far the chunk has been looked at.
+    at: usize,
+    line_is_empty: bool,
+    after_cr: bool,
+    /// The CR just read ended an empty line, and with it an event.
+    event_over: bool,
+}
+
+impl Default for Splitter {
+    fn default() -> Self {
+        Self {
+            at: 0,
+            line_is_empty: true,
+            after_cr: false,
+            event_over: false,
+        }
+    }
+}
+
+impl Splitter {
+    /// The place behind the next event of the chunk; nothing if it does not end in it.
+    fn event_end(&mut self, chunk: &[u8]) -> Option<usize> {
+        loop {
+            let rest = chunk.get(self.at..).filter(|rest| !rest.is_empty())?;
+            if std::mem::take(&mut self.after_cr) {
+                self.at += usize::from(rest.first() == Some(&b'\n'));
+                if std::mem::take(&mut self.event_over) {
+                    return Some(self.at);
+                }
+                continue;
+            }
+            let Some(end) = memchr2(b'\n', b'\r', rest) else {
+                self.line_is_empty = false;
+                self.at = chunk.len();
+                return None;
+            };
+            let was_empty = self.line_is_empty && end == 0;
+            self.line_is_empty = true;
+            self.at += end + 1;
+            if rest.get(end) == Some(&b'\r') {
+                self.after_cr = true;
+                self.event_over = was_empty;
+            } else if was_empty {
+                return Some(self.at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

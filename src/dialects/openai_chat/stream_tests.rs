@@ -1,0 +1,227 @@
+use gateway_actors::protocol::TokenUsage;
+
+use super::*;
+
+const LIMIT: usize = 4096;
+
+/// A stream as providers send them: byte order mark, comment, role, text in several scripts, tool call, both kinds of
+/// usage, end mark; with LF, CRLF and CR and data over several lines.
+const RECORDED: &str = concat!(
+    "\u{feff}: processing\n\n",
+    "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
+    "event: message\r\nid: 7\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"héllo\"}}]}\r\n\r\n",
+    ": ping\r\n\r\n",
+    "data:{\"choices\":[{\"delta\":{\"content\":\"世界\"}}]}\r\r",
+    "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"!\"}}]}\n\n\n",
+    "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{\"arguments\":\"{}\"}}]}}]}\n\n",
+    "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":null}\n\n",
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":5}}\n\n",
+    "data: [DONE]\n\n",
+);
+
+const CONTENT_BYTES: u64 = 6 + 6 + 1 + 2;
+
+fn usage_event() -> &'static str {
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":5}}\n\n"
+}
+
+fn reported() -> UsageReport {
+    UsageReport::Reported(TokenUsage {
+        input: 12,
+        output: 5,
+        ..TokenUsage::default()
+    })
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Out {
+    bytes: Vec<u8>,
+    content_bytes: u64,
+    usage: Option<UsageReport>,
+    terminals: usize,
+    frames: usize,
+}
+
+impl Out {
+    fn add(&mut self, frame: StreamFrame) {
+        self.bytes.extend_from_slice(&frame.bytes);
+        self.content_bytes += frame.content_bytes;
+        self.usage = frame.usage.or(self.usage);
+        self.terminals += usize::from(frame.terminal);
+        self.frames += 1;
+    }
+}
+
+fn run<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, usage_events: UsageEvents) -> (Out, Result<(), StreamFault>) {
+    let mut scanner = StreamScanner::new(LIMIT, usage_events);
+    let mut out = Out::default();
+    for chunk in chunks {
+        scanner.push(Bytes::copy_from_slice(chunk));
+        loop {
+            match scanner.next_frame() {
+                Ok(Some(frame)) => out.add(frame),
+                Ok(None) => break,
+                Err(fault) => return (out, Err(fault)),
+            }
+        }
+    }
+    let end = scanner
+        .finish()
+        .map(|frame| frame.into_iter().for_each(|frame| out.add(frame)));
+    (out, end)
+}
+
+fn whole(text: &str, usage_events: UsageEvents) -> (Out, Result<(), StreamFault>) {
+    run([text.as_bytes()], usage_events)
+}
+
+/// A small generator, so that a failing split can be replayed from its seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+}
+
+fn random_split(text: &str, seed: u64) -> Vec<&[u8]> {
+    let mut random = Random(seed);
+    let longest = [1, 3, 20, 200][random.below(4)];
+    let mut rest = text.as_bytes();
+    let mut chunks = Vec::new();
+    while !rest.is_empty() {
+        let (chunk, after) = rest.split_at((1 + random.below(longest)).min(rest.len()));
+        chunks.push(chunk);
+        rest = after;
+    }
+    chunks
+}
+
+#[test]
+fn however_a_stream_is_split_the_same_comes_out() {
+    let without_usage = RECORDED.replace(usage_event(), "");
+    for (usage_events, expected) in [(UsageEvents::Apart, RECORDED), (UsageEvents::Drop, &*without_usage)] {
+        for seed in 1..=1000 {
+            let (out, end) = run(random_split(RECORDED, seed), usage_events);
+            assert_eq!(end, Ok(()), "seed {seed}");
+            assert_eq!(out.bytes, expected.as_bytes(), "seed {seed}");
+            assert_eq!(out.content_bytes, CONTENT_BYTES, "seed {seed}");
+            assert_eq!(out.usage, Some(reported()), "seed {seed}");
+            assert_eq!(out.terminals, 1, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn whole_events_of_one_chunk_are_one_frame_in_the_chunks_own_memory() {
+    let text = RECORDED.replace(usage_event(), "");
+    let chunk = Bytes::from(text.clone());
+    let mut scanner = StreamScanner::new(LIMIT, UsageEvents::Apart);
+    scanner.push(chunk.clone());
+    let frame = scanner.next_frame().unwrap().unwrap();
+    assert_eq!(frame.bytes.as_ptr(), chunk.as_ptr(), "not copied");
+    assert_eq!(frame.bytes, text);
+    assert!(frame.terminal && scanner.next_frame().unwrap().is_none());
+}
+
+#[test]
+fn a_usage_event_stands_in_a_frame_of_its_own_or_is_left_out() {
+    let text = format!(
+        "data: {{\"choices\":[{{\"delta\":{{\"content\":\"x\"}}}}]}}\n\n{}data: [DONE]\n\n",
+        usage_event()
+    );
+    let (apart, _) = whole(&text, UsageEvents::Apart);
+    assert_eq!((apart.frames, apart.bytes), (3, text.clone().into_bytes()));
+    let (dropped, _) = whole(&text, UsageEvents::Drop);
+    assert_eq!((dropped.frames, dropped.usage), (2, Some(reported())));
+    let (alone, _) = whole(&format!("{}data: [DONE]\n\n", usage_event()), UsageEvents::Drop);
+    assert_eq!(
+        (alone.frames, alone.bytes.as_slice()),
+        (1, b"data: [DONE]\n\n".as_slice())
+    );
+    assert_eq!(alone.usage, Some(reported()));
+}
+
+#[test]
+fn a_crlf_split_between_chunks_is_one_line_end() {
+    let text =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\r\n\r\n";
+    for at in 0..text.len() {
+        let (first, second) = text.as_bytes().split_at(at);
+        let (out, end) = run([first, second], UsageEvents::Apart);
+        assert_eq!((end, out.bytes.as_slice()), (Ok(()), text.as_bytes()), "split at {at}");
+    }
+}
+
+#[test]
+fn nothing_after_the_end_mark_comes_out() {
+    let text = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]\n\n: more\n\ndata: {bad\n\n";
+    let (out, end) = whole(text, UsageEvents::Apart);
+    assert_eq!(end, Ok(()));
+    assert!(out.bytes.ends_with(b"[DONE]\n\n") && out.terminals == 1);
+}
+
+#[test]
+fn the_end_mark_counts_without_its_empty_line() {
+    let text = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]";
+    for ending in ["", "\n", "\r\n", "\r\n\r"] {
+        let text = format!("{text}{ending}");
+        let (out, end) = whole(&text, UsageEvents::Apart);
+        assert_eq!((end, out.terminals), (Ok(()), 1), "{ending:?}");
+        assert_eq!(out.bytes, text.as_bytes());
+    }
+}
+
+#[test]
+fn a_stream_without_end_mark_ended_well_only_if_a_choice_was_finished() {
+    let text = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
+    assert_eq!(whole(text, UsageEvents::Apart).1, Err(StreamFault::Truncated));
+    let finished = format!("{text}data: {{\"choices\":[{{\"delta\":{{}},\"finish_reason\":\"length\"}}]}}\n\n");
+    let (out, end) = whole(&finished, UsageEvents::Apart);
+    assert_eq!((end, out.terminals), (Ok(()), 1));
+    assert_eq!(out.bytes, finished.as_bytes(), "no end mark is made up");
+    let cut = format!("{finished}data: {{\"choi");
+    assert_eq!(whole(&cut, UsageEvents::Apart).1, Err(StreamFault::Truncated));
+}
+
+#[test]
+fn a_stream_that_says_nothing_is_empty() {
+    for text in [
+        "",
+        ": ping\n\n: ping\n\n",
+        "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n",
+        "hello",
+    ] {
+        assert_eq!(whole(text, UsageEvents::Apart).1, Err(StreamFault::Empty), "{text:?}");
+    }
+}
+
+#[test]
+fn what_came_before_an_error_comes_out_before_it() {
+    let good = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
+    let (out, end) = whole(
+        &format!("{good}data: {{\"error\":{{\"message\":\"overloaded\"}}}}\n\n"),
+        UsageEvents::Apart,
+    );
+    assert_eq!(out.bytes, good.as_bytes());
+    assert!(matches!(end, Err(StreamFault::ErrorObject(_))), "{end:?}");
+    let (out, end) = whole(&format!("{good}data: {{\"broken\n\n{good}"), UsageEvents::Apart);
+    assert_eq!(
+        (out.bytes.as_slice(), end),
+        (good.as_bytes(), Err(StreamFault::Malformed))
+    );
+}
+
+#[test]
+fn an_event_above_the_limit_is_refused_whether_whole_or_in_pieces() {
+    let fits = format!("data: {{\"x\":\"{}\"}}\n\n", "a".repeat(LIMIT - 16));
+    assert_eq!(fits.len(), LIMIT);
+    assert_eq!(whole(&fits, UsageEvents::Apart).1, Err(StreamFault::Empty));
+    let large = format!("data: {{\"x\":\"{}\"}}\n\n", "a".repeat(LIMIT));
+    let too_large = Err(StreamFault::TooLarge { limit: LIMIT });
+    assert_eq!(whole(&large, UsageEvents::Apart).1, too_large);
+    assert_eq!(run(large.as_bytes().chunks(100), UsageEvents::Apart).1, too_large);
+}

@@ -3,5 +3,14 @@
 //! ([`protocol::Upstream`], [`protocol::ConversationStore`], [`protocol::CallStore`], [`protocol::AttemptJournal`])
 //! that the root package implements.
 
+pub mod budget;
+pub mod context;
+pub mod cost;
 pub mod dispatch;
 pub mod protocol;
+pub mod provider;
+pub mod router;
+pub mod runtime;
+pub mod supervisor;
+#[cfg(feature = "testkit")]
+pub mod testkit;

@@ -1,24 +1,65 @@
-//! The request pipeline of a cell: plan, hold, attempts, stream pump, settle.
+//! The request pipeline of a cell: plan, lease, hold, attempts, stream pump, settle.
+//!
+//! * **Owns** the requests of its cell while they are under way, each in a task of its own: the future that an edge
+//!   awaits may be dropped at any time, and the attempt is settled all the same.
+//! * **Talks to** the actors of its own cell (asks for a plan, a lease, a hold; tells reports, settlements, records)
+//!   and, for a conversation, to the ContextActor and the store. It alone asks; no actor awaits another.
+//! * **On a panic** in a request's task that request ends, and its attempt is booked at its worst case.
+
+mod attempt;
+mod cell;
+mod client;
+mod failure;
+mod pump;
+mod retry;
+mod run;
+mod settings;
+mod settlement;
+mod turn;
 
 use std::rc::Rc;
 
-use crate::protocol::{Answer, AnswerStream, ChatCall, ErrorKind, GatewayError, TurnAnswer, TurnCall};
+use tokio::sync::{mpsc, oneshot};
+
+pub use cell::{PipelineParts, ProviderHandle};
+pub use settings::{AmbiguousFailover, DispatchSettings};
+
+use crate::protocol::{
+    Answer, AnswerStream, Billing, ChatCall, ErrorKind, FailureKind, GatewayError, TurnAnswer, TurnCall,
+    UpstreamFailure, UpstreamReply,
+};
+use cell::CellParts;
+use run::{Begun, Run};
 
 /// Takes requests through the actors of one cell. Cheap to clone; stays on its cell's thread.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
-    inner: Rc<()>,
+    cell: Rc<CellParts>,
 }
 
 impl Pipeline {
+    /// A pipeline over these parts.
+    #[must_use]
+    pub fn new(parts: PipelineParts) -> Self {
+        Self {
+            cell: Rc::new(CellParts::new(parts)),
+        }
+    }
+
     /// Gets a whole answer. The attempt goes on, and is settled, when the returned future is dropped.
     ///
     /// # Errors
     /// When no candidate could answer; see [`ErrorKind`].
     pub async fn complete(&self, call: ChatCall) -> Result<Answer, GatewayError> {
-        std::future::ready(()).await;
-        drop((call, Rc::clone(&self.inner)));
-        Err(GatewayError::new(ErrorKind::NotSupported, "being built"))
+        let (mut reply, answer) = oneshot::channel();
+        let cell = Rc::clone(&self.cell);
+        actix_rt::spawn(async move {
+            let mut run = Run::new(cell, call, None, false);
+            let result = run.complete(&mut reply).await;
+            // Whoever waited may have left.
+            let _ = reply.send(result);
+        });
+        answer.await.unwrap_or_else(|_| Err(lost()))
     }
 
     /// Gets a stream whose first meaningful event is there.
@@ -26,9 +67,10 @@ impl Pipeline {
     /// # Errors
     /// When no candidate could begin one; see [`ErrorKind`].
     pub async fn stream(&self, call: ChatCall) -> Result<AnswerStream, GatewayError> {
-        std::future::ready(()).await;
-        drop((call, Rc::clone(&self.inner)));
-        Err(GatewayError::new(ErrorKind::NotSupported, "being built"))
+        let (reply, answer) = oneshot::channel();
+        let cell = Rc::clone(&self.cell);
+        actix_rt::spawn(stream(cell, call, reply));
+        answer.await.unwrap_or_else(|_| Err(lost()))
     }
 
     /// Runs a turn of a stored conversation: the message is durable before a model is asked, the answer before it
@@ -37,8 +79,47 @@ impl Pipeline {
     /// # Errors
     /// When the turn could not begin, no candidate could answer or the answer could not be stored.
     pub async fn turn(&self, call: TurnCall) -> Result<TurnAnswer, GatewayError> {
-        std::future::ready(()).await;
-        drop((call, Rc::clone(&self.inner)));
-        Err(GatewayError::new(ErrorKind::NotSupported, "being built"))
+        let (reply, answer) = oneshot::channel();
+        let cell = Rc::clone(&self.cell);
+        actix_rt::spawn(async move {
+            let result = turn::run(cell, call).await;
+            // Whoever waited may have left; the turn is stored.
+            let _ = reply.send(result);
+        });
+        answer.await.unwrap_or_else(|_| Err(lost()))
     }
+}
+
+async fn stream(cell: Rc<CellParts>, call: ChatCall, mut reply: oneshot::Sender<Result<AnswerStream, GatewayError>>) {
+    let _gauge = cell.gauges.streams.enter();
+    let mut run = Run::new(Rc::clone(&cell), call, None, true);
+    let begun = run.begin(&mut reply).await;
+    let answer = match begun {
+        Err(error) => Err(error),
+        Ok(Begun {
+            attempt,
+            candidate,
+            reply: UpstreamReply::Stream(frames),
+        }) => {
+            let (client, events) = mpsc::channel(pump::CHANNEL);
+            let model = candidate.model;
+            // A client that left meanwhile drops the receiver, which the pump sees.
+            let _ = reply.send(Ok(AnswerStream { model, events }));
+            return pump::pump(cell, attempt, frames, client).await;
+        }
+        Ok(Begun { attempt, .. }) => {
+            let failure = UpstreamFailure::new(FailureKind::Malformed, Billing::Ambiguous, "no stream");
+            attempt.failed(&failure);
+            Err(failure::told(&failure))
+        }
+    };
+    let _ = reply.send(answer);
+}
+
+/// The request's task ended without an answer.
+fn lost() -> GatewayError {
+    GatewayError::new(
+        ErrorKind::Internal,
+        "the gateway failed while answering; the request may have been billed",
+    )
 }

@@ -17,6 +17,8 @@ mod record;
 mod router;
 mod store;
 mod supervisor;
+#[cfg(test)]
+pub(crate) mod testkit;
 mod upstream;
 mod usage;
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix::Message;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::health::ProbePermit;
@@ -16,6 +17,7 @@ use super::upstream::FailureKind;
 pub struct InFlight {
     count: AtomicU32,
     limit: u32,
+    freed: Notify,
 }
 
 impl InFlight {
@@ -25,6 +27,7 @@ impl InFlight {
         Self {
             count: AtomicU32::new(0),
             limit,
+            freed: Notify::new(),
         }
     }
 
@@ -43,8 +46,14 @@ impl InFlight {
             .is_ok()
     }
 
+    /// Waits until a call has ended. Another one may take its place before the caller does.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
+    }
+
     fn leave(&self) {
         self.count.fetch_sub(1, Ordering::AcqRel);
+        self.freed.notify_one();
     }
 }
 
@@ -54,19 +63,25 @@ impl InFlight {
 pub struct Lease {
     in_flight: Arc<InFlight>,
     permits: Vec<Arc<ProbePermit>>,
+    probe: bool,
 }
 
 impl Lease {
-    /// A lease over a place that was entered and permits that were taken.
+    /// A lease over a place that was entered and permits that were taken; `probe` when the call decides over a gate
+    /// that is not closed.
     #[must_use]
-    pub fn new(in_flight: Arc<InFlight>, permits: Vec<Arc<ProbePermit>>) -> Self {
-        Self { in_flight, permits }
+    pub fn new(in_flight: Arc<InFlight>, permits: Vec<Arc<ProbePermit>>, probe: bool) -> Self {
+        Self {
+            in_flight,
+            permits,
+            probe,
+        }
     }
 
     /// Whether the call decides over a gate that is not closed.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        !self.permits.is_empty()
+        self.probe
     }
 
     /// Leaves the permits to the director, which answers the call's verdict with a new gate.
@@ -158,6 +173,8 @@ pub struct OutcomeReport {
     pub failure: Option<(FailureKind, Option<Duration>)>,
     /// The cell's smoothed time to the first byte, in milliseconds.
     pub latency_ms: Option<u32>,
+    /// Whether the last of these calls was a probe.
+    pub probe: bool,
     /// When.
     pub now: Instant,
 }

@@ -1,0 +1,179 @@
+//! The actix side of the cost tracker.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, Message};
+use tokio::sync::oneshot;
+
+use super::core::{CostCore, Limits};
+use crate::protocol::{
+    AttemptId, AttemptJournal, CallRecord, CallStore, CellTotals, CostError, FlushCalls, JournalContents, RecordCall,
+    StoreError,
+};
+use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
+
+/// How often and how much is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CostSettings {
+    /// How long a record waits for company at most. Default 200 ms.
+    pub flush_period: Duration,
+    /// Records in one batch. Default 256.
+    pub batch: usize,
+    /// Records in memory while the database is away; beyond it they are left to the journal. Default 20,000.
+    pub backlog: usize,
+}
+
+impl Default for CostSettings {
+    fn default() -> Self {
+        Self {
+            flush_period: Duration::from_millis(200),
+            batch: 256,
+            backlog: 20_000,
+        }
+    }
+}
+
+/// Takes its cell's finished attempts to the database.
+#[derive(Debug)]
+pub struct CostTracker {
+    guard: Guard<CostCore>,
+    journal: Rc<dyn AttemptJournal>,
+    store: Arc<dyn CallStore>,
+    settings: CostSettings,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// The store has answered (to itself).
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct BatchEnded {
+    attempts: Vec<AttemptId>,
+    result: Result<(), StoreError>,
+}
+
+impl CostTracker {
+    /// A tracker that publishes to `totals` and recovers from its cell's journal.
+    #[must_use]
+    pub fn new(
+        settings: CostSettings,
+        journal: Rc<dyn AttemptJournal>,
+        store: Arc<dyn CallStore>,
+        totals: Arc<CellTotals>,
+        crashes: CrashReporter,
+    ) -> Self {
+        let limits = Limits {
+            batch: settings.batch,
+            backlog: settings.backlog,
+        };
+        let source = Rc::clone(&journal);
+        let rebuild = move || CostCore::recover(limits, contents(&*source), Arc::clone(&totals));
+        Self {
+            guard: Guard::new("cost", crashes, rebuild),
+            journal,
+            store,
+            settings,
+            waiting: Vec::new(),
+        }
+    }
+
+    fn write_next(&mut self, ctx: &mut Context<Self>) {
+        let Ok(Some(batch)) = self.guard.run(CostCore::next_batch) else {
+            return;
+        };
+        let attempts: Vec<AttemptId> = batch
+            .iter()
+            .map(|record: &Arc<CallRecord>| record.dispatch.attempt)
+            .collect();
+        let written = self.store.insert_calls(batch);
+        let myself = ctx.address();
+        actix_rt::spawn(async move {
+            let result = written.await;
+            if tell(&myself, BatchEnded { attempts, result }).is_err() {
+                tracing::debug!("the cost tracker ended before its last batch; the journal still holds it");
+            }
+        });
+    }
+
+    fn release_waiting(&mut self) {
+        let settled = self.guard.run(|core| core.is_settled()).unwrap_or(false);
+        if settled {
+            for waiting in self.waiting.drain(..) {
+                // Whoever waited may have given up.
+                let _ = waiting.send(());
+            }
+        }
+    }
+}
+
+fn contents(journal: &dyn AttemptJournal) -> JournalContents {
+    journal.contents().unwrap_or_else(|error| {
+        tracing::error!(error = %error, "the journal cannot be read; call records are rebuilt without it");
+        JournalContents::default()
+    })
+}
+
+impl Actor for CostTracker {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(self.settings.flush_period, |actor, ctx| actor.write_next(ctx));
+    }
+}
+
+impl Handler<RecordCall> for CostTracker {
+    type Result = ();
+
+    fn handle(&mut self, call: RecordCall, ctx: &mut Self::Context) {
+        // A record lost to a panic is read back from the journal by the rebuild.
+        let full = self.guard.run(|core| {
+            core.record(call);
+            core.has_full_batch()
+        });
+        if full.unwrap_or(false) {
+            self.write_next(ctx);
+        }
+    }
+}
+
+impl Handler<BatchEnded> for CostTracker {
+    type Result = ();
+
+    fn handle(&mut self, ended: BatchEnded, ctx: &mut Self::Context) {
+        if let Err(error) = ended.result {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(error = %error, cause, records = ended.attempts.len(), "call records could not be written; trying again");
+            // The next tick tries again. A rebuilt core forgot that it was writing, which is the same.
+            let _ = self.guard.run(CostCore::not_written);
+            return;
+        }
+        self.journal.acknowledge(&ended.attempts);
+        let journal = Rc::clone(&self.journal);
+        let full = self.guard.run(|core| {
+            core.written(&ended.attempts);
+            if core.wants_spilled() {
+                core.take_spilled(contents(&*journal));
+            }
+            core.has_full_batch()
+        });
+        if full.unwrap_or(false) || !self.waiting.is_empty() {
+            self.write_next(ctx);
+        }
+        self.release_waiting();
+    }
+}
+
+impl Handler<FlushCalls> for CostTracker {
+    type Result = Result<oneshot::Receiver<()>, CostError>;
+
+    fn handle(&mut self, _: FlushCalls, ctx: &mut Self::Context) -> Self::Result {
+        let (waiting, done) = oneshot::channel();
+        self.waiting.push(waiting);
+        self.write_next(ctx);
+        self.release_waiting();
+        Ok(done)
+    }
+}
+
+accept_injected_faults!(CostTracker);

@@ -1,0 +1,213 @@
+//! One attempt under way: the guard that owns its lease, its hold and its meter, and always settles.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::cell::CellParts;
+use super::settlement::{End, Size, settle};
+use crate::protocol::{
+    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, Price, RecordCall, Report, TokenUsage,
+    UpstreamFailure, UsageReport, UsageSource, Verdict,
+};
+
+/// An attempt that has been sent. However it ends, it is journalled, booked, recorded and reported once.
+pub(super) struct Attempt {
+    cell: Rc<CellParts>,
+    record: DispatchRecord,
+    price: Option<Price>,
+    lease: Lease,
+    hold: Option<Hold>,
+    sent: Instant,
+    input_bound: u64,
+    first_byte: Option<Duration>,
+    status: Option<u16>,
+    output_bytes: u64,
+    usage: UsageReport,
+    _gauges: [GaugeGuard; 2],
+}
+
+/// What a finished attempt contributes to its request's account.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finished {
+    pub(super) outcome: Outcome,
+    pub(super) usage: TokenUsage,
+    pub(super) source: UsageSource,
+    pub(super) cost: NanoUsd,
+}
+
+impl Attempt {
+    /// Journals that the attempt is being sent, and marks its hold.
+    pub(super) fn dispatch(
+        cell: Rc<CellParts>,
+        record: DispatchRecord,
+        lease: Lease,
+        mut hold: Hold,
+        input_bound: u64,
+    ) -> Result<Self, crate::protocol::JournalError> {
+        cell.journal.dispatched(&record)?;
+        hold.dispatch();
+        let gauges = [cell.gauges.attempts.enter(), cell.gauges.holds.enter()];
+        Ok(Self {
+            price: record.price,
+            cell,
+            record,
+            lease,
+            hold: Some(hold),
+            sent: Instant::now(),
+            input_bound,
+            first_byte: None,
+            status: None,
+            output_bytes: 0,
+            usage: UsageReport::Missing,
+            _gauges: gauges,
+        })
+    }
+
+    /// Notes the provider's status and that its first meaningful byte is there.
+    pub(super) fn answered(&mut self, status: u16) {
+        self.status = Some(status);
+        self.first_byte = Some(self.sent.elapsed());
+    }
+
+    /// Meters a piece of the answer.
+    pub(super) fn meter(&mut self, output_bytes: u64, usage: Option<UsageReport>) {
+        self.output_bytes = self.output_bytes.saturating_add(output_bytes);
+        if let Some(usage) = usage {
+            self.usage = usage;
+        }
+    }
+
+    /// The whole answer arrived.
+    pub(super) fn completed(mut self) -> Finished {
+        self.report_success();
+        self.finish(End::Completed, Outcome::Completed)
+    }
+
+    /// The call failed.
+    pub(super) fn failed(mut self, failure: &UpstreamFailure) -> Finished {
+        self.status = failure.status.or(self.status);
+        self.report_failure(failure);
+        self.finish(End::Failed(failure), failure.outcome())
+    }
+
+    /// The client left, and what was still to come was not read.
+    pub(super) fn client_left(mut self) -> Finished {
+        if self.first_byte.is_some() {
+            self.report_success();
+        }
+        self.finish(End::ClientLeft, Outcome::ClientLeft)
+    }
+
+    fn finish(&mut self, end: End<'_>, outcome: Outcome) -> Finished {
+        let Some(hold) = self.hold.take() else {
+            return Finished::nothing(outcome);
+        };
+        let size = Size {
+            input_bound: self.input_bound,
+            output_bytes: self.output_bytes,
+            usage: self.usage,
+        };
+        let settlement = settle(end, size, self.price.as_ref(), hold.amount());
+        if settlement.cost > hold.amount() && self.price.is_some() {
+            tracing::warn!(
+                attempt = %self.record.attempt,
+                model = %self.record.model,
+                held = %hold.amount(),
+                cost = %settlement.cost,
+                "a provider reported more usage than the attempt's worst case; the full cost was booked"
+            );
+        }
+        let record = CallRecord {
+            dispatch: self.record.clone(),
+            outcome,
+            status: self.status,
+            usage: settlement.usage,
+            usage_source: settlement.source,
+            cost: settlement.cost,
+            estimated: settlement.estimated,
+            first_byte_us: self.first_byte.map(micros),
+            duration_us: micros(self.sent.elapsed()),
+        };
+        let journalled = match self.cell.journal.finished(&record) {
+            Ok(seq) => Some(seq),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(attempt = %record.dispatch.attempt, error = %error, cause, "a finished attempt is not journalled");
+                None
+            }
+        };
+        hold.settle(settlement.cost, journalled);
+        let record = Arc::new(record);
+        if self.cell.cost.tell(RecordCall { record, journalled }).is_err() {
+            tracing::error!("the cost tracker is gone; a call record is in the journal only");
+        }
+        Finished {
+            outcome,
+            usage: settlement.usage,
+            source: settlement.source,
+            cost: settlement.cost,
+        }
+    }
+
+    fn report_success(&mut self) {
+        let first_byte = self.first_byte.unwrap_or_else(|| self.sent.elapsed());
+        self.report(Verdict::Success { first_byte });
+    }
+
+    fn report_failure(&mut self, failure: &UpstreamFailure) {
+        use crate::protocol::FailureKind as Kind;
+        // A request that is refused for what it says, or that its own deadline cut short, says nothing of the provider.
+        if matches!(failure.kind, Kind::Rejected | Kind::ContextTooLong | Kind::Deadline) {
+            return;
+        }
+        self.report(Verdict::Failure {
+            kind: failure.kind,
+            retry_after: failure.retry_after,
+        });
+    }
+
+    fn report(&mut self, verdict: Verdict) {
+        let probe = self.lease.is_probe();
+        self.lease.judged();
+        let report = Report {
+            model: self.record.model.clone(),
+            verdict,
+            probe,
+            now: Instant::now(),
+        };
+        let told = self
+            .cell
+            .provider(&self.record.provider)
+            .map(|provider| provider.actor.tell(report));
+        if !matches!(told, Some(Ok(()))) {
+            tracing::debug!(provider = %self.record.provider, "the provider actor is gone; a report was dropped");
+        }
+    }
+}
+
+impl Drop for Attempt {
+    /// An attempt that nobody finished: its task panicked or was dropped. It may be on the bill.
+    fn drop(&mut self) {
+        if self.hold.is_some() {
+            self.finish(End::Abandoned, Outcome::Interrupted);
+        }
+    }
+}
+
+impl Finished {
+    fn nothing(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            usage: TokenUsage::default(),
+            source: UsageSource::None,
+            cost: NanoUsd::ZERO,
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,89 @@
+//! What a cell's pipeline is wired to.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::retry::RetryBudget;
+use super::settings::DispatchSettings;
+use crate::budget::BudgetActor;
+use crate::context::ContextActor;
+use crate::cost::CostTracker;
+use crate::protocol::{
+    AttemptJournal, CellId, ConversationStore, Gauges, InFlight, InstanceId, LastResort, ProviderName, Upstream,
+};
+use crate::provider::ProviderActor;
+use crate::router::RouterActor;
+use crate::runtime::{LocalAddr, RemoteAddr};
+
+/// A provider as a cell sees it.
+#[derive(Debug)]
+pub struct ProviderHandle {
+    /// The cell's actor for it.
+    pub actor: LocalAddr<ProviderActor>,
+    /// Its calls under way, over all cells.
+    pub in_flight: Arc<InFlight>,
+}
+
+/// Everything a pipeline needs, put together where the cell is wired.
+#[derive(Debug)]
+pub struct PipelineParts {
+    /// The process.
+    pub instance: InstanceId,
+    /// The cell.
+    pub cell: CellId,
+    /// The cell's router.
+    pub router: LocalAddr<RouterActor>,
+    /// The cell's providers.
+    pub providers: HashMap<ProviderName, ProviderHandle>,
+    /// The cell's budget.
+    pub budget: LocalAddr<BudgetActor>,
+    /// The cell's cost tracker.
+    pub cost: LocalAddr<CostTracker>,
+    /// The process's conversations, on an arbiter of their own.
+    pub context: RemoteAddr<ContextActor>,
+    /// The cell's way to the providers.
+    pub upstream: Rc<dyn Upstream>,
+    /// The cell's journal.
+    pub journal: Rc<dyn AttemptJournal>,
+    /// The stored conversations.
+    pub conversations: Arc<dyn ConversationStore>,
+    /// The process's leave to call a provider whose gate is open.
+    pub last_resort: Arc<LastResort>,
+    /// The process's counters.
+    pub gauges: Gauges,
+    /// The pipeline's numbers.
+    pub settings: DispatchSettings,
+}
+
+/// The parts, and the little state that the pipeline itself keeps.
+#[derive(Debug)]
+pub(super) struct CellParts {
+    parts: PipelineParts,
+    pub(super) retries: RefCell<RetryBudget>,
+    pub(super) lingering: Cell<i64>,
+}
+
+impl CellParts {
+    pub(super) fn new(parts: PipelineParts) -> Self {
+        let now = tokio::time::Instant::now();
+        Self {
+            retries: RefCell::new(RetryBudget::new(&parts.settings, now)),
+            lingering: Cell::new(0),
+            parts,
+        }
+    }
+
+    pub(super) fn provider(&self, name: &ProviderName) -> Option<&ProviderHandle> {
+        self.parts.providers.get(name)
+    }
+}
+
+impl std::ops::Deref for CellParts {
+    type Target = PipelineParts;
+
+    fn deref(&self) -> &PipelineParts {
+        &self.parts
+    }
+}

@@ -1,0 +1,141 @@
+//! The pump of a stream: carries frames to the client, meters them, and sees the attempt to its end.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::attempt::Attempt;
+use super::cell::CellParts;
+use super::failure::told;
+use crate::protocol::{Billing, FailureKind, GatewayError, StreamFrame, UpstreamFailure, UpstreamStream};
+
+/// Frames that may wait for a slow client; beyond it the provider is read no further.
+pub(super) const CHANNEL: usize = 16;
+
+/// How long the end of the provider's answer is waited for after its end mark, so that its connection can be used
+/// again.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// The client's end of the channel, or what is left when it has gone.
+enum Downstream {
+    Present(mpsc::Sender<Result<Bytes, GatewayError>>),
+    Lingering { until: Instant, _place: LingerPlace },
+    Gone,
+}
+
+/// Carries a stream to its end. A failure after the first event is told in the stream, never mended by another model.
+pub(super) async fn pump(
+    cell: Rc<CellParts>,
+    mut attempt: Attempt,
+    mut stream: UpstreamStream,
+    client: mpsc::Sender<Result<Bytes, GatewayError>>,
+) {
+    let mut downstream = Downstream::Present(client);
+    loop {
+        let item = match &downstream {
+            Downstream::Present(client) => {
+                tokio::select! {
+                    biased;
+                    item = stream.frames.next() => item,
+                    () = client.closed() => {
+                        downstream = linger(&cell);
+                        continue;
+                    }
+                }
+            }
+            Downstream::Lingering { until, .. } => match timeout_at(*until, stream.frames.next()).await {
+                Ok(item) => item,
+                Err(_) => {
+                    attempt.client_left();
+                    return;
+                }
+            },
+            Downstream::Gone => {
+                attempt.client_left();
+                return;
+            }
+        };
+        match item {
+            Some(Ok(frame)) => {
+                attempt.meter(frame.content_bytes, frame.usage);
+                if frame.terminal {
+                    end(&cell, attempt, downstream, frame).await;
+                    // Only its connection is still of interest.
+                    let _ = timeout(CLOSING, async { while stream.frames.next().await.is_some() {} }).await;
+                    return;
+                }
+                if let Downstream::Present(client) = &downstream
+                    && !frame.bytes.is_empty()
+                    && !deliver(client, Ok(frame.bytes), cell.settings.write_stall).await
+                {
+                    downstream = linger(&cell);
+                }
+            }
+            Some(Err(failure)) => return fail(&cell, attempt, downstream, &failure).await,
+            None => {
+                let failure = UpstreamFailure::new(FailureKind::Truncated, Billing::Ambiguous, "no end mark");
+                return fail(&cell, attempt, downstream, &failure).await;
+            }
+        }
+    }
+}
+
+/// The end mark is there: the attempt is journalled before the last bytes go out.
+async fn end(cell: &CellParts, attempt: Attempt, downstream: Downstream, last: StreamFrame) {
+    let Downstream::Present(client) = downstream else {
+        attempt.client_left();
+        return;
+    };
+    attempt.completed();
+    if !last.bytes.is_empty() {
+        // A client that has gone by now has lost nothing but the end mark.
+        deliver(&client, Ok(last.bytes), cell.settings.write_stall).await;
+    }
+}
+
+async fn fail(cell: &CellParts, attempt: Attempt, downstream: Downstream, failure: &UpstreamFailure) {
+    tracing::info!(failure = %failure, "a stream broke after it had begun");
+    attempt.failed(failure);
+    if let Downstream::Present(client) = downstream {
+        deliver(&client, Err(told(failure)), cell.settings.write_stall).await;
+    }
+}
+
+/// Hands an item to the client; `false` when it has gone or takes nothing for too long.
+async fn deliver(
+    client: &mpsc::Sender<Result<Bytes, GatewayError>>,
+    item: Result<Bytes, GatewayError>,
+    stall: Duration,
+) -> bool {
+    match client.try_send(item) {
+        Ok(()) => true,
+        Err(TrySendError::Full(item)) => matches!(timeout(stall, client.send(item)).await, Ok(Ok(()))),
+        Err(TrySendError::Closed(_)) => false,
+    }
+}
+
+/// Reads on without a client, if there is a place for it: what the answer cost comes at its end.
+fn linger(cell: &Rc<CellParts>) -> Downstream {
+    if cell.lingering.get() >= cell.settings.most_lingering {
+        return Downstream::Gone;
+    }
+    cell.lingering.set(cell.lingering.get() + 1);
+    Downstream::Lingering {
+        until: Instant::now() + cell.settings.linger,
+        _place: LingerPlace(Rc::clone(cell)),
+    }
+}
+
+/// One stream that is read on without a client.
+struct LingerPlace(Rc<CellParts>);
+
+impl Drop for LingerPlace {
+    fn drop(&mut self) {
+        self.0.lingering.set(self.0.lingering.get() - 1);
+    }
+}

@@ -1,0 +1,148 @@
+//! What an attempt cost, from how it ended.
+
+use crate::protocol::{Billing, NanoUsd, Price, TokenUsage, UpstreamFailure, UsageReport, UsageSource};
+
+/// How an attempt ended, as far as money is concerned.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End<'a> {
+    /// The whole answer arrived.
+    Completed,
+    /// It failed.
+    Failed(&'a UpstreamFailure),
+    /// The client left, and the rest of the stream was not read.
+    ClientLeft,
+    /// The task that ran it ended without a word.
+    Abandoned,
+}
+
+/// What is known of an attempt's size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    /// An upper bound of the input's tokens.
+    pub(super) input_bound: u64,
+    /// Bytes of answer that arrived: an upper bound of its tokens.
+    pub(super) output_bytes: u64,
+    /// What the provider said of usage.
+    pub(super) usage: UsageReport,
+}
+
+/// What is booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settlement {
+    pub(super) usage: TokenUsage,
+    pub(super) source: UsageSource,
+    pub(super) cost: NanoUsd,
+    pub(super) estimated: bool,
+}
+
+/// Settles an attempt: by what was reported; else by what may have been billed at most.
+pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: NanoUsd) -> Settlement {
+    let usage = match end {
+        End::Failed(failure) if size.usage == UsageReport::Missing => failure.usage,
+        _ => size.usage,
+    };
+    match usage {
+        UsageReport::Reported(usage) => Settlement {
+            usage,
+            source: UsageSource::Reported,
+            cost: price.map_or(NanoUsd::ZERO, |price| price.cost(&usage)),
+            estimated: false,
+        },
+        UsageReport::Absurd => full(held),
+        UsageReport::Missing => match end {
+            End::Completed | End::ClientLeft => counted(size, price, held),
+            End::Failed(failure) if failure.billing == Billing::NotBilled => Settlement {
+                usage: TokenUsage::default(),
+                source: UsageSource::None,
+                cost: NanoUsd::ZERO,
+                estimated: false,
+            },
+            End::Failed(_) | End::Abandoned => full(held),
+        },
+    }
+}
+
+/// The worst case: it may all be on the bill.
+fn full(held: NanoUsd) -> Settlement {
+    Settlement {
+        usage: TokenUsage::default(),
+        source: UsageSource::Estimated,
+        cost: held,
+        estimated: true,
+    }
+}
+
+/// The bounds of what was sent and received, and never more than was held.
+fn counted(size: Size, price: Option<&Price>, held: NanoUsd) -> Settlement {
+    let usage = TokenUsage {
+        input: size.input_bound,
+        output: size.output_bytes,
+        ..TokenUsage::default()
+    };
+    let cost = price.map_or(NanoUsd::ZERO, |price| price.worst_case(usage.input, usage.output));
+    Settlement {
+        usage,
+        source: UsageSource::Estimated,
+        cost: cost.min(held),
+        estimated: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{FailureKind, PicoUsdPerToken};
+
+    const PRICE: Price = Price {
+        input: PicoUsdPerToken(1_000),
+        cached_input: PicoUsdPerToken(500),
+        output: PicoUsdPerToken(2_000),
+    };
+    const HELD: NanoUsd = NanoUsd(1_000);
+
+    fn reported(input: u64, output: u64) -> UsageReport {
+        UsageReport::Reported(TokenUsage {
+            input,
+            output,
+            ..TokenUsage::default()
+        })
+    }
+
+    fn settled(end: End<'_>, usage: UsageReport) -> (i64, bool) {
+        let size = Size {
+            input_bound: 100,
+            output_bytes: 50,
+            usage,
+        };
+        let settlement = settle(end, size, Some(&PRICE), HELD);
+        (settlement.cost.0, settlement.estimated)
+    }
+
+    #[test]
+    fn each_end_is_booked_by_its_rule() {
+        let refused = UpstreamFailure::new(FailureKind::ServerError, Billing::NotBilled, "500");
+        let reset = UpstreamFailure::new(FailureKind::Reset, Billing::Ambiguous, "reset");
+        for (end, usage, expected) in [
+            (End::Completed, reported(10, 5), (20, false)),
+            (End::Completed, reported(0, 0), (0, false)),
+            (End::Completed, UsageReport::Missing, (200, true)),
+            (End::Completed, UsageReport::Absurd, (1_000, true)),
+            (End::Completed, reported(5_000, 0), (5_000, false)),
+            (End::ClientLeft, reported(10, 5), (20, false)),
+            (End::ClientLeft, UsageReport::Missing, (200, true)),
+            (End::Failed(&refused), UsageReport::Missing, (0, false)),
+            (End::Failed(&refused), reported(10, 5), (20, false)),
+            (End::Failed(&reset), UsageReport::Missing, (1_000, true)),
+            (End::Abandoned, UsageReport::Missing, (1_000, true)),
+        ] {
+            assert_eq!(settled(end, usage), expected, "{end:?} with {usage:?}");
+        }
+    }
+
+    #[test]
+    fn usage_that_came_with_a_failure_counts() {
+        let mut failure = UpstreamFailure::new(FailureKind::ErrorFrame, Billing::Ambiguous, "error");
+        failure.usage = reported(10, 5);
+        assert_eq!(settled(End::Failed(&failure), UsageReport::Missing), (20, false));
+    }
+}

@@ -1,0 +1,129 @@
+//! A turn of a stored conversation: permit, user message, answer, assistant message.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::cell::CellParts;
+use super::client::Patient;
+use super::run::Run;
+use crate::protocol::{
+    BeginTurn, ChatCall, CloseTurn, ContextError, ErrorKind, GatewayError, OpenTurn, StoreError, TurnAnswer, TurnCall,
+    TurnOpened, TurnPermit,
+};
+
+/// Stored messages that go along with a new one.
+const HISTORY: u32 = 50;
+
+/// How much longer than the request's deadline a turn's lease on its conversation lasts.
+const LEASE_MARGIN: Duration = Duration::from_secs(10);
+
+/// Pauses before the answer is stored again after the database failed.
+const STORE_AGAIN: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_millis(2_000),
+];
+
+/// Runs a turn to its end.
+pub(super) async fn run(cell: Rc<CellParts>, call: TurnCall) -> Result<TurnAnswer, GatewayError> {
+    let _turn = cell.gauges.turns.enter();
+    let _permit = permit(&cell, &call).await?;
+    let opened = cell.conversations.open_turn(open(&cell, &call)).await;
+    match opened.map_err(|error| store_error(error, &call))? {
+        TurnOpened::AlreadyAnswered { answer } => Ok(TurnAnswer {
+            text: answer.content,
+            served: None,
+        }),
+        TurnOpened::Opened { seq, history } => {
+            let (outgoing, needs) = call.dialect.request(&history);
+            let mut plan = call.plan.clone();
+            plan.needs = needs;
+            let chat = ChatCall {
+                plan,
+                outgoing,
+                context: call.context.clone(),
+            };
+            let mut run = Run::new(Rc::clone(&cell), chat, Some(call.conversation.clone()), false);
+            let answer = run.complete(&mut Patient).await.and_then(|answer| {
+                let text = call.dialect.answer_text(&answer.completion)?;
+                Ok((Arc::<str>::from(text), answer.served))
+            });
+            let text = answer.as_ref().ok().map(|(text, _)| Arc::clone(text));
+            let closed = close(&cell, &call, seq, text).await;
+            let (text, served) = answer?;
+            closed?;
+            Ok(TurnAnswer {
+                text,
+                served: Some(served),
+            })
+        }
+    }
+}
+
+/// Waits for the turn. A wait that ends without a permit means that the ContextActor was rebuilt: asks once more.
+async fn permit(cell: &CellParts, call: &TurnCall) -> Result<TurnPermit, GatewayError> {
+    for _ in 0..2 {
+        let begin = BeginTurn {
+            conversation: call.conversation.clone(),
+            request: call.plan.request,
+        };
+        let waiting = match cell.context.ask(begin).await {
+            Ok(Ok(waiting)) => waiting,
+            Ok(Err(ContextError::Restarting)) | Err(_) => continue,
+            Ok(Err(busy)) => return Err(busy.into()),
+        };
+        match timeout_at(call.context.deadline, waiting).await {
+            Ok(Ok(permit)) => return Ok(permit),
+            Ok(Err(_)) => {}
+            Err(_) => {
+                return Err(GatewayError::new(
+                    ErrorKind::DeadlineExceeded,
+                    "the deadline passed while earlier messages of this conversation were being answered",
+                ));
+            }
+        }
+    }
+    Err(ContextError::Restarting.into())
+}
+
+fn open(cell: &CellParts, call: &TurnCall) -> OpenTurn {
+    let left = call.context.deadline.saturating_duration_since(Instant::now());
+    OpenTurn {
+        conversation: call.conversation.clone(),
+        request: call.plan.request,
+        instance: cell.instance,
+        user_id: call.context.user_id.clone(),
+        project_id: call.context.project_id.clone(),
+        client_message_id: call.client_message_id.clone(),
+        message: Arc::clone(&call.message),
+        lease: left + LEASE_MARGIN,
+        history_limit: HISTORY,
+    }
+}
+
+/// Stores how the turn ended. The answer may be acknowledged only when this succeeded.
+async fn close(cell: &CellParts, call: &TurnCall, user_seq: i64, answer: Option<Arc<str>>) -> Result<(), GatewayError> {
+    let mut pauses = STORE_AGAIN.iter();
+    loop {
+        let closed = cell.conversations.close_turn(CloseTurn {
+            conversation: call.conversation.clone(),
+            request: call.plan.request,
+            user_seq,
+            answer: answer.clone(),
+        });
+        match (closed.await, pauses.next()) {
+            (Ok(()), _) => return Ok(()),
+            (Err(StoreError::Unavailable { .. }), Some(pause)) => sleep(*pause).await,
+            (Err(error), _) => return Err(store_error(error, call)),
+        }
+    }
+}
+
+fn store_error(error: StoreError, call: &TurnCall) -> GatewayError {
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    tracing::warn!(request = %call.plan.request, error = %error, cause, "a turn could not be stored");
+    error.into()
+}

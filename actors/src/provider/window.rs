@@ -1,0 +1,79 @@
+//! A sliding count of calls over a window of time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const SLOTS: u32 = 6;
+
+/// Calls and failures of the last while, in six slots of equal length.
+#[derive(Debug)]
+pub(super) struct Window {
+    slot: Duration,
+    /// Newest first.
+    slots: [Slot; SLOTS as usize],
+    newest_since: Instant,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    calls: u32,
+    failures: u32,
+}
+
+impl Window {
+    pub(super) fn new(length: Duration, now: Instant) -> Self {
+        Self {
+            slot: length / SLOTS,
+            slots: [Slot::default(); SLOTS as usize],
+            newest_since: now,
+        }
+    }
+
+    pub(super) fn add(&mut self, calls: u32, failures: u32, now: Instant) {
+        self.slide(now);
+        if let Some(newest) = self.slots.first_mut() {
+            newest.calls = newest.calls.saturating_add(calls);
+            newest.failures = newest.failures.saturating_add(failures);
+        }
+    }
+
+    /// Calls and failures in the window.
+    pub(super) fn sums(&mut self, now: Instant) -> (u32, u32) {
+        self.slide(now);
+        self.slots.iter().fold((0, 0), |(calls, failures), slot| {
+            (calls.saturating_add(slot.calls), failures.saturating_add(slot.failures))
+        })
+    }
+
+    fn slide(&mut self, now: Instant) {
+        for _ in 0..SLOTS {
+            if now.saturating_duration_since(self.newest_since) < self.slot {
+                return;
+            }
+            self.slots.rotate_right(1);
+            if let Some(newest) = self.slots.first_mut() {
+                *newest = Slot::default();
+            }
+            self.newest_since += self.slot;
+        }
+        // Silence for longer than the whole window: every slot was emptied above.
+        self.newest_since = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_leave_the_window_after_its_length() {
+        let start = Instant::now();
+        let mut window = Window::new(Duration::from_secs(30), start);
+        window.add(10, 5, start);
+        window.add(1, 1, start + Duration::from_secs(24));
+        assert_eq!(window.sums(start + Duration::from_secs(29)), (11, 6));
+        assert_eq!(window.sums(start + Duration::from_secs(31)), (1, 1));
+        assert_eq!(window.sums(start + Duration::from_secs(3_600)), (0, 0));
+    }
+}

@@ -1,0 +1,203 @@
+//! The planning itself.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::order::{Rank, health_note, rank, task_place};
+use super::settings::{RouterSettings, RouterSources};
+use super::target::models_called;
+use crate::protocol::{
+    Candidate, Capabilities, Catalogue, Complexity, Confirmation, CrossCheck, HealthSnapshot, Layer, Model, Needs,
+    Plan, PlanRequest, Reason, RejectReason, Rejected, RouteError, Selection, Target,
+};
+
+/// Plans from snapshots; keeps no state of its own.
+#[derive(Debug)]
+pub(super) struct RouterCore {
+    settings: RouterSettings,
+    sources: RouterSources,
+}
+
+/// Models that may be used if they can do it, and what was kept out for want of leave.
+struct Field {
+    models: Vec<(Selection, Arc<Model>)>,
+    layers: Vec<Layer>,
+    confirmation: Option<Confirmation>,
+}
+
+impl RouterCore {
+    pub(super) fn new(settings: RouterSettings, sources: RouterSources) -> Self {
+        Self { settings, sources }
+    }
+
+    /// The candidates of a request, best first.
+    pub(super) fn plan(&self, request: &PlanRequest, now: Instant) -> Result<Plan, RouteError> {
+        let catalogue = self.sources.catalogue.load();
+        let health = self.sources.health.load();
+        let field = self.field(&catalogue, request)?;
+        let mut rejected = Vec::new();
+        let mut ranked: Vec<(Rank, Candidate)> = Vec::with_capacity(field.models.len());
+        for (selection, model) in field.models {
+            match self.reject(&model, &request.needs) {
+                Some(reason) => rejected.push(Rejected { model, reason }),
+                None => ranked.push(self.candidate(&catalogue, &health, request, selection, model, now)),
+            }
+        }
+        if ranked.is_empty() {
+            let need = request.needs.input_estimate;
+            return Err(self.no_candidate(need, &rejected, field.layers, field.confirmation));
+        }
+        ranked.sort_by_key(|(rank, _)| *rank);
+        Ok(Plan {
+            candidates: ranked.into_iter().map(|(_, candidate)| candidate).collect(),
+            rejected,
+            complexity: Complexity::Unrated,
+            cross_check: CrossCheck::Off,
+            confirmation: field.confirmation,
+        })
+    }
+
+    fn candidate(
+        &self,
+        catalogue: &Catalogue,
+        health: &HealthSnapshot,
+        request: &PlanRequest,
+        selection: Selection,
+        model: Arc<Model>,
+        now: Instant,
+    ) -> (Rank, Candidate) {
+        let place = task_place(catalogue, request.task, &model);
+        let note = health_note(health, &model, now);
+        let selection = match (selection, place) {
+            (Selection::Layer, Some(place)) => Selection::TaskList(place),
+            _ => selection,
+        };
+        let reason = Reason {
+            selection,
+            health: note,
+            price_rank: model.price_rank(),
+        };
+        (rank(&model, place, note, health), Candidate { model, reason })
+    }
+
+    fn field(&self, catalogue: &Catalogue, request: &PlanRequest) -> Result<Field, RouteError> {
+        match &request.target {
+            Target::Named(name) => named(catalogue, name, request.max_layer),
+            Target::Auto => {
+                let start = self.settings.default_layer;
+                let start = request.max_layer.map_or(start, |max| start.min(max));
+                Ok(self.layer_upwards(catalogue, start, request.max_layer))
+            }
+            Target::Layer(layer) => match request.max_layer {
+                Some(max) if *layer > max => Err(RouteError::LayerNotAllowed { layer: *layer, max }),
+                _ => Ok(self.layer_upwards(catalogue, *layer, request.max_layer)),
+            },
+        }
+    }
+
+    /// The models of a layer, and of the layers above it as far as the operator and the caller allow.
+    ///
+    /// "Free" means price 0, not layer L0: a free model of a higher layer needs nobody's leave.
+    fn layer_upwards(&self, catalogue: &Catalogue, start: Layer, caller_max: Option<Layer>) -> Field {
+        let ceiling = caller_max.unwrap_or(Layer::L3).min(self.settings.max_layer.max(start));
+        let mut field = Field {
+            models: Vec::new(),
+            layers: vec![start],
+            confirmation: None,
+        };
+        for model in catalogue.models() {
+            let above = model.layer > start;
+            if model.layer < start || model.layer > ceiling {
+                continue;
+            }
+            if above && !self.settings.auto_escalate && !model.is_free() {
+                let nearest = field.confirmation.as_ref().map_or(model.layer, |known| known.layer);
+                let layer = nearest.min(model.layer);
+                field.confirmation = Some(Confirmation { layer });
+                continue;
+            }
+            if !field.layers.contains(&model.layer) {
+                field.layers.push(model.layer);
+            }
+            field.models.push((Selection::Layer, Arc::clone(model)));
+        }
+        field.layers.sort();
+        field
+    }
+
+    fn reject(&self, model: &Model, needs: &Needs) -> Option<RejectReason> {
+        if !self.sources.usable.contains(&model.provider) {
+            return Some(RejectReason::NoKey);
+        }
+        let missing = model.capabilities.missing(needs.capabilities);
+        if !missing.is_empty() {
+            return Some(RejectReason::Lacks(missing));
+        }
+        let room = u64::from(model.context_window);
+        (needs.input_estimate > room).then_some(RejectReason::WindowTooSmall)
+    }
+
+    fn no_candidate(
+        &self,
+        input: u64,
+        rejected: &[Rejected],
+        layers: Vec<Layer>,
+        confirmation: Option<Confirmation>,
+    ) -> RouteError {
+        let too_small = |one: &&Rejected| one.reason == RejectReason::WindowTooSmall;
+        let windows = rejected.iter().filter(too_small).map(|one| one.model.context_window);
+        if let Some(window) = windows.max() {
+            return RouteError::ContextTooLong { input, window };
+        }
+        if let Some(missing) = least_missing(rejected) {
+            return RouteError::Incapable { missing };
+        }
+        let hint = match (confirmation, rejected.is_empty()) {
+            (Some(Confirmation { layer }), _) => {
+                format!("layer {layer} has one: ask for it with `layer` or `model`, or set ENABLE_AUTO_ESCALATE=true")
+            }
+            (None, false) => "its provider has no key: set the key's environment variable".to_owned(),
+            (None, true) => "add a model to the catalogue, or set a provider's key".to_owned(),
+        };
+        RouteError::NoModel {
+            layers,
+            hint: hint.into(),
+        }
+    }
+}
+
+fn named(catalogue: &Catalogue, name: &Arc<str>, max: Option<Layer>) -> Result<Field, RouteError> {
+    let (selection, models) =
+        models_called(catalogue, name).ok_or_else(|| RouteError::UnknownModel { name: Arc::clone(name) })?;
+    let mut layers: Vec<Layer> = models.iter().map(|model| model.layer).collect();
+    layers.sort();
+    layers.dedup();
+    if let (Some(max), Some(&lowest)) = (max, layers.first())
+        && lowest > max
+    {
+        return Err(RouteError::LayerNotAllowed { layer: lowest, max });
+    }
+    let allowed = |model: &Arc<Model>| max.is_none_or(|max| model.layer <= max);
+    Ok(Field {
+        models: models
+            .into_iter()
+            .filter(allowed)
+            .map(|model| (selection, model))
+            .collect(),
+        layers,
+        confirmation: None,
+    })
+}
+
+fn least_missing(rejected: &[Rejected]) -> Option<Capabilities> {
+    let lacks = rejected.iter().filter_map(|one| match one.reason {
+        RejectReason::Lacks(missing) => Some(missing),
+        RejectReason::WindowTooSmall | RejectReason::NoKey => None,
+    });
+    lacks.min_by_key(|missing| missing.iter().count())
+}
+
+#[cfg(test)]
+#[path = "core_tests.rs"]
+mod tests;

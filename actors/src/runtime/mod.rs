@@ -1,0 +1,23 @@
+//! The only place that knows actix's internals: asking, telling, surviving a panic, beating.
+//!
+//! What the rest of the crate may rely on, each pinned by a test in `actors/tests/actix_semantics.rs`:
+//! a mailbox does not bound what is sent to it, so work is bounded before it; a panic that leaves a handler ends the
+//! actor for ever, so every handler runs inside a [`Guard`]; a reply that nobody waits for is dropped, so replies
+//! that hold something are guard objects.
+
+mod address;
+mod beat;
+mod clock;
+mod crash;
+mod guard;
+
+pub use address::{ActorGone, LocalAddr, RemoteAddr, RemoteAsks, tell};
+pub use beat::{Beat, Beats};
+pub use clock::unix_micros;
+pub use crash::{CrashLog, CrashReporter, RestartPolicy};
+#[cfg(feature = "fault-injection")]
+pub use guard::Crash;
+#[cfg(feature = "fault-injection")]
+pub(crate) use guard::IDLE_FAULT;
+pub(crate) use guard::accept_injected_faults;
+pub use guard::{Guard, Panicked};

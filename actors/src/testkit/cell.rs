@@ -1,0 +1,200 @@
+//! A cell wired to ports in memory.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Actor;
+use actix_rt::Arbiter;
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+
+use super::journal::MemoryJournal;
+use super::store::MemoryStore;
+use super::upstream::{PlainRequest, ScriptedUpstream};
+use crate::budget::{BudgetActor, BudgetTotals};
+use crate::context::ContextActor;
+use crate::cost::{CostSettings, CostTracker};
+use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
+use crate::protocol::{
+    AttemptJournal, CallContext, Capabilities, Catalogue, CellId, CellTotals, ChatCall, Gauges, HealthSnapshot,
+    InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken, PlanRequest, Price, QualityLevel,
+    RequestId, Target, TaskType,
+};
+use crate::provider::{BreakerSettings, ProviderActor, ProviderDirector};
+use crate::router::{RouterActor, RouterSettings, RouterSources};
+use crate::runtime::{CrashReporter, LocalAddr, RemoteAddr, RemoteAsks, RestartPolicy};
+
+/// A pipeline over real actors and ports in memory.
+#[derive(Debug)]
+pub struct TestCell {
+    /// The pipeline.
+    pub pipeline: Pipeline,
+    /// The providers' script.
+    pub upstream: Rc<ScriptedUpstream>,
+    /// The journal.
+    pub journal: Rc<MemoryJournal>,
+    /// The store.
+    pub store: Arc<MemoryStore>,
+    /// The published totals.
+    pub totals: Arc<CellTotals>,
+    /// The published holds.
+    pub budget: Arc<BudgetTotals>,
+    /// The published health.
+    pub health: Arc<ArcSwap<HealthSnapshot>>,
+    /// What is under way.
+    pub gauges: Gauges,
+    /// Asks that crossed threads.
+    pub remote_asks: Arc<RemoteAsks>,
+    /// The cell's cost tracker, for flushing.
+    pub cost: LocalAddr<CostTracker>,
+    /// The cell's router.
+    pub router: LocalAddr<RouterActor>,
+    /// The panics.
+    pub crashes: CrashReporter,
+    arbiter: Arbiter,
+}
+
+/// A model of layer L0 at this price in pico-USD per token.
+#[must_use]
+pub fn test_model(id: &str, provider: &str, price: u64) -> Model {
+    Model {
+        id: id.into(),
+        provider: provider.into(),
+        api_model: id.into(),
+        layer: Layer::L0,
+        capabilities: Capabilities::NONE,
+        context_window: 10_000,
+        max_output_tokens: 100,
+        price: Some(Price {
+            input: PicoUsdPerToken(price),
+            cached_input: PicoUsdPerToken(price),
+            output: PicoUsdPerToken(price),
+        }),
+    }
+}
+
+impl TestCell {
+    /// Starts a cell on this thread, and the ContextActor and the director on another.
+    #[must_use]
+    pub fn start(models: Vec<Model>, settings: DispatchSettings) -> Self {
+        let crashes = CrashReporter::new(RestartPolicy::default());
+        let health: Arc<ArcSwap<HealthSnapshot>> = Arc::default();
+        let (upstream, journal) = (Rc::<ScriptedUpstream>::default(), Rc::<MemoryJournal>::default());
+        let (store, totals, budget) = (Arc::default(), Arc::default(), Arc::default());
+        let (gauges, remote_asks) = (Gauges::default(), Arc::<RemoteAsks>::default());
+        let usable = models.iter().map(|model| model.provider.clone()).collect();
+        let arbiter = Arbiter::new();
+        let reporter = crashes.clone();
+        let context = ContextActor::start_in_arbiter(&arbiter.handle(), move |_| ContextActor::new(reporter));
+        let (published, reporter) = (Arc::clone(&health), crashes.clone());
+        let director = ProviderDirector::start_in_arbiter(&arbiter.handle(), move |_| {
+            ProviderDirector::new(BreakerSettings::default(), published, 1, reporter)
+        });
+        let mut providers = HashMap::new();
+        for model in &models {
+            let name = model.provider.clone();
+            let in_flight = Arc::new(InFlight::new(128));
+            let actor = ProviderActor::new(
+                name.clone(),
+                Arc::clone(&in_flight),
+                Arc::clone(&health),
+                director.clone(),
+                crashes.clone(),
+            );
+            let actor = LocalAddr::new(actor.start());
+            providers.insert(name, ProviderHandle { actor, in_flight });
+        }
+        let sources = RouterSources {
+            catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new(
+                models,
+                Vec::new(),
+                HashMap::new(),
+            ))),
+            health: Arc::clone(&health),
+            usable: Arc::new(usable),
+        };
+        let rules = RouterSettings {
+            default_layer: Layer::L0,
+            max_layer: Layer::L3,
+            auto_escalate: false,
+        };
+        let router = LocalAddr::new(RouterActor::new(rules, sources, crashes.clone()).start());
+        let log: Rc<dyn AttemptJournal> = journal.clone();
+        let holds = BudgetActor::new(Rc::clone(&log), Arc::clone(&budget), crashes.clone());
+        let calls: Arc<MemoryStore> = Arc::clone(&store);
+        let cost = CostTracker::new(
+            CostSettings::default(),
+            Rc::clone(&log),
+            calls,
+            Arc::clone(&totals),
+            crashes.clone(),
+        );
+        let cost = LocalAddr::new(cost.start());
+        let conversations: Arc<MemoryStore> = Arc::clone(&store);
+        let pipeline = Pipeline::new(PipelineParts {
+            instance: InstanceId::generate(),
+            cell: CellId(0),
+            router: router.clone(),
+            providers,
+            budget: LocalAddr::new(holds.start()),
+            cost: cost.clone(),
+            context: RemoteAddr::new(context, Arc::clone(&remote_asks), Duration::from_secs(5)),
+            upstream: upstream.clone(),
+            journal: log,
+            conversations,
+            last_resort: Arc::new(LastResort::new(Instant::now())),
+            gauges: gauges.clone(),
+            settings,
+        });
+        Self {
+            pipeline,
+            upstream,
+            journal,
+            store,
+            totals,
+            budget,
+            health,
+            gauges,
+            remote_asks,
+            cost,
+            router,
+            crashes,
+            arbiter,
+        }
+    }
+
+    /// A request that any model can answer.
+    #[must_use]
+    pub fn call(&self) -> ChatCall {
+        ChatCall {
+            plan: PlanRequest {
+                request: RequestId::generate(),
+                target: Target::Auto,
+                max_layer: None,
+                task: TaskType::General,
+                quality: QualityLevel::Normal,
+                needs: Needs {
+                    input_bound: 20,
+                    ..Needs::default()
+                },
+            },
+            outgoing: Rc::new(PlainRequest),
+            context: CallContext {
+                endpoint: "/test".into(),
+                user_id: None,
+                project_id: None,
+                deadline: Instant::now() + Duration::from_secs(60),
+            },
+        }
+    }
+
+    /// Stops the other thread and waits for its end.
+    pub fn stop(self) {
+        self.arbiter.stop();
+        if self.arbiter.join().is_err() {
+            tracing::error!("the test's arbiter panicked");
+        }
+    }
+}

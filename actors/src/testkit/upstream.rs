@@ -1,0 +1,128 @@
+//! A provider that answers by script, without a network.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::future::LocalBoxFuture;
+use futures_util::StreamExt;
+use tokio::time::sleep;
+
+use crate::protocol::{
+    Billing, Completion, FailureKind, Model, ModelId, OutgoingRequest, StreamFrame, TokenUsage, Upstream, UpstreamCall,
+    UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
+};
+
+/// What one call meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Script {
+    /// An answer with 10 input and 5 output tokens.
+    Answer,
+    /// The same after a while.
+    Slow(Duration),
+    /// A failure.
+    Fail(FailureKind, Billing),
+    /// A stream that breaks after so many frames.
+    BreakAfter(usize),
+    /// A panic in the task that makes the call.
+    Panic,
+}
+
+/// Answers calls by the scripts of their models; a model without one, or whose scripts are used up, answers.
+#[derive(Debug, Default)]
+pub struct ScriptedUpstream {
+    scripts: RefCell<HashMap<ModelId, VecDeque<Script>>>,
+    calls: RefCell<Vec<ModelId>>,
+}
+
+/// A request with nothing in it.
+#[derive(Debug)]
+pub struct PlainRequest;
+
+impl OutgoingRequest for PlainRequest {
+    fn body_for(&self, model: &Model) -> Bytes {
+        Bytes::from(model.api_model.to_string())
+    }
+}
+
+impl ScriptedUpstream {
+    /// Adds what the next calls of a model meet.
+    pub fn script(&self, model: &str, scripts: impl IntoIterator<Item = Script>) {
+        self.scripts
+            .borrow_mut()
+            .entry(model.into())
+            .or_default()
+            .extend(scripts);
+    }
+
+    /// The models that were called, in order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<String> {
+        self.calls.borrow().iter().map(ToString::to_string).collect()
+    }
+}
+
+impl Upstream for ScriptedUpstream {
+    fn call(&self, call: UpstreamCall) -> LocalBoxFuture<'static, Result<UpstreamReply, UpstreamFailure>> {
+        self.calls.borrow_mut().push(call.model.id.clone());
+        let next = self
+            .scripts
+            .borrow_mut()
+            .get_mut(&call.model.id)
+            .and_then(VecDeque::pop_front);
+        let script = next.unwrap_or(Script::Answer);
+        Box::pin(async move {
+            match script {
+                Script::Answer => Ok(reply(call.stream, None)),
+                Script::Slow(time) => {
+                    sleep(time).await;
+                    Ok(reply(call.stream, None))
+                }
+                Script::Fail(kind, billing) => Err(UpstreamFailure::new(kind, billing, "scripted")),
+                Script::BreakAfter(frames) => Ok(reply(call.stream, Some(frames))),
+                #[expect(clippy::panic, reason = "the fault that the script asks for")]
+                Script::Panic => panic!("scripted"),
+            }
+        })
+    }
+}
+
+const USAGE: UsageReport = UsageReport::Reported(TokenUsage {
+    input: 10,
+    cached_input: 0,
+    output: 5,
+    reasoning: 0,
+});
+
+fn reply(stream: bool, break_after: Option<usize>) -> UpstreamReply {
+    if !stream {
+        return UpstreamReply::Complete(Completion {
+            status: 200,
+            body: Bytes::from_static(b"hello"),
+            usage: USAGE,
+        });
+    }
+    let frame = |text: &'static str| StreamFrame {
+        bytes: Bytes::from_static(text.as_bytes()),
+        content_bytes: 1,
+        usage: None,
+        terminal: false,
+    };
+    let mut frames: Vec<Result<StreamFrame, UpstreamFailure>> = (0..5).map(|_| Ok(frame("x"))).collect();
+    if let Some(after) = break_after {
+        frames.truncate(after);
+        let failure = UpstreamFailure::new(FailureKind::Reset, Billing::Ambiguous, "scripted");
+        frames.push(Err(failure));
+    } else {
+        frames.push(Ok(StreamFrame {
+            usage: Some(USAGE),
+            terminal: true,
+            ..frame("[DONE]")
+        }));
+    }
+    UpstreamReply::Stream(UpstreamStream {
+        status: 200,
+        frames: futures_util::stream::iter(frames).boxed_local(),
+    })
+}

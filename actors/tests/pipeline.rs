@@ -1,0 +1,253 @@
+//! The pipeline over real actors, with ports in memory.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_actors::dispatch::DispatchSettings;
+use gateway_actors::protocol::{
+    Billing, Completion, ErrorKind, FailureKind, FlushCalls, GatewayError, MessageStatus, NanoUsd, Needs, Outcome,
+    OutgoingRequest, StoredMessage, TurnCall, TurnDialect,
+};
+use gateway_actors::testkit::{PlainRequest, Script, TestCell, test_model};
+
+/// 10 input and 5 output tokens at 1 nano-USD each.
+const COST: NanoUsd = NanoUsd(15);
+/// 20 input tokens and an output cap of 100.
+const HELD: NanoUsd = NanoUsd(120);
+
+fn cell() -> TestCell {
+    let models = vec![test_model("a", "alpha", 1_000), test_model("b", "beta", 1_001)];
+    TestCell::start(models, DispatchSettings::default())
+}
+
+/// Waits until everything is recorded, then checks that nothing is left over.
+async fn settled(cell: &TestCell) {
+    while cell.gauges.attempts.get() > 0 || cell.gauges.streams.get() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let flushed = cell.cost.ask(FlushCalls).await.unwrap().unwrap();
+    flushed.await.unwrap();
+    assert_eq!(cell.gauges.holds.get(), 0);
+    assert_eq!(cell.budget.load().held, NanoUsd::ZERO);
+    assert_eq!(cell.journal.open_attempts(), 0);
+    let recorded: NanoUsd = cell.store.calls().iter().map(|record| record.cost).sum();
+    assert_eq!(cell.totals.load().cost, recorded);
+    assert_eq!(cell.budget.load().spent, recorded);
+    assert_eq!(cell.totals.load().calls, cell.store.calls().len() as u64);
+}
+
+async fn records(cell: &TestCell) -> Vec<(String, Outcome, NanoUsd, bool)> {
+    settled(cell).await;
+    let mut calls = cell.store.calls();
+    calls.sort_by_key(|record| record.dispatch.attempt);
+    let row = |record: &Arc<gateway_actors::protocol::CallRecord>| {
+        (
+            record.dispatch.model.to_string(),
+            record.outcome,
+            record.cost,
+            record.estimated,
+        )
+    };
+    calls.iter().map(row).collect()
+}
+
+#[actix_rt::test]
+async fn an_answer_is_settled_at_its_reported_usage() {
+    let cell = cell();
+    let answer = cell.pipeline.complete(cell.call()).await.unwrap();
+    assert_eq!(answer.served.cost, COST);
+    assert_eq!(
+        records(&cell).await,
+        [("a".to_owned(), Outcome::Completed, COST, false)]
+    );
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn a_failure_goes_to_the_next_candidate_and_both_are_recorded() {
+    for (kind, billing, outcome, cost) in [
+        (
+            FailureKind::Connect,
+            Billing::NotBilled,
+            Outcome::ConnectFailed,
+            NanoUsd::ZERO,
+        ),
+        (
+            FailureKind::ServerError,
+            Billing::NotBilled,
+            Outcome::Refused,
+            NanoUsd::ZERO,
+        ),
+        (
+            FailureKind::FirstByteTimeout,
+            Billing::Ambiguous,
+            Outcome::TimedOut,
+            HELD,
+        ),
+        (FailureKind::ErrorFrame, Billing::Ambiguous, Outcome::Malformed, HELD),
+    ] {
+        let cell = cell();
+        cell.upstream.script("a", [Script::Fail(kind, billing)]);
+        let answer = cell.pipeline.complete(cell.call()).await.unwrap();
+        assert_eq!(answer.served.model.id.as_str(), "b");
+        let rows = records(&cell).await;
+        assert_eq!(
+            rows[0],
+            ("a".to_owned(), outcome, cost, cost > NanoUsd::ZERO),
+            "{kind:?}"
+        );
+        assert_eq!(rows[1].1, Outcome::Completed);
+        cell.stop();
+    }
+}
+
+#[actix_rt::test]
+async fn a_request_refused_for_what_it_says_is_not_tried_elsewhere() {
+    let cell = cell();
+    cell.upstream
+        .script("a", [Script::Fail(FailureKind::Rejected, Billing::NotBilled)]);
+    let error = cell.pipeline.complete(cell.call()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UpstreamRejected);
+    assert_eq!(cell.upstream.calls(), ["a"]);
+    settled(&cell).await;
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn a_stream_that_breaks_after_it_began_ends_in_an_error_and_is_booked_in_full() {
+    let cell = cell();
+    cell.upstream.script("a", [Script::BreakAfter(2)]);
+    let mut stream = cell.pipeline.stream(cell.call()).await.unwrap();
+    let mut items = Vec::new();
+    while let Some(item) = stream.events.recv().await {
+        items.push(item);
+    }
+    assert_eq!(items.len(), 3);
+    assert_eq!(items[2].as_ref().unwrap_err().kind, ErrorKind::UpstreamError);
+    assert_eq!(records(&cell).await, [("a".to_owned(), Outcome::Broken, HELD, true)]);
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn a_client_that_leaves_a_stream_changes_nothing_about_its_cost() {
+    let cell = cell();
+    let stream = cell.pipeline.stream(cell.call()).await.unwrap();
+    drop(stream);
+    let rows = records(&cell).await;
+    assert_eq!(
+        (rows[0].2, rows[0].3),
+        (COST, false),
+        "the rest was read, and the usage with it"
+    );
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn a_client_that_leaves_before_the_answer_leaves_it_settled() {
+    let cell = cell();
+    cell.upstream.script("a", [Script::Slow(Duration::from_millis(20))]);
+    let mut asked = Box::pin(cell.pipeline.complete(cell.call()));
+    assert!(futures_util::poll!(&mut asked).is_pending());
+    tokio::task::yield_now().await;
+    drop(asked);
+    // The request's task has begun by now or begins next; it is not cancelled.
+    while cell.store.calls().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(records(&cell).await[0].2, COST);
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn a_panic_in_a_requests_task_is_booked_in_full() {
+    let cell = cell();
+    cell.upstream.script("a", [Script::Panic]);
+    let error = cell.pipeline.complete(cell.call()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Internal);
+    assert_eq!(
+        records(&cell).await,
+        [("a".to_owned(), Outcome::Interrupted, HELD, true)]
+    );
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn a_paid_call_is_not_made_when_it_cannot_be_journalled() {
+    let cell = cell();
+    cell.journal.set_full(true);
+    let error = cell.pipeline.complete(cell.call()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InsufficientStorage);
+    assert!(cell.upstream.calls().is_empty());
+    cell.journal.set_full(false);
+    settled(&cell).await;
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn records_wait_in_memory_while_the_database_is_away() {
+    let cell = cell();
+    cell.store.set_away(true);
+    for _ in 0..20 {
+        cell.pipeline.complete(cell.call()).await.unwrap();
+    }
+    assert!(cell.store.calls().is_empty());
+    cell.store.set_away(false);
+    assert_eq!(records(&cell).await.len(), 20);
+    cell.stop();
+}
+
+#[derive(Debug)]
+struct PlainTurns;
+
+impl TurnDialect for PlainTurns {
+    fn request(&self, _: &[StoredMessage]) -> (Rc<dyn OutgoingRequest>, Needs) {
+        (Rc::new(PlainRequest), Needs::default())
+    }
+
+    fn answer_text(&self, _: &Completion) -> Result<String, GatewayError> {
+        Ok("hello".to_owned())
+    }
+}
+
+fn turn(cell: &TestCell, conversation: &str) -> TurnCall {
+    let call = cell.call();
+    TurnCall {
+        conversation: conversation.parse().unwrap(),
+        client_message_id: None,
+        message: "hi".into(),
+        plan: call.plan,
+        dialect: Rc::new(PlainTurns),
+        context: call.context,
+    }
+}
+
+#[actix_rt::test]
+async fn requests_without_a_conversation_ask_nobody_across_threads_and_turns_ask_at_most_twice() {
+    let cell = cell();
+    for _ in 0..100 {
+        cell.pipeline.complete(cell.call()).await.unwrap();
+        let mut stream = cell.pipeline.stream(cell.call()).await.unwrap();
+        while stream.events.recv().await.is_some() {}
+    }
+    assert_eq!(cell.remote_asks.count(), 0);
+    for _ in 0..100 {
+        cell.pipeline.turn(turn(&cell, "c")).await.unwrap();
+    }
+    assert!(cell.remote_asks.count() <= 200, "{} asks", cell.remote_asks.count());
+    settled(&cell).await;
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn a_failed_turn_is_stored_as_failed() {
+    let cell = cell();
+    let refused = Script::Fail(FailureKind::Rejected, Billing::NotBilled);
+    cell.upstream.script("a", [refused]);
+    assert!(cell.pipeline.turn(turn(&cell, "c")).await.is_err());
+    let messages = cell.store.messages(&"c".parse().unwrap());
+    assert_eq!(messages[1].status, MessageStatus::Failed);
+    settled(&cell).await;
+    cell.stop();
+}

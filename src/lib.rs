@@ -5,5 +5,6 @@
 
 pub mod config;
 pub mod dialects;
+pub mod http;
 pub mod providers;
 pub mod store;

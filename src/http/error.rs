@@ -1,0 +1,275 @@
+//! Errors on their way out: the only table of HTTP statuses, and the two shapes of error bodies.
+
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use bytes::Bytes;
+use gateway_actors::protocol::{ErrorKind, GatewayError, InvalidId, RequestId, StoreError};
+use serde::Serialize;
+
+use crate::dialects::openai_chat::error_body;
+
+/// The shape that a route's error bodies have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorShape {
+    /// `{"error":{"type","message","param"?,"requestId","retryAfterMs"?}}`.
+    Native,
+    /// As OpenAI's clients expect it.
+    OpenAi,
+}
+
+/// The HTTP status of an error. This is the only place that knows.
+pub(crate) fn status(kind: ErrorKind) -> StatusCode {
+    let code = match kind {
+        ErrorKind::MalformedJson
+        | ErrorKind::InvalidRequest
+        | ErrorKind::InvalidHeader
+        | ErrorKind::UpstreamRejected => 400,
+        ErrorKind::Unauthenticated => 401,
+        ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => 403,
+        ErrorKind::NotFound | ErrorKind::ModelNotFound => 404,
+        ErrorKind::MethodNotAllowed => 405,
+        ErrorKind::RequestTimeout => 408,
+        ErrorKind::ConversationBusy => 409,
+        ErrorKind::PayloadTooLarge => 413,
+        ErrorKind::UnsupportedMediaType => 415,
+        ErrorKind::ContextTooLong => 422,
+        ErrorKind::UpstreamRateLimited => 429,
+        ErrorKind::ClientClosed => 499,
+        ErrorKind::NotSupported => 501,
+        ErrorKind::UpstreamError
+        | ErrorKind::UpstreamMalformed
+        | ErrorKind::UpstreamAuth
+        | ErrorKind::UpstreamEmpty => 502,
+        ErrorKind::Overloaded
+        | ErrorKind::Draining
+        | ErrorKind::StoreUnavailable
+        | ErrorKind::NoProviderAvailable
+        | ErrorKind::ComponentFailed => 503,
+        ErrorKind::DeadlineExceeded | ErrorKind::UpstreamTimeout => 504,
+        ErrorKind::InsufficientStorage => 507,
+        // `Internal`, and a kind that was added without a line here: the test of this table finds it.
+        _ => 500,
+    };
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// What a handler fails with. The guard around the route renders it, since it knows the request's id and the route's
+/// error shape.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    error: GatewayError,
+    allow: Option<&'static str>,
+}
+
+impl Failure {
+    /// The path is known, the method is not; `allow` lists those that are.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let message = format!("this path answers {allow} only");
+        Self {
+            error: GatewayError::new(ErrorKind::MethodNotAllowed, message),
+            allow: Some(allow),
+        }
+    }
+
+    /// A defect of the gateway, with nothing of it told to the client.
+    pub(crate) fn internal() -> Self {
+        let message = "the gateway failed to handle this request; its log has the details under this request id";
+        GatewayError::new(ErrorKind::Internal, message).into()
+    }
+
+    /// What went wrong.
+    pub(crate) fn error(&self) -> &GatewayError {
+        &self.error
+    }
+
+    /// The answer to send.
+    pub(crate) fn render(&self, shape: ErrorShape, request: RequestId) -> HttpResponse {
+        let error = &self.error;
+        let mut response = HttpResponse::build(status(error.kind));
+        if let Some(after) = error.retry_after {
+            response.insert_header((header::RETRY_AFTER, whole_seconds(after)));
+        }
+        if error.kind == ErrorKind::Unauthenticated {
+            response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        }
+        if let Some(allow) = self.allow {
+            response.insert_header((header::ALLOW, HeaderValue::from_static(allow)));
+        }
+        if closes_connection(error.kind) {
+            response.force_close();
+        }
+        response
+            .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
+            .body(body(error, shape, request))
+    }
+}
+
+/// After these the rest of the request is not worth reading, or no further one is welcome.
+fn closes_connection(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::RequestTimeout | ErrorKind::PayloadTooLarge | ErrorKind::ClientClosed | ErrorKind::Draining
+    )
+}
+
+/// `Retry-After` knows whole seconds only; rounded up, so that nobody comes back too early.
+fn whole_seconds(after: Duration) -> u64 {
+    after.as_secs() + u64::from(after.subsec_nanos() > 0)
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        status(self.error.kind)
+    }
+
+    /// A status without a body: the guard replaces it by [`Failure::render`].
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+impl From<GatewayError> for Failure {
+    fn from(error: GatewayError) -> Self {
+        Self { error, allow: None }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        if let StoreError::Failed { source } | StoreError::Unavailable { source: Some(source) } = &error {
+            tracing::warn!(cause = %source, "{error}");
+        }
+        GatewayError::from(error).into()
+    }
+}
+
+impl From<InvalidId> for Failure {
+    fn from(invalid: InvalidId) -> Self {
+        GatewayError::invalid(invalid.what, invalid.to_string()).into()
+    }
+}
+
+/// The body of an error in a route's shape.
+pub(crate) fn body(error: &GatewayError, shape: ErrorShape, request: RequestId) -> Bytes {
+    match shape {
+        ErrorShape::Native => native_body(error, request),
+        ErrorShape::OpenAi => error_body(error),
+    }
+}
+
+#[derive(Serialize)]
+struct NativeBody<'a> {
+    error: NativeError<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NativeError<'a> {
+    r#type: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<&'a str>,
+    request_id: RequestId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
+fn native_body(error: &GatewayError, request: RequestId) -> Bytes {
+    let body = NativeBody {
+        error: NativeError {
+            r#type: error.kind.as_str(),
+            message: &error.message,
+            param: error.param.as_deref(),
+            request_id: request,
+            retry_after_ms: error
+                .retry_after
+                .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        },
+    };
+    serde_json::to_vec(&body).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use actix_web::body::MessageBody;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Every kind, and the status that clients are promised for it.
+    const KINDS: &[(ErrorKind, u16)] = &[
+        (ErrorKind::MalformedJson, 400),
+        (ErrorKind::InvalidRequest, 400),
+        (ErrorKind::InvalidHeader, 400),
+        (ErrorKind::UpstreamRejected, 400),
+        (ErrorKind::Unauthenticated, 401),
+        (ErrorKind::Forbidden, 403),
+        (ErrorKind::LayerNotAllowed, 403),
+        (ErrorKind::NotFound, 404),
+        (ErrorKind::ModelNotFound, 404),
+        (ErrorKind::MethodNotAllowed, 405),
+        (ErrorKind::RequestTimeout, 408),
+        (ErrorKind::ConversationBusy, 409),
+        (ErrorKind::PayloadTooLarge, 413),
+        (ErrorKind::UnsupportedMediaType, 415),
+        (ErrorKind::ContextTooLong, 422),
+        (ErrorKind::UpstreamRateLimited, 429),
+        (ErrorKind::ClientClosed, 499),
+        (ErrorKind::Internal, 500),
+        (ErrorKind::NotSupported, 501),
+        (ErrorKind::UpstreamError, 502),
+        (ErrorKind::UpstreamMalformed, 502),
+        (ErrorKind::UpstreamAuth, 502),
+        (ErrorKind::UpstreamEmpty, 502),
+        (ErrorKind::Overloaded, 503),
+        (ErrorKind::Draining, 503),
+        (ErrorKind::StoreUnavailable, 503),
+        (ErrorKind::NoProviderAvailable, 503),
+        (ErrorKind::ComponentFailed, 503),
+        (ErrorKind::DeadlineExceeded, 504),
+        (ErrorKind::UpstreamTimeout, 504),
+        (ErrorKind::InsufficientStorage, 507),
+    ];
+
+    #[test]
+    fn every_kind_has_its_status_and_a_body_in_both_shapes() {
+        let names: HashSet<&str> = KINDS.iter().map(|(kind, _)| kind.as_str()).collect();
+        assert_eq!(names.len(), KINDS.len(), "a kind is listed twice");
+        let request = RequestId::generate();
+        for (kind, expected) in KINDS {
+            let failure = Failure::from(GatewayError::new(*kind, "what to do").with_param("field"));
+            for shape in [ErrorShape::Native, ErrorShape::OpenAi] {
+                let response = failure.render(shape, request);
+                assert_eq!(response.status().as_u16(), *expected, "{kind:?}");
+                assert_eq!(
+                    response.headers().contains_key("www-authenticate"),
+                    *expected == 401,
+                    "{kind:?}"
+                );
+                let body = response.into_body().try_into_bytes().unwrap();
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                assert_eq!(body["error"]["message"], "what to do");
+                assert_eq!(body["error"]["param"], "field");
+            }
+        }
+    }
+
+    #[test]
+    fn retry_after_is_in_whole_seconds_and_never_early() {
+        for (millis, seconds) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2), (60_000, 60)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+    }
+}

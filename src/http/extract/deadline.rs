@@ -1,0 +1,66 @@
+//! When an answer must be there: `X-Request-Timeout-Ms`, or the default.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
+use gateway_actors::protocol::{ErrorKind, GatewayError};
+use tokio::time::Instant;
+
+static X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+const LONGEST_MS: u64 = 300_000;
+
+/// The moment at which the answer to a request that came at `arrived` must be there.
+///
+/// # Errors
+/// `invalid_header` when the header is not a number from 1 to 300000.
+pub(crate) fn deadline(request: &HttpRequest, arrived: Instant, default: Duration) -> Result<Instant, GatewayError> {
+    let Some(value) = request.headers().get(&X_REQUEST_TIMEOUT_MS) else {
+        return Ok(arrived + default);
+    };
+    match value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()) {
+        Some(millis @ 1..=LONGEST_MS) => Ok(arrived + Duration::from_millis(millis)),
+        _ => {
+            let message = format!("X-Request-Timeout-Ms must be a whole number from 1 to {LONGEST_MS}");
+            Err(GatewayError::new(ErrorKind::InvalidHeader, message).with_param("X-Request-Timeout-Ms"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn after(header: Option<&str>) -> Result<Duration, ErrorKind> {
+        let mut request = TestRequest::default();
+        if let Some(value) = header {
+            request = request.insert_header(("x-request-timeout-ms", value));
+        }
+        let arrived = Instant::now();
+        match deadline(&request.to_http_request(), arrived, Duration::from_secs(60)) {
+            Ok(deadline) => Ok(deadline - arrived),
+            Err(error) => Err(error.kind),
+        }
+    }
+
+    #[test]
+    fn the_client_may_shorten_its_wait_within_bounds() {
+        assert_eq!(after(None), Ok(Duration::from_secs(60)));
+        assert_eq!(after(Some("1")), Ok(Duration::from_millis(1)));
+        assert_eq!(after(Some("300000")), Ok(Duration::from_secs(300)));
+        for bad in [
+            "0",
+            "-1",
+            "300001",
+            "1000000000000",
+            "99999999999999999999",
+            "abc",
+            "1.5",
+            "",
+        ] {
+            assert_eq!(after(Some(bad)), Err(ErrorKind::InvalidHeader), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The query of the gateway's own endpoints: known names only, each once, values in their range.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use gateway_actors::protocol::GatewayError;
+
+/// A query's names and values.
+#[derive(Debug)]
+pub(crate) struct Query<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Query<'a> {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// `invalid_request` when a name is not among those accepted or is given twice.
+    pub(crate) fn parse(text: &'a str, accepted: &[&str]) -> Result<Self, GatewayError> {
+        let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+            if !accepted.contains(&&*name) {
+                return Err(super::fields::unknown(&name, accepted));
+            }
+            if pairs.iter().any(|(seen, _)| *seen == name) {
+                return Err(super::fields::given_twice(&name));
+            }
+            pairs.push((name, value));
+        }
+        Ok(Self { pairs })
+    }
+
+    /// A whole number within its range.
+    pub(crate) fn number(&self, name: &'static str, range: RangeInclusive<i64>) -> Result<Option<i64>, GatewayError> {
+        let Some((_, value)) = self.pairs.iter().find(|(given, _)| given == name) else {
+            return Ok(None);
+        };
+        match value.parse::<i64>() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => Err(super::fields::not_in_range(name, &range)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_names_once_and_in_range() {
+        let limit = |text| Query::parse(text, &["limit", "before"])?.number("limit", 1..=5_000);
+        assert_eq!(limit("").unwrap(), None);
+        assert_eq!(limit("limit=7&before=3").unwrap(), Some(7));
+        for bad in [
+            "limit=abc",
+            "limit=-1",
+            "limit=0",
+            "limit=1000000000",
+            "limit=1&limit=2",
+            "limit=",
+            "limit",
+        ] {
+            assert_eq!(limit(bad).unwrap_err().param.as_deref(), Some("limit"), "{bad}");
+        }
+        assert_eq!(limit("after=1").unwrap_err().param.as_deref(), Some("after"));
+    }
+}

@@ -1,0 +1,206 @@
+//! Who may come in. Without an admin key everybody whose request names a loopback host, which keeps out web pages that
+//! were rebound to this address; with one only who has it.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use actix_web::dev::RequestHead;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use gateway_actors::protocol::{ErrorKind, GatewayError};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody: the answer tells nothing that is not public.
+    Open,
+    /// Who has the admin key; or, without one, who names a loopback host.
+    Keyed,
+}
+
+impl Access {
+    /// Lets the request in or not.
+    pub(crate) fn check(self, head: &RequestHead, admin_key: Option<&SecretString>) -> Result<(), GatewayError> {
+        match (self, admin_key) {
+            (Self::Open, _) => Ok(()),
+            (Self::Keyed, None) => check_host(head),
+            (Self::Keyed, Some(key)) => check_key(&head.headers, key),
+        }
+    }
+}
+
+fn check_key(headers: &HeaderMap, key: &SecretString) -> Result<(), GatewayError> {
+    let given = match only_one(headers, &header::AUTHORIZATION) {
+        Ok(Some(value)) => bearer(value),
+        Ok(None) => only_one(headers, &X_API_KEY).ok().flatten().map(HeaderValue::as_bytes),
+        Err(Several) => None,
+    };
+    let key = key.expose_secret().as_bytes();
+    if given.is_some_and(|given| bool::from(given.ct_eq(key))) {
+        return Ok(());
+    }
+    Err(GatewayError::new(
+        ErrorKind::Unauthenticated,
+        "this gateway wants a key: send it as `Authorization: Bearer …` or `x-api-key: …`",
+    ))
+}
+
+/// A header that must be given once was given several times.
+struct Several;
+
+fn only_one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Several> {
+    let mut values = headers.get_all(name);
+    match (values.next(), values.next()) {
+        (first, None) => Ok(first),
+        _ => Err(Several),
+    }
+}
+
+fn bearer(value: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, key) = value.as_bytes().split_at_checked("bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
+}
+
+fn check_host(head: &RequestHead) -> Result<(), GatewayError> {
+    let host = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let target = head.uri.authority().map(|authority| authority.as_str().as_bytes());
+    if host.is_some_and(is_loopback) && target.is_none_or(is_loopback) {
+        return Ok(());
+    }
+    Err(GatewayError::new(
+        ErrorKind::Forbidden,
+        "without GATEWAY_ADMIN_KEY this gateway answers only requests to localhost; set the key to serve other hosts",
+    ))
+}
+
+/// Whether a `Host` header names this machine: `localhost`, 127.0.0.0/8 or `[::1]`, with or without a port.
+fn is_loopback(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else {
+        return false;
+    };
+    if let Some((address, port)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return is_port(port) && address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback());
+    }
+    let (name, port) = match host.find(':') {
+        Some(colon) => host.split_at(colon),
+        None => (host, ""),
+    };
+    let is_local_name =
+        name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+    is_local_name && is_port(port)
+}
+
+/// Nothing, or a colon and digits.
+fn is_port(port: &str) -> bool {
+    port.is_empty()
+        || port
+            .strip_prefix(':')
+            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+    fn keyed(headers: &[(&str, &[u8])]) -> Result<(), ErrorKind> {
+        let mut request = TestRequest::default();
+        for (name, value) in headers {
+            request = request.append_header((*name, HeaderValue::from_bytes(value).unwrap()));
+        }
+        let request = request.to_http_request();
+        let checked = Access::Keyed.check(request.head(), Some(&KEY.to_owned().into()));
+        checked.map_err(|error| error.kind)
+    }
+
+    #[test]
+    fn the_key_is_taken_as_bearer_or_as_x_api_key() {
+        let bearer = format!("Bearer {KEY}");
+        let lower_case = format!("bearer {KEY}");
+        assert_eq!(keyed(&[("authorization", bearer.as_bytes())]), Ok(()));
+        assert_eq!(keyed(&[("authorization", lower_case.as_bytes())]), Ok(()));
+        assert_eq!(keyed(&[("x-api-key", KEY.as_bytes())]), Ok(()));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        let bearer = format!("Bearer {KEY}");
+        let longer = format!("Bearer {KEY}0");
+        let basic = format!("Basic {KEY}");
+        let (key, last_differs) = (KEY.as_bytes(), format!("Bearer {}0", &KEY[..31]));
+        let refused: &[&[(&str, &[u8])]] = &[
+            &[],
+            &[("authorization", b"Bearer")],
+            &[("authorization", b"Bearer  ")],
+            &[("authorization", key)],
+            &[("authorization", basic.as_bytes())],
+            &[("authorization", longer.as_bytes())],
+            &[("authorization", last_differs.as_bytes())],
+            &[("authorization", b"Bearer ' OR '1'='1")],
+            &[("authorization", b"Bearer \xff\xfe")],
+            &[
+                ("authorization", bearer.as_bytes()),
+                ("authorization", bearer.as_bytes()),
+            ],
+            &[("authorization", b"Bearer wrong"), ("x-api-key", key)],
+            &[("x-api-key", key), ("x-api-key", key)],
+            &[("x-api-key", b"")],
+        ];
+        for headers in refused {
+            assert_eq!(keyed(headers), Err(ErrorKind::Unauthenticated), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_of_this_machine_are_known_with_any_port() {
+        for host in [
+            "localhost",
+            "LocalHost:3000",
+            "127.0.0.1",
+            "127.1.2.3:80",
+            "[::1]",
+            "[::1]:65535",
+        ] {
+            assert!(is_loopback(host.as_bytes()), "{host}");
+        }
+        for host in [
+            "",
+            "example.com",
+            "localhost.example.com",
+            "example.com:127",
+            "127.0.0.1.example.com",
+            "127.0.0.1@example.com",
+            "0.0.0.0",
+            "10.0.0.1:3000",
+            "[::]",
+            "[::1]example.com",
+            "[::ffff:10.0.0.1]",
+            "localhost:3000:1",
+            "localhost:x",
+            "2130706433",
+        ] {
+            assert!(!is_loopback(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn without_a_key_the_host_and_an_absolute_target_must_be_local() {
+        let check = |host: &'static str, uri: &str| {
+            let request = TestRequest::with_uri(uri)
+                .insert_header((header::HOST, host))
+                .to_http_request();
+            Access::Keyed.check(request.head(), None).map_err(|error| error.kind)
+        };
+        assert_eq!(check("localhost:3000", "/v1/models"), Ok(()));
+        assert_eq!(check("evil.example", "/v1/models"), Err(ErrorKind::Forbidden));
+        assert_eq!(
+            check("localhost", "http://evil.example/v1/models"),
+            Err(ErrorKind::Forbidden)
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! The one wrapper around every route: what is the same for all of them, in the order in which it happens.
+
+use std::borrow::Cow;
+use std::future::{Ready, ready};
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use gateway_actors::protocol::{GatewayError, RequestId};
+use tokio::time::Instant;
+
+use super::{Access, Place};
+use crate::http::error::{self, Failure};
+use crate::http::routes::{Lane, Rule};
+use crate::http::shared::{Edge, Shared};
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What is known of a request before its handler runs. The id is always the gateway's own: one that the client sends
+/// is not looked at, so that it can neither clash with another nor end up in a log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Incoming {
+    /// Its id.
+    pub(crate) id: RequestId,
+    /// When its head was there.
+    pub(crate) arrived: Instant,
+}
+
+impl Incoming {
+    fn now() -> Self {
+        Self {
+            id: RequestId::generate(),
+            arrived: Instant::now(),
+        }
+    }
+}
+
+impl FromRequest for Incoming {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(request.extensions().get().copied().ok_or_else(Failure::internal))
+    }
+}
+
+/// Guards a route by its rule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Guard {
+    rule: &'static Rule,
+}
+
+impl Guard {
+    pub(crate) fn new(rule: &'static Rule) -> Self {
+        Self { rule }
+    }
+}
+
+impl<S> Transform<S, ServiceRequest> for Guard
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type InitError = ();
+    type Transform = Guarded<S>;
+    type Future = Ready<Result<Guarded<S>, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        let (service, rule) = (Rc::new(service), self.rule);
+        ready(Ok(Guarded { service, rule }))
+    }
+}
+
+/// A guarded route.
+#[derive(Debug)]
+pub(crate) struct Guarded<S> {
+    service: Rc<S>,
+    rule: &'static Rule,
+}
+
+impl<S> Service<ServiceRequest> for Guarded<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<ServiceResponse, Error>>;
+
+    dev::forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        Box::pin(guarded(Rc::clone(&self.service), self.rule, request))
+    }
+}
+
+async fn guarded<S>(service: Rc<S>, rule: &'static Rule, request: ServiceRequest) -> Result<ServiceResponse, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    let edge = Edge::of(request.request())?;
+    let incoming = Incoming::now();
+    request.extensions_mut().insert(incoming);
+    let http = request.request().clone();
+    let mut visit = Visit::new(Arc::clone(edge.shared()), incoming, rule.lane);
+    let inner = async {
+        visit.enter(rule.access, &http).await?;
+        service.call(request).await
+    };
+    let outcome = AssertUnwindSafe(inner).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_panic| Err(Failure::internal().into()));
+    let response = match outcome {
+        Ok(response) => response.into_parts().1,
+        Err(error) => HttpResponse::from_error(error),
+    };
+    let mut response = match failure_of(&response) {
+        Some(failure) => {
+            log_failure(failure.error(), incoming, rule, &http);
+            failure.render(rule.errors, incoming.id)
+        }
+        None => response,
+    };
+    add_headers(&mut response, incoming.id, rule.access);
+    tracing::debug!(
+        request_id = %incoming.id,
+        method = %http.method(),
+        path = rule.path,
+        status = response.status().as_u16(),
+        "request answered"
+    );
+    let response = response.map_body(|_, body| visit.attend(body));
+    Ok(ServiceResponse::new(http, response))
+}
+
+/// A request's stay: its place among those under way, and its time. Ends when this is dropped.
+#[derive(Debug)]
+struct Visit {
+    shared: Arc<Shared>,
+    incoming: Incoming,
+    lane: Lane,
+    place: Option<Place>,
+}
+
+impl Visit {
+    fn new(shared: Arc<Shared>, incoming: Incoming, lane: Lane) -> Self {
+        Self {
+            shared,
+            incoming,
+            lane,
+            place: None,
+        }
+    }
+
+    async fn enter(&mut self, access: Access, request: &HttpRequest) -> Result<(), Failure> {
+        access.check(request.head(), self.shared.admin_key.as_ref())?;
+        if self.lane == Lane::Work {
+            self.place = Some(self.shared.admission.enter(request.method()).await?);
+        }
+        Ok(())
+    }
+
+    /// Stays until the body is sent if it is sent piece by piece; else leaves now.
+    fn attend(self, body: BoxBody) -> BoxBody {
+        match body.size() {
+            BodySize::Stream => BoxBody::new(AttendedBody { body, _visit: self }),
+            BodySize::None | BodySize::Sized(_) => body,
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if self.lane == Lane::Work {
+            self.shared.requests.add(self.incoming.arrived.elapsed());
+        }
+    }
+}
+
+/// A body whose request is under way until the body ends or the client leaves.
+struct AttendedBody {
+    body: BoxBody,
+    _visit: Visit,
+}
+
+impl MessageBody for AttendedBody {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.body.as_pin_mut().poll_next(cx)
+    }
+}
+
+/// The failure behind an error response; a foreign error that should not be there counts as a defect.
+fn failure_of(response: &HttpResponse) -> Option<Cow<'_, Failure>> {
+    let error = response.error()?;
+    match error.as_error::<Failure>() {
+        Some(failure) => Some(Cow::Borrowed(failure)),
+        None => Some(Cow::Owned(Failure::internal())),
+    }
+}
+
+/// One line per failed request: what and where, never what was said.
+fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule, request: &HttpRequest) {
+    let status = error::status(error.kind);
+    let (kind, param) = (error.kind.as_str(), error.param.as_deref());
+    let duration_ms = u64::try_from(incoming.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                request_id = %incoming.id,
+                kind,
+                param,
+                status = status.as_u16(),
+                method = %request.method(),
+                path = rule.path,
+                duration_ms,
+                "request failed"
+            )
+        };
+    }
+    if status.is_server_error() {
+        line!(warn)
+    } else {
+        line!(info)
+    }
+}
+
+fn add_headers(response: &mut HttpResponse, id: RequestId, access: Access) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(X_REQUEST_ID.clone(), id);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if access == Access::Keyed {
+        headers.insert(header::VARY, HeaderValue::from_static("authorization, x-api-key"));
+    }
+}

@@ -1,0 +1,12 @@
+//! What every request passes before its handler runs. There is one wrapper, [`Guard`], made from the route's rule:
+//! request id, access, admission, panics, error bodies, headers and the log line of a request that failed.
+
+mod access;
+mod admission;
+mod guard;
+mod span;
+
+pub(crate) use access::Access;
+pub(crate) use admission::{Admission, Place};
+pub(crate) use guard::{Guard, Incoming};
+pub(crate) use span::GatewaySpan;

@@ -1,0 +1,29 @@
+//! The HTTP edge: takes requests in, hands them to the pipeline of the worker's cell, and sends the answers out.
+//!
+//! Every route is one line of the table in `routes`, with a rule that says who may use it and whether it counts as
+//! work; `middleware::Guard` carries the rule out. `error` holds the only table of statuses.
+
+mod error;
+mod extract;
+mod middleware;
+mod pipeline;
+mod probe;
+mod respond;
+mod routes;
+mod server;
+mod settings;
+mod shared;
+mod sse;
+mod stats;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use pipeline::RequestPipeline;
+pub use server::{bind, configure};
+pub use settings::HttpSettings;
+#[cfg(feature = "fault-injection")]
+pub use shared::FaultSwitch;
+pub use shared::{Edge, EdgeParts, Lifecycle, ProviderInfo, Shared};

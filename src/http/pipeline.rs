@@ -1,0 +1,33 @@
+//! What the handlers ask of the request pipeline. A trait, so that the edge can be tested without actors.
+
+use std::fmt;
+
+use futures_core::future::LocalBoxFuture;
+use gateway_actors::dispatch::Pipeline;
+use gateway_actors::protocol::{Answer, AnswerStream, ChatCall, GatewayError, TurnAnswer, TurnCall};
+
+/// Takes requests to the models; see [`Pipeline`], whose methods these are.
+pub trait RequestPipeline: fmt::Debug {
+    /// Gets a whole answer.
+    fn complete(&self, call: ChatCall) -> LocalBoxFuture<'_, Result<Answer, GatewayError>>;
+
+    /// Gets a stream whose first meaningful event is there.
+    fn stream(&self, call: ChatCall) -> LocalBoxFuture<'_, Result<AnswerStream, GatewayError>>;
+
+    /// Runs a turn of a stored conversation.
+    fn turn(&self, call: TurnCall) -> LocalBoxFuture<'_, Result<TurnAnswer, GatewayError>>;
+}
+
+impl RequestPipeline for Pipeline {
+    fn complete(&self, call: ChatCall) -> LocalBoxFuture<'_, Result<Answer, GatewayError>> {
+        Box::pin(self.complete(call))
+    }
+
+    fn stream(&self, call: ChatCall) -> LocalBoxFuture<'_, Result<AnswerStream, GatewayError>> {
+        Box::pin(self.stream(call))
+    }
+
+    fn turn(&self, call: TurnCall) -> LocalBoxFuture<'_, Result<TurnAnswer, GatewayError>> {
+        Box::pin(self.turn(call))
+    }
+}

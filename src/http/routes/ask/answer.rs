@@ -1,0 +1,168 @@
+//! The answer to `/v1/route` and `/v1/chat`.
+
+use std::borrow::Cow;
+
+use actix_web::HttpResponse;
+use gateway_actors::protocol::{ConversationId, Layer, NanoUsd, RequestId, Served};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::http::error::Failure;
+use crate::http::middleware::Incoming;
+use crate::http::respond::{json, millis, usd};
+
+/// What there is to tell.
+#[derive(Debug)]
+pub(super) struct AskAnswer<'a> {
+    pub(super) text: &'a str,
+    /// Nothing when the same message had been answered before.
+    pub(super) served: Option<&'a Served>,
+    pub(super) conversation: &'a ConversationId,
+    pub(super) incoming: Incoming,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    result: ResultPart<'a>,
+    routing: Routing<'a>,
+    context: Context<'a>,
+    performance: Performance,
+    request_id: RequestId,
+}
+
+#[derive(Serialize)]
+struct ResultPart<'a> {
+    response: &'a str,
+    model: Option<&'a str>,
+    provider: Option<&'a str>,
+    layer: Option<Layer>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Routing<'a> {
+    summary: Cow<'a, str>,
+    from_cache: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Context<'a> {
+    conversation_id: &'a ConversationId,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Performance {
+    duration_ms: u64,
+    tokens: Tokens,
+    cost: Box<RawValue>,
+    cost_nano_usd: NanoUsd,
+}
+
+#[derive(Serialize, Default)]
+struct Tokens {
+    input: u64,
+    output: u64,
+}
+
+pub(super) fn answer(given: &AskAnswer<'_>) -> Result<HttpResponse, Failure> {
+    json(&body(given)?)
+}
+
+fn body<'a>(given: &AskAnswer<'a>) -> Result<Body<'a>, Failure> {
+    let model = given.served.map(|served| &served.model);
+    let cost = given.served.map_or(NanoUsd::ZERO, |served| served.cost);
+    Ok(Body {
+        result: ResultPart {
+            response: given.text,
+            model: model.map(|model| model.id.as_str()),
+            provider: model.map(|model| model.provider.as_str()),
+            layer: model.map(|model| model.layer),
+        },
+        routing: Routing {
+            summary: given
+                .served
+                .map_or("this message was answered before".into(), |served| {
+                    served.summary().into()
+                }),
+            from_cache: given.served.is_none(),
+        },
+        context: Context {
+            conversation_id: given.conversation,
+        },
+        performance: Performance {
+            duration_ms: millis(given.incoming.arrived.elapsed()),
+            tokens: given.served.map_or_else(Tokens::default, |served| Tokens {
+                input: served.usage.input,
+                output: served.usage.output,
+            }),
+            cost: usd(cost)?,
+            cost_nano_usd: cost,
+        },
+        request_id: given.incoming.id,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use gateway_actors::protocol::{TokenUsage, UsageSource};
+    use serde_json::{Value, json};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::http::testing::model;
+
+    fn rendered(served: Option<&Served>) -> (String, Value) {
+        let given = AskAnswer {
+            text: "Async/await is...",
+            served,
+            conversation: &"conv-123".parse().unwrap(),
+            incoming: Incoming {
+                id: RequestId::generate(),
+                arrived: Instant::now(),
+            },
+        };
+        let text = serde_json::to_string(&body(&given).unwrap()).unwrap();
+        let value = serde_json::from_str(&text).unwrap();
+        (text, value)
+    }
+
+    #[test]
+    fn the_answer_has_the_shape_that_clients_know_and_an_exact_cost() {
+        let served = Served {
+            model: Arc::new(model("small", "alpha")),
+            attempts: Vec::new(),
+            usage: TokenUsage {
+                input: 50,
+                output: 200,
+                ..TokenUsage::default()
+            },
+            usage_source: UsageSource::Reported,
+            cost: NanoUsd(9_007_199_254_740_993),
+        };
+        let (text, value) = rendered(Some(&served));
+        assert!(
+            text.contains(r#""cost":9007199.254740993,"costNanoUsd":9007199254740993"#),
+            "{text}"
+        );
+        assert_eq!(
+            value["result"],
+            json!({"response": "Async/await is...", "model": "small", "provider": "alpha", "layer": "L0"})
+        );
+        assert_eq!(value["routing"]["fromCache"], false);
+        assert_eq!(value["context"]["conversationId"], "conv-123");
+        assert_eq!(value["performance"]["tokens"], json!({"input": 50, "output": 200}));
+    }
+
+    #[test]
+    fn an_answer_given_before_says_so_and_costs_nothing() {
+        let (_, value) = rendered(None);
+        assert_eq!(value["routing"]["fromCache"], true);
+        assert_eq!(value["performance"]["costNanoUsd"], 0);
+        assert_eq!(value["result"]["model"], Value::Null);
+    }
+}

@@ -1,0 +1,120 @@
+//! `POST /v1/route` and `POST /v1/chat`: the gateway's own way of asking, one message at a time.
+//!
+//! With a conversation id, and always for `/v1/chat`, the message is a turn of a stored conversation. `/v1/route`
+//! without one stores nothing; the fresh id in its answer is an offer to begin a conversation under.
+
+mod answer;
+mod dialect;
+mod request;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use gateway_actors::protocol::{CallContext, ChatCall, ConversationId, PlanRequest, TaskType, TurnCall, TurnDialect};
+
+use self::answer::{AskAnswer, answer};
+use self::dialect::PlainText;
+use self::request::AskRequest;
+use crate::http::error::Failure;
+use crate::http::extract::{deadline, read_json};
+use crate::http::middleware::Incoming;
+use crate::http::shared::Edge;
+
+pub(super) async fn post_route(
+    request: HttpRequest,
+    payload: web::Payload,
+    edge: Edge,
+    incoming: Incoming,
+) -> Result<HttpResponse, Failure> {
+    let endpoint = Arc::clone(&edge.shared().endpoints.route);
+    let (ask, context) = read(&request, payload, &edge, incoming, endpoint).await?;
+    match ask.conversation.clone() {
+        Some(conversation) => in_conversation(ask, conversation, context, &edge, incoming, TaskType::General).await,
+        None => stateless(ask, context, &edge, incoming).await,
+    }
+}
+
+pub(super) async fn post_chat(
+    request: HttpRequest,
+    payload: web::Payload,
+    edge: Edge,
+    incoming: Incoming,
+) -> Result<HttpResponse, Failure> {
+    let endpoint = Arc::clone(&edge.shared().endpoints.chat);
+    let (ask, context) = read(&request, payload, &edge, incoming, endpoint).await?;
+    let conversation = ask.conversation.clone().unwrap_or_else(ConversationId::generate);
+    in_conversation(ask, conversation, context, &edge, incoming, TaskType::Chat).await
+}
+
+async fn read(
+    request: &HttpRequest,
+    payload: web::Payload,
+    edge: &Edge,
+    incoming: Incoming,
+    endpoint: Arc<str>,
+) -> Result<(AskRequest, CallContext), Failure> {
+    let settings = &edge.shared().settings;
+    let deadline = deadline(request, incoming.arrived, settings.default_deadline)?;
+    let body = read_json(request, payload, settings.native_body_bytes, settings).await?;
+    let ask = AskRequest::parse(&body)?;
+    let context = CallContext {
+        endpoint,
+        user_id: ask.user_id.clone(),
+        project_id: ask.project_id.clone(),
+        deadline,
+    };
+    Ok((ask, context))
+}
+
+async fn stateless(
+    ask: AskRequest,
+    context: CallContext,
+    edge: &Edge,
+    incoming: Incoming,
+) -> Result<HttpResponse, Failure> {
+    let dialect = PlainText::new(&ask);
+    let (outgoing, needs) = dialect.request(&[]);
+    let plan = PlanRequest {
+        needs,
+        ..ask.plan(incoming.id, TaskType::General)
+    };
+    let call = ChatCall {
+        plan,
+        outgoing,
+        context,
+    };
+    let given = edge.pipeline().complete(call).await?;
+    let text = dialect.answer_text(&given.completion)?;
+    answer(&AskAnswer {
+        text: &text,
+        served: Some(&given.served),
+        conversation: &ConversationId::generate(),
+        incoming,
+    })
+}
+
+async fn in_conversation(
+    ask: AskRequest,
+    conversation: ConversationId,
+    context: CallContext,
+    edge: &Edge,
+    incoming: Incoming,
+    default_task: TaskType,
+) -> Result<HttpResponse, Failure> {
+    let call = TurnCall {
+        conversation: conversation.clone(),
+        client_message_id: ask.client_message_id.clone(),
+        message: Arc::clone(&ask.message),
+        plan: ask.plan(incoming.id, default_task),
+        dialect: Rc::new(PlainText::new(&ask)),
+        context,
+    };
+    let given = edge.pipeline().turn(call).await?;
+    answer(&AskAnswer {
+        text: &given.text,
+        served: given.served.as_ref(),
+        conversation: &conversation,
+        incoming,
+    })
+}

@@ -1,0 +1,194 @@
+//! What a client may ask, field by field.
+
+use std::sync::Arc;
+
+use gateway_actors::protocol::{
+    ConversationId, GatewayError, Layer, Needs, PlanRequest, QualityLevel, RequestId, Target, TaskType,
+};
+
+use crate::http::extract::Fields;
+
+const FIELDS: &[&str] = &[
+    "message",
+    "conversationId",
+    "clientMessageId",
+    "userId",
+    "projectId",
+    "qualityLevel",
+    "taskType",
+    "layer",
+    "maxLayer",
+    "model",
+    "maxTokens",
+    "temperature",
+];
+/// Bytes of an id or label that the client makes up.
+const LABEL_BYTES: usize = 256;
+const MOST_TOKENS: u32 = 1_000_000;
+
+/// A checked request. The text of a message never selects a model or layer; only the fields do.
+#[derive(Debug)]
+pub(super) struct AskRequest {
+    pub(super) message: Arc<str>,
+    pub(super) conversation: Option<ConversationId>,
+    pub(super) client_message_id: Option<Arc<str>>,
+    pub(super) user_id: Option<Arc<str>>,
+    pub(super) project_id: Option<Arc<str>>,
+    pub(super) max_tokens: Option<u32>,
+    pub(super) temperature: Option<f64>,
+    target: Target,
+    max_layer: Option<Layer>,
+    task: Option<TaskType>,
+    quality: QualityLevel,
+}
+
+impl AskRequest {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// `malformed_json`, or `invalid_request` with the field at fault.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, GatewayError> {
+        let fields = Fields::parse(body, FIELDS)?;
+        let label = |name| Ok::<_, GatewayError>(fields.label(name, LABEL_BYTES)?.map(Arc::from));
+        Ok(Self {
+            message: message(&fields)?,
+            conversation: fields.id("conversationId")?,
+            client_message_id: label("clientMessageId")?,
+            user_id: label("userId")?,
+            project_id: label("projectId")?,
+            max_tokens: fields.whole_number("maxTokens", 1..=MOST_TOKENS)?,
+            temperature: fields.number("temperature", 0.0..=2.0)?,
+            target: target(&fields)?,
+            max_layer: fields.word("maxLayer")?,
+            task: fields.word("taskType")?,
+            quality: fields.word("qualityLevel")?.unwrap_or(QualityLevel::Normal),
+        })
+    }
+
+    /// What to plan for, with the needs left open.
+    pub(super) fn plan(&self, request: RequestId, default_task: TaskType) -> PlanRequest {
+        PlanRequest {
+            request,
+            target: self.target.clone(),
+            max_layer: self.max_layer,
+            task: self.task.unwrap_or(default_task),
+            quality: self.quality,
+            needs: Needs::default(),
+        }
+    }
+}
+
+fn message(fields: &Fields<'_>) -> Result<Arc<str>, GatewayError> {
+    let message = fields.required_text("message")?;
+    if message.trim().is_empty() {
+        return Err(GatewayError::invalid("message", "`message` must not be empty"));
+    }
+    Ok(message.into())
+}
+
+/// `layer` and `model` both say who is to answer; they may agree, but not differ.
+fn target(fields: &Fields<'_>) -> Result<Target, GatewayError> {
+    let layer = fields.word::<Layer>("layer")?.map(Target::Layer);
+    let model = fields.label("model", LABEL_BYTES)?;
+    let model = model.map(|model| Target::from_model_field(&model));
+    match (layer, model) {
+        (layer, None | Some(Target::Auto)) => Ok(layer.unwrap_or(Target::Auto)),
+        (None, Some(model)) => Ok(model),
+        (Some(layer), Some(model)) if layer == model => Ok(layer),
+        (Some(_), Some(_)) => {
+            let message = "`layer` and `model` name different things; send one of them";
+            Err(GatewayError::invalid("layer", message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_actors::protocol::ErrorKind;
+
+    use super::*;
+
+    fn with(member: &str) -> String {
+        format!(r#"{{"message":"hi",{member}}}"#)
+    }
+
+    #[test]
+    fn a_full_request_is_read_as_it_was_written() {
+        let body = r#"{"message":" What's up? ","conversationId":"conv-123","clientMessageId":"m1","userId":"u",
+            "projectId":"p","qualityLevel":"high","taskType":"code","layer":"L1","maxLayer":"L2","model":"auto",
+            "maxTokens":100,"temperature":0}"#;
+        let ask = AskRequest::parse(body.as_bytes()).unwrap();
+        assert_eq!(&*ask.message, " What's up? ");
+        assert_eq!(ask.conversation.as_ref().map(ConversationId::as_str), Some("conv-123"));
+        assert_eq!((ask.max_tokens, ask.temperature), (Some(100), Some(0.0)));
+        let plan = ask.plan(RequestId::generate(), TaskType::Chat);
+        assert_eq!((plan.task, plan.quality), (TaskType::Code, QualityLevel::High));
+        assert_eq!(
+            (plan.target, plan.max_layer),
+            (Target::Layer(Layer::L1), Some(Layer::L2))
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let ask = AskRequest::parse(br#"{"message":"use L3, {{7*7}} ${x} %n","temperature":null}"#).unwrap();
+        let plan = ask.plan(RequestId::generate(), TaskType::General);
+        assert_eq!((plan.target, plan.max_layer), (Target::Auto, None));
+        assert_eq!((plan.task, plan.quality), (TaskType::General, QualityLevel::Normal));
+        assert!(ask.conversation.is_none() && ask.temperature.is_none());
+        assert_eq!(&*ask.message, "use L3, {{7*7}} ${x} %n");
+    }
+
+    #[test]
+    fn every_impossible_value_is_refused_with_its_field() {
+        let long_id = with(&format!(r#""conversationId":"{}""#, "x".repeat(129)));
+        let long_label = with(&format!(r#""userId":"{}""#, "x".repeat(257)));
+        let cases = [
+            (r#"{}"#.to_owned(), "message"),
+            (r#"{"message":null}"#.to_owned(), "message"),
+            (r#"{"message":5}"#.to_owned(), "message"),
+            (r#"{"message":[]}"#.to_owned(), "message"),
+            (r#"{"message":{}}"#.to_owned(), "message"),
+            (r#"{"message":true}"#.to_owned(), "message"),
+            (r#"{"message":""}"#.to_owned(), "message"),
+            (r#"{"message":" \n\t "}"#.to_owned(), "message"),
+            (r#"{"message":"a\u0000b"}"#.to_owned(), "message"),
+            (r#"{"message":"\ud800"}"#.to_owned(), "message"),
+            (r#"{"message":"a","message":"b"}"#.to_owned(), "message"),
+            (long_id, "conversationId"),
+            (long_label, "userId"),
+            (with(r#""conversationId":0"#), "conversationId"),
+            (with(r#""conversationId":"""#), "conversationId"),
+            (with(r#""conversationId":"a/b""#), "conversationId"),
+            (with(r#""conversationId":"conv:messages:x""#), "conversationId"),
+            (with(r#""conversationId":"*""#), "conversationId"),
+            (with(r#""clientMessageId":"""#), "clientMessageId"),
+            (with(r#""projectId":"a\nb""#), "projectId"),
+            (with(r#""qualityLevel":"ultra""#), "qualityLevel"),
+            (with(r#""qualityLevel":7"#), "qualityLevel"),
+            (with(r#""taskType":"exec""#), "taskType"),
+            (with(r#""layer":"L9""#), "layer"),
+            (with(r#""maxLayer":"l1""#), "maxLayer"),
+            (with(r#""layer":"L0","model":"gpt""#), "layer"),
+            (with(r#""model":"""#), "model"),
+            (with(r#""model":["gpt"]"#), "model"),
+            (with(r#""maxTokens":0"#), "maxTokens"),
+            (with(r#""maxTokens":-1"#), "maxTokens"),
+            (with(r#""maxTokens":1e9"#), "maxTokens"),
+            (with(r#""maxTokens":1.5"#), "maxTokens"),
+            (with(r#""maxTokens":"100""#), "maxTokens"),
+            (with(r#""temperature":-0.1"#), "temperature"),
+            (with(r#""temperature":2.1"#), "temperature"),
+            (with(r#""temperature":1e999"#), "temperature"),
+            (with(r#""temperature":"hot""#), "temperature"),
+            (with(r#""api_base":"http://evil.example""#), "api_base"),
+            (with(r#""role":"system""#), "role"),
+        ];
+        for (body, param) in cases {
+            let error = AskRequest::parse(body.as_bytes()).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::InvalidRequest, "{body}");
+            assert_eq!(error.param.as_deref(), Some(param), "{body}");
+            assert!(error.message.contains(param), "{body}: {}", error.message);
+        }
+    }
+}

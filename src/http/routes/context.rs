@@ -1,0 +1,88 @@
+//! `GET /v1/context/{id}`: a page of a stored conversation, in ascending order.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use gateway_actors::protocol::{ConversationId, ConversationPage, ErrorKind, GatewayError};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::time::timeout_at;
+
+use crate::http::error::Failure;
+use crate::http::extract::{Query, deadline};
+use crate::http::middleware::Incoming;
+use crate::http::respond::{json, micros_text};
+use crate::http::shared::Edge;
+
+const DEFAULT_LIMIT: u32 = 50;
+const LARGEST_LIMIT: i64 = 5_000;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<'a> {
+    conversation_id: &'a ConversationId,
+    summary: Option<&'a str>,
+    messages: Vec<Message<'a>>,
+    todos: Vec<&'a RawValue>,
+    next_before: Option<i64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Message<'a> {
+    seq: i64,
+    role: &'static str,
+    content: &'a str,
+    status: &'static str,
+    created_at: String,
+}
+
+pub(super) async fn get(
+    request: HttpRequest,
+    id: web::Path<String>,
+    edge: Edge,
+    incoming: Incoming,
+) -> Result<HttpResponse, Failure> {
+    let shared = edge.shared();
+    let id: ConversationId = id.parse()?;
+    let query = Query::parse(request.query_string(), &["limit", "before"])?;
+    let limit = query.number("limit", 1..=LARGEST_LIMIT)?;
+    let limit = limit
+        .and_then(|limit| u32::try_from(limit).ok())
+        .unwrap_or(DEFAULT_LIMIT);
+    let before = query.number("before", 1..=i64::MAX)?;
+    let deadline = deadline(&request, incoming.arrived, shared.settings.default_deadline)?;
+    let page = timeout_at(deadline, shared.conversations.page(id.clone(), limit, before)).await;
+    let page = page.map_err(|_elapsed| too_late())??.ok_or_else(unknown)?;
+    json(&rendered(&id, &page))
+}
+
+fn rendered<'a>(id: &'a ConversationId, page: &'a ConversationPage) -> Page<'a> {
+    let messages = page.messages.iter().map(|message| Message {
+        seq: message.seq,
+        role: message.role.as_str(),
+        content: &message.content,
+        status: message.status.as_str(),
+        created_at: micros_text(message.created_at),
+    });
+    Page {
+        conversation_id: id,
+        summary: page.summary.as_deref(),
+        messages: messages.collect(),
+        todos: page
+            .todos
+            .iter()
+            .filter_map(|todo| serde_json::from_str(todo).ok())
+            .collect(),
+        next_before: page.next_before,
+    }
+}
+
+fn unknown() -> GatewayError {
+    GatewayError::new(ErrorKind::NotFound, "there is no conversation of this id")
+}
+
+fn too_late() -> GatewayError {
+    GatewayError::new(
+        ErrorKind::DeadlineExceeded,
+        "the database did not answer before the request's deadline; try again or allow more time",
+    )
+}

@@ -1,0 +1,129 @@
+//! The table of routes. A route exists only through a line in it, and a line cannot be written without a rule.
+
+mod ask;
+mod completions;
+mod context;
+#[cfg(feature = "fault-injection")]
+mod faults;
+mod health;
+mod models;
+mod root;
+mod server_stats;
+
+use actix_web::{HttpResponse, Resource, web};
+use gateway_actors::protocol::{ErrorKind, GatewayError};
+
+use super::error::{ErrorShape, Failure};
+use super::middleware::{Access, Guard};
+
+/// Whether a route's requests count as work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// They take a place among the requests under way, and are counted.
+    Work,
+    /// They are answered however much is under way: health and stats.
+    Exempt,
+}
+
+/// What holds for a route.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// Its path.
+    pub(crate) path: &'static str,
+    /// Who may use it.
+    pub(crate) access: Access,
+    /// Whether its requests count as work.
+    pub(crate) lane: Lane,
+    /// The shape of its error bodies.
+    pub(crate) errors: ErrorShape,
+    /// Its methods, as the `Allow` header lists them.
+    allow: &'static str,
+    /// Adds its handlers.
+    handlers: fn(Resource) -> Resource,
+}
+
+impl Rule {
+    const fn work(path: &'static str, allow: &'static str, handlers: fn(Resource) -> Resource) -> Self {
+        Self {
+            path,
+            access: Access::Keyed,
+            lane: Lane::Work,
+            errors: ErrorShape::Native,
+            allow,
+            handlers,
+        }
+    }
+
+    const fn exempt(path: &'static str, access: Access, handlers: fn(Resource) -> Resource) -> Self {
+        Self {
+            path,
+            access,
+            lane: Lane::Exempt,
+            errors: ErrorShape::Native,
+            allow: GET,
+            handlers,
+        }
+    }
+
+    const fn openai(self) -> Self {
+        Self {
+            errors: ErrorShape::OpenAi,
+            ..self
+        }
+    }
+}
+
+const GET: &str = "GET, HEAD";
+const POST: &str = "POST";
+
+/// Every route of the gateway.
+pub(crate) static TABLE: &[Rule] = &[
+    Rule::work("/v1/chat/completions", POST, |route| route.post(completions::post)).openai(),
+    Rule::work("/v1/models", GET, |route| route.get(models::get).head(models::get)).openai(),
+    Rule::work("/v1/route", POST, |route| route.post(ask::post_route)),
+    Rule::work("/v1/chat", POST, |route| route.post(ask::post_chat)),
+    Rule::work("/v1/context/{id}", GET, |route| {
+        route.get(context::get).head(context::get)
+    }),
+    Rule::exempt("/health", Access::Keyed, |route| {
+        route.get(health::get).head(health::get)
+    }),
+    Rule::exempt("/health/live", Access::Open, |route| {
+        route.get(health::live).head(health::live)
+    }),
+    Rule::exempt("/health/ready", Access::Open, |route| {
+        route.get(health::ready).head(health::ready)
+    }),
+    Rule::exempt("/v1/server-stats", Access::Keyed, |route| {
+        route.get(server_stats::get).head(server_stats::get)
+    }),
+    Rule::exempt("/", Access::Keyed, |route| route.get(root::get).head(root::get)),
+    #[cfg(feature = "fault-injection")]
+    Rule::work("/v1/faults/{actor}", POST, |route| route.post(faults::post)),
+];
+
+/// What holds for a path that no route has.
+static UNKNOWN_PATH: Rule = Rule {
+    path: "unknown",
+    access: Access::Open,
+    lane: Lane::Exempt,
+    errors: ErrorShape::Native,
+    allow: "",
+    handlers: |route| route,
+};
+
+/// Registers every route, each inside its guard.
+pub(crate) fn register(config: &mut web::ServiceConfig) {
+    for rule in TABLE {
+        let wrong_method =
+            web::to(move || std::future::ready(Err::<HttpResponse, _>(Failure::method_not_allowed(rule.allow))));
+        let resource = (rule.handlers)(web::resource(rule.path)).default_service(wrong_method);
+        config.service(resource.wrap(Guard::new(rule)));
+    }
+    config.default_service(web::to(not_found).wrap(Guard::new(&UNKNOWN_PATH)));
+}
+
+async fn not_found() -> Result<HttpResponse, Failure> {
+    let message = "there is nothing at this path; GET / lists what there is";
+    std::future::ready(Err(GatewayError::new(ErrorKind::NotFound, message).into())).await
+}

@@ -1,0 +1,191 @@
+//! What the handlers see of the rest of the process: snapshots, counters, ports and the pipeline of their cell.
+
+use std::future::{Ready, ready};
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix_web::{FromRequest, HttpRequest, dev};
+use arc_swap::ArcSwap;
+use gateway_actors::protocol::{
+    Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, ProviderName, StoreHealth, SystemHealth,
+};
+use secrecy::SecretString;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::error::Failure;
+use super::middleware::Admission;
+use super::pipeline::RequestPipeline;
+use super::probe::StoreProbe;
+use super::settings::HttpSettings;
+use super::stats::RequestTotals;
+
+/// How far the process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// Something that requests need is not there yet.
+    Starting,
+    /// Requests are served.
+    Serving,
+    /// What is under way is finished; new requests are refused.
+    Draining,
+}
+
+/// A configured provider, as the health and stats routes tell of it.
+#[derive(Debug, Clone)]
+pub struct ProviderInfo {
+    /// Its name.
+    pub name: ProviderName,
+    /// How it is spoken to, for example `openai-compatible`.
+    pub kind: &'static str,
+    /// Whether it can be called: it wants no key, or has it.
+    pub has_key: bool,
+}
+
+/// Makes an actor panic, for tests: true when there is an actor of this name.
+#[cfg(feature = "fault-injection")]
+pub struct FaultSwitch(pub Box<dyn Fn(&str) -> bool + Send + Sync>);
+
+#[cfg(feature = "fault-injection")]
+impl std::fmt::Debug for FaultSwitch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FaultSwitch")
+    }
+}
+
+/// What the wiring gives to the HTTP edge.
+#[derive(Debug)]
+pub struct EdgeParts {
+    /// How the edge behaves.
+    pub settings: HttpSettings,
+    /// `GATEWAY_ADMIN_KEY`; without it only loopback hosts are served, openly.
+    pub admin_key: Option<SecretString>,
+    /// The models.
+    pub catalogue: Arc<ArcSwap<Catalogue>>,
+    /// The published health of providers and models.
+    pub health: Arc<ArcSwap<HealthSnapshot>>,
+    /// The configured providers.
+    pub providers: Vec<ProviderInfo>,
+    /// The totals of every cell.
+    pub totals: Vec<Arc<CellTotals>>,
+    /// What is under way in the process.
+    pub gauges: Gauges,
+    /// The stored conversations.
+    pub conversations: Arc<dyn ConversationStore>,
+    /// Whether the database works.
+    pub store_health: Arc<dyn StoreHealth>,
+    /// The health of the actor system.
+    pub system_health: watch::Receiver<SystemHealth>,
+    /// How far the process is.
+    pub lifecycle: watch::Receiver<Lifecycle>,
+    /// Makes an actor panic.
+    #[cfg(feature = "fault-injection")]
+    pub faults: FaultSwitch,
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Shared {
+    parts: EdgeParts,
+    pub(crate) admission: Admission,
+    pub(crate) requests: RequestTotals,
+    pub(crate) store_probe: StoreProbe,
+    pub(crate) endpoints: Endpoints,
+    started: Instant,
+    started_unix: u64,
+}
+
+/// The endpoints' names as call records hold them, made once.
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    pub(crate) completions: Arc<str>,
+    pub(crate) route: Arc<str>,
+    pub(crate) chat: Arc<str>,
+}
+
+impl Shared {
+    /// Puts the parts together; the uptime counts from here.
+    #[must_use]
+    pub fn new(parts: EdgeParts) -> Arc<Self> {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Arc::new(Self {
+            admission: Admission::new(&parts.settings, parts.lifecycle.clone()),
+            requests: RequestTotals::default(),
+            store_probe: StoreProbe::new(Arc::clone(&parts.store_health)),
+            endpoints: Endpoints {
+                completions: "/v1/chat/completions".into(),
+                route: "/v1/route".into(),
+                chat: "/v1/chat".into(),
+            },
+            started: Instant::now(),
+            started_unix: since_epoch.as_secs(),
+            parts,
+        })
+    }
+
+    /// When the process started.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// When the process started, in seconds since 1970 (UTC).
+    pub(crate) fn started_unix(&self) -> u64 {
+        self.started_unix
+    }
+
+    /// How far the process is now.
+    pub(crate) fn lifecycle(&self) -> Lifecycle {
+        *self.parts.lifecycle.borrow()
+    }
+}
+
+impl Deref for Shared {
+    type Target = EdgeParts;
+
+    fn deref(&self) -> &EdgeParts {
+        &self.parts
+    }
+}
+
+/// What a worker's handlers work with: what all share, and the pipeline of the worker's own cell.
+#[derive(Debug, Clone)]
+pub struct Edge(Rc<EdgeInner>);
+
+#[derive(Debug)]
+struct EdgeInner {
+    pipeline: Box<dyn RequestPipeline>,
+    shared: Arc<Shared>,
+}
+
+impl Edge {
+    /// The edge of one worker.
+    #[must_use]
+    pub fn new(pipeline: impl RequestPipeline + 'static, shared: Arc<Shared>) -> Self {
+        let pipeline = Box::new(pipeline);
+        Self(Rc::new(EdgeInner { pipeline, shared }))
+    }
+
+    pub(crate) fn pipeline(&self) -> &dyn RequestPipeline {
+        &*self.0.pipeline
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    /// The edge of the worker that serves this request.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Failure> {
+        request.app_data::<Self>().cloned().ok_or_else(Failure::internal)
+    }
+}
+
+impl FromRequest for Edge {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(Self::of(request).map_err(Into::into))
+    }
+}

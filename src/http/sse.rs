@@ -1,0 +1,183 @@
+//! A streamed answer on its way to the client: the provider's events as they come, a comment when it is silent for
+//! long, and an error event when it was cut.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::body::{BodySize, MessageBody};
+use bytes::Bytes;
+use gateway_actors::protocol::{ErrorKind, GatewayError};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, interval_at};
+
+use crate::dialects::openai_chat::error_event;
+
+/// After so much silence the client gets a comment, so that nothing on the way takes the connection for dead.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
+const END_MARK: &[u8] = b"[DONE]";
+
+/// The body of a streamed answer. Dropping it tells the stream's own task that the client has left.
+#[derive(Debug)]
+pub(crate) struct EventBody {
+    events: mpsc::Receiver<Result<Bytes, GatewayError>>,
+    heartbeat: Interval,
+    last_event: Instant,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// More must come.
+    Open,
+    /// The provider's end mark went through.
+    Ended,
+    /// The client was told of an error; nothing follows.
+    Cut,
+}
+
+impl EventBody {
+    pub(crate) fn new(events: mpsc::Receiver<Result<Bytes, GatewayError>>) -> Self {
+        let now = Instant::now();
+        Self {
+            events,
+            heartbeat: interval_at(now + HEARTBEAT, HEARTBEAT),
+            last_event: now,
+            state: State::Open,
+        }
+    }
+
+    fn forward(&mut self, events: Bytes) -> Bytes {
+        self.last_event = Instant::now();
+        if events.trim_ascii_end().ends_with(END_MARK) {
+            self.state = State::Ended;
+        }
+        events
+    }
+
+    fn cut(&mut self, error: &GatewayError) -> Bytes {
+        self.state = State::Cut;
+        error_event(error)
+    }
+
+    /// What to send when the stream's own task ended: nothing if the stream did too, else that it did not.
+    fn close(&mut self) -> Option<Bytes> {
+        (self.state == State::Open).then(|| {
+            let message = "the stream broke in the gateway before its end; send the request again";
+            self.cut(&GatewayError::new(ErrorKind::Internal, message))
+        })
+    }
+
+    /// Ready when the client has heard nothing for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.heartbeat.poll_tick(cx).is_ready() {
+            let silence = self.last_event.elapsed();
+            if silence >= HEARTBEAT {
+                return Poll::Ready(());
+            }
+            self.heartbeat.reset_after(HEARTBEAT.saturating_sub(silence));
+        }
+        Poll::Pending
+    }
+}
+
+impl MessageBody for EventBody {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        if self.state == State::Cut {
+            return Poll::Ready(None);
+        }
+        let next = match self.events.poll_recv(cx) {
+            Poll::Ready(Some(Ok(events))) => Some(self.forward(events)),
+            Poll::Ready(Some(Err(error))) => Some(self.cut(&error)),
+            Poll::Ready(None) => self.close(),
+            Poll::Pending => {
+                std::task::ready!(self.poll_silence(cx));
+                self.last_event = Instant::now();
+                Some(COMMENT)
+            }
+        };
+        Poll::Ready(next.map(Ok))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    async fn next(body: &mut EventBody) -> Option<String> {
+        let next = poll_fn(|cx| Pin::new(&mut *body).poll_next(cx)).await;
+        next.map(|bytes| match bytes {
+            Ok(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            Err(never) => match never {},
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_go_through_as_the_same_bytes_and_the_end_is_the_end() {
+        let (sender, events) = mpsc::channel(8);
+        let mut body = EventBody::new(events);
+        let event = Bytes::from_static(b"data: {\"a\":1}\n\n");
+        sender.send(Ok(event.clone())).await.unwrap();
+        sender.send(Ok(Bytes::from_static(b"data: [DONE]\n\n"))).await.unwrap();
+        drop(sender);
+        let first = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await.unwrap();
+        assert_eq!(first.unwrap().as_ptr(), event.as_ptr());
+        assert_eq!(next(&mut body).await.as_deref(), Some("data: [DONE]\n\n"));
+        assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_is_told_in_the_stream_and_nothing_follows_it() {
+        let (sender, events) = mpsc::channel(8);
+        let mut body = EventBody::new(events);
+        let error = GatewayError::new(ErrorKind::UpstreamError, "the provider broke off");
+        sender.send(Err(error)).await.unwrap();
+        sender.send(Ok(Bytes::from_static(b"data: late\n\n"))).await.unwrap();
+        let told = next(&mut body).await.unwrap();
+        assert!(
+            told.starts_with("data: {\"error\":") && told.contains("upstream_error"),
+            "{told}"
+        );
+        assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_whose_task_died_does_not_look_finished() {
+        let (sender, events) = mpsc::channel(8);
+        let mut body = EventBody::new(events);
+        sender.send(Ok(Bytes::from_static(b"data: {}\n\n"))).await.unwrap();
+        drop(sender);
+        assert_eq!(next(&mut body).await.as_deref(), Some("data: {}\n\n"));
+        let told = next(&mut body).await.unwrap();
+        assert!(told.contains("\"error\"") && !told.contains("[DONE]"), "{told}");
+        assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_broken_every_fifteen_seconds() {
+        let (sender, events) = mpsc::channel(8);
+        let mut body = EventBody::new(events);
+        let start = Instant::now();
+        assert_eq!(next(&mut body).await.as_deref(), Some(": keep-alive\n\n"));
+        assert_eq!(start.elapsed(), HEARTBEAT);
+
+        let speaker = async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            sender.send(Ok(Bytes::from_static(b"data: {}\n\n"))).await.unwrap();
+        };
+        let (first, ()) = tokio::join!(next(&mut body), speaker);
+        assert_eq!(first.as_deref(), Some("data: {}\n\n"));
+        assert_eq!(next(&mut body).await.as_deref(), Some(": keep-alive\n\n"));
+        assert_eq!(start.elapsed(), Duration::from_secs(40));
+    }
+}

@@ -1,0 +1,141 @@
+//! Small fakes of what the edge stands on, for its tests.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::{App, Error, test};
+use arc_swap::ArcSwap;
+use futures_util::future::LocalBoxFuture;
+use gateway_actors::protocol::{
+    Answer, AnswerStream, Capabilities, Capability, Catalogue, CellTotals, ChatCall, CloseTurn, ConversationId,
+    ConversationPage, ConversationStore, GatewayError, Gauges, HealthSnapshot, Layer, Model, OpenTurn, Price,
+    StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened,
+};
+use tokio::sync::watch;
+
+use super::pipeline::RequestPipeline;
+use super::settings::HttpSettings;
+use super::shared::{Edge, EdgeParts, Lifecycle, ProviderInfo, Shared};
+
+pub(crate) const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// A free model of layer L0.
+pub(crate) fn model(id: &str, provider: &str) -> Model {
+    Model {
+        id: id.into(),
+        provider: provider.into(),
+        api_model: format!("{id}-api").into(),
+        layer: Layer::L0,
+        capabilities: Capabilities::NONE.with(Capability::Chat),
+        context_window: 8_192,
+        max_output_tokens: 1_024,
+        price: Some(Price::FREE),
+    }
+}
+
+/// A pipeline that answers as it is told to, and panics when nobody told it.
+pub(crate) struct Told {
+    pub(crate) complete: Box<dyn Fn(ChatCall) -> Result<Answer, GatewayError>>,
+    pub(crate) stream: Box<dyn Fn(ChatCall) -> Result<AnswerStream, GatewayError>>,
+    pub(crate) turn: Box<dyn Fn(TurnCall) -> Result<TurnAnswer, GatewayError>>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            complete: Box::new(|call| panic!("nobody expected {call:?}")),
+            stream: Box::new(|call| panic!("nobody expected {call:?}")),
+            turn: Box::new(|call| panic!("nobody expected {call:?}")),
+        }
+    }
+}
+
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Told")
+    }
+}
+
+impl RequestPipeline for Told {
+    fn complete(&self, call: ChatCall) -> LocalBoxFuture<'_, Result<Answer, GatewayError>> {
+        Box::pin(async { (self.complete)(call) })
+    }
+
+    fn stream(&self, call: ChatCall) -> LocalBoxFuture<'_, Result<AnswerStream, GatewayError>> {
+        Box::pin(async { (self.stream)(call) })
+    }
+
+    fn turn(&self, call: TurnCall) -> LocalBoxFuture<'_, Result<TurnAnswer, GatewayError>> {
+        Box::pin(async { (self.turn)(call) })
+    }
+}
+
+/// A database that works and holds one conversation.
+#[derive(Debug)]
+pub(crate) struct OneConversation {
+    pub(crate) id: ConversationId,
+    pub(crate) page: ConversationPage,
+}
+
+impl ConversationStore for OneConversation {
+    fn open_turn(&self, turn: OpenTurn) -> StoreFuture<TurnOpened> {
+        panic!("the edge opened a turn: {turn:?}")
+    }
+
+    fn close_turn(&self, turn: CloseTurn) -> StoreFuture<()> {
+        panic!("the edge closed a turn: {turn:?}")
+    }
+
+    fn page(&self, id: ConversationId, _: u32, _: Option<i64>) -> StoreFuture<Option<ConversationPage>> {
+        let page = (id == self.id).then(|| self.page.clone());
+        Box::pin(async { Ok(page) })
+    }
+}
+
+impl StoreHealth for OneConversation {
+    fn check(&self) -> StoreFuture<()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The parts of an edge that serves, without an admin key.
+pub(crate) fn parts() -> EdgeParts {
+    let store = Arc::new(OneConversation {
+        id: "conv-1".parse().unwrap(),
+        page: ConversationPage::default(),
+    });
+    EdgeParts {
+        settings: HttpSettings::default(),
+        admin_key: None,
+        catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new(
+            vec![model("small", "alpha")],
+            Vec::new(),
+            HashMap::new(),
+        ))),
+        health: Arc::new(ArcSwap::from_pointee(HealthSnapshot::default())),
+        providers: vec![ProviderInfo {
+            name: "alpha".into(),
+            kind: "openai-compatible",
+            has_key: true,
+        }],
+        totals: vec![Arc::new(CellTotals::default())],
+        gauges: Gauges::default(),
+        conversations: store.clone(),
+        store_health: store,
+        system_health: watch::channel(SystemHealth::default()).1,
+        lifecycle: watch::channel(Lifecycle::Serving).1,
+        #[cfg(feature = "fault-injection")]
+        faults: super::shared::FaultSwitch(Box::new(|actor| actor == "router")),
+    }
+}
+
+/// The application over these parts and a pipeline.
+pub(crate) async fn app(
+    parts: EdgeParts,
+    pipeline: Told,
+) -> impl Service<actix_http::Request, Response = ServiceResponse<BoxBody>, Error = Error> {
+    let edge = Edge::new(pipeline, Shared::new(parts));
+    test::init_service(App::new().configure(|config| super::server::configure(config, edge))).await
+}

@@ -62,6 +62,11 @@ impl Database {
         }
     }
 
+    /// How long a statement waits for another process that holds the file.
+    pub(super) fn busy_timeout(&self) -> Duration {
+        self.busy_timeout
+    }
+
     /// Opens a connection on the calling thread.
     pub(super) fn connect(&self, access: Access) -> ConnectionResult<SqliteConnection> {
         let mut connection = SqliteConnection::establish(&self.url)?;

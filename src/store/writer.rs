@@ -25,8 +25,9 @@ use super::error::{Fault, QueryError};
 const QUEUE: usize = 1024;
 /// Jobs that one transaction may hold.
 const MAX_BATCH: usize = 64;
-/// A job that waited longer than this is refused without being run; whoever sent it has given up or soon will.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+/// A job that waited longer than this many busy timeouts is refused without being run: whoever sent it has given up or
+/// soon will.
+const MAX_WAIT: u32 = 2;
 
 type Savepoints = <Connection as AsyncConnection>::TransactionManager;
 
@@ -99,8 +100,8 @@ impl std::fmt::Debug for Queued {
 
 /// A job whatever its answer is.
 trait Job: Send {
-    /// Does the work inside the open transaction; whether what it wrote shall be kept.
-    fn run<'c>(&'c mut self, connection: &'c mut Connection) -> BoxFuture<'c, bool>;
+    /// Does the work inside the open transaction. What it wrote shall be kept, or taken back for the reason given.
+    fn run<'c>(&'c mut self, connection: &'c mut Connection) -> BoxFuture<'c, Result<(), Fault>>;
 
     /// Sends the answer, now that it is known whether the transaction is durable.
     fn answer(self: Box<Self>, committed: Result<(), Fault>);
@@ -117,16 +118,19 @@ where
     T: Send,
     W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, QueryError>> + Send,
 {
-    fn run<'c>(&'c mut self, connection: &'c mut Connection) -> BoxFuture<'c, bool> {
+    fn run<'c>(&'c mut self, connection: &'c mut Connection) -> BoxFuture<'c, Result<(), Fault>> {
         let Some(work) = self.work.take() else {
-            return Box::pin(std::future::ready(false));
+            return Box::pin(std::future::ready(Err(Fault::failed("the job was run before"))));
         };
-        let running = work(connection);
         Box::pin(async move {
-            let outcome = running.await;
-            let keep = outcome.is_ok();
+            let outcome = work(connection).await;
+            let kept = match &outcome {
+                Ok(_) => Ok(()),
+                Err(QueryError::Database(fault)) => Err(fault.clone()),
+                Err(error @ QueryError::Busy { .. }) => Err(Fault::unavailable(&error.to_string())),
+            };
             self.outcome = Some(outcome);
-            keep
+            kept
         })
     }
 
@@ -146,6 +150,7 @@ impl WriterQueue {
     /// Serves the queue until `stop` is ready; what is queued by then is still done.
     pub(super) async fn run(mut self, connection: Connection, database: Database, mut stop: oneshot::Receiver<()>) {
         let mut connection = Some(connection);
+        let max_wait = database.busy_timeout() * MAX_WAIT;
         let mut stopping = false;
         loop {
             let first = tokio::select! {
@@ -164,17 +169,17 @@ impl WriterQueue {
             {
                 batch.push(next);
             }
-            connection = write(connection, &database, refuse_stale(batch)).await;
+            connection = write(connection, &database, refuse_stale(batch, max_wait)).await;
         }
     }
 }
 
 /// Answers the jobs that waited too long and returns the others.
-fn refuse_stale(batch: Vec<Queued>) -> Vec<Box<dyn Job>> {
+fn refuse_stale(batch: Vec<Queued>, max_wait: Duration) -> Vec<Box<dyn Job>> {
     let now = Instant::now();
     let mut fresh = Vec::with_capacity(batch.len());
     for queued in batch {
-        if now.duration_since(queued.since) > MAX_WAIT {
+        if now.duration_since(queued.since) > max_wait {
             queued.job.answer(Err(Fault::unavailable("the write waited too long")));
         } else {
             fresh.push(queued.job);
@@ -215,17 +220,23 @@ async fn commit(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Resul
     begin(connection).await?;
     for job in jobs {
         Savepoints::begin_transaction(connection).await?;
-        let keep = match AssertUnwindSafe(job.run(connection)).catch_unwind().await {
-            Ok(keep) => keep,
+        let kept = match AssertUnwindSafe(job.run(connection)).catch_unwind().await {
+            Ok(kept) => kept,
             Err(panic) => {
-                tracing::error!(panic = panic_text(&panic), "a store job panicked");
-                false
+                tracing::error!(panic = panic_text(&*panic), "a store job panicked");
+                Err(Fault::failed("a store job panicked"))
             }
         };
-        if keep {
-            Savepoints::commit_transaction(connection).await?;
-        } else {
-            Savepoints::rollback_transaction(connection).await?;
+        match kept {
+            Ok(()) => Savepoints::commit_transaction(connection).await?,
+            Err(reason) => {
+                // Some faults, such as a full disk, take back the whole transaction and its savepoints with it. Then the
+                // others fail for the same reason.
+                if let Err(error) = Savepoints::rollback_transaction(connection).await {
+                    tracing::debug!(%error, "a savepoint cannot be taken back");
+                    return Err(reason);
+                }
+            }
         }
     }
     Savepoints::commit_transaction(connection).await?;

@@ -13,10 +13,10 @@ mod records;
 mod setup;
 mod wait;
 
-pub(crate) use client::{Client, Reply, StreamReply, chat, streamed_chat};
+pub(crate) use client::{Client, Reply, chat, streamed_chat};
 pub(crate) use gateway::{Gateway, run_to_exit};
 pub(crate) use load::in_parallel;
-pub(crate) use provider::{Behaviour, Charge, Provider, Received};
+pub(crate) use provider::{Behaviour, Charge, Provider};
 pub(crate) use raw::RawClient;
 pub(crate) use records::CallRow;
 pub(crate) use setup::{Model, Setup};

@@ -60,6 +60,9 @@ pub(crate) struct CallRow {
     /// Whether the answer was whole.
     #[diesel(sql_type = Bool)]
     pub(crate) success: bool,
+    /// When it was sent, in microseconds since 1970 (UTC).
+    #[diesel(sql_type = BigInt)]
+    pub(crate) started_at: i64,
 }
 
 /// Reads every call record, oldest first.

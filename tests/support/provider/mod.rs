@@ -18,9 +18,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 pub(crate) use behaviour::Behaviour;
-pub(crate) use bill::{Charge, Received};
+pub(crate) use bill::Charge;
 
-use bill::Ledger;
+use bill::{Ledger, Received};
 use server::{Script, Shared};
 
 const DEFAULT_TOKENS: usize = 5;
@@ -117,11 +117,6 @@ impl Provider {
     /// How many requests are being answered now.
     pub(crate) fn running(&self) -> usize {
         self.shared.ledger.borrow().running
-    }
-
-    /// Every request that has arrived whole.
-    pub(crate) fn received(&self) -> Vec<Arc<Received>> {
-        self.shared.ledger.borrow().received.clone()
     }
 
     /// The last request that arrived.

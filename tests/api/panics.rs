@@ -9,7 +9,7 @@ use crate::COMPLETIONS;
 use crate::stats::assert_stats_agree_with_records;
 use crate::support::{Behaviour, Client, Gateway, Model, Provider, Reply, Setup, chat, streamed_chat, wait_for};
 
-const ACTORS: [&str; 6] = ["router", "provider", "budget", "cost", "context", "supervisor"];
+const ACTORS: [&str; 6] = ["supervisor", "router", "provider", "budget", "cost", "context"];
 const REQUESTS: usize = 100;
 const SOON: Duration = Duration::from_secs(10);
 /// Long enough for the requests to be under way together, short enough for a quick test.

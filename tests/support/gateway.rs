@@ -1,12 +1,13 @@
 //! The real gateway binary as a child process, with its own folder, port and database.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -32,6 +33,8 @@ pub(crate) struct Gateway {
     folder: TempDir,
     child: Child,
     address: SocketAddr,
+    /// When this process was started, in microseconds since 1970.
+    started_at: i64,
     log: Log,
     panics_expected: bool,
 }
@@ -41,12 +44,14 @@ impl Gateway {
     pub(crate) fn start(setup: Setup) -> Self {
         let folder = TempDir::new().unwrap();
         let log = Log::default();
+        let started_at = now_us();
         let (child, address) = spawn(&setup, folder.path(), &log);
         Self {
             setup,
             folder,
             child,
             address,
+            started_at,
             log,
             panics_expected: false,
         }
@@ -54,6 +59,7 @@ impl Gateway {
 
     /// Starts the binary again on the same data, on a new port. The old process must have ended.
     pub(crate) fn restart(&mut self) {
+        self.started_at = now_us();
         let (child, address) = spawn(&self.setup, self.folder.path(), &self.log);
         self.child = child;
         self.address = address;
@@ -114,20 +120,18 @@ impl Gateway {
             let nothing_open = ["openHolds", "leases", "openStreams"]
                 .iter()
                 .all(|field| count(field) == 0);
-            let calls = u64::try_from(self.calls_of_this_process()).unwrap();
+            let calls = u64::try_from(self.calls_of_this_process().len()).unwrap();
             idle && nothing_open && stats["llm"]["totalCalls"] == calls
         });
     }
 
-    /// Records of the newest process; those of its predecessors are not in its statistics.
-    fn calls_of_this_process(&self) -> usize {
-        let calls = self.calls();
-        let newest = calls
-            .iter()
-            .map(|call| call.instance_id.as_str())
-            .max()
-            .unwrap_or_default();
-        calls.iter().filter(|call| call.instance_id == newest).count()
+    /// The call records that this process made; those of its predecessors are not in its statistics.
+    pub(crate) fn calls_of_this_process(&self) -> Vec<CallRow> {
+        let mut calls = self.calls();
+        calls.retain(|call| call.started_at >= self.started_at);
+        let instances: HashSet<&str> = calls.iter().map(|call| call.instance_id.as_str()).collect();
+        assert!(instances.len() <= 1, "one process, many instances");
+        calls
     }
 
     /// What the process wrote to stderr and stdout so far.
@@ -259,6 +263,11 @@ fn collect(output: impl Read + Send + 'static, log: &Log) -> thread::JoinHandle<
             log.send_modify(|lines| lines.push(line));
         }
     })
+}
+
+fn now_us() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    i64::try_from(since_1970.as_micros()).unwrap()
 }
 
 #[track_caller]

@@ -83,29 +83,34 @@ fn every_answer_carries_a_request_id_of_its_own() {
     gateway.finish();
 }
 
-#[test]
-fn a_body_over_the_limit_is_refused() {
-    let alpha = Provider::start("alpha");
-    let gateway = start(&alpha);
-    let client = gateway.client();
-    let frame = json!({ "message": "" }).to_string().len();
-    let over = json!({ "message": "x".repeat(NATIVE_LIMIT + 1 - frame) });
-    assert_eq!(client.post("/v1/chat", &over).error(413)["type"], "payload_too_large");
-    assert_eq!(alpha.requests(), 0);
-    gateway.finish();
+/// Declares a body of this length, sends its first byte and returns the status of the answer.
+fn status_for_declared_length(gateway: &Gateway, path: &str, length: usize) -> u16 {
+    let mut client = RawClient::connect(gateway.address());
+    client.send(format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{{"
+    ));
+    client.read_status()
 }
 
 #[test]
-fn a_body_declared_too_large_is_refused_before_it_is_read() {
+fn a_body_at_the_limit_is_read_and_a_longer_one_is_refused_before_it_is_read() {
     let alpha = Provider::start("alpha");
     let gateway = start(&alpha);
-    for path in ["/v1/chat", COMPLETIONS] {
-        let mut client = RawClient::connect(gateway.address());
-        client.send(format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 10737418240\r\n\r\n{{"
-        ));
-        assert_eq!(client.read_status(), 413);
+    let full = format!("{:<NATIVE_LIMIT$}", json!({ "message": "hello" }));
+    assert_eq!(gateway.client().post_bytes("/v1/chat", full).status, 200);
+    for (path, length) in [
+        ("/v1/chat", NATIVE_LIMIT + 1),
+        ("/v1/route", NATIVE_LIMIT + 1),
+        (COMPLETIONS, 32 * 1024 * 1024 + 1),
+        (COMPLETIONS, 10_737_418_240),
+    ] {
+        assert_eq!(
+            status_for_declared_length(&gateway, path, length),
+            413,
+            "{path} {length}"
+        );
     }
+    assert_eq!(alpha.requests(), 1);
     gateway.finish();
 }
 

@@ -34,7 +34,7 @@ struct Outage {
 fn no_request_is_lost_in(outage: &Outage) {
     let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
     let setup = Setup::new()
-        .provider_with(&alpha, "timeouts = { first_byte_ms = 400 }")
+        .provider_with(&alpha, "timeouts = { first_byte_ms = 1000 }")
         .provider(&beta)
         .model(&Model::free("alpha-small", &alpha))
         .model(&Model::free("beta-small", &beta))

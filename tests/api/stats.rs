@@ -44,7 +44,7 @@ fn nano_of(usd: &Value) -> i64 {
 fn totals_equal_the_call_records_after_failures_streams_and_clients_that_left() {
     let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
     let setup = Setup::new()
-        .provider_with(&alpha, "timeouts = { first_byte_ms = 300 }")
+        .provider_with(&alpha, "timeouts = { first_byte_ms = 1000 }")
         .provider(&beta)
         .model(&Model::free("alpha-small", &alpha).priced("0.037", "0.123"))
         .model(&Model::free("beta-small", &beta).priced("0.15", "0.60"))

@@ -24,6 +24,7 @@ impl Client {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .max_redirects_will_error(false)
             .timeout_global(Some(NO_HANG))
             .max_idle_connections(200)
             .max_idle_connections_per_host(200)

@@ -85,3 +85,40 @@ impl RawClient {
         self.stream.shutdown(Shutdown::Both).ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::{Behaviour, Provider, streamed_chat, wait_for};
+
+    #[test]
+    fn it_reads_as_far_as_it_is_told_and_leaves_when_it_is_told() {
+        let provider = Provider::start("alpha");
+        provider.set_tokens(1_000);
+        provider.set(Behaviour::Slow(Duration::from_millis(5)));
+        for leave in [RawClient::reset, RawClient::leave] {
+            let mut client = RawClient::connect(provider.address());
+            client.post("/v1/chat/completions", &streamed_chat("hello"));
+            assert_eq!(client.read_status(), 200);
+            assert!(client.read_until("alpha-3 "));
+            assert_eq!(provider.running(), 1);
+            leave(client);
+            wait_for("the provider to notice", NO_HANG, || provider.running() == 0);
+        }
+        assert!(
+            provider
+                .bill()
+                .iter()
+                .all(|charge| !charge.whole && charge.output_tokens >= 3)
+        );
+    }
+
+    #[test]
+    fn it_sees_that_the_other_side_closed() {
+        let provider = Provider::start("alpha");
+        provider.set(Behaviour::ResetAfterRequest);
+        let mut client = RawClient::connect(provider.address());
+        client.post("/v1/chat/completions", &streamed_chat("hello"));
+        assert!(!client.read_until("HTTP/1.1"));
+    }
+}

@@ -146,3 +146,25 @@ impl Model {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_toml_with_every_provider_and_model() {
+        let alpha = Provider::start("alpha");
+        let setup = Setup::free_l0(&[&alpha])
+            .provider_with(&alpha, "timeouts = { first_byte_ms = 5 }")
+            .model(&Model::free("paid", &alpha).priced("0.15", "2").layer("L1").window(10));
+        let file: toml::Table = toml::from_str(setup.file()).unwrap();
+        assert_eq!(
+            file["providers"][0]["base_url"].as_str(),
+            Some(alpha.base_url().as_str())
+        );
+        assert_eq!(file["providers"][1]["timeouts"]["first_byte_ms"].as_integer(), Some(5));
+        assert_eq!(file["models"][0]["api_model"].as_str(), Some("alpha-small-api"));
+        assert_eq!(file["models"][1]["input_usd_per_mtok"].as_float(), Some(0.15));
+        assert_eq!(setup.env["CHAT_MODELS"], "alpha-small");
+    }
+}

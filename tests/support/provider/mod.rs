@@ -82,6 +82,11 @@ impl Provider {
         &self.shared.name
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The `base_url` for the gateway's settings.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)

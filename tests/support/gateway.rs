@@ -234,7 +234,7 @@ fn command_line(command: &str, setup: &Setup, folder: &Path) -> Command {
 /// Starts `serve` and waits for the line that tells the address.
 fn spawn(setup: &Setup, folder: &Path, log: &Log) -> (Child, SocketAddr) {
     let mut child = command_line("serve", setup, folder).spawn().unwrap();
-    collect(child.stderr.take().unwrap(), log);
+    let errors = collect(child.stderr.take().unwrap(), log);
     let stdout = child.stdout.take().unwrap();
     let (found, address) = mpsc::channel();
     let output = Arc::clone(log);
@@ -250,7 +250,9 @@ fn spawn(setup: &Setup, folder: &Path, log: &Log) -> (Child, SocketAddr) {
         Ok(address) => (child, address.parse().unwrap()),
         Err(_) => {
             child.kill().ok();
-            panic!("the gateway did not start: {}", log.borrow().join("\n"));
+            let status = child.wait().unwrap();
+            errors.join().unwrap();
+            panic!("the gateway did not start ({status}): {}", log.borrow().join("\n"));
         }
     }
 }

@@ -45,16 +45,19 @@ impl Client {
     }
 
     /// Sends a request and reads the answer to its end.
+    #[track_caller]
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.send("GET", path, Vec::new()).unwrap()
     }
 
     /// Sends a request without a body by any method.
+    #[track_caller]
     pub(crate) fn request(&self, method: &str, path: &str) -> Reply {
         self.send(method, path, Vec::new()).unwrap()
     }
 
     /// Posts JSON and reads the answer to its end.
+    #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
         self.try_post(path, body).unwrap()
     }
@@ -65,11 +68,13 @@ impl Client {
     }
 
     /// Posts these bytes as `application/json`, whatever they are.
+    #[track_caller]
     pub(crate) fn post_bytes(&self, path: &str, body: impl Into<Vec<u8>>) -> Reply {
         self.send("POST", path, body.into()).unwrap()
     }
 
     /// Posts JSON and returns as soon as the head of the answer is there.
+    #[track_caller]
     pub(crate) fn open_stream(&self, path: &str, body: &Value) -> StreamReply {
         let response = self.dispatch("POST", path, body.to_string().into_bytes()).unwrap();
         StreamReply::new(response)

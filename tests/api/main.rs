@@ -1,0 +1,33 @@
+//! Black-box tests: the real binary, real sockets, scripted providers behind it.
+
+#[cfg(test)]
+mod chat_completions;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod edge;
+#[cfg(test)]
+mod failover;
+#[cfg(test)]
+mod native;
+#[cfg(test)]
+mod native_bad_input;
+#[cfg(test)]
+mod panics;
+#[cfg(test)]
+mod real_model;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod shutdown;
+#[cfg(test)]
+mod stats;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+
+/// The OpenAI endpoint, which most tests ask.
+#[cfg(test)]
+const COMPLETIONS: &str = "/v1/chat/completions";

@@ -1,0 +1,180 @@
+//! When not to fail over: a refused request, a named model, a dearer layer; and what clients are told when nobody is left.
+
+use std::time::Duration;
+
+use crate::COMPLETIONS;
+use crate::support::{Behaviour, Gateway, Model, Provider, Setup, chat, in_parallel, streamed_chat, wait_for};
+
+/// Requests that may still reach a provider before its closed gate is known everywhere.
+const STRAGGLERS: usize = 3;
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+
+#[test]
+fn with_every_provider_down_clients_are_told_so_in_json_and_when_to_try_again() {
+    let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
+    alpha.kill();
+    beta.kill();
+    let client = gateway.client();
+    for request in [chat("hello"), streamed_chat("hello")] {
+        let replies = in_parallel(40, 4, |_| client.post(COMPLETIONS, &request));
+        for reply in &replies {
+            assert!(matches!(reply.status, 502 | 503), "{}: {}", reply.status, reply.text());
+            assert!(reply.json()["error"]["message"].is_string());
+        }
+    }
+    let mut replies = (0..20).map(|_| client.post(COMPLETIONS, &chat("hello")));
+    let refused = replies
+        .find(|reply| reply.status == 503)
+        .expect("every breaker is open, but every request is tried");
+    let seconds: u64 = refused.header("retry-after").expect("retry-after").parse().unwrap();
+    assert!((1..=300).contains(&seconds), "retry-after: {seconds}");
+    assert_eq!(refused.error(503)["code"], "no_provider_available");
+    gateway.finish();
+}
+
+#[test]
+fn a_named_model_is_never_replaced_by_another() {
+    let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
+    alpha.kill();
+    let mut request = chat("hello");
+    request["model"] = "alpha-small".into();
+    for _ in 0..10 {
+        let reply = gateway.client().post(COMPLETIONS, &request);
+        assert!(matches!(reply.status, 502 | 503), "{}: {}", reply.status, reply.text());
+    }
+    assert_eq!(beta.requests(), 0);
+    gateway.finish();
+}
+
+#[test]
+fn failover_enters_a_dearer_layer_only_when_that_is_allowed() {
+    for (allowed, statuses) in [("false", 502..=503), ("true", 200..=200)] {
+        let (free, paid) = (Provider::start("free"), Provider::start("paid"));
+        let setup = Setup::new()
+            .provider(&free)
+            .provider(&paid)
+            .model(&Model::free("free-small", &free))
+            .model(&Model::free("paid-large", &paid).layer("L1").priced("1", "2"))
+            .env("ENABLE_AUTO_ESCALATE", allowed);
+        let gateway = Gateway::start(setup);
+        free.kill();
+        let reply = gateway.client().post(COMPLETIONS, &chat("hello"));
+        assert!(statuses.contains(&reply.status), "{}: {}", reply.status, reply.text());
+        assert_eq!(paid.requests() > 0, reply.status == 200);
+        gateway.finish();
+    }
+}
+
+#[test]
+fn a_request_the_provider_refuses_goes_nowhere_else_and_does_not_hurt_the_provider() {
+    let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
+    let client = gateway.client();
+    alpha.set(Behaviour::Status(
+        400,
+        JSON,
+        r#"{"error":{"message":"secret-upstream-detail"}}"#,
+    ));
+    for _ in 0..20 {
+        let reply = client.post(COMPLETIONS, &chat("hello"));
+        assert!(
+            (400..=422).contains(&reply.status),
+            "{}: {}",
+            reply.status,
+            reply.text()
+        );
+        assert!(!reply.text().contains("secret-upstream-detail"));
+    }
+    assert_eq!((alpha.requests(), beta.requests()), (20, 0));
+    alpha.set(Behaviour::Answer);
+    assert_eq!(client.post(COMPLETIONS, &chat("hello")).status, 200);
+    assert_eq!((alpha.requests(), beta.requests()), (21, 0));
+    gateway.finish();
+}
+
+#[test]
+fn an_input_the_provider_finds_too_long_is_422_and_does_not_hurt_the_provider() {
+    let alpha = Provider::start("alpha");
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha]));
+    let body = r#"{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}"#;
+    alpha.set(Behaviour::Status(400, JSON, body));
+    for _ in 0..10 {
+        let error = gateway.client().post(COMPLETIONS, &chat("hello")).error(422);
+        assert_eq!(error["code"], "context_too_long");
+    }
+    assert_eq!(alpha.requests(), 10);
+    gateway.finish();
+}
+
+#[test]
+fn a_provider_that_refuses_our_key_is_left_alone_and_its_clients_are_served_elsewhere() {
+    let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
+    alpha.set(Behaviour::Status(
+        401,
+        JSON,
+        r#"{"error":{"message":"bad key sk-secret"}}"#,
+    ));
+    for _ in 0..30 {
+        let reply = gateway.client().post(COMPLETIONS, &chat("hello"));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(reply.content().starts_with("beta"));
+    }
+    assert!(
+        alpha.requests() <= STRAGGLERS,
+        "asked {} times with a key it refuses",
+        alpha.requests()
+    );
+    gateway.finish();
+}
+
+#[test]
+fn a_refused_key_is_the_gateways_fault_and_not_the_clients() {
+    let alpha = Provider::start("alpha");
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha]));
+    alpha.set(Behaviour::Status(
+        403,
+        JSON,
+        r#"{"error":{"message":"bad key sk-secret"}}"#,
+    ));
+    let reply = gateway.client().post(COMPLETIONS, &chat("hello"));
+    assert_eq!(reply.error(502)["code"], "upstream_auth");
+    assert!(!reply.text().contains("sk-secret"));
+    gateway.finish();
+}
+
+#[test]
+fn a_provider_that_limits_our_rate_cools_down_and_comes_back() {
+    let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
+    let client = gateway.client();
+    alpha.set(Behaviour::Status(429, &[("retry-after", "3")], ""));
+    for _ in 0..30 {
+        let reply = client.post(COMPLETIONS, &chat("hello"));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(reply.content().starts_with("beta"));
+    }
+    assert!(
+        alpha.requests() <= STRAGGLERS,
+        "asked {} times in its pause",
+        alpha.requests()
+    );
+    alpha.set(Behaviour::Answer);
+    wait_for("the cool-down to end", Duration::from_secs(15), || {
+        client.post(COMPLETIONS, &chat("hello")).content().starts_with("alpha")
+    });
+    gateway.finish();
+}
+
+#[test]
+fn when_every_provider_limits_our_rate_clients_are_told_for_how_long() {
+    let alpha = Provider::start("alpha");
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha]));
+    alpha.set(Behaviour::Status(429, &[("retry-after", "7")], ""));
+    let reply = gateway.client().post(COMPLETIONS, &chat("hello"));
+    assert_eq!(reply.error(429)["code"], "upstream_rate_limited");
+    assert_eq!(reply.header("retry-after"), Some("7"));
+    gateway.finish();
+}

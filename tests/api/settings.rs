@@ -1,0 +1,125 @@
+//! Settings that cannot work stop the start, all of them named at once.
+
+use crate::support::{Gateway, Model, Provider, Setup, run_to_exit};
+
+/// `EX_CONFIG` of sysexits.
+const BAD_SETTINGS: i32 = 78;
+const ADMIN_KEY: &str = "admin-key-of-at-least-thirty-two-bytes";
+
+/// A setup with one good provider and model.
+fn good(provider: &Provider) -> Setup {
+    Setup::free_l0(&[provider])
+}
+
+#[test]
+fn good_settings_pass_the_check() {
+    let alpha = Provider::start("alpha");
+    let (code, text) = run_to_exit("check-config", &good(&alpha));
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_place() {
+    let alpha = Provider::start("alpha");
+    let bad = good(&alpha)
+        .model(&Model::free("orphan", &alpha).layer("L7"))
+        .model(&Model::free("alpha-small", &alpha))
+        .model(&Model::free("negative", &alpha).priced("-1", "2"))
+        .toml("[[models]]\nid = \"lost\"\nprovider = \"no-such-provider\"\napi_model = \"x\"\nlayer = \"L0\"")
+        .toml("[[providers]]\nname = \"gamma\"\nkind = \"telepathy\"")
+        .env("DEFAULT_LAYER", "L8")
+        .env("API_PORT", "70000");
+    for command in ["check-config", "serve"] {
+        let (code, text) = run_to_exit(command, &bad);
+        assert_eq!(code, BAD_SETTINGS, "{command}: {text}");
+        for place in [
+            "L7",
+            "alpha-small",
+            "negative",
+            "no-such-provider",
+            "telepathy",
+            "DEFAULT_LAYER",
+            "API_PORT",
+        ] {
+            assert!(text.contains(place), "{command} does not name {place}: {text}");
+        }
+        assert!(!text.contains("panicked"), "{text}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_named() {
+    let alpha = Provider::start("alpha");
+    let bad = good(&alpha)
+        .provider_with(&Provider::start("beta"), "api_kee_env = \"X\"")
+        .toml("[no_such_section]\nx = 1");
+    let (code, text) = run_to_exit("check-config", &bad);
+    assert_eq!(code, BAD_SETTINGS, "{text}");
+    for key in ["api_kee_env", "no_such_section"] {
+        assert!(text.contains(key), "{key} is not named: {text}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named_with_its_line() {
+    let alpha = Provider::start("alpha");
+    let (code, text) = run_to_exit("check-config", &good(&alpha).toml("[[providers"));
+    assert_eq!(code, BAD_SETTINGS, "{text}");
+    assert!(text.contains("gateway.toml") && text.contains("line"), "{text}");
+}
+
+#[test]
+fn an_open_address_without_keys_is_refused() {
+    let alpha = Provider::start("alpha");
+    for host in ["0.0.0.0", "::", "192.0.2.1"] {
+        let (code, text) = run_to_exit("serve", &good(&alpha).env("API_HOST", host));
+        assert_eq!(code, BAD_SETTINGS, "{host}: {text}");
+        assert!(text.contains("GATEWAY_ADMIN_KEY"), "the mend is not named: {text}");
+    }
+    let open = good(&alpha)
+        .env("API_HOST", "0.0.0.0")
+        .env("GATEWAY_ADMIN_KEY", ADMIN_KEY);
+    assert_eq!(run_to_exit("check-config", &open).0, 0);
+}
+
+#[test]
+fn a_short_admin_key_is_refused_and_not_shown() {
+    let alpha = Provider::start("alpha");
+    let (code, text) = run_to_exit("serve", &good(&alpha).env("GATEWAY_ADMIN_KEY", "short-secret"));
+    assert_eq!(code, BAD_SETTINGS, "{text}");
+    assert!(
+        text.contains("GATEWAY_ADMIN_KEY") && !text.contains("short-secret"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_key_that_no_header_can_carry_is_refused_and_not_shown() {
+    let alpha = Provider::start("alpha");
+    let setup = Setup::new()
+        .provider_with(&alpha, "api_key_env = \"ALPHA_KEY\"")
+        .model(&Model::free("alpha-small", &alpha))
+        .env("ALPHA_KEY", "sk-secret\nx: y");
+    let (code, text) = run_to_exit("check-config", &setup);
+    assert_eq!(code, BAD_SETTINGS, "{text}");
+    assert!(text.contains("ALPHA_KEY") && !text.contains("sk-secret"), "{text}");
+}
+
+#[test]
+fn a_models_table_replaces_the_shipped_catalogue() {
+    let alpha = Provider::start("alpha");
+    let gateway = Gateway::start(good(&alpha));
+    let list = gateway.client().get("/v1/models").json();
+    let ids: Vec<&str> = list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["id"].as_str().unwrap())
+        .collect();
+    assert!(ids.contains(&"alpha-small"));
+    assert!(
+        !ids.iter().any(|id| id.contains("gpt") || id.contains("claude")),
+        "{ids:?}"
+    );
+    gateway.finish();
+}

@@ -1,0 +1,283 @@
+//! The real gateway binary as a child process, with its own folder, port and database.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use super::client::Client;
+use super::records::{CallRow, read_calls};
+use super::setup::Setup;
+use super::wait::wait_for;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_ai-mcp-gateway");
+const START_LIMIT: Duration = Duration::from_secs(30);
+const SETTLE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Everything the process wrote, line by line.
+type Log = Arc<watch::Sender<Vec<String>>>;
+
+/// A running gateway. Dropping it kills the process; [`Gateway::finish`] looks for leaks first.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    setup: Setup,
+    folder: TempDir,
+    child: Child,
+    address: SocketAddr,
+    /// When this process was started, in microseconds since 1970.
+    started_at: i64,
+    log: Log,
+    panics_expected: bool,
+}
+
+impl Gateway {
+    /// Starts the binary with these settings and waits until it listens.
+    pub(crate) fn start(setup: Setup) -> Self {
+        let folder = TempDir::new().unwrap();
+        let log = Log::default();
+        let started_at = now_us();
+        let (child, address) = spawn(&setup, folder.path(), &log);
+        Self {
+            setup,
+            folder,
+            child,
+            address,
+            started_at,
+            log,
+            panics_expected: false,
+        }
+    }
+
+    /// Starts the binary again on the same data, on a new port. The old process must have ended.
+    pub(crate) fn restart(&mut self) {
+        self.started_at = now_us();
+        let (child, address) = spawn(&self.setup, self.folder.path(), &self.log);
+        self.child = child;
+        self.address = address;
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A client that shows the admin key, if there is one.
+    pub(crate) fn client(&self) -> Client {
+        let client = self.anonymous();
+        match self.setup.env.get("GATEWAY_ADMIN_KEY") {
+            Some(key) => client.with_header("authorization", &format!("Bearer {key}")),
+            None => client,
+        }
+    }
+
+    /// A client that shows no key.
+    pub(crate) fn anonymous(&self) -> Client {
+        Client::new(&format!("http://{}", self.address))
+    }
+
+    /// Every call record that is in the database.
+    pub(crate) fn calls(&self) -> Vec<CallRow> {
+        read_calls(&self.folder.path().join("gateway.db"))
+    }
+
+    /// Waits until the database holds this many call records, and returns them.
+    #[track_caller]
+    pub(crate) fn wait_for_calls(&self, count: usize) -> Vec<CallRow> {
+        let what = format!("{count} call records");
+        wait_for(&what, SETTLE_LIMIT, || self.calls().len() >= count);
+        let calls = self.calls();
+        assert_eq!(calls.len(), count, "more call records than calls: {calls:#?}");
+        calls
+    }
+
+    /// The answer of `/v1/server-stats`.
+    pub(crate) fn stats(&self) -> Value {
+        self.client().get("/v1/server-stats").json()
+    }
+
+    /// Waits until every request, stream, hold and lease is gone and every call record is in the database.
+    #[track_caller]
+    pub(crate) fn wait_until_settled(&self) {
+        wait_for("the gateway to settle", SETTLE_LIMIT, || {
+            let stats = self.stats();
+            let count = |field: &str| {
+                let value = &stats["gateway"][field];
+                value
+                    .as_u64()
+                    .unwrap_or_else(|| panic!("gateway.{field} is not a count in {stats}"))
+            };
+            // The question itself may count as a request in flight.
+            let idle = count("inFlight") <= 1;
+            let nothing_open = ["openHolds", "leases", "openStreams"]
+                .iter()
+                .all(|field| count(field) == 0);
+            let calls = u64::try_from(self.calls_of_this_process().len()).unwrap();
+            idle && nothing_open && stats["llm"]["totalCalls"] == calls
+        });
+    }
+
+    /// The call records that this process made; those of its predecessors are not in its statistics.
+    pub(crate) fn calls_of_this_process(&self) -> Vec<CallRow> {
+        let mut calls = self.calls();
+        calls.retain(|call| call.started_at >= self.started_at);
+        let instances: HashSet<&str> = calls.iter().map(|call| call.instance_id.as_str()).collect();
+        assert!(instances.len() <= 1, "one process, many instances");
+        calls
+    }
+
+    /// What the process wrote to stderr and stdout so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+
+    /// Kills the process without warning.
+    pub(crate) fn kill_9(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to end.
+    pub(crate) fn sigterm(&self) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+    }
+
+    /// Waits until the process has ended by itself and returns its exit code.
+    #[track_caller]
+    pub(crate) fn wait_exit(&mut self, at_most: Duration) -> i32 {
+        exit_status(&mut self.child, at_most)
+            .code()
+            .expect("the process was killed by a signal")
+    }
+
+    /// Says that this test makes the gateway panic.
+    pub(crate) fn expect_panics(&mut self) {
+        self.panics_expected = true;
+    }
+
+    /// Checks on the way out that the process lives, leaks nothing and has not panicked.
+    #[track_caller]
+    pub(crate) fn finish(mut self) {
+        assert!(self.child.try_wait().unwrap().is_none(), "the gateway has ended");
+        self.wait_until_settled();
+        let log = self.log();
+        let panics: Vec<&String> = log.iter().filter(|line| line.contains("panicked")).collect();
+        assert!(
+            self.panics_expected || panics.is_empty(),
+            "the gateway panicked: {panics:#?}"
+        );
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if thread::panicking() {
+            let log = self.log();
+            let tail = &log[log.len().saturating_sub(40)..];
+            eprintln!("the gateway's last words:\n{}", tail.join("\n"));
+        }
+    }
+}
+
+/// Runs `ai-mcp-gateway <command> --config FILE` until it ends by itself; returns its exit code and all it wrote.
+#[track_caller]
+pub(crate) fn run_to_exit(command: &str, setup: &Setup) -> (i32, String) {
+    let folder = TempDir::new().unwrap();
+    let mut child = command_line(command, setup, folder.path()).spawn().unwrap();
+    let log = Log::default();
+    let stdout = child.stdout.take().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let readers = [collect(stdout, &log), collect(stderr, &log)];
+    let status = exit_status(&mut child, START_LIMIT);
+    for reader in readers {
+        reader.join().unwrap();
+    }
+    let text = log.borrow().join("\n");
+    (status.code().expect("the process was killed by a signal"), text)
+}
+
+fn command_line(command: &str, setup: &Setup, folder: &Path) -> Command {
+    let config = folder.join("gateway.toml");
+    std::fs::write(&config, setup.file()).unwrap();
+    let mut process = Command::new(BINARY);
+    process
+        .args([command, "--config"])
+        .arg(config)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", folder)
+        .env("XDG_DATA_HOME", folder.join("data"))
+        .env(
+            "DATABASE_URL",
+            format!("sqlite:{}", folder.join("gateway.db").display()),
+        )
+        .env("API_PORT", "0")
+        .envs(&setup.env)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    process
+}
+
+/// Starts `serve` and waits for the line that tells the address.
+fn spawn(setup: &Setup, folder: &Path, log: &Log) -> (Child, SocketAddr) {
+    let mut child = command_line("serve", setup, folder).spawn().unwrap();
+    let errors = collect(child.stderr.take().unwrap(), log);
+    let stdout = child.stdout.take().unwrap();
+    let (found, address) = mpsc::channel();
+    let output = Arc::clone(log);
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Some(address) = line.strip_prefix("listening on http://") {
+                found.send(address.trim_end_matches('/').to_owned()).ok();
+            }
+            output.send_modify(|lines| lines.push(line));
+        }
+    });
+    match address.recv_timeout(START_LIMIT) {
+        Ok(address) => (child, address.parse().unwrap()),
+        Err(_) => {
+            child.kill().ok();
+            let status = child.wait().unwrap();
+            errors.join().unwrap();
+            panic!("the gateway did not start ({status}): {}", log.borrow().join("\n"));
+        }
+    }
+}
+
+/// Gathers lines in the background until the other end closes.
+fn collect(output: impl Read + Send + 'static, log: &Log) -> thread::JoinHandle<()> {
+    let log = Arc::clone(log);
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            log.send_modify(|lines| lines.push(line));
+        }
+    })
+}
+
+fn now_us() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    i64::try_from(since_1970.as_micros()).unwrap()
+}
+
+#[track_caller]
+fn exit_status(child: &mut Child, at_most: Duration) -> ExitStatus {
+    let mut status = None;
+    wait_for("the gateway to end", at_most, || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
+}

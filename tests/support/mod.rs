@@ -1,0 +1,23 @@
+//! What the black-box tests stand on: a provider that misbehaves on request, the real gateway as a child process, and
+//! small clients that read what it answers.
+//!
+//! Every test has its own provider, gateway, port and data folder, so tests run side by side. Nothing here waits by
+//! sleeping for a fixed time: [`wait_for`] polls a condition.
+
+mod client;
+mod gateway;
+mod load;
+mod provider;
+mod raw;
+mod records;
+mod setup;
+mod wait;
+
+pub(crate) use client::{Client, Reply, chat, streamed_chat};
+pub(crate) use gateway::{Gateway, run_to_exit};
+pub(crate) use load::in_parallel;
+pub(crate) use provider::{Behaviour, Charge, Provider};
+pub(crate) use raw::RawClient;
+pub(crate) use records::CallRow;
+pub(crate) use setup::{Model, Setup};
+pub(crate) use wait::wait_for;

@@ -1,0 +1,67 @@
+//! What the provider does with a request.
+
+use std::time::Duration;
+
+/// How the provider treats requests from now on. Those that are under way finish as they began.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Behaviour {
+    /// Answers as an OpenAI-compatible provider does, with usage.
+    #[default]
+    Answer,
+    /// Answers with this time between two pieces: before each event of a stream, before the head otherwise.
+    Slow(Duration),
+    /// Answers, but says nothing of usage.
+    UsageMissing,
+    /// Answers with this status, these headers and this body, and charges nothing.
+    Status(u16, &'static [(&'static str, &'static str)], &'static str),
+    /// Reads the request and then says nothing at all.
+    StallBeforeHead,
+    /// Sends the head of a stream, then nothing.
+    StallBeforeFirstEvent,
+    /// Sends the first piece of the answer, then nothing.
+    StallMidStream,
+    /// Says 200 and begins the stream with an error.
+    ErrorFrameFirst,
+    /// Sends this many pieces of the answer and cuts the connection.
+    DieAfterEvents(usize),
+    /// Says 200 and ends the stream without an event.
+    EmptyStream,
+    /// Says 200, sends comments and nothing else.
+    CommentsOnly,
+    /// Says that the body is longer than what it sends before it closes.
+    TruncatedBody,
+    /// Reads the request and resets the connection.
+    ResetAfterRequest,
+}
+
+impl Behaviour {
+    /// A web page instead of an answer.
+    pub(crate) const HTML: Self = Self::Status(
+        200,
+        &[("content-type", "text/html")],
+        "<html><body>Sign in to the network</body></html>",
+    );
+
+    /// An internal error, with a text that no client may see.
+    pub(crate) const BROKEN: Self = Self::Status(
+        500,
+        &[("content-type", "application/json")],
+        r#"{"error":{"message":"secret-upstream-detail","type":"server_error"}}"#,
+    );
+
+    /// Whether the provider puts such a request on its bill. A stall or a cut is charged: the answer may have been made.
+    pub(super) fn is_charged(&self) -> bool {
+        match self {
+            Self::Answer
+            | Self::Slow(_)
+            | Self::UsageMissing
+            | Self::StallBeforeHead
+            | Self::StallBeforeFirstEvent
+            | Self::StallMidStream
+            | Self::DieAfterEvents(_)
+            | Self::TruncatedBody
+            | Self::ResetAfterRequest => true,
+            Self::Status(..) | Self::ErrorFrameFirst | Self::EmptyStream | Self::CommentsOnly => false,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A scripted OpenAI-compatible provider: a real HTTP server on its own port and thread, which can be told at run time
+//! to misbehave, can be killed and revived, and keeps its own bill.
+
+mod answers;
+mod behaviour;
+mod bill;
+mod http;
+mod server;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+pub(crate) use behaviour::Behaviour;
+pub(crate) use bill::Charge;
+
+use bill::{Ledger, Received};
+use server::{Script, Shared};
+
+const DEFAULT_TOKENS: usize = 5;
+
+/// A running provider. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    script: watch::Sender<Script>,
+    /// Gone only while the provider is being dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Provider {
+    /// Starts a provider that answers every request.
+    pub(crate) fn start(name: &str) -> Self {
+        Self::start_with(name, Ledger::default())
+    }
+
+    /// Starts a provider whose bill is also written to a file, one line of JSON for each position.
+    pub(crate) fn start_with_bill(name: &str, bill: &Path) -> Self {
+        Self::start_with(name, Ledger::with_file(bill))
+    }
+
+    fn start_with(name: &str, ledger: Ledger) -> Self {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (script, orders) = watch::channel(Script {
+            behaviour: Behaviour::Answer,
+            tokens: DEFAULT_TOKENS,
+            alive: true,
+        });
+        let shared = Arc::new(Shared {
+            name: name.to_owned(),
+            ledger: watch::Sender::new(ledger),
+            listening: watch::Sender::new(false),
+        });
+        let inside = runtime.enter();
+        let socket = server::bind(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = socket.local_addr().unwrap();
+        drop(inside);
+        runtime.spawn(server::serve(socket, Arc::clone(&shared), orders));
+        let provider = Self {
+            address,
+            shared,
+            script,
+            runtime: Some(runtime),
+        };
+        provider.wait_until_listening(true);
+        provider
+    }
+
+    /// The provider's name, with which it tags every piece of its answers.
+    pub(crate) fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The `base_url` for the gateway's settings.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// Changes how requests that arrive from now on are treated.
+    pub(crate) fn set(&self, behaviour: Behaviour) {
+        self.script.send_modify(|script| script.behaviour = behaviour);
+    }
+
+    /// Changes how many tokens an answer has.
+    pub(crate) fn set_tokens(&self, tokens: usize) {
+        self.script.send_modify(|script| script.tokens = tokens);
+    }
+
+    /// Cuts every connection and refuses new ones, as a killed process does. Returns when that is so.
+    pub(crate) fn kill(&self) {
+        self.script.send_modify(|script| script.alive = false);
+        self.wait_until_listening(false);
+    }
+
+    /// Listens again on the same port.
+    pub(crate) fn revive(&self) {
+        self.script.send_modify(|script| script.alive = true);
+        self.wait_until_listening(true);
+    }
+
+    /// How many requests have arrived whole.
+    pub(crate) fn requests(&self) -> usize {
+        self.shared.ledger.borrow().received.len()
+    }
+
+    /// How many requests are being answered now.
+    pub(crate) fn running(&self) -> usize {
+        self.shared.ledger.borrow().running
+    }
+
+    /// The last request that arrived.
+    pub(crate) fn last_request(&self) -> Arc<Received> {
+        let ledger = self.shared.ledger.borrow();
+        Arc::clone(ledger.received.last().expect("the provider has seen no request"))
+    }
+
+    /// The bytes of the last answer that was sent whole.
+    pub(crate) fn last_body(&self) -> Vec<u8> {
+        self.shared.ledger.borrow().last_body.clone()
+    }
+
+    /// What the provider would charge for.
+    pub(crate) fn bill(&self) -> Vec<Charge> {
+        self.shared.ledger.borrow().charges.clone()
+    }
+
+    fn wait_until_listening(&self, listening: bool) {
+        let mut state = self.shared.listening.subscribe();
+        let runtime = self.runtime.as_ref().expect("the provider is being dropped");
+        runtime.block_on(state.wait_for(|now| *now == listening)).unwrap();
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The call records, read from the gateway's own SQLite file.
+
+use std::path::Path;
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+
+/// One row of `llm_calls`.
+#[derive(Debug, Clone, QueryableByName)]
+pub(crate) struct CallRow {
+    /// Unique: the request's id, a dot and the attempt's number.
+    #[diesel(sql_type = Text)]
+    pub(crate) attempt_id: String,
+    /// The request it was made for.
+    #[diesel(sql_type = Text)]
+    pub(crate) request_id: String,
+    /// 1 for the request's first attempt.
+    #[diesel(sql_type = Integer)]
+    pub(crate) ordinal: i32,
+    /// The process that made it.
+    #[diesel(sql_type = Text)]
+    pub(crate) instance_id: String,
+    /// The conversation it belongs to.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) conversation_id: Option<String>,
+    /// The gateway's name for the model.
+    #[diesel(sql_type = Text)]
+    pub(crate) model_id: String,
+    /// The provider's name for the model.
+    #[diesel(sql_type = Text)]
+    pub(crate) api_model: String,
+    /// The provider.
+    #[diesel(sql_type = Text)]
+    pub(crate) provider: String,
+    /// The model's layer.
+    #[diesel(sql_type = Text)]
+    pub(crate) layer: String,
+    /// Tokens of the input.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) input_tokens: i64,
+    /// Tokens of the output.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) output_tokens: i64,
+    /// What it cost.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) cost_nano_usd: i64,
+    /// Whether the cost is an upper bound.
+    #[diesel(sql_type = Bool)]
+    pub(crate) estimated: bool,
+    /// Whether a stream was asked for.
+    #[diesel(sql_type = Bool)]
+    pub(crate) streamed: bool,
+    /// How it ended.
+    #[diesel(sql_type = Text)]
+    pub(crate) outcome: String,
+    /// The provider's status.
+    #[diesel(sql_type = Nullable<Integer>)]
+    pub(crate) status: Option<i32>,
+    /// Whether the answer was whole.
+    #[diesel(sql_type = Bool)]
+    pub(crate) success: bool,
+    /// When it was sent, in microseconds since 1970 (UTC).
+    #[diesel(sql_type = BigInt)]
+    pub(crate) started_at: i64,
+}
+
+/// Reads every call record, oldest first.
+pub(super) fn read_calls(database: &Path) -> Vec<CallRow> {
+    let mut connection = SqliteConnection::establish(database.to_str().unwrap()).unwrap();
+    connection
+        .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA query_only = ON")
+        .unwrap();
+    sql_query("SELECT * FROM llm_calls ORDER BY started_at, attempt_id")
+        .load(&mut connection)
+        .unwrap()
+}

@@ -1,0 +1,49 @@
+//! Waiting for a condition instead of for a time.
+
+use std::time::{Duration, Instant};
+
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// Looks at a condition until it holds, and fails the test when it does not within `at_most`.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, at_most: Duration, mut condition: impl FnMut() -> bool) {
+    let started = now();
+    while !condition() {
+        assert!(started.elapsed() < at_most, "waited {at_most:?} in vain for {what}");
+        pause();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where tests look at the real clock"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the pause between two looks at a condition")]
+fn pause() {
+    std::thread::sleep(BETWEEN_LOOKS);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_that_comes_true_ends_the_wait() {
+        let mut looks = 0;
+        wait_for("the third look", Duration::from_secs(10), || {
+            looks += 1;
+            looks == 3
+        });
+        assert_eq!(looks, 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "in vain for something that never happens")]
+    fn a_condition_that_never_holds_fails_the_test() {
+        wait_for("something that never happens", Duration::ZERO, || false);
+    }
+}

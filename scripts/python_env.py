@@ -73,7 +73,8 @@ def run_pip(python: Path, *arguments: str) -> None:
     except subprocess.TimeoutExpired:
         raise SetupError(f"pip did not finish in {PIP_LIMIT} s: check the connection to the package index") from None
     if done.returncode != 0:
-        last_words = "\n".join("    " + line for line in done.stdout.strip().splitlines()[-6:])
+        said = [line for line in done.stdout.strip().splitlines() if not line.startswith("WARNING: Retrying")]
+        last_words = "\n".join("    " + line for line in said[-6:])
         raise SetupError(
             "pip failed: check that the package index can be reached (PIP_INDEX_URL names another one)\n" + last_words
         )

@@ -50,7 +50,8 @@ MODEL_START_LIMIT = 60
 GATEWAY_START_LIMIT = 30
 ANSWER_LIMIT = 120
 
-# What the gateway inherits. Nothing else, so that settings in the caller's shell do not change the demo.
+# What the gateway inherits. Nothing else, so that settings in the caller's shell do not change the demo; those in the
+# checkout's `.env` do not either, because it runs in FOLDER.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LOG_LEVEL", "RUST_BACKTRACE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 # A key in the environment: its variable, the provider's name, and the lowest layer where it has models in the shipped
@@ -170,8 +171,6 @@ def start_gateway(gateway: Path, backend: Backend, running: ProcessSet) -> str:
     if backend.config is not None:
         CONFIG.write_text(backend.config)
         command += ["--config", str(CONFIG)]
-    # The gateway reads the nearest `.env` upwards of where it runs: this one keeps the checkout's out of the demo.
-    (FOLDER / ".env").touch()
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
     environment.update(backend.environment)
     environment["API_HOST"] = "127.0.0.1"

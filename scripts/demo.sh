@@ -55,8 +55,6 @@ start() {
     stop
     rm -rf "$FOLDER"
     mkdir -p "$FOLDER"
-    # The gateway reads the nearest .env upwards of where it runs: this one keeps the checkout's out of the demo.
-    touch "$FOLDER/.env"
     cp scripts/demo-simulator.toml "$FOLDER/gateway.toml"
     cat >&2 <<'WARNING'
 ***********************************************************************
@@ -66,6 +64,7 @@ start() {
 ***********************************************************************
 WARNING
     if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then port=0; fi
+    # It runs in a folder of its own, so that the checkout's .env does not change the demo.
     (
         cd "$FOLDER"
         exec env -i PATH="$PATH" HOME="${HOME:-/}" API_HOST=127.0.0.1 API_PORT="$port" DEFAULT_LAYER=L0 \

@@ -3,7 +3,7 @@
 account. llama.cpp's own server with SmolLM2-135M-Instruct: about 330 MB of memory, 100 tokens a second on one thread.
 It proves the way through the gateway with a real tokenizer and a real stream; do not judge it by its answers.
 
-    python3 scripts/real_model.py fetch                # gets what is missing (about 150 MB, once) into .run/model
+    python3 scripts/real_model.py fetch                # gets what is missing into .run/model (220 MB, once)
     python3 scripts/real_model.py serve [--port 8080]  # fetches, then serves until it is stopped
 
 `serve` prints `listening on http://127.0.0.1:PORT` when it answers; the API is below `/v1`.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import warnings
 from pathlib import Path
 from unittest import mock
 
@@ -16,7 +17,7 @@ from processes import ProcessSet, http, stop_recorded
 from python_env import SetupError
 
 # Speaks just enough of the gateway's contract: says where it listens, is ready, and answers `POST /v1/route` with
-# its own settings as the answer, or with the status in $STAND_IN_STATUS.
+# its own settings as the answer, or with 402 when it is asked to refuse.
 STAND_IN = f"""#!{sys.executable}
 import http.server, json, os, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -133,7 +134,7 @@ class Demo(unittest.TestCase):
         # A PATH with everything that a bare machine has, but no Python.
         programs = self.gateway.parent / "bin"
         programs.mkdir()
-        for name in ("bash", "cat", "cp", "cut", "dirname", "env", "grep", "mkdir", "realpath", "rm", "sed", "sleep", "touch"):
+        for name in ("bash", "cat", "cp", "cut", "dirname", "env", "grep", "mkdir", "realpath", "rm", "sed", "sleep"):
             (programs / name).symlink_to(f"/usr/bin/{name}" if Path(f"/usr/bin/{name}").exists() else f"/bin/{name}")
         checkout = self.gateway.parent / "checkout"
         (checkout / "scripts").mkdir(parents=True)
@@ -157,7 +158,9 @@ class Demo(unittest.TestCase):
 
     def start(self, question: str) -> str:
         """Runs the demo with the simulator. Returns what it printed."""
-        with self.stderr(), mock.patch("builtins.print") as printed:
+        with self.stderr(), mock.patch("builtins.print") as printed, warnings.catch_warnings():
+            # That the process goes on is the point.
+            warnings.simplefilter("ignore", ResourceWarning)
             demo.start(self.gateway, question, simulator=True)
         return "\n".join(str(call.args[0]) for call in printed.call_args_list)
 

@@ -1,0 +1,37 @@
+# Everything people do with a checkout. `make help` lists it; docs/development.md tells more.
+
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run demo demo-stop test fmt lint bench clean-run
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the release binaries
+	cargo build --release --locked
+
+run: ## serve with your own settings (environment, .env, config/)
+	cargo run --release --locked -- serve
+
+demo: build ## start the gateway with a model behind it, ask one question, leave it running
+	@bash scripts/demo.sh start --gateway "$(TARGET)/release/ai-mcp-gateway"
+
+demo-stop: ## stop what the demo left running
+	@bash scripts/demo.sh stop
+
+test: ## everything that must hold before a change is merged: format, lints, docs, dependencies, all tests
+	@bash scripts/test.sh
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: ## clippy on everything, warnings are errors
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+
+bench: ## the benchmarks
+	cargo bench --locked
+
+clean-run: demo-stop ## forget what the scripts installed and wrote (.run/)
+	rm -rf .run

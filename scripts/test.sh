@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is merged: format, lints, documentation, dependencies, all tests.
+#
+#     scripts/test.sh              (or: make test)
+#
+# Needs the Rust toolchain, Python 3.9 or newer with venv, a C compiler, and the package indexes of Rust and Python.
+# What the tests need beyond that is installed and started here, below .run/, and stopped again at the end. Every step
+# runs, even after one has failed. The last line is `N passed, N failed`; a failed step that has no tests of its own
+# counts as one failure. The exit code is 0 only when nothing failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly RUN=$PWD/.run
+readonly LOGS=$RUN/test
+readonly CARGO_DENY_VERSION=0.20.2
+readonly MODEL_START_LIMIT_SECONDS=60
+# Without anybody at a terminal, a test that hangs ends the run after this long.
+readonly TEST_LIMIT_SECONDS=1800
+
+failed_steps=()
+model_pid=""
+
+# step NAME COMMAND…: runs it, tells how long it took, and remembers when it failed.
+step() {
+    local name=$1 began=$SECONDS outcome=ok
+    shift
+    echo
+    echo "== $name"
+    "$@" || outcome=FAILED
+    echo "== $name: $outcome, $((SECONDS - began)) s"
+    if [[ $outcome == FAILED ]]; then failed_steps+=("$name"); fi
+}
+
+# shellcheck disable=SC2329 # called by the trap
+stop_everything() {
+    if [[ -n $model_pid ]]; then
+        kill "$model_pid" 2>/dev/null || true
+        wait "$model_pid" 2>/dev/null || true
+    fi
+}
+trap stop_everything EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# The tests must neither use nor reach what belongs to whoever runs them: no keys, no databases, no settings.
+forget_the_callers_settings() {
+    local name
+    for name in $(compgen -e); do
+        case $name in
+            *_API_KEY | *_BASE_URL | *_MODELS | API_HOST | API_PORT | DATABASE_URL | REDIS_URL | LOG_LEVEL | DEFAULT_LAYER | \
+                GATEWAY_* | OPENROUTER_* | OSS_MODEL_* | SIMULATOR_* | ENABLE_* | MAX_ESCALATION_LAYER | COST_ALERT_THRESHOLD | MCP_ENDPOINT)
+                unset "$name"
+                ;;
+        esac
+    done
+    export XDG_DATA_HOME=$LOGS/data XDG_CONFIG_HOME=$LOGS/config
+}
+
+# cargo-deny, this very version: the machine's if it has it, else our own, built once (about two minutes).
+cargo_deny_binary() {
+    local own=$RUN/tools/bin/cargo-deny candidate
+    for candidate in "$own" "$(command -v cargo-deny || true)"; do
+        if [[ -x $candidate && $("$candidate" --version) == "cargo-deny $CARGO_DENY_VERSION" ]]; then
+            CARGO_DENY=$candidate
+            return
+        fi
+    done
+    echo "building cargo-deny $CARGO_DENY_VERSION into .run/tools (once)"
+    # It runs for a second: what counts is the time to build it.
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+        cargo install cargo-deny --version "=$CARGO_DENY_VERSION" --locked --no-default-features --quiet \
+        --root "$RUN/tools" --target-dir "$RUN/tools/build" || return
+    rm -rf "$RUN/tools/build"
+    CARGO_DENY=$own
+}
+
+dependencies() {
+    cargo_deny_binary || return
+    export CARGO_DENY
+    # `cargo fetch` first: cargo-deny itself then needs no network.
+    cargo fetch --locked --quiet || return
+    "$CARGO_DENY" --offline --locked check licenses bans sources
+}
+
+scripts_own_tests() {
+    python3 -m unittest discover -s scripts/tests -t scripts
+}
+
+lints() {
+    cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+}
+
+documentation() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
+}
+
+# The `openai` client in an environment of its own: the tests find its Python in GATEWAY_TEST_PYTHON.
+clients() {
+    GATEWAY_TEST_PYTHON=$(python3 scripts/python_env.py "$LOGS/venv" scripts/requirements-test.txt) || return
+    export GATEWAY_TEST_PYTHON
+    echo "GATEWAY_TEST_PYTHON=$GATEWAY_TEST_PYTHON"
+}
+
+# The small real model: the tests find it at GATEWAY_TEST_MODEL_URL, under the name `smollm2`.
+real_model() {
+    python3 scripts/real_model.py fetch || return
+    python3 scripts/real_model.py serve --port 0 </dev/null >"$LOGS/model.out" 2>"$LOGS/model.log" &
+    model_pid=$!
+    local deadline=$((SECONDS + MODEL_START_LIMIT_SECONDS)) line
+    until line=$(grep -m1 '^listening on http://' "$LOGS/model.out"); do
+        if ! kill -0 "$model_pid" 2>/dev/null || ((SECONDS >= deadline)); then
+            echo "the model server did not start:"
+            tail -n 20 "$LOGS/model.log"
+            return 1
+        fi
+        sleep 0.1
+    done
+    export GATEWAY_TEST_MODEL_URL=${line#listening on }/v1
+    echo "GATEWAY_TEST_MODEL_URL=$GATEWAY_TEST_MODEL_URL"
+}
+
+all_tests() {
+    local limit=()
+    if [[ ! -t 1 ]] && command -v timeout >/dev/null; then limit=(timeout --kill-after=20 "$TEST_LIMIT_SECONDS"); fi
+    "${limit[@]}" cargo test --workspace --all-features --locked --no-fail-fast </dev/null 2>&1 | tee "$LOGS/cargo-test.log"
+}
+
+# summary: prints the last line, and the steps that failed before it; fails when anything did.
+summary() {
+    local passed failed failed_tests_step=0 name
+    read -r passed failed < <(
+        awk '/^test result: (ok|FAILED)\. / { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$LOGS/cargo-test.log"
+    )
+    echo
+    for name in "${failed_steps[@]}"; do
+        echo "failed: $name"
+        if [[ $name == tests ]]; then failed_tests_step=1; fi
+    done
+    local others=$((${#failed_steps[@]} - failed_tests_step))
+    # Tests that did not compile, or a test program that was killed, have no count of their own.
+    if ((failed_tests_step && failed == 0)); then others=$((others + 1)); fi
+    echo "$passed passed, $((failed + others)) failed"
+    ((failed + others == 0))
+}
+
+mkdir -p "$LOGS"
+: >"$LOGS/cargo-test.log"
+forget_the_callers_settings
+step "format" cargo fmt --all --check
+step "dependencies" dependencies
+step "scripts" scripts_own_tests
+step "lints" lints
+step "documentation" documentation
+step "clients" clients
+step "real model" real_model
+step "tests" all_tests
+summary

@@ -1,0 +1,106 @@
+"""`scripts/test.sh` fails when anything fails, says what, and stops what it started. Cargo and Python are stand-ins."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from python_env import ROOT
+
+# Fails where $FAIL says; its test run reports what $RESULTS says and what it was given.
+CARGO = """#!/usr/bin/env bash
+[[ $1 != "$FAIL" ]] || { echo "error: made to fail"; exit 101; }
+[[ $1 == test ]] || exit 0
+echo "model: $GATEWAY_TEST_MODEL_URL, client: $GATEWAY_TEST_PYTHON, key: ${OPENAI_API_KEY-none}, db: ${DATABASE_URL-none}"
+echo "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
+if [[ $FAIL == a-test ]]; then
+    echo "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
+    exit 101
+fi
+echo "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
+"""
+PYTHON = """#!/usr/bin/env bash
+case "$*" in
+    "scripts/python_env.py"*) echo /the/client/python ;;
+    "scripts/real_model.py serve"*)
+        [[ $FAIL != model ]] || { echo "no memory" >&2; exit 1; }
+        echo $$ >"$MODEL_PID"
+        echo "listening on http://127.0.0.1:1234"
+        exec sleep 60 ;;
+    "-m unittest"*) [[ $FAIL != scripts ]] ;;
+esac
+"""
+CARGO_DENY = """#!/usr/bin/env bash
+[[ $1 != --version ]] || { echo "cargo-deny VERSION"; exit; }
+[[ $FAIL != deny ]]
+"""
+
+
+class Runner(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.checkout = Path(folder.name)
+        script = (ROOT / "scripts" / "test.sh").read_text()
+        version = script.split("CARGO_DENY_VERSION=")[1].split()[0]
+        self.write("scripts/test.sh", script)
+        self.write("bin/cargo", CARGO)
+        self.write("bin/python3", PYTHON)
+        self.write(".run/tools/bin/cargo-deny", CARGO_DENY.replace("VERSION", version))
+        self.model_pid = self.checkout / "model.pid"
+
+    def write(self, path: str, text: str) -> None:
+        file = self.checkout / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+
+    def run_it(self, fail: str = "") -> tuple[int, list[str]]:
+        """Runs everything, with one step made to fail. Returns the exit code and the lines."""
+        environment = {
+            "PATH": f"{self.checkout / 'bin'}:{os.environ['PATH']}", "FAIL": fail, "MODEL_PID": str(self.model_pid),
+            "OPENAI_API_KEY": "mine", "DATABASE_URL": "postgres://mine",
+        }
+        done = subprocess.run(
+            ["bash", str(self.checkout / "scripts" / "test.sh")], env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        )
+        return done.returncode, done.stdout.splitlines()
+
+    def test_the_last_line_sums_up_every_test_program(self) -> None:
+        code, lines = self.run_it()
+        self.assertEqual((code, lines[-1]), (0, "5 passed, 0 failed"), "\n".join(lines))
+
+    def test_the_tests_get_the_model_and_the_client_and_none_of_the_callers_settings(self) -> None:
+        _, lines = self.run_it()
+        told = "model: http://127.0.0.1:1234/v1, client: /the/client/python, key: none, db: none"
+        self.assertIn(told, lines)
+
+    def test_failed_tests_are_counted(self) -> None:
+        code, lines = self.run_it("a-test")
+        self.assertEqual((code, lines[-1]), (1, "4 passed, 2 failed"), "\n".join(lines))
+
+    def test_every_other_step_that_fails_is_named_and_counts_once_and_the_tests_still_run(self) -> None:
+        steps = {"fmt": "format", "deny": "dependencies", "scripts": "scripts", "clippy": "lints",
+                 "doc": "documentation", "model": "real model"}
+        for fail, name in steps.items():
+            with self.subTest(step=name):
+                code, lines = self.run_it(fail)
+                self.assertEqual((code, lines[-1]), (1, "5 passed, 1 failed"), "\n".join(lines))
+                self.assertIn(f"failed: {name}", lines)
+
+    def test_tests_that_do_not_compile_are_a_failure(self) -> None:
+        code, lines = self.run_it("test")
+        self.assertEqual((code, lines[-1]), (1, "0 passed, 1 failed"), "\n".join(lines))
+
+    def test_the_model_server_is_stopped_at_the_end(self) -> None:
+        self.run_it()
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int(self.model_pid.read_text()), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -100,7 +100,7 @@ pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
     match &settings.store.database {
         Database::Sqlite(path) => Store::open(StoreConfig::new(path)),
         // The settings refuse it before it comes to this.
-        Database::Postgres(_) => Err(OpenError::NotBuilt),
+        Database::Postgres(_) => Err(OpenError::PostgresNotBuilt),
     }
 }
 

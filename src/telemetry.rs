@@ -2,13 +2,23 @@
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, LogSettings};
+use crate::config::{LogFormat, LogLevel, LogSettings};
+
+fn level(level: LogLevel) -> tracing::Level {
+    match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    }
+}
 
 /// Sends logs to stderr from now on, and panics to the log. Called once.
 pub fn init(settings: &LogSettings) {
     // `RUST_LOG` narrows or widens single modules for whoever looks for a fault.
     let filter = EnvFilter::builder()
-        .with_default_directive(tracing_subscriber::filter::LevelFilter::from_level(settings.level.into()).into())
+        .with_default_directive(tracing_subscriber::filter::LevelFilter::from_level(level(settings.level)).into())
         .from_env_lossy();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -44,6 +44,13 @@ pub struct HttpSettings {
     pub default_deadline: Duration,
 }
 
+impl Default for HttpSettings {
+    /// The built-in defaults on this machine.
+    fn default() -> Self {
+        Self::on(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+    }
+}
+
 impl HttpSettings {
     /// The built-in defaults on a machine with this many processors.
     pub(super) fn on(processors: usize) -> Self {

@@ -11,7 +11,6 @@ mod probe;
 mod respond;
 mod routes;
 mod server;
-mod settings;
 mod shared;
 mod sse;
 mod stats;
@@ -23,7 +22,6 @@ mod tests;
 
 pub use pipeline::RequestPipeline;
 pub use server::{bind, configure};
-pub use settings::HttpSettings;
 #[cfg(feature = "fault-injection")]
 pub use shared::FaultSwitch;
 pub use shared::{Edge, EdgeParts, Lifecycle, ProviderInfo, Shared};

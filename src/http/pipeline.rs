@@ -18,6 +18,25 @@ pub trait RequestPipeline: fmt::Debug {
     fn turn(&self, call: TurnCall) -> LocalBoxFuture<'_, Result<TurnAnswer, GatewayError>>;
 }
 
+/// The pipeline of a worker whose cell may have failed to start: the process is about to end then.
+impl<P: RequestPipeline> RequestPipeline for Option<P> {
+    fn complete(&self, call: ChatCall) -> LocalBoxFuture<'_, Result<Answer, GatewayError>> {
+        self.as_ref().map_or_else(broken, |pipeline| pipeline.complete(call))
+    }
+
+    fn stream(&self, call: ChatCall) -> LocalBoxFuture<'_, Result<AnswerStream, GatewayError>> {
+        self.as_ref().map_or_else(broken, |pipeline| pipeline.stream(call))
+    }
+
+    fn turn(&self, call: TurnCall) -> LocalBoxFuture<'_, Result<TurnAnswer, GatewayError>> {
+        self.as_ref().map_or_else(broken, |pipeline| pipeline.turn(call))
+    }
+}
+
+fn broken<T: 'static>() -> LocalBoxFuture<'static, Result<T, GatewayError>> {
+    Box::pin(std::future::ready(Err(GatewayError::component_failed("worker"))))
+}
+
 impl RequestPipeline for Pipeline {
     fn complete(&self, call: ChatCall) -> LocalBoxFuture<'_, Result<Answer, GatewayError>> {
         Box::pin(self.complete(call))

@@ -19,7 +19,7 @@ use super::error::Failure;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
 use super::probe::StoreProbe;
-use super::settings::HttpSettings;
+use crate::config::HttpSettings;
 use super::stats::RequestTotals;
 
 /// How far the process is.
@@ -29,6 +29,8 @@ pub enum Lifecycle {
     Starting,
     /// Requests are served.
     Serving,
+    /// Requests are still served, but readiness says no, so that load balancers send no more.
+    Leaving,
     /// What is under way is finished; new requests are refused.
     Draining,
 }

@@ -16,7 +16,7 @@ use gateway_actors::protocol::{
 use tokio::sync::watch;
 
 use super::pipeline::RequestPipeline;
-use super::settings::HttpSettings;
+use crate::config::HttpSettings;
 use super::shared::{Edge, EdgeParts, Lifecycle, ProviderInfo, Shared};
 
 pub(crate) const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";

@@ -167,6 +167,9 @@ impl From<QueryError> for StoreError {
 /// Why the store did not open. Each says what to do next; none is mended by making a new database.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// PostgreSQL is asked for.
+    #[error("PostgreSQL is not supported by this build: set DATABASE_URL=sqlite:PATH")]
+    PostgresNotBuilt,
     /// The path cannot be given to the database.
     #[error("the database path {} is not valid UTF-8: choose another in DATABASE_URL", path.display())]
     NotUtf8 {

@@ -19,7 +19,7 @@ pub(super) fn told(failure: &UpstreamFailure) -> GatewayError {
             ErrorKind::UpstreamError,
             "the provider broke off before the whole answer",
         ),
-        FailureKind::ServerError | FailureKind::Redirect | FailureKind::ModelGone => {
+        FailureKind::ServerError | FailureKind::ErrorFrame | FailureKind::Redirect | FailureKind::ModelGone => {
             (ErrorKind::UpstreamError, "the provider answered with an error")
         }
         FailureKind::Auth => (
@@ -38,7 +38,7 @@ pub(super) fn told(failure: &UpstreamFailure) -> GatewayError {
             ErrorKind::ContextTooLong,
             "the input does not fit the model's context window; shorten it or ask for a larger model",
         ),
-        FailureKind::Malformed | FailureKind::ErrorFrame | FailureKind::TooLarge => (
+        FailureKind::Malformed | FailureKind::TooLarge => (
             ErrorKind::UpstreamMalformed,
             "the provider's answer was no usable answer",
         ),

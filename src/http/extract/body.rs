@@ -15,7 +15,7 @@ use futures_core::Stream;
 use gateway_actors::protocol::{ErrorKind, GatewayError};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::http::settings::HttpSettings;
+use crate::config::HttpSettings;
 
 /// How often a body that is slow to come is looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use gateway_actors::protocol::{ErrorKind, GatewayError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::http::settings::HttpSettings;
+use crate::config::HttpSettings;
 use crate::http::shared::Lifecycle;
 
 /// A place among the requests under way; dropped when the last byte of the answer is gone.

@@ -18,12 +18,12 @@ pub struct JournalDir {
 }
 
 impl JournalDir {
-    /// Claims a place for this process in `<data dir>/journal`, which is created if it does not exist.
+    /// Claims a place for this process in the journal folder, which is created if it does not exist.
     ///
     /// # Errors
     /// When the folder or the lock file cannot be made.
-    pub fn open(data_dir: &Path, instance: InstanceId) -> Result<Self, JournalOpenError> {
-        let dir = folder(data_dir);
+    pub fn open(folder: &Path, instance: InstanceId) -> Result<Self, JournalOpenError> {
+        let dir = folder.to_owned();
         private_folder(&dir).map_err(JournalOpenError::at(&dir))?;
         let path = lock_path(&dir, instance);
         let lock = claim(&path).map_err(JournalOpenError::at(&path))?;
@@ -74,11 +74,6 @@ impl Drop for InstanceLock {
             }
         }
     }
-}
-
-/// The journal folder of a data folder.
-pub(super) fn folder(data_dir: &Path) -> PathBuf {
-    data_dir.join("journal")
 }
 
 pub(super) fn lock_path(dir: &Path, instance: InstanceId) -> PathBuf {

@@ -59,13 +59,13 @@ impl LeftFile {
     }
 }
 
-/// Finds the processes that died with files in `<data dir>/journal`, and reads what they left. Processes that live, and
+/// Finds the processes that died with files in the journal folder, and reads what they left. Processes that live, and
 /// those that another process is recovering, are left alone.
 ///
 /// # Errors
 /// When the folder or a file in it cannot be read.
-pub fn recover_dead(data_dir: &Path) -> Result<Vec<DeadInstance>, JournalOpenError> {
-    let dir = folder(data_dir);
+pub fn recover_dead(folder: &Path) -> Result<Vec<DeadInstance>, JournalOpenError> {
+    let dir = folder.to_owned();
     let names = file_names(&dir).map_err(JournalOpenError::at(&dir))?;
     let instances: BTreeSet<InstanceId> = names
         .iter()

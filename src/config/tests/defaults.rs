@@ -248,3 +248,29 @@ fn debug_output_of_sources_shows_no_environment() {
     let sources = sources("[http]\n", &[("OPENAI_API_KEY", "sk-canary")]);
     assert!(!format!("{sources:?}").contains("canary"));
 }
+
+#[test]
+fn the_example_of_a_dotenv_file_can_be_read_with_every_line_in_effect() {
+    let example = include_str!("../../../.env.example");
+    let is_setting = |line: &&str| {
+        let name = line.split('=').next().unwrap_or_default();
+        line.contains('=') && name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
+    };
+    let lines: Vec<&str> = example
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(is_setting)
+        .collect();
+    assert!(lines.len() > 30, "{lines:?}");
+    let sources = Sources {
+        dotenv: Some(lines.join("\n")),
+        ..sources("", &[("OPENROUTER_API_KEY", "sk-or")])
+    };
+    let loaded = Settings::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+    let unknown = loaded
+        .warnings
+        .iter()
+        .find(|warning| warning.message.contains("left out"));
+    assert_eq!(unknown, None);
+    assert_eq!(loaded.settings.routing.task_lists.len(), 4);
+}

@@ -32,13 +32,9 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> Option<WrittenModel> {
     let place = reader.place();
     let id = reader.required(key("id"), model_id);
     let provider = reader.required(key("provider"), name);
-    let api_model = match reader.has(key("api_model")) {
-        true => reader.optional(key("api_model"), text),
-        false => {
-            reader.optional(key("api_model"), text);
-            id.clone()
-        }
-    };
+    let is_named = reader.has(key("api_model"));
+    let written_name = reader.optional(key("api_model"), text);
+    let api_model = if is_named { written_name } else { id.clone() };
     let layer: Option<Layer> = reader.required(key("layer"), word);
     let capabilities = reader.required(key("capabilities"), capabilities);
     let context_window = reader.required(key("context_window"), any_tokens());

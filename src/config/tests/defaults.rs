@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use gateway_actors::protocol::Layer;
 
-use super::super::{Database, Settings, Sources, UpstreamTimeouts};
-use super::{CONTRACT, load, settings, sources, warnings};
+use super::super::{
+    BreakerSettings, CostSettings, Database, FailoverSettings, HttpSettings, LogSettings, RoutingSettings, Settings,
+    Sources, UpstreamTimeouts,
+};
+use super::{CONTRACT, load, problems, settings, sources, warnings};
 
 #[test]
 fn with_no_environment_at_all_the_defaults_are_usable_and_say_what_is_missing() {
@@ -36,14 +39,14 @@ fn the_shipped_file_says_what_the_code_says() {
         .filter(|line| !line.contains("_models ="))
         .map(|line| format!("{line}\n"))
         .collect();
-    let http = super::super::HttpSettings::on(1);
+    let http = HttpSettings::on(1);
     let loaded = settings(&without_lists, &[]);
     assert_eq!(loaded.http, http);
-    assert_eq!(loaded.breaker, super::super::BreakerSettings::default());
-    assert_eq!(loaded.failover, super::super::FailoverSettings::default());
-    assert_eq!(loaded.cost, super::super::CostSettings::default());
-    assert_eq!(loaded.log, super::super::LogSettings::default());
-    let routing = super::super::RoutingSettings::default();
+    assert_eq!(loaded.breaker, BreakerSettings::default());
+    assert_eq!(loaded.failover, FailoverSettings::default());
+    assert_eq!(loaded.cost, CostSettings::default());
+    assert_eq!(loaded.log, LogSettings::default());
+    let routing = RoutingSettings::default();
     assert_eq!(loaded.routing, routing);
     assert_eq!(loaded.drain.in_flight, Duration::from_secs(30));
     assert_eq!(loaded.drain.streams, Duration::from_secs(120));
@@ -67,7 +70,7 @@ fn the_shipped_file_names_every_setting() {
         "oss",
         "simulator",
     ] {
-        let listed = super::problems(&format!("[{section}]\nnonsense = 1"), &[]);
+        let listed = problems(&format!("[{section}]\nnonsense = 1"), &[]);
         let known = listed.split("known here: ").nth(1).expect("known keys").trim();
         let header = format!("[{section}]");
         let body = shipped.split(&header).nth(1).expect(section);
@@ -244,4 +247,30 @@ fn a_provider_whose_variable_is_not_set_stays_listed_without_a_key() {
 fn debug_output_of_sources_shows_no_environment() {
     let sources = sources("[http]\n", &[("OPENAI_API_KEY", "sk-canary")]);
     assert!(!format!("{sources:?}").contains("canary"));
+}
+
+#[test]
+fn the_example_of_a_dotenv_file_can_be_read_with_every_line_in_effect() {
+    let example = include_str!("../../../.env.example");
+    let is_setting = |line: &&str| {
+        let name = line.split('=').next().unwrap_or_default();
+        line.contains('=') && name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
+    };
+    let lines: Vec<&str> = example
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(is_setting)
+        .collect();
+    assert!(lines.len() > 30, "{lines:?}");
+    let sources = Sources {
+        dotenv: Some(lines.join("\n")),
+        ..sources("", &[("OPENROUTER_API_KEY", "sk-or")])
+    };
+    let loaded = Settings::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+    let unknown = loaded
+        .warnings
+        .iter()
+        .find(|warning| warning.message.contains("left out"));
+    assert_eq!(unknown, None);
+    assert_eq!(loaded.settings.routing.task_lists.len(), 4);
 }

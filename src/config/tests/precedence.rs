@@ -7,7 +7,6 @@ use gateway_actors::protocol::{Layer, TaskType};
 use super::super::{LogFormat, LogLevel, Overrides, Settings, Sources};
 use super::{CONTRACT, settings, sources};
 
-/// The port that is left when only the sources from this one on speak.
 #[test]
 fn command_line_over_environment_over_dotenv_over_file_over_default() {
     let all = Sources {

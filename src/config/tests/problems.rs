@@ -444,3 +444,18 @@ fn the_number_of_problems_leads_their_list() {
         "1 problem in the settings:\n  gw.toml:2 http.port: must be a whole number from 0 to 65535"
     );
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_by_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.toml");
+    let said = Sources::from_process(Some(&missing), Overrides::default())
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("missing.toml: cannot be read"), "{said}");
+
+    let present = folder.path().join("gw.toml");
+    std::fs::write(&present, CONTRACT).unwrap();
+    let sources = Sources::from_process(Some(&present), Overrides::default()).unwrap();
+    assert_eq!(sources.config_file, Some((present, CONTRACT.to_owned())));
+}

@@ -33,7 +33,7 @@ impl<P: RequestPipeline> RequestPipeline for Option<P> {
     }
 }
 
-fn broken<T: 'static>() -> LocalBoxFuture<'static, Result<T, GatewayError>> {
+fn broken<'a, T: 'a>() -> LocalBoxFuture<'a, Result<T, GatewayError>> {
     Box::pin(std::future::ready(Err(GatewayError::component_failed("worker"))))
 }
 

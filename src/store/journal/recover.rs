@@ -9,7 +9,7 @@ use gateway_actors::protocol::{AttemptId, CallRecord, InstanceId};
 
 use super::JournalOpenError;
 use super::frame::{Entry, Event};
-use super::instance::{file_names, folder, lock_owner, lock_path, segments_of, take_over};
+use super::instance::{file_names, lock_owner, lock_path, segments_of, take_over};
 use super::segment::{self, SegmentName};
 
 /// A process that died, and the attempts that the database may not have. While this exists no other process recovers

@@ -113,10 +113,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn with_settings(
-    args: SettingArgs,
-    work: impl FnOnce(&Settings) -> Result<(), (u8, anyhow::Error)>,
-) -> ExitCode {
+fn with_settings(args: SettingArgs, work: impl FnOnce(&Settings) -> Result<(), (u8, anyhow::Error)>) -> ExitCode {
     let loaded = match args.load() {
         Ok(loaded) => loaded,
         Err(problems) => {

@@ -110,8 +110,12 @@ fn recover(store: &Store, journal_dir: &std::path::Path) -> Result<(), ServeErro
     for dead in recover_dead(journal_dir)? {
         let records: Vec<_> = dead.records.iter().cloned().map(Arc::new).collect();
         let found = records.len();
-        store.block_on(calls.insert_calls(records)).map_err(ServeError::Recovery)?;
-        let released = store.block_on(store.release_leases_of(&[dead.instance])).map_err(ServeError::Recovery)?;
+        store
+            .block_on(calls.insert_calls(records))
+            .map_err(ServeError::Recovery)?;
+        let released = store
+            .block_on(store.release_leases_of(&[dead.instance]))
+            .map_err(ServeError::Recovery)?;
         tracing::info!(instance = %dead.instance, call_records = found, conversations = released, "took over from a process that had died");
         dead.discard()?;
     }

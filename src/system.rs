@@ -85,6 +85,7 @@ pub(crate) struct ActorSystem {
     beats: Arc<Beats>,
     context: Addr<ContextActor>,
     director: Addr<ProviderDirector>,
+    #[cfg(feature = "fault-injection")]
     supervisor: Addr<SupervisorActor>,
     next_cell: AtomicU16,
     cells: ArcSwap<Vec<CellAddrs>>,
@@ -102,11 +103,12 @@ pub(crate) struct CellAddrs {
     provider: Option<Addr<ProviderActor>>,
 }
 
-/// The threads of the global actors.
+/// The threads of the global actors, and the supervisor, which lives as long as somebody has its address.
 #[derive(Debug)]
 pub(crate) struct Arbiters {
     control: Arbiter,
     conversations: Arbiter,
+    supervisor: Addr<SupervisorActor>,
 }
 
 impl Arbiters {
@@ -118,6 +120,7 @@ impl Arbiters {
                 tracing::error!("an arbiter's thread had panicked");
             }
         }
+        drop(self.supervisor);
     }
 }
 
@@ -130,9 +133,12 @@ impl ActorSystem {
         let catalogue = Arc::new(ArcSwap::new(Arc::clone(&settings.catalogue)));
         let beats = Arc::new(Beats::new(now));
         beats.start_here("main");
+        let (publish, system_health) = watch::channel(SystemHealth::default());
+        let supervisor = SupervisorActor::new(crashes.clone(), Arc::clone(&beats), publish).start();
         let arbiters = Arbiters {
             control: Arbiter::new(),
             conversations: Arbiter::new(),
+            supervisor,
         };
 
         let (published, reporter) = (Arc::clone(&health), crashes.clone());
@@ -147,9 +153,6 @@ impl ActorSystem {
             beats_there.start_here("conversations");
             ContextActor::new(reporter)
         });
-        let (publish, system_health) = watch::channel(SystemHealth::default());
-        let supervisor = SupervisorActor::new(crashes.clone(), Arc::clone(&beats), publish).start();
-
         let usable = settings.providers.iter().filter(|provider| provider.is_usable());
         let usable = usable.map(|provider| provider.name.clone()).collect();
         let in_flight = settings.providers.iter().map(|provider| {
@@ -182,7 +185,8 @@ impl ActorSystem {
             beats,
             context,
             director,
-            supervisor,
+            #[cfg(feature = "fault-injection")]
+            supervisor: arbiters.supervisor.clone(),
             next_cell: AtomicU16::new(0),
             cells: ArcSwap::default(),
         };
@@ -215,7 +219,12 @@ impl ActorSystem {
         let upstream = Rc::new(Upstreams::new(&self.providers)?);
         self.beats.start_here(format!("worker {id}"));
         let router = RouterActor::new(self.routing, self.sources.clone(), self.crashes.clone()).start();
-        let budget = BudgetActor::new(Rc::clone(&journal), Arc::<BudgetTotals>::default(), self.crashes.clone()).start();
+        let budget = BudgetActor::new(
+            Rc::clone(&journal),
+            Arc::<BudgetTotals>::default(),
+            self.crashes.clone(),
+        )
+        .start();
         let cost = CostTracker::new(
             CostSettings::default(),
             Rc::clone(&journal),
@@ -303,17 +312,16 @@ impl ActorSystem {
             ("router", Some(cell)) => tell(&cell.router, Crash),
             ("budget", Some(cell)) => tell(&cell.budget, Crash),
             ("cost", Some(cell)) => tell(&cell.cost, Crash),
-            ("provider", Some(CellAddrs { provider: Some(provider), .. })) => tell(provider, Crash),
+            (
+                "provider",
+                Some(CellAddrs {
+                    provider: Some(provider),
+                    ..
+                }),
+            ) => tell(provider, Crash),
             _ => return false,
         };
         told.is_ok()
-    }
-}
-
-impl ActorSystem {
-    /// The supervisor, which is kept alive by this.
-    pub(crate) fn supervisor(&self) -> &Addr<SupervisorActor> {
-        &self.supervisor
     }
 }
 

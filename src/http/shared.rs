@@ -19,8 +19,8 @@ use super::error::Failure;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
 use super::probe::StoreProbe;
-use crate::config::HttpSettings;
 use super::stats::RequestTotals;
+use crate::config::HttpSettings;
 
 /// How far the process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

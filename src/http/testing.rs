@@ -16,8 +16,8 @@ use gateway_actors::protocol::{
 use tokio::sync::watch;
 
 use super::pipeline::RequestPipeline;
-use crate::config::HttpSettings;
 use super::shared::{Edge, EdgeParts, Lifecycle, ProviderInfo, Shared};
+use crate::config::HttpSettings;
 
 pub(crate) const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
 

@@ -19,7 +19,7 @@ pub use error::{error_body, error_event};
 pub use event::{ErrorObject, is_usage_event};
 pub use native::ConversationRequest;
 pub use request::ChatCompletionsRequest;
-pub use response::{AnswerText, Inspected, ShapeError, answer_text, inspect};
+pub use response::{AnswerText, Explanation, Inspected, ShapeError, answer_text, explanation, inspect};
 pub use stream::{StreamFault, StreamScanner, UsageEvents};
 pub use usage::usage_report;
 

@@ -60,6 +60,34 @@ pub fn inspect(body: &[u8]) -> Result<Inspected, ShapeError> {
     })
 }
 
+/// What a body that came with an error status says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Explanation {
+    /// The error, if it names one.
+    pub error: Option<ErrorObject>,
+    /// Usage that it reports all the same.
+    pub usage: UsageReport,
+}
+
+/// Reads a body that came with an error status. It may be anything: what cannot be read says nothing.
+#[must_use]
+pub fn explanation(body: &[u8]) -> Explanation {
+    #[derive(Deserialize)]
+    struct Members<'a> {
+        #[serde(borrow)]
+        error: Option<&'a RawValue>,
+        #[serde(borrow)]
+        usage: Option<&'a RawValue>,
+    }
+    match serde_json::from_slice::<Members<'_>>(body) {
+        Ok(members) => Explanation {
+            error: members.error.map(ErrorObject::read),
+            usage: members.usage.map_or(UsageReport::Missing, usage_report),
+        },
+        Err(_anything) => Explanation::default(),
+    }
+}
+
 /// The words of an answer, for endpoints that answer in words.
 ///
 /// # Errors

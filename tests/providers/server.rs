@@ -1,8 +1,8 @@
 //! A provider that says exactly the bytes it is told to: a raw TCP server with one script for each connection.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::cell::RefCell;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 /// One thing the server does after it has read a request.
 #[derive(Debug, Clone)]
-pub enum Step {
+pub(crate) enum Step {
     /// Writes these bytes.
     Say(Vec<u8>),
     /// Waits until the client goes away, and tells [`Server::client_left`].
@@ -22,15 +22,15 @@ pub enum Step {
 }
 
 /// A running server. Every connection plays the script from its beginning; at its end the connection is closed.
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     requests: Rc<RefCell<Vec<String>>>,
     connections: Rc<RefCell<usize>>,
     left: mpsc::UnboundedReceiver<()>,
 }
 
 impl Server {
-    pub async fn start(script: Vec<Step>) -> Self {
+    pub(crate) async fn start(script: Vec<Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Rc::new(RefCell::new(Vec::new()));
@@ -56,17 +56,17 @@ impl Server {
     }
 
     /// The requests that arrived, head and body.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.borrow().clone()
     }
 
     /// How many connections were made.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         *self.connections.borrow()
     }
 
     /// Waits until a client has closed a connection on which the server waited.
-    pub async fn client_left(&mut self) {
+    pub(crate) async fn client_left(&mut self) {
         self.left.recv().await.unwrap();
     }
 }
@@ -107,7 +107,9 @@ async fn read_request(connection: &mut TcpStream) -> std::io::Result<String> {
     loop {
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length = head
+                .lines()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
             if body.len() >= length.unwrap_or(0) {
                 return Ok(text.into_owned());
             }
@@ -121,7 +123,7 @@ async fn read_request(connection: &mut TcpStream) -> std::io::Result<String> {
 }
 
 /// A whole answer with its length.
-pub fn answer(status: &str, headers: &[&str], body: &str) -> Vec<Step> {
+pub(crate) fn answer(status: &str, headers: &[&str], body: &str) -> Vec<Step> {
     let mut head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
     for header in headers {
         head.push_str(header);
@@ -131,17 +133,17 @@ pub fn answer(status: &str, headers: &[&str], body: &str) -> Vec<Step> {
 }
 
 /// The head of a stream.
-pub fn stream_head() -> Step {
+pub(crate) fn stream_head() -> Step {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     Step::Say(head.into())
 }
 
 /// One chunk of a stream.
-pub fn chunk(text: &str) -> Step {
+pub(crate) fn chunk(text: &str) -> Step {
     Step::Say(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
 }
 
 /// The end of a chunked body.
-pub fn last_chunk() -> Step {
+pub(crate) fn last_chunk() -> Step {
     Step::Say(b"0\r\n\r\n".to_vec())
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::net::TcpStream;
-use actix_service::ServiceExt as _;
+use actix_service::{Service, ServiceExt as _};
 use actix_tls::connect::rustls_0_23::webpki_roots_cert_store;
-use actix_tls::connect::{Connection, Connector as TcpConnector, Resolver};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Connector as TcpConnector, Resolver};
 use awc::http::Uri;
 use awc::{Client, Connector};
 use rustls::ClientConfig;
@@ -58,19 +58,22 @@ fn tls_config() -> Result<Arc<ClientConfig>, BuildError> {
     Ok(Arc::new(config))
 }
 
+/// Resolves names and connects with TCP_NODELAY, which awc does not set: without it the end of a request can wait 40 ms
+/// for the peer's acknowledgement.
+fn tcp_connector()
+-> impl Service<ConnectInfo<Uri>, Response = Connection<Uri, TcpStream>, Error = ConnectError> + Clone + 'static {
+    let connector = TcpConnector::new(Resolver::default()).service();
+    connector.map(|connection: Connection<Uri, TcpStream>| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection to a provider stays without TCP_NODELAY");
+        }
+        connection
+    })
+}
+
 fn build(tls: Arc<ClientConfig>, timeout: Duration) -> Client {
-    // awc does not set TCP_NODELAY, without which the end of a request can wait 40 ms for the peer's acknowledgement.
-    let without_delay =
-        TcpConnector::new(Resolver::default())
-            .service()
-            .map(|connection: Connection<Uri, TcpStream>| {
-                if let Err(error) = connection.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection to a provider stays without TCP_NODELAY");
-                }
-                connection
-            });
     let connector = Connector::new()
-        .connector(without_delay)
+        .connector(tcp_connector())
         .rustls_0_23(tls)
         .timeout(timeout)
         .handshake_timeout(timeout)
@@ -90,6 +93,15 @@ fn build(tls: Arc<ClientConfig>, timeout: Duration) -> Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::TcpListener;
+
+    #[actix_web::test]
+    async fn connections_have_tcp_nodelay() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri: Uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let connection = tcp_connector().call(ConnectInfo::new(uri)).await.unwrap();
+        assert!(connection.nodelay().unwrap());
+    }
 
     #[actix_web::test]
     async fn providers_with_the_same_connect_timeout_share_a_client() {

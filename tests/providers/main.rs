@@ -1,0 +1,96 @@
+//! The provider adapter against a server that says exactly the bytes of each case.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail like tests"
+)]
+
+mod answers;
+mod server;
+mod streams;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ai_mcp_gateway::config::{ProviderKind, ProviderSettings, UpstreamLimits, UpstreamTimeouts};
+use ai_mcp_gateway::dialects::openai_chat::ChatCompletionsRequest;
+use ai_mcp_gateway::providers::Upstreams;
+use bytes::Bytes;
+use gateway_actors::protocol::{
+    AttemptId, Capabilities, Layer, Model, ModelId, ProviderName, RequestId, Upstream as _, UpstreamCall,
+    UpstreamFailure, UpstreamReply,
+};
+use server::Server;
+use tokio::time::Instant;
+
+/// The key of every test: it must not appear anywhere but in the header it belongs to.
+const KEY: &str = "sk-test-0123456789-secret";
+
+/// Time enough for what is meant to work, on a busy machine.
+const LONG: Duration = Duration::from_secs(20);
+
+/// Time that is meant to run out.
+const SHORT: Duration = Duration::from_millis(60);
+
+fn settings(base_url: &str) -> ProviderSettings {
+    ProviderSettings {
+        name: ProviderName::from("alpha"),
+        kind: ProviderKind::OpenaiCompatible,
+        base_url: Some(base_url.parse().unwrap()),
+        api_key_env: Some("ALPHA_KEY".into()),
+        api_key: Some(KEY.into()),
+        max_in_flight: 8,
+        timeouts: UpstreamTimeouts {
+            connect: LONG,
+            first_byte: LONG,
+            idle: LONG,
+            total: LONG,
+        },
+        limits: UpstreamLimits {
+            body_bytes: 64 * 1024,
+            event_bytes: 4 * 1024,
+        },
+    }
+}
+
+fn settings_of(server: &Server) -> ProviderSettings {
+    settings(&format!("http://{}/v1", server.address))
+}
+
+fn call(stream: bool) -> UpstreamCall {
+    let body =
+        format!(r#"{{"model":"auto","stream":{stream},"seed":1.50,"messages":[{{"role":"user","content":"hi"}}]}}"#);
+    UpstreamCall {
+        attempt: AttemptId {
+            request: RequestId::generate(),
+            ordinal: 1,
+        },
+        model: Arc::new(Model {
+            id: ModelId::from("alpha-small"),
+            provider: ProviderName::from("alpha"),
+            api_model: "gpt-4o-mini".into(),
+            layer: Layer::L0,
+            capabilities: Capabilities::NONE,
+            context_window: 128_000,
+            max_output_tokens: 4096,
+            price: None,
+        }),
+        request: Rc::new(ChatCompletionsRequest::scan(Bytes::from(body)).unwrap()),
+        stream,
+        deadline: Instant::now() + LONG,
+    }
+}
+
+async fn make(settings: ProviderSettings, call: UpstreamCall) -> Result<UpstreamReply, UpstreamFailure> {
+    Upstreams::new(&[settings]).unwrap().call(call).await
+}
+
+/// The failure of a call that is meant to fail. No failure may tell the key.
+async fn failure(settings: ProviderSettings, stream: bool) -> UpstreamFailure {
+    let failure = make(settings, call(stream)).await.unwrap_err();
+    assert!(!format!("{failure:?} {failure}").contains(KEY), "{failure:?}");
+    failure
+}

@@ -1,5 +1,46 @@
-//! Settings.
+//! Settings: typed, from all their sources, with every problem reported at once.
+//!
+//! A setting comes from, in order of precedence: the command line, the environment, the `.env` file of the working
+//! directory, the TOML file of `--config`, the files in `config/` that are part of the binary, the built-in default.
+//! [`Sources`] gathers these, [`Settings::load`] turns them into settings and touches nothing else.
+//!
+//! Each table of settings has its own file here, which names each of its settings once: key, variable, flag, range and
+//! place. Secrets come from the environment only and are never shown, not in problems either.
 
+mod auth;
+mod breaker;
+mod builtin;
+mod catalogue;
+mod cost;
+mod decimal;
+mod document;
+mod drain;
+mod http;
+mod log;
+mod models;
+mod problem;
 mod provider;
+mod providers;
+mod reader;
+mod routing;
+mod settings;
+mod sources;
+mod store;
+mod unsupported;
+mod value;
 
+#[cfg(test)]
+mod tests;
+
+pub use auth::AuthSettings;
+pub use breaker::BreakerSettings;
+pub use cost::CostSettings;
+pub use drain::DrainSettings;
+pub use http::HttpSettings;
+pub use log::{LogFormat, LogLevel, LogSettings};
+pub use problem::{Problem, Problems};
 pub use provider::{ProviderKind, ProviderSettings, UpstreamLimits, UpstreamTimeouts};
+pub use routing::{AmbiguousRetry, FailoverSettings, RoutingSettings};
+pub use settings::{Loaded, Settings};
+pub use sources::{Overrides, Sources};
+pub use store::{Database, PostgresSettings, RedisSettings, StoreSettings};

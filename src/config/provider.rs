@@ -23,6 +23,40 @@ pub enum ProviderKind {
     Simulator,
 }
 
+impl ProviderKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: &'static [Self] = &[
+        Self::OpenaiCompatible,
+        Self::Openai,
+        Self::Openrouter,
+        Self::Ollama,
+        Self::Simulator,
+    ];
+
+    /// The kind's spelling in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenaiCompatible => "openai-compatible",
+            Self::Openai => "openai",
+            Self::Openrouter => "openrouter",
+            Self::Ollama => "ollama",
+            Self::Simulator => "simulator",
+        }
+    }
+
+    /// Where a provider of this kind is when its settings do not say.
+    #[must_use]
+    pub const fn default_base_url(self) -> Option<&'static str> {
+        match self {
+            Self::Openai => Some("https://api.openai.com/v1"),
+            Self::Openrouter => Some("https://openrouter.ai/api/v1"),
+            Self::Ollama => Some("http://127.0.0.1:11434"),
+            Self::OpenaiCompatible | Self::Simulator => None,
+        }
+    }
+}
+
 /// One configured provider.
 #[derive(Debug, Clone)]
 pub struct ProviderSettings {
@@ -45,6 +79,9 @@ pub struct ProviderSettings {
 }
 
 impl ProviderSettings {
+    /// Calls that may be under way at once where the settings do not say.
+    pub const DEFAULT_MAX_IN_FLIGHT: u32 = 128;
+
     /// Whether the provider can be called: it wants no key, or has it.
     #[must_use]
     pub fn is_usable(&self) -> bool {

@@ -1,0 +1,213 @@
+//! The providers that need no listing: `openai` and `openrouter` exist with their keys, `oss` and `simulator` when they
+//! are switched on. And the models that come with the environment's names for them.
+
+use std::collections::BTreeMap;
+
+use gateway_actors::protocol::{Alias, Capabilities, Capability, Layer, Model, Price};
+use url::Url;
+
+use super::catalogue::Draft;
+use super::problem::Report;
+use super::provider::ProviderKind;
+use super::providers::{Providers, default_base_url, plain};
+use super::reader::{Environment, Reader, key, variable};
+use super::value::{base_url, integer, name, names, switch};
+
+/// The names that are taken by built-in providers, and what brings each into being.
+pub(super) const NAMES: [(&str, &str); 5] = [
+    ("openai", "OPENAI_API_KEY"),
+    ("openrouter", "OPENROUTER_API_KEY"),
+    ("anthropic", "ANTHROPIC_API_KEY"),
+    ("oss", "OSS_MODEL_ENABLED=true"),
+    ("simulator", "SIMULATOR_ENABLED=true"),
+];
+
+/// What is assumed of a model that is only named: a small window, so that nothing is sent that does not fit.
+const ASSUMED_WINDOW: u32 = 32_768;
+const ASSUMED_MAX_OUTPUT: u32 = 4_096;
+
+/// `[openrouter]`, `[oss]`, `[simulator]` and the environment's names for them.
+#[derive(Debug)]
+pub(super) struct Builtins {
+    /// `OPENAI_BASE_URL` and its like, by provider name.
+    pub(super) base_urls: BTreeMap<&'static str, Url>,
+    fallback_models: Vec<String>,
+    replace_openai: Option<String>,
+    replace_claude: Option<String>,
+    oss_enabled: bool,
+    oss_endpoint: Option<Url>,
+    oss_model: Option<String>,
+    oss_window: u32,
+    oss_max_output: u32,
+    simulator_enabled: bool,
+}
+
+impl Default for Builtins {
+    fn default() -> Self {
+        Self {
+            base_urls: BTreeMap::new(),
+            fallback_models: Vec::new(),
+            replace_openai: None,
+            replace_claude: None,
+            oss_enabled: false,
+            oss_endpoint: default_base_url(ProviderKind::Ollama),
+            oss_model: None,
+            oss_window: 8_192,
+            oss_max_output: 4_096,
+            simulator_enabled: false,
+        }
+    }
+}
+
+impl Builtins {
+    pub(super) fn read_base_urls(&mut self, reader: &mut Reader<'_>) {
+        for (provider, names) in [
+            ("openai", variable("OPENAI_BASE_URL")),
+            ("openrouter", variable("OPENROUTER_BASE_URL")),
+            ("anthropic", variable("ANTHROPIC_BASE_URL")),
+        ] {
+            if let Some(url) = reader.optional(names, base_url) {
+                self.base_urls.insert(provider, url);
+            }
+        }
+    }
+
+    pub(super) fn read_openrouter(&mut self, reader: &mut Reader<'_>) {
+        let fallback = key("fallback_models").or_variable("OPENROUTER_FALLBACK_MODELS");
+        reader.set(fallback, &mut self.fallback_models, names);
+        let openai = key("replace_openai").or_variable("OPENROUTER_REPLACE_OPENAI");
+        reader.set_some(openai, &mut self.replace_openai, name);
+        let claude = key("replace_claude").or_variable("OPENROUTER_REPLACE_CLAUDE");
+        reader.set_some(claude, &mut self.replace_claude, name);
+    }
+
+    pub(super) fn read_oss(&mut self, reader: &mut Reader<'_>) {
+        let enabled = key("enabled").or_variable("OSS_MODEL_ENABLED");
+        reader.set(enabled, &mut self.oss_enabled, switch);
+        let endpoint = key("endpoint").or_variable("OSS_MODEL_ENDPOINT");
+        reader.set_some(endpoint, &mut self.oss_endpoint, base_url);
+        let model = key("model").or_variable("OSS_MODEL_NAME");
+        reader.set_some(model, &mut self.oss_model, name);
+        let window = integer(1..=u64::from(u32::MAX));
+        reader.set(key("context_window"), &mut self.oss_window, window);
+        let max_output = integer(1..=u64::from(u32::MAX));
+        reader.set(key("max_output_tokens"), &mut self.oss_max_output, max_output);
+    }
+
+    pub(super) fn read_simulator(&mut self, reader: &mut Reader<'_>) {
+        let enabled = key("enabled").or_variable("SIMULATOR_ENABLED").or_flag("--simulator");
+        reader.set(enabled, &mut self.simulator_enabled, switch);
+    }
+}
+
+/// Adds the built-in providers that exist.
+pub(super) fn add_providers(
+    providers: &mut Providers,
+    builtins: &Builtins,
+    environment: &Environment,
+    report: &mut Report,
+) {
+    for (name, kind, variable) in [
+        ("openai", ProviderKind::Openai, "OPENAI_API_KEY"),
+        ("openrouter", ProviderKind::Openrouter, "OPENROUTER_API_KEY"),
+    ] {
+        // A listed provider of this name reads its own variable.
+        if providers.standing(name).is_some() {
+            continue;
+        }
+        if let Some(key) = environment.secret(variable, report) {
+            let settings = plain(name, kind, default_base_url(kind), Some((variable, key)));
+            providers.add_builtin(environment.place(variable), settings);
+        }
+    }
+    if let (true, Some(endpoint)) = (builtins.oss_enabled, &builtins.oss_endpoint) {
+        // Ollama's own address has no path; another server is given with the path of its OpenAI endpoints.
+        let kind = match endpoint.path() {
+            "" | "/" => ProviderKind::Ollama,
+            _ => ProviderKind::OpenaiCompatible,
+        };
+        let settings = plain("oss", kind, Some(endpoint.clone()), None);
+        providers.add_builtin("OSS_MODEL_ENDPOINT".to_owned(), settings);
+    }
+    if builtins.simulator_enabled {
+        let settings = plain("simulator", ProviderKind::Simulator, None, None);
+        providers.add_builtin("simulator.enabled".to_owned(), settings);
+    }
+}
+
+/// Adds the models that are only named, and returns the aliases that replace an absent vendor's models.
+pub(super) fn add_models(
+    draft: &mut Draft,
+    builtins: &Builtins,
+    providers: &Providers,
+    report: &mut Report,
+) -> Vec<Alias> {
+    let mut replacements = Vec::new();
+    add_oss_model(draft, builtins, providers, report);
+    if !providers.is_usable("openrouter") {
+        if !builtins.fallback_models.is_empty() {
+            let message = "has no effect without OPENROUTER_API_KEY";
+            report.warn("OPENROUTER_FALLBACK_MODELS", message);
+        }
+        return replacements;
+    }
+    for api_model in &builtins.fallback_models {
+        if !draft.has("openrouter", api_model) {
+            draft.add(named_model("openrouter", api_model, Layer::L0));
+        }
+    }
+    for (vendor, pattern, target) in [
+        ("openai", "gpt-*", &builtins.replace_openai),
+        ("anthropic", "claude-*", &builtins.replace_claude),
+    ] {
+        let Some(target) = target else { continue };
+        if providers.is_usable(vendor) {
+            continue;
+        }
+        if !draft.has("openrouter", target) {
+            // What a named replacement costs is unknown: it belongs neither to the cheap layers nor to the premium.
+            draft.add(named_model("openrouter", target, Layer::L2));
+        }
+        replacements.push(Alias {
+            pattern: pattern.into(),
+            target: draft.id_of("openrouter", target),
+        });
+    }
+    replacements
+}
+
+fn add_oss_model(draft: &mut Draft, builtins: &Builtins, providers: &Providers, report: &mut Report) {
+    if !builtins.oss_enabled {
+        return;
+    }
+    match &builtins.oss_model {
+        Some(api_model) if providers.is_usable("oss") => {
+            if !draft.has("oss", api_model) {
+                draft.add(Model {
+                    context_window: builtins.oss_window,
+                    max_output_tokens: builtins.oss_max_output.min(builtins.oss_window),
+                    price: Some(Price::FREE),
+                    ..named_model("oss", api_model, Layer::L0)
+                });
+            }
+        }
+        Some(_) => {}
+        None if draft.has_provider("oss") => {}
+        None => report.problem("OSS_MODEL_ENABLED", "needs OSS_MODEL_NAME, for example llama3:8b"),
+    }
+}
+
+/// A model of which nothing is known but its name. OpenRouter's free variants end in `:free`.
+fn named_model(provider: &str, api_model: &str, layer: Layer) -> Model {
+    let capabilities: Capabilities = [Capability::Chat, Capability::Code].into_iter().collect();
+    Model {
+        id: api_model.into(),
+        provider: provider.into(),
+        api_model: api_model.into(),
+        layer,
+        capabilities,
+        context_window: ASSUMED_WINDOW,
+        max_output_tokens: ASSUMED_MAX_OUTPUT,
+        price: api_model.ends_with(":free").then_some(Price::FREE),
+    }
+}

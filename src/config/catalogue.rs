@@ -1,0 +1,192 @@
+//! Puts the catalogue together: the models of providers that exist, the names that stand for them, the task lists.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gateway_actors::protocol::{Alias, Catalogue, Model, TaskType};
+
+use super::builtin::{self, Builtins};
+use super::models::{WrittenAlias, WrittenModel, drop_duplicates};
+use super::problem::{Report, quoted};
+use super::providers::{Providers, Standing};
+use super::routing::WrittenLists;
+use super::unsupported;
+
+/// The catalogue while it is put together.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    models: Vec<Model>,
+    /// Models that are known but left out: switched off, or of a provider that is absent.
+    left_out: Vec<Model>,
+    aliases: Vec<Alias>,
+}
+
+impl Draft {
+    /// Whether a provider's model is in the catalogue.
+    pub(super) fn has(&self, provider: &str, api_model: &str) -> bool {
+        let is_it = |model: &Model| model.provider.as_str() == provider && &*model.api_model == api_model;
+        self.models.iter().any(is_it)
+    }
+
+    /// Whether the catalogue has a model of this provider.
+    pub(super) fn has_provider(&self, provider: &str) -> bool {
+        self.models.iter().any(|model| model.provider.as_str() == provider)
+    }
+
+    /// Adds a model; where its id is taken, its provider's name goes before it.
+    pub(super) fn add(&mut self, mut model: Model) {
+        if self.models.iter().any(|other| other.id == model.id) {
+            model.id = format!("{}/{}", model.provider, model.id).into();
+        }
+        self.models.push(model);
+    }
+
+    /// The id of a provider's model, or the name itself where there is none.
+    pub(super) fn id_of(&self, provider: &str, api_model: &str) -> Arc<str> {
+        let is_it = |model: &&Model| model.provider.as_str() == provider && &*model.api_model == api_model;
+        let found = self.models.iter().find(is_it);
+        found.map_or(api_model, |model| model.id.as_str()).into()
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.models.iter().any(|model| is_called(model, name))
+    }
+
+    fn left_out(&self, name: &str) -> bool {
+        self.left_out.iter().any(|model| is_called(model, name))
+    }
+}
+
+fn is_called(model: &Model, name: &str) -> bool {
+    model.id.as_str() == name || &*model.api_model == name
+}
+
+/// What the catalogue is made from.
+pub(super) struct Parts {
+    pub(super) models: Vec<WrittenModel>,
+    pub(super) aliases: Vec<WrittenAlias>,
+    pub(super) lists: WrittenLists,
+}
+
+/// The catalogue, its models once more by themselves, and the task lists as far as their names are known.
+pub(super) struct Assembled {
+    pub(super) models: Vec<Model>,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) task_lists: HashMap<TaskType, Vec<String>>,
+}
+
+/// Puts the catalogue together and reports names that lead nowhere.
+pub(super) fn assemble(parts: Parts, builtins: &Builtins, providers: &Providers, report: &mut Report) -> Assembled {
+    let mut draft = select(parts.models, providers, report);
+    let replacements = builtin::add_models(&mut draft, builtins, providers, report);
+    // In order of precedence: what a file names goes before the environment's general rules.
+    let (listed, shipped): (Vec<_>, Vec<_>) = parts.aliases.into_iter().partition(|alias| !alias.is_shipped);
+    add_aliases(&mut draft, listed, report);
+    draft.aliases.extend(replacements);
+    add_aliases(&mut draft, shipped, report);
+
+    let task_lists = known_names(parts.lists, &draft, report);
+    if !draft
+        .models
+        .iter()
+        .any(|model| providers.is_usable(model.provider.as_str()))
+    {
+        report.warn(
+            "models",
+            "no model can be used: set OPENROUTER_API_KEY or OPENAI_API_KEY, switch on a local model with \
+             OSS_MODEL_ENABLED, or list a provider and its models in the file of --config",
+        );
+    }
+    let shared_lists = task_lists.iter().map(|(task, names)| (*task, shared(names))).collect();
+    let catalogue = Catalogue::new(draft.models.clone(), draft.aliases, shared_lists);
+    Assembled {
+        models: draft.models,
+        catalogue: Arc::new(catalogue),
+        task_lists,
+    }
+}
+
+fn shared(names: &[String]) -> Vec<Arc<str>> {
+    names.iter().map(|name| name.as_str().into()).collect()
+}
+
+/// The models of providers that exist. A shipped model waits silently for its provider's key; a user's is missed.
+fn select(mut written: Vec<WrittenModel>, providers: &Providers, report: &mut Report) -> Draft {
+    drop_duplicates(&mut written, report);
+    let mut draft = Draft::default();
+    for entry in written {
+        let provider = entry.model.provider.as_str();
+        let builtin = builtin::NAMES.iter().find(|(name, _)| *name == provider);
+        match (providers.standing(provider), builtin) {
+            (Some((_, Standing::Configured)), _) if entry.is_enabled => {
+                draft.models.push(entry.model);
+                continue;
+            }
+            (Some((place, Standing::Later)), _) if entry.is_enabled => unsupported::kind_in_use(place, &entry, report),
+            (Some(_), _) => {}
+            (None, _) if entry.is_shipped || !entry.is_enabled => {}
+            (None, Some((name, needs))) if !unsupported::PROVIDERS.contains(name) => {
+                let message = format!("left out: the provider {provider} exists only with {needs}");
+                report.warn(entry.place.as_str(), message);
+            }
+            (None, Some(_)) => unsupported::provider_in_use(&entry, report),
+            (None, None) => {
+                let message = format!(
+                    "no provider is called {}; list it under [[providers]]",
+                    quoted(provider)
+                );
+                report.problem(format!("{}.provider", entry.place), message);
+            }
+        }
+        draft.left_out.push(entry.model);
+    }
+    draft
+}
+
+fn add_aliases(draft: &mut Draft, written: Vec<WrittenAlias>, report: &mut Report) {
+    for alias in written {
+        if draft.aliases.iter().any(|other| *other.pattern == *alias.pattern) {
+            continue;
+        }
+        if draft.knows(&alias.target) {
+            draft.aliases.push(Alias {
+                pattern: alias.pattern.into(),
+                target: alias.target.into(),
+            });
+        } else if alias.is_shipped {
+            // Waits for its model's provider, as the model does.
+        } else if draft.left_out(&alias.target) {
+            report.warn(
+                alias.place,
+                "left out: its model is switched off or its provider absent",
+            );
+        } else {
+            let message = format!(
+                "no model is called {}; name a model by id or api_model",
+                quoted(&alias.target)
+            );
+            report.problem(alias.place, message);
+        }
+    }
+}
+
+fn known_names(lists: WrittenLists, draft: &Draft, report: &mut Report) -> HashMap<TaskType, Vec<String>> {
+    let mut known = HashMap::new();
+    for (task, list) in lists {
+        let (found, unknown): (Vec<_>, Vec<_>) = list.names.into_iter().partition(|name| draft.knows(name));
+        if !list.is_shipped {
+            for name in unknown {
+                let why = if draft.left_out(&name) {
+                    "its model is switched off or its provider absent"
+                } else {
+                    "no model has this id or api_model"
+                };
+                report.warn(list.place.clone(), format!("{} is left out: {why}", quoted(&name)));
+            }
+        }
+        if !found.is_empty() {
+            known.insert(task, found);
+        }
+    }
+    known
+}

@@ -1,0 +1,174 @@
+//! Reads `[[models]]` and `[aliases]`.
+
+use gateway_actors::protocol::{Capabilities, Capability, Layer, Model, Price};
+use toml::de::{DeTable, DeValue};
+
+use super::document::Document;
+use super::problem::{Report, quoted};
+use super::reader::{Reader, key, shown_key};
+use super::value::{Written, integer, name, price, switch, text, word};
+
+/// One entry of `[[models]]`.
+#[derive(Debug)]
+pub(super) struct WrittenModel {
+    pub(super) model: Model,
+    pub(super) place: String,
+    pub(super) is_enabled: bool,
+    pub(super) is_shipped: bool,
+}
+
+/// One entry of `[aliases]`.
+#[derive(Debug)]
+pub(super) struct WrittenAlias {
+    pub(super) pattern: String,
+    pub(super) target: String,
+    pub(super) place: String,
+    pub(super) is_shipped: bool,
+}
+
+/// Reads one model; nothing if it cannot be told what it is.
+pub(super) fn read_model(reader: &mut Reader<'_>) -> Option<WrittenModel> {
+    let any_tokens = || integer::<u32>(1..=u64::from(u32::MAX));
+    let place = reader.place();
+    let id = reader.required(key("id"), model_id);
+    let provider = reader.required(key("provider"), name);
+    let is_named = reader.has(key("api_model"));
+    let written_name = reader.optional(key("api_model"), text);
+    let api_model = if is_named { written_name } else { id.clone() };
+    let layer: Option<Layer> = reader.required(key("layer"), word);
+    let capabilities = reader.required(key("capabilities"), capabilities);
+    let context_window = reader.required(key("context_window"), any_tokens());
+    let max_output_tokens = reader.required(key("max_output_tokens"), any_tokens());
+    let price = read_price(reader);
+    // For people who keep the catalogue up to date; checked so that a typo shows.
+    reader.optional(key("price_source"), text);
+    reader.optional(key("price_date"), date);
+    let is_enabled = reader.optional(key("enabled"), switch).unwrap_or(true);
+    let (context_window, max_output_tokens) = context_window.zip(max_output_tokens)?;
+    if max_output_tokens > context_window {
+        let place = reader.place_of(key("max_output_tokens"));
+        let message = format!("must be at most context_window, which is {context_window}");
+        reader.report.problem(place, message);
+    }
+    let model = Model {
+        id: id?.into(),
+        provider: provider?.into(),
+        api_model: api_model?.into(),
+        layer: layer?,
+        capabilities: capabilities?,
+        context_window,
+        max_output_tokens,
+        price,
+    };
+    Some(WrittenModel {
+        model,
+        place,
+        is_enabled,
+        is_shipped: reader.is_shipped(),
+    })
+}
+
+fn model_id(written: Written<'_>) -> Result<String, String> {
+    let id = name(written)?;
+    if id == "auto" || id.parse::<Layer>().is_ok() {
+        return Err("be another name: auto and L0 to L3 ask for a layer".to_owned());
+    }
+    Ok(id)
+}
+
+fn capabilities(written: Written<'_>) -> Result<Capabilities, String> {
+    let words: Vec<&str> = Capability::ALL.iter().map(|capability| capability.as_str()).collect();
+    let wanted = || format!("be a list of at least one of {}", words.join(", "));
+    let Written::Toml(DeValue::Array(items)) = written else {
+        return Err(wanted());
+    };
+    let parse = |item: &toml::Spanned<DeValue<'_>>| item.get_ref().as_str().and_then(|word| word.parse().ok());
+    let capabilities: Option<Capabilities> = items.iter().map(parse).collect();
+    capabilities.filter(|found| !found.is_empty()).ok_or_else(wanted)
+}
+
+/// Absent means unknown; 0 must be written. What cannot be read has been reported.
+fn read_price(reader: &mut Reader<'_>) -> Option<Price> {
+    let (input_key, output_key) = (key("input_usd_per_mtok"), key("output_usd_per_mtok"));
+    let cached_key = key("cached_input_usd_per_mtok");
+    let input = reader.optional(input_key, price);
+    let output = reader.optional(output_key, price);
+    let cached_input = reader.optional(cached_key, price);
+    let (has_input, has_output) = (reader.has(input_key), reader.has(output_key));
+    if has_input != has_output || reader.has(cached_key) && !has_input {
+        let message = "a price needs both input_usd_per_mtok and output_usd_per_mtok: write 0 for free, leave all out \
+                       for unknown";
+        let given = [input_key, output_key, cached_key]
+            .into_iter()
+            .find(|key| reader.has(*key));
+        let place = given.map_or_else(|| reader.place(), |key| reader.place_of(key));
+        reader.report.problem(place, message);
+    }
+    let (input, output) = input.zip(output)?;
+    Some(Price {
+        input,
+        cached_input: cached_input.unwrap_or(input),
+        output,
+    })
+}
+
+/// A date as TOML has it, or the same in quotes.
+fn date(written: Written<'_>) -> Result<toml::value::Datetime, String> {
+    let parsed = match written {
+        Written::Toml(DeValue::Datetime(date)) => Some(*date),
+        Written::Toml(DeValue::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    parsed
+        .filter(|date: &toml::value::Datetime| date.date.is_some())
+        .ok_or_else(|| "be a date such as 2026-11-22".to_owned())
+}
+
+/// Reads `[aliases]`, in the order of the file, which is the order of precedence.
+pub(super) fn read_aliases(document: &Document<'_>, table: &DeTable<'_>, report: &mut Report) -> Vec<WrittenAlias> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(pattern, _)| pattern.span().start);
+    let mut aliases = Vec::new();
+    for (pattern, target) in entries {
+        let place = document.place(pattern.span(), &format!("aliases.{}", shown_key(pattern.get_ref())));
+        let pattern = match name(Written::Text(pattern.get_ref())) {
+            Ok(pattern) => pattern,
+            Err(message) => {
+                report.problem(place, format!("the alias must {message}"));
+                continue;
+            }
+        };
+        match text(Written::Toml(target.get_ref())) {
+            Ok(target) => aliases.push(WrittenAlias {
+                pattern,
+                target,
+                place,
+                is_shipped: document.is_shipped,
+            }),
+            Err(message) => report.problem(place, format!("must {message}: the name of a model")),
+        }
+    }
+    aliases
+}
+
+/// Reports ids that more than one model has; each further model is left out.
+pub(super) fn drop_duplicates(models: &mut Vec<WrittenModel>, report: &mut Report) {
+    let mut first_places = std::collections::HashMap::new();
+    models.retain(|written| {
+        let id = written.model.id.clone();
+        match first_places.get(&id) {
+            None => {
+                first_places.insert(id, written.place.clone());
+                true
+            }
+            Some(first) => {
+                let message = format!(
+                    "the id {} is taken by {first}; give each model its own",
+                    quoted(id.as_str())
+                );
+                report.problem(written.place.clone(), message);
+                false
+            }
+        }
+    });
+}

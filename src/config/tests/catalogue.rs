@@ -1,0 +1,189 @@
+//! Models, prices, names that stand for others.
+
+use gateway_actors::protocol::{Layer, Price};
+
+use super::super::ProviderKind;
+use super::{CONTRACT, problems, settings, warnings};
+
+fn with_price(lines: &str) -> String {
+    let (head, _) = CONTRACT.split_once("input_usd_per_mtok").unwrap();
+    format!("{head}{lines}\n")
+}
+
+#[test]
+fn prices_are_exact_in_every_spelling() {
+    for (written, pico) in [
+        ("0", 0),
+        ("0.0", 0),
+        ("1", 1_000_000),
+        ("0.15", 150_000),
+        ("0.075", 75_000),
+        ("37.5", 37_500_000),
+        ("1e-6", 1),
+        ("1_000.5", 1_000_500_000),
+        ("+2.5", 2_500_000),
+        ("\"0.1\"", 100_000),
+    ] {
+        let config = with_price(&format!(
+            "input_usd_per_mtok = {written}\noutput_usd_per_mtok = {written}"
+        ));
+        let price = settings(&config, &[]).models[0].price.unwrap();
+        assert_eq!((price.input.0, price.output.0), (pico, pico), "{written}");
+    }
+}
+
+#[test]
+fn a_price_that_is_not_written_is_unknown_and_cached_input_has_its_own() {
+    assert_eq!(settings(&with_price(""), &[]).models[0].price, None);
+    let config = with_price("input_usd_per_mtok = 2\ncached_input_usd_per_mtok = 0.5\noutput_usd_per_mtok = 8");
+    let price = settings(&config, &[]).models[0].price.unwrap();
+    assert_eq!(price.cached_input.0, 500_000);
+}
+
+#[test]
+fn a_models_table_replaces_the_shipped_catalogue_and_its_absence_keeps_it() {
+    let env = [("OPENAI_API_KEY", "sk-a")];
+    assert_eq!(settings(CONTRACT, &env).models.len(), 1);
+    let (provider_only, _) = CONTRACT.split_once("[[models]]").unwrap();
+    assert!(settings(provider_only, &env).models.len() > 1);
+    assert!(settings("models = []", &env).models.is_empty());
+}
+
+#[test]
+fn switched_off_models_are_left_out() {
+    let config = format!("{CONTRACT}enabled = false\nprice_source = \"x\"\nprice_date = \"2026-11-22\"\n");
+    assert!(settings(&config, &[]).models.is_empty());
+}
+
+#[test]
+fn a_users_model_of_a_builtin_provider_without_its_key_is_left_out_with_a_warning() {
+    let config = CONTRACT.replace("provider = \"alpha\"", "provider = \"openrouter\"");
+    assert!(settings(&config, &[]).models.is_empty());
+    let said = warnings(&config, &[]);
+    assert!(
+        said.contains("models.alpha-small: left out: the provider openrouter exists only with OPENROUTER_API_KEY"),
+        "{said}"
+    );
+}
+
+#[test]
+fn fallback_models_join_layer_0_and_are_free_only_by_name() {
+    let env = [
+        ("OPENROUTER_API_KEY", "sk-or"),
+        (
+            "OPENROUTER_FALLBACK_MODELS",
+            "a/new:free, b/other ,qwen/qwen3-coder:free",
+        ),
+    ];
+    let settings = settings("", &env);
+    let catalogue = &settings.catalogue;
+    let free = catalogue.by_id("a/new:free").unwrap();
+    assert_eq!((free.layer, free.price), (Layer::L0, Some(Price::FREE)));
+    let unknown = catalogue.by_id("b/other").unwrap();
+    assert_eq!((unknown.layer, unknown.price), (Layer::L0, None));
+    // Known already: nothing is added.
+    assert_eq!(catalogue.by_api_model("qwen/qwen3-coder:free").len(), 1);
+}
+
+#[test]
+fn fallback_models_without_the_key_are_told_to_have_no_effect() {
+    let said = warnings("", &[("OPENROUTER_FALLBACK_MODELS", "a/new:free")]);
+    assert!(
+        said.contains("OPENROUTER_FALLBACK_MODELS: has no effect without OPENROUTER_API_KEY"),
+        "{said}"
+    );
+}
+
+#[test]
+fn openrouter_replaces_a_vendor_only_while_its_key_is_missing() {
+    let replace = [
+        ("OPENROUTER_API_KEY", "sk-or"),
+        ("OPENROUTER_REPLACE_OPENAI", "openai/gpt-4o-mini"),
+        ("OPENROUTER_REPLACE_CLAUDE", "anthropic/unlisted"),
+    ];
+    let aliases = |env: &[(&str, &str)]| -> Vec<String> {
+        let settings = settings("", env);
+        let aliases = settings.catalogue.aliases().iter();
+        aliases
+            .map(|alias| format!("{} -> {}", alias.pattern, alias.target))
+            .collect()
+    };
+    assert_eq!(
+        aliases(&replace),
+        ["gpt-* -> openai/gpt-4o-mini", "claude-* -> anthropic/unlisted"]
+    );
+    let mut with_key = replace.to_vec();
+    with_key.push(("OPENAI_API_KEY", "sk-a"));
+    assert_eq!(aliases(&with_key), ["claude-* -> anthropic/unlisted"]);
+    let settings = settings("", &replace);
+    let added = settings.catalogue.by_id("anthropic/unlisted").unwrap();
+    assert_eq!((added.provider.as_str(), added.price), ("openrouter", None));
+}
+
+#[test]
+fn aliases_keep_the_order_of_the_file_and_go_before_replacements() {
+    let config = format!(
+        "{CONTRACT}\n[aliases]\n\"z-*\" = \"alpha-small\"\n\"claude-*\" = \"gpt-4o-mini\"\n\"a-*\" = \"alpha-small\"\n"
+    );
+    let env = [("OPENROUTER_API_KEY", "sk-or"), ("OPENROUTER_REPLACE_OPENAI", "x/y")];
+    let settings = settings(&config, &env);
+    let patterns: Vec<&str> = settings
+        .catalogue
+        .aliases()
+        .iter()
+        .map(|alias| &*alias.pattern)
+        .collect();
+    assert_eq!(patterns, ["z-*", "claude-*", "a-*", "gpt-*"]);
+}
+
+#[test]
+fn an_alias_that_leads_nowhere_is_a_problem_with_its_line() {
+    let config = "[aliases]\n\"claude-*\" = \"nobody\"\n";
+    assert_eq!(
+        problems(config, &[]),
+        "gw.toml:2 aliases.claude-*: no model is called `nobody`; name a model by id or api_model\n"
+    );
+}
+
+#[test]
+fn task_lists_keep_known_names_and_warn_of_the_rest() {
+    let env = [("CHAT_MODELS", "nobody,gpt-4o-mini"), ("CODE_MODELS", "nobody")];
+    let settings = settings(CONTRACT, &env);
+    assert_eq!(settings.routing.task_lists.len(), 1);
+    let said = warnings(CONTRACT, &env);
+    assert!(
+        said.contains("environment variable CHAT_MODELS: `nobody` is left out"),
+        "{said}"
+    );
+    assert!(
+        said.contains("environment variable CODE_MODELS: `nobody` is left out"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_local_model_is_free_in_layer_0_and_its_address_tells_its_kind() {
+    for (endpoint, kind) in [
+        ("http://ollama:11434", ProviderKind::Ollama),
+        ("http://ollama:11434/", ProviderKind::Ollama),
+        ("http://127.0.0.1:8080/v1", ProviderKind::OpenaiCompatible),
+    ] {
+        let env = [
+            ("OSS_MODEL_ENABLED", "true"),
+            ("OSS_MODEL_ENDPOINT", endpoint),
+            ("OSS_MODEL_NAME", "llama3:8b"),
+        ];
+        let settings = settings("", &env);
+        assert_eq!(settings.providers[0].kind, kind);
+        let model = settings.catalogue.by_id("llama3:8b").unwrap();
+        assert!(model.is_free() && model.layer == Layer::L0);
+        assert_eq!((model.provider.as_str(), &*model.api_model), ("oss", "llama3:8b"));
+    }
+}
+
+#[test]
+fn the_local_model_needs_a_name_and_is_off_by_default() {
+    let said = problems("", &[("OSS_MODEL_ENABLED", "true")]);
+    assert!(said.contains("OSS_MODEL_NAME"), "{said}");
+    assert!(settings("", &[("OSS_MODEL_NAME", "llama3:8b")]).models.is_empty());
+}

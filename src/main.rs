@@ -1,2 +1,148 @@
-//! x
-fn main() {}
+//! The gateway's command line: `ai-mcp-gateway serve | migrate | check-config`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ai_mcp_gateway::config::{Loaded, Overrides, Problems, Settings, Sources};
+use ai_mcp_gateway::{startup, telemetry};
+use clap::{Args, Parser, Subcommand};
+
+/// Settings that stop the start (`EX_CONFIG` of sysexits.h).
+const BAD_SETTINGS: u8 = 78;
+
+const EXAMPLES: &str = "\
+Examples:
+  ai-mcp-gateway serve --simulator          try it out: scripted answers, no key needed
+  OPENROUTER_API_KEY=… ai-mcp-gateway serve  the shipped catalogue over OpenRouter
+  ai-mcp-gateway serve --config my.toml      your own providers and models
+  ai-mcp-gateway check-config --config my.toml
+  ai-mcp-gateway migrate                     create or upgrade the database and stop
+
+Ask it:
+  curl -s http://127.0.0.1:3000/v1/route -H 'content-type: application/json' -d '{\"message\":\"hello\"}'";
+
+/// One gateway between programs and many language models.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves HTTP until SIGTERM or SIGINT.
+    Serve(SettingArgs),
+    /// Creates or upgrades the database, then ends.
+    Migrate(SettingArgs),
+    /// Prints every problem of the settings, then ends: with 0 if there is none, else with 78.
+    CheckConfig(SettingArgs),
+}
+
+#[derive(Debug, Args)]
+struct SettingArgs {
+    /// A TOML file with settings, over the shipped defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The address to listen at (`API_HOST`).
+    #[arg(long)]
+    host: Option<String>,
+    /// The port to listen at, 0 for any free one (`API_PORT`).
+    #[arg(long)]
+    port: Option<String>,
+    /// Worker threads (`GATEWAY_WORKERS`).
+    #[arg(long)]
+    workers: Option<String>,
+    /// The folder for the database and the journal (`GATEWAY_DATA_DIR`).
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// error, warn, info, debug or trace (`LOG_LEVEL`).
+    #[arg(long)]
+    log_level: Option<String>,
+    /// text or json (`LOG_FORMAT`).
+    #[arg(long)]
+    log_format: Option<String>,
+    /// Adds the built-in simulator: scripted answers on every layer.
+    #[arg(long)]
+    simulator: bool,
+}
+
+impl SettingArgs {
+    fn load(self) -> Result<Loaded, Problems> {
+        let overrides = Overrides {
+            host: self.host,
+            port: self.port,
+            workers: self.workers,
+            data_dir: self.data_dir,
+            log_level: self.log_level,
+            log_format: self.log_format,
+            simulator: self.simulator,
+        };
+        let sources = Sources::from_process(self.config.as_deref(), overrides)?;
+        Settings::load(&sources)
+    }
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => with_settings(args, |settings| {
+            startup::serve(settings).map_err(|error| (error.exit_code(), error.into()))
+        }),
+        Command::Migrate(args) => with_settings(args, |settings| {
+            let opened = startup::open_store(settings);
+            let store = opened.map_err(|error| (startup::ServeError::from(error), ()));
+            let store = store.map_err(|(error, ())| (error.exit_code(), error.into()))?;
+            store.shutdown(std::time::Duration::from_secs(5));
+            say("the database is up to date");
+            Ok(())
+        }),
+        Command::CheckConfig(args) => match args.load() {
+            Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    complain(&format!("warning: {warning}"));
+                }
+                say("the settings are good");
+                ExitCode::SUCCESS
+            }
+            Err(problems) => {
+                complain(&problems.to_string());
+                ExitCode::from(BAD_SETTINGS)
+            }
+        },
+    }
+}
+
+fn with_settings(
+    args: SettingArgs,
+    work: impl FnOnce(&Settings) -> Result<(), (u8, anyhow::Error)>,
+) -> ExitCode {
+    let loaded = match args.load() {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            complain(&problems.to_string());
+            return ExitCode::from(BAD_SETTINGS);
+        }
+    };
+    telemetry::init(&loaded.settings.log);
+    for warning in &loaded.warnings {
+        tracing::warn!(place = warning.place, "{}", warning.message);
+    }
+    match work(&loaded.settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, error)) => {
+            complain(&format!("ai-mcp-gateway: {error:#}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Says something on stdout. A reader that has gone is no reason to fail.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Says something on stderr.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,294 @@
+//! Build, run, drain: the life of a serving process.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use gateway_actors::protocol::{FlushCalls, InstanceId};
+use gateway_actors::runtime::{RemoteAddr, RemoteAsks};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::config::{Database, DrainSettings, Settings};
+use crate::http::{self, EdgeParts, Lifecycle, ProviderInfo, Shared};
+use crate::store::{JournalDir, JournalOpenError, OpenError, Store, StoreConfig, recover_dead};
+use crate::system::{ActorSystem, CellError, Ports};
+
+/// How long the store may take to finish what is queued at the end.
+const STORE_SHUTDOWN: Duration = Duration::from_secs(10);
+/// How long call records may take to reach the database at the end; what does not is in the journal.
+const FLUSH: Duration = Duration::from_secs(5);
+/// How long a second signal leaves for settling.
+const CUT: Duration = Duration::from_secs(2);
+
+/// Why the process could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The database did not open.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The journal folder cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalOpenError),
+    /// What a dead process left behind could not be taken over.
+    #[error("what an earlier process left in the journal cannot be stored; mend the database and start again")]
+    Recovery(#[source] gateway_actors::protocol::StoreError),
+    /// The address cannot be bound.
+    #[error("cannot listen at {address}: {source}; stop what listens there or choose another API_PORT")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A cell cannot be started.
+    #[error("cannot start a worker: {0}")]
+    Cell(String),
+    /// Signals cannot be received, or stdout cannot be written.
+    #[error("cannot talk to the operating system")]
+    System(#[source] std::io::Error),
+    /// Actors panicked too often.
+    #[error("ended after {reason}")]
+    Fatal {
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl ServeError {
+    /// The exit code, after `sysexits.h`.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Store(OpenError::Corrupt { .. }) => 74,
+            Self::Store(_) | Self::Journal(_) | Self::Recovery(_) => 69,
+            Self::Bind { .. } | Self::Cell(_) | Self::System(_) => 1,
+            Self::Fatal { .. } => 70,
+        }
+    }
+}
+
+/// Serves until a signal or a fatal fault, then drains. Blocks.
+///
+/// # Errors
+/// When it cannot start, and when it ended for another reason than a signal.
+pub fn serve(settings: &Settings) -> Result<(), ServeError> {
+    let store = open_store(settings)?;
+    let instance = InstanceId::generate();
+    let journal_dir = settings.store.journal_dir();
+    recover(&store, &journal_dir)?;
+    let ports = Ports {
+        instance,
+        journal: JournalDir::open(&journal_dir, instance)?,
+        calls: store.calls(),
+        conversations: store.conversations(),
+    };
+    let runner = actix_rt::System::new();
+    let result = runner.block_on(run(settings, &store, ports));
+    store.shutdown(STORE_SHUTDOWN);
+    result
+}
+
+/// Opens the database of the settings, creating or upgrading it where needed.
+///
+/// # Errors
+/// When it does not open.
+pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
+    match &settings.store.database {
+        Database::Sqlite(path) => Store::open(StoreConfig::new(path)),
+        // The settings refuse it before it comes to this.
+        Database::Postgres(_) => Err(OpenError::NotBuilt),
+    }
+}
+
+/// Stores the call records of dead processes and gives back the conversations they held.
+fn recover(store: &Store, journal_dir: &std::path::Path) -> Result<(), ServeError> {
+    let calls = store.calls();
+    for dead in recover_dead(journal_dir)? {
+        let records: Vec<_> = dead.records.iter().cloned().map(Arc::new).collect();
+        let found = records.len();
+        store.block_on(calls.insert_calls(records)).map_err(ServeError::Recovery)?;
+        let released = store.block_on(store.release_leases_of(&[dead.instance])).map_err(ServeError::Recovery)?;
+        tracing::info!(instance = %dead.instance, call_records = found, conversations = released, "took over from a process that had died");
+        dead.discard()?;
+    }
+    Ok(())
+}
+
+async fn run(settings: &Settings, store: &Store, ports: Ports) -> Result<(), ServeError> {
+    let (system, arbiters) = ActorSystem::start(settings, ports);
+    let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
+    let shared = Shared::new(edge_parts(settings, store, &system, watching));
+    let mut signals = Signals::new().map_err(ServeError::System)?;
+    let (failed, mut cell_failure) = watch::channel(None);
+    let for_workers = Arc::clone(&system);
+    let pipelines = move || {
+        let cell = for_workers.cell();
+        if let Err(error) = &cell {
+            failed.send_replace(Some(describe(error)));
+        }
+        cell.ok()
+    };
+    let (server, address) = http::bind(&shared, settings.drain.in_flight, pipelines).map_err(|source| {
+        let address = SocketAddr::new(settings.http.host, settings.http.port);
+        ServeError::Bind { address, source }
+    })?;
+    let handle = server.handle();
+    let serving = actix_rt::spawn(server);
+    announce(address).map_err(ServeError::System)?;
+    lifecycle.send_replace(Lifecycle::Serving);
+    tracing::info!(%address, models = settings.models.len(), providers = settings.providers.len(), "serving");
+
+    let ended = tokio::select! {
+        () = signals.terminate() => Ok(()),
+        reason = fatal(&system) => Err(ServeError::Fatal { reason }),
+        reason = first(&mut cell_failure) => Err(ServeError::Cell(reason)),
+    };
+    let drain = drain(&settings.drain, &system, &lifecycle, &handle);
+    tokio::select! {
+        () = drain => {}
+        () = signals.terminate() => {
+            tracing::warn!("second signal: what is under way is cut");
+            lifecycle.send_replace(Lifecycle::Draining);
+            // Ending the workers drops their tasks, which journals what was under way at its worst case.
+            let _ = timeout(CUT, handle.stop(false)).await;
+        }
+    }
+    if serving.await.is_err() {
+        tracing::error!("the server's task had panicked");
+    }
+    arbiters.stop();
+    ended
+}
+
+fn edge_parts(
+    settings: &Settings,
+    store: &Store,
+    system: &Arc<ActorSystem>,
+    lifecycle: watch::Receiver<Lifecycle>,
+) -> EdgeParts {
+    let providers = settings.providers.iter().map(|provider| ProviderInfo {
+        name: provider.name.clone(),
+        kind: provider.kind.as_str(),
+        has_key: provider.is_usable(),
+    });
+    #[cfg(feature = "fault-injection")]
+    let faults = {
+        let system = Arc::clone(system);
+        http::FaultSwitch(Box::new(move |actor| system.crash(actor)))
+    };
+    EdgeParts {
+        settings: settings.http.clone(),
+        admin_key: settings.auth.admin_key.clone(),
+        catalogue: Arc::clone(&system.catalogue),
+        health: Arc::clone(&system.health),
+        providers: providers.collect(),
+        totals: system.totals.clone(),
+        gauges: system.gauges.clone(),
+        conversations: store.conversations(),
+        store_health: store.health(),
+        system_health: system.system_health.clone(),
+        lifecycle,
+        #[cfg(feature = "fault-injection")]
+        faults,
+    }
+}
+
+/// The one line on stdout.
+fn announce(address: SocketAddr) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "listening on http://{address}")?;
+    stdout.flush()
+}
+
+fn describe(error: &CellError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// Waits until the process must end.
+async fn fatal(system: &ActorSystem) -> String {
+    let mut crashes = system.crashes.subscribe();
+    let fatal = crashes.wait_for(|log| log.fatal().is_some()).await;
+    let reason = fatal.ok().and_then(|log| log.fatal().map(ToOwned::to_owned));
+    reason.unwrap_or_else(|| "the crash log was lost".to_owned())
+}
+
+async fn first(failure: &mut watch::Receiver<Option<String>>) -> String {
+    match failure.wait_for(Option::is_some).await {
+        Ok(failure) => failure.clone().unwrap_or_default(),
+        // Nobody can fail any more.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Readiness says no; after a while new requests are refused; what is under way ends; records reach the database; the
+/// server stops last, since a stopped worker ends the tasks on its thread.
+async fn drain(
+    settings: &DrainSettings,
+    system: &Arc<ActorSystem>,
+    lifecycle: &watch::Sender<Lifecycle>,
+    server: &ServerHandle,
+) {
+    tracing::info!("draining");
+    lifecycle.send_replace(Lifecycle::Leaving);
+    sleep(settings.readiness).await;
+    lifecycle.send_replace(Lifecycle::Draining);
+    let start = Instant::now();
+    let gauges = &system.gauges;
+    let whole = || gauges.turns.get() == 0 && gauges.attempts.get() <= gauges.streams.get();
+    until(start + settings.in_flight, whole).await;
+    until(start + settings.streams, || gauges.streams.get() == 0).await;
+    server.pause().await;
+    if timeout(FLUSH, flush(system)).await.is_err() {
+        tracing::warn!("call records are left in the journal for the next start");
+    }
+    server.stop(true).await;
+}
+
+async fn until(deadline: Instant, done: impl Fn() -> bool) {
+    while !done() && Instant::now() < deadline {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until every cell's call records are in the database.
+async fn flush(system: &ActorSystem) {
+    let asks = Arc::new(RemoteAsks::default());
+    for cell in system.cells().iter() {
+        let cost = RemoteAddr::new(cell.cost.clone(), Arc::clone(&asks), FLUSH);
+        if let Ok(Ok(flushed)) = cost.ask(FlushCalls).await {
+            // A tracker that was rebuilt meanwhile says nothing; its records are in the journal.
+            let _ = flushed.await;
+        }
+    }
+}
+
+/// SIGTERM and SIGINT. SIGHUP and SIGUSR1 do nothing yet, but must not end the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    _ignored: [Signal; 2],
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _ignored: [signal(SignalKind::hangup())?, signal(SignalKind::user_defined1())?],
+        })
+    }
+
+    async fn terminate(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Names and wires every actor: the one place that knows them all.
+//!
+//! ```text
+//! main thread      SupervisorActor
+//! control          ProviderDirector            publishes health
+//! conversations    ContextActor                orders turns
+//! worker 0..n      a cell each: RouterActor, ProviderActor per provider, BudgetActor, CostTracker, pipeline
+//! store runtime    the database (no actor)
+//! ```
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use actix_rt::Arbiter;
+use arc_swap::ArcSwap;
+use gateway_actors::budget::{BudgetActor, BudgetTotals};
+use gateway_actors::context::ContextActor;
+use gateway_actors::cost::{CostSettings, CostTracker};
+use gateway_actors::dispatch::{AmbiguousFailover, DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
+use gateway_actors::protocol::{
+    AttemptJournal, CallStore, Catalogue, CellId, CellTotals, ConversationStore, Gauges, HealthSnapshot, InFlight,
+    InstanceId, LastResort, ProviderName, SystemHealth,
+};
+use gateway_actors::provider::{BreakerSettings, ProviderActor, ProviderDirector};
+use gateway_actors::router::{RouterActor, RouterSettings, RouterSources};
+use gateway_actors::runtime::{Beats, CrashReporter, LocalAddr, RemoteAddr, RemoteAsks, RestartPolicy};
+use gateway_actors::supervisor::SupervisorActor;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::config::{AmbiguousRetry, ProviderSettings, Settings};
+use crate::providers::{BuildError, Upstreams};
+use crate::store::{JournalDir, JournalLimits, JournalOpenError};
+
+/// How long an ask of the ContextActor may go unanswered: its handlers take microseconds.
+const CONTEXT_PATIENCE: Duration = Duration::from_secs(5);
+
+thread_local! {
+    /// The pipeline of this thread's cell. A server asks for a worker's pipeline more than once.
+    static CELL: RefCell<Option<Pipeline>> = const { RefCell::new(None) };
+}
+
+/// A cell could not be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CellError {
+    /// Its journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalOpenError),
+    /// Its way to the providers cannot be built.
+    #[error(transparent)]
+    Providers(#[from] BuildError),
+}
+
+/// What the actors reach outside of their crate.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    pub(crate) instance: InstanceId,
+    pub(crate) journal: JournalDir,
+    pub(crate) calls: Arc<dyn CallStore>,
+    pub(crate) conversations: Arc<dyn ConversationStore>,
+}
+
+/// The actor system of the process: what is global, and how a cell is started.
+#[derive(Debug)]
+pub(crate) struct ActorSystem {
+    pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
+    pub(crate) health: Arc<ArcSwap<HealthSnapshot>>,
+    pub(crate) gauges: Gauges,
+    pub(crate) totals: Vec<Arc<CellTotals>>,
+    pub(crate) crashes: CrashReporter,
+    pub(crate) system_health: watch::Receiver<SystemHealth>,
+    ports: Ports,
+    providers: Vec<ProviderSettings>,
+    in_flight: HashMap<ProviderName, Arc<InFlight>>,
+    sources: RouterSources,
+    routing: RouterSettings,
+    dispatch: DispatchSettings,
+    last_resort: Arc<LastResort>,
+    remote_asks: Arc<RemoteAsks>,
+    beats: Arc<Beats>,
+    context: Addr<ContextActor>,
+    director: Addr<ProviderDirector>,
+    supervisor: Addr<SupervisorActor>,
+    next_cell: AtomicU16,
+    cells: ArcSwap<Vec<CellAddrs>>,
+}
+
+/// The actors of a cell, for the few who address them from outside: the drain, and tests that make them panic.
+#[derive(Debug, Clone)]
+pub(crate) struct CellAddrs {
+    pub(crate) cost: Addr<CostTracker>,
+    #[cfg(feature = "fault-injection")]
+    router: Addr<RouterActor>,
+    #[cfg(feature = "fault-injection")]
+    budget: Addr<BudgetActor>,
+    #[cfg(feature = "fault-injection")]
+    provider: Option<Addr<ProviderActor>>,
+}
+
+/// The threads of the global actors.
+#[derive(Debug)]
+pub(crate) struct Arbiters {
+    control: Arbiter,
+    conversations: Arbiter,
+}
+
+impl Arbiters {
+    /// Ends the threads and waits for them.
+    pub(crate) fn stop(self) {
+        for arbiter in [self.control, self.conversations] {
+            arbiter.stop();
+            if arbiter.join().is_err() {
+                tracing::error!("an arbiter's thread had panicked");
+            }
+        }
+    }
+}
+
+impl ActorSystem {
+    /// Starts the global actors. Called on the main thread, inside the actix system.
+    pub(crate) fn start(settings: &Settings, ports: Ports) -> (Arc<Self>, Arbiters) {
+        let now = Instant::now();
+        let crashes = CrashReporter::new(RestartPolicy::default());
+        let health: Arc<ArcSwap<HealthSnapshot>> = Arc::default();
+        let catalogue = Arc::new(ArcSwap::new(Arc::clone(&settings.catalogue)));
+        let beats = Arc::new(Beats::new(now));
+        beats.start_here("main");
+        let arbiters = Arbiters {
+            control: Arbiter::new(),
+            conversations: Arbiter::new(),
+        };
+
+        let (published, reporter) = (Arc::clone(&health), crashes.clone());
+        let (breaker, seed) = (breaker(settings), u64::from(std::process::id()));
+        let beats_there = Arc::clone(&beats);
+        let director = ProviderDirector::start_in_arbiter(&arbiters.control.handle(), move |_| {
+            beats_there.start_here("control");
+            ProviderDirector::new(breaker, published, seed, reporter)
+        });
+        let (reporter, beats_there) = (crashes.clone(), Arc::clone(&beats));
+        let context = ContextActor::start_in_arbiter(&arbiters.conversations.handle(), move |_| {
+            beats_there.start_here("conversations");
+            ContextActor::new(reporter)
+        });
+        let (publish, system_health) = watch::channel(SystemHealth::default());
+        let supervisor = SupervisorActor::new(crashes.clone(), Arc::clone(&beats), publish).start();
+
+        let usable = settings.providers.iter().filter(|provider| provider.is_usable());
+        let usable = usable.map(|provider| provider.name.clone()).collect();
+        let in_flight = settings.providers.iter().map(|provider| {
+            let in_flight = InFlight::new(provider.max_in_flight);
+            (provider.name.clone(), Arc::new(in_flight))
+        });
+        let system = Self {
+            sources: RouterSources {
+                catalogue: Arc::clone(&catalogue),
+                health: Arc::clone(&health),
+                usable: Arc::new(usable),
+            },
+            catalogue,
+            health,
+            gauges: Gauges::default(),
+            totals: (0..settings.http.workers).map(|_| Arc::default()).collect(),
+            crashes,
+            system_health,
+            ports,
+            in_flight: in_flight.collect(),
+            providers: settings.providers.clone(),
+            routing: RouterSettings {
+                default_layer: settings.routing.default_layer,
+                max_layer: settings.routing.max_escalation_layer,
+                auto_escalate: settings.routing.auto_escalate,
+            },
+            dispatch: dispatch(settings),
+            last_resort: Arc::new(LastResort::new(now)),
+            remote_asks: Arc::default(),
+            beats,
+            context,
+            director,
+            supervisor,
+            next_cell: AtomicU16::new(0),
+            cells: ArcSwap::default(),
+        };
+        (Arc::new(system), arbiters)
+    }
+
+    /// The pipeline of the calling thread's cell, which is started when it does not exist yet.
+    ///
+    /// # Errors
+    /// When the cell's journal or its way to the providers cannot be opened.
+    pub(crate) fn cell(&self) -> Result<Pipeline, CellError> {
+        CELL.with_borrow_mut(|cell| {
+            if let Some(pipeline) = cell {
+                return Ok(pipeline.clone());
+            }
+            let pipeline = self.start_cell()?;
+            *cell = Some(pipeline.clone());
+            Ok(pipeline)
+        })
+    }
+
+    /// The actors of the cells that were started.
+    pub(crate) fn cells(&self) -> Arc<Vec<CellAddrs>> {
+        self.cells.load_full()
+    }
+
+    fn start_cell(&self) -> Result<Pipeline, CellError> {
+        let id = CellId(self.next_cell.fetch_add(1, Ordering::AcqRel));
+        let journal: Rc<dyn AttemptJournal> = Rc::new(self.ports.journal.cell(id, JournalLimits::default())?);
+        let upstream = Rc::new(Upstreams::new(&self.providers)?);
+        self.beats.start_here(format!("worker {id}"));
+        let router = RouterActor::new(self.routing, self.sources.clone(), self.crashes.clone()).start();
+        let budget = BudgetActor::new(Rc::clone(&journal), Arc::<BudgetTotals>::default(), self.crashes.clone()).start();
+        let cost = CostTracker::new(
+            CostSettings::default(),
+            Rc::clone(&journal),
+            Arc::clone(&self.ports.calls),
+            self.totals_of(id),
+            self.crashes.clone(),
+        )
+        .start();
+        let providers: Vec<(ProviderName, Addr<ProviderActor>, Arc<InFlight>)> = self
+            .in_flight
+            .iter()
+            .map(|(name, in_flight)| {
+                let actor = ProviderActor::new(
+                    name.clone(),
+                    Arc::clone(in_flight),
+                    Arc::clone(&self.health),
+                    self.director.clone(),
+                    self.crashes.clone(),
+                );
+                (name.clone(), actor.start(), Arc::clone(in_flight))
+            })
+            .collect();
+        self.register(CellAddrs {
+            cost: cost.clone(),
+            #[cfg(feature = "fault-injection")]
+            router: router.clone(),
+            #[cfg(feature = "fault-injection")]
+            budget: budget.clone(),
+            #[cfg(feature = "fault-injection")]
+            provider: providers.first().map(|(_, actor, _)| actor.clone()),
+        });
+        let providers = providers.into_iter().map(|(name, actor, in_flight)| {
+            let actor = LocalAddr::new(actor);
+            (name, ProviderHandle { actor, in_flight })
+        });
+        Ok(Pipeline::new(PipelineParts {
+            instance: self.ports.instance,
+            cell: id,
+            router: LocalAddr::new(router),
+            providers: providers.collect(),
+            budget: LocalAddr::new(budget),
+            cost: LocalAddr::new(cost),
+            context: RemoteAddr::new(self.context.clone(), Arc::clone(&self.remote_asks), CONTEXT_PATIENCE),
+            upstream,
+            journal,
+            conversations: Arc::clone(&self.ports.conversations),
+            last_resort: Arc::clone(&self.last_resort),
+            gauges: self.gauges.clone(),
+            settings: self.dispatch,
+        }))
+    }
+
+    fn register(&self, addrs: CellAddrs) {
+        self.cells.rcu(|cells| {
+            let mut cells = Vec::clone(cells);
+            cells.push(addrs.clone());
+            cells
+        });
+    }
+
+    /// The totals that the statistics read for this cell. A worker that died and was started again is a new cell, and
+    /// has none: the process is about to end then.
+    fn totals_of(&self, cell: CellId) -> Arc<CellTotals> {
+        self.totals.get(usize::from(cell.0)).map_or_else(
+            || {
+                self.crashes.escaped("worker");
+                Arc::default()
+            },
+            Arc::clone,
+        )
+    }
+}
+
+#[cfg(feature = "fault-injection")]
+impl ActorSystem {
+    /// Makes an actor of this name panic on its next message; `false` when there is none.
+    pub(crate) fn crash(&self, actor: &str) -> bool {
+        use gateway_actors::runtime::{Crash, tell};
+
+        let cells = self.cells();
+        let told = match (actor, cells.first()) {
+            ("context", _) => tell(&self.context, Crash),
+            ("provider-director", _) => tell(&self.director, Crash),
+            ("supervisor", _) => tell(&self.supervisor, Crash),
+            ("router", Some(cell)) => tell(&cell.router, Crash),
+            ("budget", Some(cell)) => tell(&cell.budget, Crash),
+            ("cost", Some(cell)) => tell(&cell.cost, Crash),
+            ("provider", Some(CellAddrs { provider: Some(provider), .. })) => tell(provider, Crash),
+            _ => return false,
+        };
+        told.is_ok()
+    }
+}
+
+impl ActorSystem {
+    /// The supervisor, which is kept alive by this.
+    pub(crate) fn supervisor(&self) -> &Addr<SupervisorActor> {
+        &self.supervisor
+    }
+}
+
+fn breaker(settings: &Settings) -> BreakerSettings {
+    let written = &settings.breaker;
+    BreakerSettings {
+        consecutive_failures: written.consecutive_failures,
+        failure_ratio: f64::from(written.failure_percent) / 100.0,
+        ratio_min_calls: written.min_calls,
+        window: written.window,
+        open_base: written.open_base,
+        open_cap: written.open_cap,
+        jitter: f64::from(written.jitter_percent) / 100.0,
+        probes_to_close: written.successes_to_close,
+        cool_down_cap: written.cool_down_cap,
+        ..BreakerSettings::default()
+    }
+}
+
+fn dispatch(settings: &Settings) -> DispatchSettings {
+    let written = &settings.failover;
+    DispatchSettings {
+        extra_attempts: written.max_extra_attempts,
+        retry_ratio: f64::from(written.retry_budget_percent) / 100.0,
+        retry_min: written.retry_budget_min,
+        retry_window: written.retry_budget_window,
+        ambiguous: match written.ambiguous {
+            AmbiguousRetry::Any => AmbiguousFailover::Any,
+            AmbiguousRetry::Free => AmbiguousFailover::FreeOnly,
+        },
+        ..DispatchSettings::default()
+    }
+}

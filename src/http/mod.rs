@@ -11,6 +11,8 @@ mod probe;
 mod respond;
 mod routes;
 mod server;
+#[cfg(test)]
+mod server_tests;
 mod shared;
 mod sse;
 mod stats;

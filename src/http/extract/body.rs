@@ -98,6 +98,7 @@ struct Chunks<'a, P> {
     settings: &'a HttpSettings,
     begun: Instant,
     received: u64,
+    has_waited: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -111,6 +112,7 @@ where
             settings,
             begun: Instant::now(),
             received: 0,
+            has_waited: false,
             timer: None,
         }
     }
@@ -128,6 +130,13 @@ where
                 Poll::Ready(Ok(Some(chunk)))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Err(broken(&error))),
+            Poll::Pending if !self.has_waited => {
+                // actix asks for the answer before it hands over the bytes that came with the head: look once more
+                // before setting a timer.
+                self.has_waited = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             Poll::Pending => {
                 ready!(self.poll_too_slow(cx));
                 let message = "the body of the request arrived too slowly; send it again";

@@ -140,6 +140,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_idle_limit_holds_from_the_first_chunk_even_if_it_is_the_shorter_one() {
+        let mut watchdog = watchdog(100);
+        watchdog.guard(sleep(Duration::from_secs(1))).await.unwrap();
+        watchdog.touch();
+        assert_eq!(expiry(&mut watchdog).await, (Expired::Idle, 5));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn every_chunk_starts_the_idle_limit_anew() {
         let mut watchdog = watchdog(100);
         for _ in 0..5 {

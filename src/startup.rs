@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,10 +87,22 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
         calls: store.calls(),
         conversations: store.conversations(),
     };
-    let runner = actix_rt::System::new();
-    let result = runner.block_on(run(settings, &store, ports));
+    let result = actix_rt::System::new().block_on(run(settings, &store, ports));
+    if let Err(error) = collect(&store, &journal_dir, instance) {
+        tracing::warn!(error = %error, "what this process left in its journal is stored at the next start");
+    }
     store.shutdown(STORE_SHUTDOWN);
     result
+}
+
+/// Stores what this process itself left in its journal: calls that were cut when it ended. Its worker threads give the
+/// journal back when they end, which may take a moment.
+fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<(), ServeError> {
+    let deadline = Instant::now() + CUT;
+    while JournalDir::is_claimed(journal_dir, instance)? && Instant::now() < deadline {
+        store.block_on(sleep(Duration::from_millis(5)));
+    }
+    recover(store, journal_dir)
 }
 
 /// Opens the database of the settings, creating or upgrading it where needed.
@@ -105,7 +118,7 @@ pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
 }
 
 /// Stores the call records of dead processes and gives back the conversations they held.
-fn recover(store: &Store, journal_dir: &std::path::Path) -> Result<(), ServeError> {
+fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
     let calls = store.calls();
     for dead in recover_dead(journal_dir)? {
         let records: Vec<_> = dead.records.iter().cloned().map(Arc::new).collect();

@@ -74,6 +74,7 @@ impl OpenAiCompatible {
         let reading = Reading {
             limits: self.limits,
             stream: call.stream,
+            forwards_usage: call.request.forwards_usage(),
             key: self.key.as_ref(),
         };
         read_reply(response.status(), response.headers(), source, watchdog, reading).await

@@ -30,6 +30,8 @@ const EXPLANATION_TIME: Duration = Duration::from_secs(1);
 pub(super) struct Reading<'a> {
     pub(super) limits: UpstreamLimits,
     pub(super) stream: bool,
+    /// Whether the client is to see the usage event of a stream.
+    pub(super) forwards_usage: bool,
     /// Our key, to keep it out of the log.
     pub(super) key: Option<&'a SecretString>,
 }
@@ -74,7 +76,12 @@ where
             _ => malformed("the answer is JSON, not the stream that was asked for"),
         });
     }
-    let scanner = StreamScanner::new(reading.limits.event_bytes, UsageEvents::Apart);
+    let usage_events = if reading.forwards_usage {
+        UsageEvents::Forward
+    } else {
+        UsageEvents::Drop
+    };
+    let scanner = StreamScanner::new(reading.limits.event_bytes, usage_events);
     let mut frames = Frames::new(source, status, scanner, watchdog);
     frames.prime().await?;
     Ok(UpstreamReply::Stream(UpstreamStream {

@@ -281,7 +281,7 @@ fn with_an_admin_key_every_route_but_live_and_ready_wants_it() {
 
 /// Asks every route that there is, and one that there is not.
 fn every_route(client: &Client) -> Vec<Reply> {
-    let mut replies: Vec<Reply> = ["/health", "/v1/models", "/v1/server-stats", "/v1/context/c", "/nobody"]
+    let mut replies: Vec<Reply> = ["/health", "/v1/models", "/v1/server-stats", "/v1/context/c", "/"]
         .iter()
         .map(|path| client.get(path))
         .collect();

@@ -63,14 +63,19 @@ fn what_is_not_json_is_refused_as_such() {
         .collect();
     bodies.push(utf16);
     bodies.push(b"{\"message\":\"\xff\xfe\"}".to_vec());
-    bodies.push(br#"{"message":"\ud800"}"#.to_vec());
     bodies.push(b"{\"message\":\"a\nb\"}".to_vec());
-    bodies.push("[".repeat(200_000).into_bytes());
+    bodies.push(format!("{{\"metadata\":{}", "[".repeat(200_000)).into_bytes());
     all_refused(
         400,
         "malformed_json",
         bodies.into_iter().map(|body| (body, None)).collect(),
     );
+}
+
+#[test]
+fn half_a_surrogate_pair_is_no_message() {
+    let body = br#"{"message":"\ud800"}"#.to_vec();
+    all_refused(400, "invalid_request", vec![(body, Some("message"))]);
 }
 
 #[test]

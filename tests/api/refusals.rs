@@ -102,7 +102,7 @@ fn an_input_the_provider_finds_too_long_is_422_and_does_not_hurt_the_provider() 
     alpha.set(Behaviour::Status(400, JSON, body));
     for _ in 0..10 {
         let error = gateway.client().post(COMPLETIONS, &chat("hello")).error(422);
-        assert_eq!(error["code"], "context_too_long");
+        assert_eq!(error["code"], "context_length_exceeded", "as OpenAI calls it");
     }
     assert_eq!(alpha.requests(), 10);
     gateway.finish();

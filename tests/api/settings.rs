@@ -25,7 +25,10 @@ fn every_problem_is_told_at_once_with_its_place() {
         .model(&Model::free("orphan", &alpha).layer("L7"))
         .model(&Model::free("alpha-small", &alpha))
         .model(&Model::free("negative", &alpha).priced("-1", "2"))
-        .toml("[[models]]\nid = \"lost\"\nprovider = \"no-such-provider\"\napi_model = \"x\"\nlayer = \"L0\"")
+        .toml(
+            "[[models]]\nid = \"lost\"\nprovider = \"no-such-provider\"\napi_model = \"x\"\nlayer = \"L0\"\n\
+             capabilities = [\"chat\"]\ncontext_window = 8000\nmax_output_tokens = 100",
+        )
         .toml("[[providers]]\nname = \"gamma\"\nkind = \"telepathy\"")
         .env("DEFAULT_LAYER", "L8")
         .env("API_PORT", "70000");
@@ -33,11 +36,11 @@ fn every_problem_is_told_at_once_with_its_place() {
         let (code, text) = run_to_exit(command, &bad);
         assert_eq!(code, BAD_SETTINGS, "{command}: {text}");
         for place in [
-            "L7",
+            "models.orphan.layer",
             "alpha-small",
             "negative",
             "no-such-provider",
-            "telepathy",
+            "providers.gamma.kind",
             "DEFAULT_LAYER",
             "API_PORT",
         ] {
@@ -65,7 +68,10 @@ fn a_file_that_is_not_toml_is_named_with_its_line() {
     let alpha = Provider::start("alpha");
     let (code, text) = run_to_exit("check-config", &good(&alpha).toml("[[providers"));
     assert_eq!(code, BAD_SETTINGS, "{text}");
-    assert!(text.contains("gateway.toml") && text.contains("line"), "{text}");
+    assert!(
+        text.contains("gateway.toml:") && text.contains("not valid TOML"),
+        "{text}"
+    );
 }
 
 #[test]

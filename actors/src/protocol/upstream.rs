@@ -21,6 +21,12 @@ use super::usage::UsageReport;
 pub trait OutgoingRequest: fmt::Debug {
     /// The body to send to this model's provider.
     fn body_for(&self, model: &Model) -> Bytes;
+
+    /// Whether the client is to see the event of a stream that is there only for the usage. The gateway always asks
+    /// the provider for it.
+    fn forwards_usage(&self) -> bool {
+        true
+    }
 }
 
 /// One call to make.

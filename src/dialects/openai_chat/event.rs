@@ -87,12 +87,6 @@ pub(super) enum BadEvent {
     Error(ErrorObject),
 }
 
-/// Whether these bytes are one event that is there only for the usage, which a client gets only if it asked for it.
-#[must_use]
-pub fn is_usage_event(event: &[u8]) -> bool {
-    memchr::memmem::find(event, b"\"usage\"").is_some() && read_event(event).is_ok_and(|seen| seen.only_usage)
-}
-
 /// Looks at one whole event.
 pub(super) fn read_event(event: &[u8]) -> Result<Seen, BadEvent> {
     let (data, is_error) = data_of(event);
@@ -380,11 +374,12 @@ mod tests {
         });
         assert_eq!(read_event(alone).unwrap().usage, Some(usage));
         assert_eq!(read_event(both).unwrap().usage, Some(usage));
-        assert!(is_usage_event(alone) && !is_usage_event(both));
-        assert!(!is_usage_event(
+        let is_only_usage = |event: &[u8]| read_event(event).unwrap().only_usage;
+        assert!(is_only_usage(alone) && !is_only_usage(both));
+        assert!(!is_only_usage(
             b"data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n"
         ));
-        assert!(!is_usage_event(b"data: {\"choices\":[],\"usage\":null}\n\n"));
+        assert!(!is_only_usage(b"data: {\"choices\":[],\"usage\":null}\n\n"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod stream;
 mod usage;
 
 pub use error::{error_body, error_event};
-pub use event::{ErrorObject, is_usage_event};
+pub use event::ErrorObject;
 pub use native::ConversationRequest;
 pub use request::ChatCompletionsRequest;
 pub use response::{AnswerText, Explanation, Inspected, ShapeError, answer_text, explanation, inspect};

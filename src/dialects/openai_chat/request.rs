@@ -84,12 +84,6 @@ impl ChatCompletionsRequest {
         self.stream
     }
 
-    /// Whether the client itself asked for the usage event at the end of a stream.
-    #[must_use]
-    pub const fn client_wants_usage(&self) -> bool {
-        self.wants_usage
-    }
-
     /// What the request needs of a model.
     #[must_use]
     pub const fn needs(&self) -> Needs {
@@ -113,6 +107,10 @@ impl fmt::Debug for ChatCompletionsRequest {
 }
 
 impl OutgoingRequest for ChatCompletionsRequest {
+    fn forwards_usage(&self) -> bool {
+        self.wants_usage
+    }
+
     fn body_for(&self, model: &Model) -> Bytes {
         let extra = self.usage_splice.as_ref().map_or(0, |splice| splice.with.len());
         // Two quotes, and a few bytes for a name that needs escapes: more than that only costs another allocation.

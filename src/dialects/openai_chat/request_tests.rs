@@ -90,7 +90,7 @@ fn a_stream_always_asks_for_usage_and_keeps_the_other_options() {
         let body = format!(r#"{{"stream":true,"model":"m",{MESSAGES}{options}}}"#);
         let expected = format!(r#"{{"stream":true,"model":"p"{after_model},{MESSAGES}{rewritten}}}"#);
         assert_eq!(written(&body, "p"), expected);
-        assert!(!read(&body).client_wants_usage());
+        assert!(!read(&body).forwards_usage());
     }
 }
 
@@ -104,7 +104,7 @@ fn stream_options_before_the_model_are_rewritten_too() {
 #[test]
 fn options_that_ask_for_usage_or_belong_to_no_stream_are_left_alone() {
     let asks = format!(r#"{{"model":"m","stream":true,{MESSAGES},"stream_options":{{"include_usage":true}}}}"#);
-    assert!(read(&asks).client_wants_usage());
+    assert!(read(&asks).forwards_usage());
     assert_eq!(written(&asks, "m"), asks);
     for whole in [r#""stream":false"#, r#""stream":null"#, r#""stream_options":{"a":1}"#] {
         let body = format!(r#"{{"model":"m",{whole},{MESSAGES}}}"#);

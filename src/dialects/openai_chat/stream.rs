@@ -11,8 +11,8 @@ use super::event::{BadEvent, ErrorObject, Seen, read_event};
 pub enum UsageEvents {
     /// It is read, and not forwarded: the client did not ask for it.
     Drop,
-    /// It is forwarded, in a frame of its own.
-    Apart,
+    /// It is forwarded like any other.
+    Forward,
 }
 
 /// Why a stream is over before its end.
@@ -171,16 +171,8 @@ impl StreamScanner {
                 self.take(end);
                 continue;
             }
-            if seen.only_usage && grouped > 0 {
-                // Its frame is its own: it is read again when its turn comes.
-                self.splitter.at = grouped;
-                break;
-            }
             note(&mut frame, &seen);
             grouped = end;
-            if seen.only_usage {
-                break;
-            }
         }
         if grouped > 0 {
             frame.bytes = self.take(grouped);

@@ -103,7 +103,7 @@ fn random_split(text: &str, seed: u64) -> Vec<&[u8]> {
 #[test]
 fn however_a_stream_is_split_the_same_comes_out() {
     let without_usage = RECORDED.replace(usage_event(), "");
-    for (usage_events, expected) in [(UsageEvents::Apart, RECORDED), (UsageEvents::Drop, &*without_usage)] {
+    for (usage_events, expected) in [(UsageEvents::Forward, RECORDED), (UsageEvents::Drop, &*without_usage)] {
         for seed in 1..=1000 {
             let (out, end) = run(random_split(RECORDED, seed), usage_events);
             assert_eq!(end, Ok(()), "seed {seed}");
@@ -119,7 +119,7 @@ fn however_a_stream_is_split_the_same_comes_out() {
 fn whole_events_of_one_chunk_are_one_frame_in_the_chunks_own_memory() {
     let text = RECORDED.replace(usage_event(), "");
     let chunk = Bytes::from(text.clone());
-    let mut scanner = StreamScanner::new(LIMIT, UsageEvents::Apart);
+    let mut scanner = StreamScanner::new(LIMIT, UsageEvents::Forward);
     scanner.push(chunk.clone());
     let frame = scanner.next_frame().unwrap().unwrap();
     assert_eq!(frame.bytes.as_ptr(), chunk.as_ptr(), "not copied");
@@ -128,13 +128,14 @@ fn whole_events_of_one_chunk_are_one_frame_in_the_chunks_own_memory() {
 }
 
 #[test]
-fn a_usage_event_stands_in_a_frame_of_its_own_or_is_left_out() {
+fn a_usage_event_is_forwarded_like_any_other_or_left_out() {
     let text = format!(
         "data: {{\"choices\":[{{\"delta\":{{\"content\":\"x\"}}}}]}}\n\n{}data: [DONE]\n\n",
         usage_event()
     );
-    let (apart, _) = whole(&text, UsageEvents::Apart);
-    assert_eq!((apart.frames, apart.bytes), (3, text.clone().into_bytes()));
+    let (forwarded, _) = whole(&text, UsageEvents::Forward);
+    assert_eq!((forwarded.frames, forwarded.bytes), (1, text.clone().into_bytes()));
+    assert_eq!(forwarded.usage, Some(reported()));
     let (dropped, _) = whole(&text, UsageEvents::Drop);
     assert_eq!((dropped.frames, dropped.usage), (2, Some(reported())));
     let (alone, _) = whole(&format!("{}data: [DONE]\n\n", usage_event()), UsageEvents::Drop);
@@ -151,7 +152,7 @@ fn a_crlf_split_between_chunks_is_one_line_end() {
         "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\r\n\r\n";
     for at in 0..text.len() {
         let (first, second) = text.as_bytes().split_at(at);
-        let (out, end) = run([first, second], UsageEvents::Apart);
+        let (out, end) = run([first, second], UsageEvents::Forward);
         assert_eq!((end, out.bytes.as_slice()), (Ok(()), text.as_bytes()), "split at {at}");
     }
 }
@@ -159,7 +160,7 @@ fn a_crlf_split_between_chunks_is_one_line_end() {
 #[test]
 fn nothing_after_the_end_mark_comes_out() {
     let text = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]\n\n: more\n\ndata: {bad\n\n";
-    let (out, end) = whole(text, UsageEvents::Apart);
+    let (out, end) = whole(text, UsageEvents::Forward);
     assert_eq!(end, Ok(()));
     assert!(out.bytes.ends_with(b"[DONE]\n\n") && out.terminals == 1);
 }
@@ -169,7 +170,7 @@ fn the_end_mark_counts_without_its_empty_line() {
     let text = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]";
     for ending in ["", "\n", "\r\n", "\r\n\r"] {
         let text = format!("{text}{ending}");
-        let (out, end) = whole(&text, UsageEvents::Apart);
+        let (out, end) = whole(&text, UsageEvents::Forward);
         assert_eq!((end, out.terminals), (Ok(()), 1), "{ending:?}");
         assert_eq!(out.bytes, text.as_bytes());
     }
@@ -178,13 +179,13 @@ fn the_end_mark_counts_without_its_empty_line() {
 #[test]
 fn a_stream_without_end_mark_ended_well_only_if_a_choice_was_finished() {
     let text = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
-    assert_eq!(whole(text, UsageEvents::Apart).1, Err(StreamFault::Truncated));
+    assert_eq!(whole(text, UsageEvents::Forward).1, Err(StreamFault::Truncated));
     let finished = format!("{text}data: {{\"choices\":[{{\"delta\":{{}},\"finish_reason\":\"length\"}}]}}\n\n");
-    let (out, end) = whole(&finished, UsageEvents::Apart);
+    let (out, end) = whole(&finished, UsageEvents::Forward);
     assert_eq!((end, out.terminals), (Ok(()), 1));
     assert_eq!(out.bytes, finished.as_bytes(), "no end mark is made up");
     let cut = format!("{finished}data: {{\"choi");
-    assert_eq!(whole(&cut, UsageEvents::Apart).1, Err(StreamFault::Truncated));
+    assert_eq!(whole(&cut, UsageEvents::Forward).1, Err(StreamFault::Truncated));
 }
 
 #[test]
@@ -195,7 +196,7 @@ fn a_stream_that_says_nothing_is_empty() {
         "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n",
         "hello",
     ] {
-        assert_eq!(whole(text, UsageEvents::Apart).1, Err(StreamFault::Empty), "{text:?}");
+        assert_eq!(whole(text, UsageEvents::Forward).1, Err(StreamFault::Empty), "{text:?}");
     }
 }
 
@@ -204,11 +205,11 @@ fn what_came_before_an_error_comes_out_before_it() {
     let good = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
     let (out, end) = whole(
         &format!("{good}data: {{\"error\":{{\"message\":\"overloaded\"}}}}\n\n"),
-        UsageEvents::Apart,
+        UsageEvents::Forward,
     );
     assert_eq!(out.bytes, good.as_bytes());
     assert!(matches!(end, Err(StreamFault::ErrorObject(_))), "{end:?}");
-    let (out, end) = whole(&format!("{good}data: {{\"broken\n\n{good}"), UsageEvents::Apart);
+    let (out, end) = whole(&format!("{good}data: {{\"broken\n\n{good}"), UsageEvents::Forward);
     assert_eq!(
         (out.bytes.as_slice(), end),
         (good.as_bytes(), Err(StreamFault::Malformed))
@@ -219,9 +220,9 @@ fn what_came_before_an_error_comes_out_before_it() {
 fn an_event_above_the_limit_is_refused_whether_whole_or_in_pieces() {
     let fits = format!("data: {{\"x\":\"{}\"}}\n\n", "a".repeat(LIMIT - 16));
     assert_eq!(fits.len(), LIMIT);
-    assert_eq!(whole(&fits, UsageEvents::Apart).1, Err(StreamFault::Empty));
+    assert_eq!(whole(&fits, UsageEvents::Forward).1, Err(StreamFault::Empty));
     let large = format!("data: {{\"x\":\"{}\"}}\n\n", "a".repeat(LIMIT));
     let too_large = Err(StreamFault::TooLarge { limit: LIMIT });
-    assert_eq!(whole(&large, UsageEvents::Apart).1, too_large);
-    assert_eq!(run(large.as_bytes().chunks(100), UsageEvents::Apart).1, too_large);
+    assert_eq!(whole(&large, UsageEvents::Forward).1, too_large);
+    assert_eq!(run(large.as_bytes().chunks(100), UsageEvents::Forward).1, too_large);
 }

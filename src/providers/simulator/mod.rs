@@ -58,6 +58,7 @@ impl Simulator {
         let reading = Reading {
             limits: self.limits,
             stream: call.stream,
+            forwards_usage: call.request.forwards_usage(),
             key: None,
         };
         read_reply(script.status, &headers, Source::new(chunks, &script), watchdog, reading).await

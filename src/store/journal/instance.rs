@@ -36,6 +36,19 @@ impl JournalDir {
         })
     }
 
+    /// Whether this process's claim in the journal folder is still held by anybody in it.
+    ///
+    /// # Errors
+    /// When the lock file cannot be read.
+    pub fn is_claimed(folder: &Path, instance: InstanceId) -> Result<bool, JournalOpenError> {
+        let path = lock_path(folder, instance);
+        if !path.exists() {
+            return Ok(false);
+        }
+        let free = take_over(&path).map_err(JournalOpenError::at(&path))?;
+        Ok(free.is_none())
+    }
+
     /// Creates the journal of a cell. A cell has one journal for the life of the process.
     ///
     /// # Errors

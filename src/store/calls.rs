@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use diesel::query_dsl::methods::FilterDsl as _;
-use diesel::upsert::excluded;
 use diesel::{QueryResult, SqliteConnection};
 use gateway_actors::protocol::{CallRecord, CallStore, Outcome, StoreFuture};
 
@@ -38,36 +36,37 @@ impl CallStore for Calls {
     }
 }
 
-/// Inserts records in the order given, on the connection's own thread. (One statement each suits SQLite, which prepares
-/// it once; a database across a network wants one statement for all.) One that is there already stays as it is, save that a finished attempt replaces
-/// one that was found interrupted.
+/// Inserts records in the order given, on the connection's own thread. One that is there already stays as it is, save
+/// that a finished attempt replaces one that was found interrupted.
+///
+/// The insert is one statement for each record, prepared once: diesel prepares an upsert anew every time, and preparing
+/// costs more than inserting.
 fn insert(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i64) -> QueryResult<()> {
-    let interrupted = Outcome::Interrupted.as_str();
     for record in records {
-        let row = CallRow::new(record, now);
-        diesel::insert_into(llm_calls::table)
-            .values(row)
-            .on_conflict(llm_calls::attempt_id)
-            .do_update()
-            .set((
-                llm_calls::input_tokens.eq(excluded(llm_calls::input_tokens)),
-                llm_calls::cached_input_tokens.eq(excluded(llm_calls::cached_input_tokens)),
-                llm_calls::output_tokens.eq(excluded(llm_calls::output_tokens)),
-                llm_calls::reasoning_tokens.eq(excluded(llm_calls::reasoning_tokens)),
-                llm_calls::usage_source.eq(excluded(llm_calls::usage_source)),
-                llm_calls::cost_nano_usd.eq(excluded(llm_calls::cost_nano_usd)),
-                llm_calls::estimated.eq(excluded(llm_calls::estimated)),
-                llm_calls::outcome.eq(excluded(llm_calls::outcome)),
-                llm_calls::status.eq(excluded(llm_calls::status)),
-                llm_calls::success.eq(excluded(llm_calls::success)),
-                llm_calls::first_byte_us.eq(excluded(llm_calls::first_byte_us)),
-                llm_calls::duration_us.eq(excluded(llm_calls::duration_us)),
-            ))
-            .filter(llm_calls::outcome.eq(interrupted))
-            .filter(excluded(llm_calls::outcome).ne(interrupted))
-            .execute(connection)?;
+        let is_new = insert_new(connection, record, now)?;
+        if !is_new && record.outcome != Outcome::Interrupted && forget_interrupted(connection, record)? {
+            insert_new(connection, record, now)?;
+        }
     }
     Ok(())
+}
+
+/// Whether the record was not there yet.
+fn insert_new(connection: &mut SqliteConnection, record: &CallRecord, now: i64) -> QueryResult<bool> {
+    let inserted = diesel::insert_into(llm_calls::table)
+        .values(CallRow::new(record, now))
+        .on_conflict(llm_calls::attempt_id)
+        .do_nothing()
+        .execute(connection)?;
+    Ok(inserted > 0)
+}
+
+/// Whether the record was there, but only knew that its attempt was interrupted.
+fn forget_interrupted(connection: &mut SqliteConnection, record: &CallRecord) -> QueryResult<bool> {
+    let this = llm_calls::attempt_id.eq(record.dispatch.attempt.to_string());
+    let interrupted = llm_calls::outcome.eq(Outcome::Interrupted.as_str());
+    let deleted = diesel::delete(llm_calls::table.filter(this.and(interrupted))).execute(connection)?;
+    Ok(deleted > 0)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub enum ServeError {
     #[error("what an earlier process left in the journal cannot be stored; mend the database and start again")]
     Recovery(#[source] gateway_actors::protocol::StoreError),
     /// The address cannot be bound.
-    #[error("cannot listen at {address}: {source}; stop what listens there or choose another API_PORT")]
+    #[error("cannot listen at {address}; stop what listens there or choose another API_PORT")]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -137,6 +137,8 @@ fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
 
 async fn run(settings: &Settings, store: &Store, ports: Ports) -> Result<(), ServeError> {
     let (system, arbiters) = ActorSystem::start(settings, ports);
+    // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
+    tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
     let shared = Shared::new(edge_parts(settings, store, &system, watching));
     let mut signals = Signals::new().map_err(ServeError::System)?;

@@ -3,6 +3,7 @@
 //! `http` and `cli` send requests in; `providers` and `store` are the far sides that the actors reach through ports;
 //! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it.
 
+pub mod cli;
 pub mod config;
 pub mod dialects;
 pub mod http;

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The command-line client of a running gateway: `mcp chat …`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ai_mcp_gateway::cli::main()
+}

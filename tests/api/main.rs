@@ -9,6 +9,8 @@ mod edge;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod idle_probes;
+#[cfg(test)]
 mod native;
 #[cfg(test)]
 mod native_bad_input;

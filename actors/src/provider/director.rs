@@ -48,7 +48,8 @@ impl Handler<OutcomeReport> for ProviderDirector {
             core.report(&report);
             core.snapshot()
         });
-        if let Ok(snapshot) = counted {
+        // After a panic the rebuilt core is published: its leaves to probe are new.
+        if let Ok(snapshot) = counted.or_else(|_panicked| self.guard.run(|core| core.snapshot())) {
             self.published.store(Arc::new(snapshot));
         }
     }

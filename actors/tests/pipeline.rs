@@ -170,17 +170,17 @@ async fn a_stream_that_is_given_up_before_its_first_byte_is_booked_at_its_worst_
 async fn nothing_more_is_tried_for_a_client_that_has_left() {
     for stream in [false, true] {
         let cell = cell();
-        let failure = Script::SlowFail(
-            Duration::from_millis(20),
-            FailureKind::ServerError,
-            Billing::NotBilled,
-        );
+        let failure = Script::SlowFail(Duration::from_millis(20), FailureKind::ServerError, Billing::NotBilled);
         cell.upstream.script("a", [failure]);
         let patience = Duration::from_millis(5);
         let waited = if stream {
-            tokio::time::timeout(patience, cell.pipeline.stream(cell.call())).await.is_err()
+            tokio::time::timeout(patience, cell.pipeline.stream(cell.call()))
+                .await
+                .is_err()
         } else {
-            tokio::time::timeout(patience, cell.pipeline.complete(cell.call())).await.is_err()
+            tokio::time::timeout(patience, cell.pipeline.complete(cell.call()))
+                .await
+                .is_err()
         };
         assert!(waited);
         assert_eq!(

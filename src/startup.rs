@@ -101,7 +101,8 @@ pub fn serve(settings: &Settings, reloader: Reloader) -> Result<(), ServeError> 
 fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<(), ServeError> {
     let deadline = Instant::now() + CUT;
     while JournalDir::is_claimed(journal_dir, instance)? && Instant::now() < deadline {
-        store.block_on(sleep(Duration::from_millis(5)));
+        // The timer is made inside the block: outside of it there is no runtime any more.
+        store.block_on(async { sleep(Duration::from_millis(5)).await });
     }
     recover(store, journal_dir)
 }
@@ -291,11 +292,15 @@ async fn flush(system: &ActorSystem) {
     }
 }
 
-/// SIGTERM and SIGINT. SIGUSR1 does nothing yet, but must not end the process.
+/// What a write beyond a limit on file sizes raises besides its error, on the common Linux architectures.
+const SIGXFSZ: i32 = 25;
+
+/// SIGTERM and SIGINT. SIGUSR1 does nothing yet, but must not end the process; nor must SIGXFSZ: the write's
+/// error is handled like that of a full disk.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    _ignored: Signal,
+    _ignored: [Signal; 2],
 }
 
 impl Signals {
@@ -303,7 +308,10 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            _ignored: signal(SignalKind::user_defined1())?,
+            _ignored: [
+                signal(SignalKind::user_defined1())?,
+                signal(SignalKind::from_raw(SIGXFSZ))?,
+            ],
         })
     }
 

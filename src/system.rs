@@ -45,6 +45,16 @@ thread_local! {
     static CELL: RefCell<Option<Pipeline>> = const { RefCell::new(None) };
 }
 
+/// Lets go of the thread's cell when its arbiter ends. Left to the end of the thread itself, the journal would be closed
+/// at a time when nothing can be logged any more: a file that cannot be removed would abort the process.
+struct LetGo;
+
+impl Drop for LetGo {
+    fn drop(&mut self) {
+        drop(CELL.take());
+    }
+}
+
 /// A cell could not be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CellError {
@@ -213,6 +223,11 @@ impl ActorSystem {
             }
             let pipeline = self.start_cell()?;
             *cell = Some(pipeline.clone());
+            let let_go = LetGo;
+            actix_rt::spawn(async move {
+                let _let_go = let_go;
+                std::future::pending::<()>().await;
+            });
             Ok(pipeline)
         })
     }

@@ -145,14 +145,65 @@ async fn a_client_that_leaves_a_stream_changes_nothing_about_its_cost() {
 }
 
 #[actix_rt::test]
+async fn a_stream_that_is_given_up_before_its_first_byte_is_booked_at_its_worst_case() {
+    let models = vec![test_model("a", "alpha", 1_000)];
+    let settings = DispatchSettings {
+        linger: Duration::from_millis(5),
+        ..DispatchSettings::default()
+    };
+    let cell = TestCell::start(models, settings);
+    cell.upstream.script("a", [Script::Slow(Duration::from_secs(60))]);
+    let mut asked = Box::pin(cell.pipeline.stream(cell.call()));
+    assert!(futures_util::poll!(&mut asked).is_pending());
+    while cell.upstream.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(asked);
+    assert_eq!(
+        records(&cell).await,
+        [("a".to_owned(), Outcome::ClientLeft, HELD, true)]
+    );
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn nothing_more_is_tried_for_a_client_that_has_left() {
+    for stream in [false, true] {
+        let cell = cell();
+        let failure = Script::SlowFail(Duration::from_millis(20), FailureKind::ServerError, Billing::NotBilled);
+        cell.upstream.script("a", [failure]);
+        let patience = Duration::from_millis(5);
+        let waited = if stream {
+            tokio::time::timeout(patience, cell.pipeline.stream(cell.call()))
+                .await
+                .is_err()
+        } else {
+            tokio::time::timeout(patience, cell.pipeline.complete(cell.call()))
+                .await
+                .is_err()
+        };
+        assert!(waited);
+        assert_eq!(
+            records(&cell).await,
+            [("a".to_owned(), Outcome::Refused, NanoUsd::ZERO, false)],
+            "stream: {stream}"
+        );
+        assert_eq!(cell.upstream.calls(), ["a"]);
+        cell.stop();
+    }
+}
+
+#[actix_rt::test]
 async fn a_client_that_leaves_before_the_answer_leaves_it_settled() {
     let cell = cell();
     cell.upstream.script("a", [Script::Slow(Duration::from_millis(20))]);
     let mut asked = Box::pin(cell.pipeline.complete(cell.call()));
     assert!(futures_util::poll!(&mut asked).is_pending());
-    tokio::task::yield_now().await;
+    while cell.upstream.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
     drop(asked);
-    // The request's task has begun by now or begins next; it is not cancelled.
+    // The request's task is not cancelled.
     while cell.store.calls().is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

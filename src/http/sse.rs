@@ -17,7 +17,6 @@ use crate::dialects::openai_chat::error_event;
 /// After so much silence the client gets a comment, so that nothing on the way takes the connection for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
-const END_MARK: &[u8] = b"[DONE]";
 
 /// The body of a streamed answer. Dropping it tells the stream's own task that the client has left.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub(crate) struct EventBody {
 enum State {
     /// More must come.
     Open,
-    /// The provider's end mark went through.
+    /// The stream came to its end.
     Ended,
     /// The client was told of an error; nothing follows.
     Cut,
@@ -49,12 +48,14 @@ impl EventBody {
         }
     }
 
-    fn forward(&mut self, events: Bytes) -> Bytes {
-        self.last_event = Instant::now();
-        if events.trim_ascii_end().ends_with(END_MARK) {
+    /// What to send of a piece: nothing of the empty one, with which a stream ends.
+    fn forward(&mut self, events: Bytes) -> Option<Bytes> {
+        if events.is_empty() {
             self.state = State::Ended;
+            return None;
         }
-        events
+        self.last_event = Instant::now();
+        Some(events)
     }
 
     fn cut(&mut self, error: &GatewayError) -> Bytes {
@@ -62,12 +63,10 @@ impl EventBody {
         error_event(error)
     }
 
-    /// What to send when the stream's own task ended: nothing if the stream did too, else that it did not.
-    fn close(&mut self) -> Option<Bytes> {
-        (self.state == State::Open).then(|| {
-            let message = "the stream broke in the gateway before its end; send the request again";
-            self.cut(&GatewayError::new(ErrorKind::Internal, message))
-        })
+    /// What to send when the stream's own task ended before the stream did.
+    fn close(&mut self) -> Bytes {
+        let message = "the stream broke in the gateway before its end; send the request again";
+        self.cut(&GatewayError::new(ErrorKind::Internal, message))
     }
 
     /// Ready when the client has heard nothing for too long.
@@ -91,13 +90,13 @@ impl MessageBody for EventBody {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        if self.state == State::Cut {
+        if self.state != State::Open {
             return Poll::Ready(None);
         }
         let next = match self.events.poll_recv(cx) {
-            Poll::Ready(Some(Ok(events))) => Some(self.forward(events)),
+            Poll::Ready(Some(Ok(events))) => self.forward(events),
             Poll::Ready(Some(Err(error))) => Some(self.cut(&error)),
-            Poll::Ready(None) => self.close(),
+            Poll::Ready(None) => Some(self.close()),
             Poll::Pending => {
                 std::task::ready!(self.poll_silence(cx));
                 self.last_event = Instant::now();
@@ -129,11 +128,25 @@ mod tests {
         let event = Bytes::from_static(b"data: {\"a\":1}\n\n");
         sender.send(Ok(event.clone())).await.unwrap();
         sender.send(Ok(Bytes::from_static(b"data: [DONE]\n\n"))).await.unwrap();
+        sender.send(Ok(Bytes::new())).await.unwrap();
         drop(sender);
         let first = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await.unwrap();
         assert_eq!(first.unwrap().as_ptr(), event.as_ptr());
         assert_eq!(next(&mut body).await.as_deref(), Some("data: [DONE]\n\n"));
         assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_ends_well_without_an_end_mark_is_followed_by_nothing() {
+        for last in ["data: {\"choices\":[]}\n\n", "data: [DONE]\nid: 7\n\n"] {
+            let (sender, events) = mpsc::channel(8);
+            let mut body = EventBody::new(events);
+            sender.send(Ok(Bytes::from_static(last.as_bytes()))).await.unwrap();
+            sender.send(Ok(Bytes::new())).await.unwrap();
+            drop(sender);
+            assert_eq!(next(&mut body).await.as_deref(), Some(last));
+            assert_eq!(next(&mut body).await, None);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -128,6 +128,7 @@ async fn a_stream_keeps_its_place_until_its_last_byte() {
     );
     sender.send(Ok(Bytes::from_static(b"data: {}\n\n"))).await.unwrap();
     sender.send(Ok(Bytes::from_static(b"data: [DONE]\n\n"))).await.unwrap();
+    sender.send(Ok(Bytes::new())).await.unwrap();
     drop(sender);
     assert_eq!(
         to_bytes(response.into_body()).await.unwrap(),

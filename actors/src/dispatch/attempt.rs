@@ -101,9 +101,10 @@ impl Attempt {
 
     /// The client left, and what was still to come was not read.
     pub(super) fn client_left(mut self) -> Finished {
-        if self.first_byte.is_some() {
-            self.report_success();
+        if self.first_byte.is_none() {
+            return self.finish(End::LeftUnanswered, Outcome::ClientLeft);
         }
+        self.report_success();
         self.finish(End::ClientLeft, Outcome::ClientLeft)
     }
 

@@ -92,9 +92,9 @@ async fn end(cell: &CellParts, attempt: Attempt, downstream: Downstream, last: S
         return;
     };
     attempt.completed();
-    if !last.bytes.is_empty() {
-        // A client that has gone by now has lost nothing but the end mark.
-        deliver(&client, Ok(last.bytes), cell.settings.write_stall).await;
+    // A client that has gone by now has lost nothing but the end mark.
+    if last.bytes.is_empty() || deliver(&client, Ok(last.bytes), cell.settings.write_stall).await {
+        deliver(&client, Ok(Bytes::new()), cell.settings.write_stall).await;
     }
 }
 

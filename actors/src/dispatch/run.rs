@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use futures_util::FutureExt;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::attempt::{Attempt, Finished};
@@ -96,6 +97,10 @@ impl Run {
             let Some((candidate, lease)) = self.next(&mut queue, &mut blocked, last.as_ref()).await? else {
                 return Err(last.map_or_else(|| blocked.told(), |(_, failure)| told(&failure)));
             };
+            // Nobody would see the answer, and it may cost money.
+            if gone(client).now_or_never().is_some() {
+                return Err(client_left());
+            }
             let again = candidate.clone();
             match self.attempt(candidate, lease, client).await? {
                 Tried::Begun(begun) => return Ok(*begun),
@@ -280,7 +285,7 @@ impl Run {
             () = abandoned => {
                 let finished = attempt.client_left();
                 self.account(&candidate, finished);
-                return Err(GatewayError::new(ErrorKind::ClientClosed, "the client left"));
+                return Err(client_left());
             }
         };
         match result {
@@ -360,6 +365,10 @@ impl Run {
             "only a dropped attempt is interrupted"
         );
     }
+}
+
+fn client_left() -> GatewayError {
+    GatewayError::new(ErrorKind::ClientClosed, "the client left")
 }
 
 fn not_journalled(error: &crate::protocol::JournalError) -> GatewayError {

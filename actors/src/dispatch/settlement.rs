@@ -11,6 +11,8 @@ pub(super) enum End<'a> {
     Failed(&'a UpstreamFailure),
     /// The client left, and the rest of the stream was not read.
     ClientLeft,
+    /// The client left before a byte of the answer was there: how much of it the provider made is not known.
+    LeftUnanswered,
     /// The task that ran it ended without a word.
     Abandoned,
 }
@@ -57,7 +59,7 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
                 cost: NanoUsd::ZERO,
                 estimated: false,
             },
-            End::Failed(_) | End::Abandoned => full(held),
+            End::Failed(_) | End::LeftUnanswered | End::Abandoned => full(held),
         },
     }
 }
@@ -130,6 +132,7 @@ mod tests {
             (End::Completed, reported(5_000, 0), (5_000, false)),
             (End::ClientLeft, reported(10, 5), (20, false)),
             (End::ClientLeft, UsageReport::Missing, (200, true)),
+            (End::LeftUnanswered, UsageReport::Missing, (1_000, true)),
             (End::Failed(&refused), UsageReport::Missing, (0, false)),
             (End::Failed(&refused), reported(10, 5), (20, false)),
             (End::Failed(&reset), UsageReport::Missing, (1_000, true)),

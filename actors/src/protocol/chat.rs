@@ -144,6 +144,7 @@ pub struct TurnAnswer {
 pub struct AnswerStream {
     /// The model that answers.
     pub model: Arc<Model>,
-    /// Whole events in the provider's dialect. An error is the last item, and means that the stream was cut.
+    /// Whole events in the provider's dialect. The last item is an error when the stream was cut, and an empty piece
+    /// when it came to its end: some providers send no end mark, and none is made up.
     pub events: mpsc::Receiver<Result<Bytes, GatewayError>>,
 }

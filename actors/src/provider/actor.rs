@@ -72,8 +72,11 @@ impl Handler<Report> for ProviderActor {
     type Result = ();
 
     fn handle(&mut self, report: Report, _: &mut Self::Context) {
-        let urgent = self.guard.run(|core| core.report(&report)).unwrap_or_default();
-        self.tell_director(urgent);
+        let urgent = self.guard.run(|core| core.report(&report));
+        // A verdict that was lost to a panic is counted again by the rebuilt core: the director answers a probe's verdict
+        // with the leave for the next one, so without it the gate would stay shut for good.
+        let urgent = urgent.or_else(|_panicked| self.guard.run(|core| core.report(&report)));
+        self.tell_director(urgent.unwrap_or_default());
     }
 }
 

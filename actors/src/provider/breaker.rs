@@ -31,20 +31,21 @@ impl Breaker {
         Self::from_gate(settings, &Gate::default(), now)
     }
 
-    /// A breaker whose published gate is all that is left of it.
+    /// A breaker whose published gate is all that is left of it. The leave to probe is a fresh one: the verdict of
+    /// whoever took the old one may be what was lost, and then nobody would ever give it back.
     pub(super) fn from_gate(settings: BreakerSettings, gate: &Gate, now: Instant) -> Self {
         let state = match gate {
             Gate::Closed { shaky } => State::Closed {
                 since: now,
                 consecutive: u32::from(*shaky),
             },
-            Gate::Open { until, probe } => State::Open {
+            Gate::Open { until, .. } => State::Open {
                 until: *until,
-                probe: Arc::clone(probe),
+                probe: Arc::default(),
             },
-            Gate::HalfOpen { probe } => State::HalfOpen {
+            Gate::HalfOpen { .. } => State::HalfOpen {
                 successes: 0,
-                probe: Arc::clone(probe),
+                probe: Arc::default(),
             },
         };
         Self {

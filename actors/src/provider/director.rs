@@ -54,7 +54,8 @@ impl ProviderDirector {
             change(core);
             core.snapshot()
         });
-        if let Ok(snapshot) = changed {
+        // After a panic the rebuilt core is published: its leaves to probe are new.
+        if let Ok(snapshot) = changed.or_else(|_panicked| self.guard.run(|core| core.snapshot())) {
             self.published.store(Arc::new(snapshot));
         }
     }

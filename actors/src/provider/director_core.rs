@@ -454,6 +454,24 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_rebuilt_director_lets_a_probe_through_although_the_verdict_of_the_last_one_was_lost() {
+        let mut core = core();
+        for _ in 0..5 {
+            told(&mut core, "a", Some(FailureKind::ServerError), false);
+        }
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let probe = |core: &DirectorCore| match core.snapshot().passage(&"alpha".into(), &"a".into(), Instant::now()) {
+            Passage::Probe { permits } => permits.iter().all(|permit| permit.try_take()),
+            _ => false,
+        };
+        assert!(probe(&core));
+        // The probe's verdict is the message on which the director panics.
+        let rebuilt = DirectorCore::from_snapshot(BreakerSettings::default(), &core.snapshot(), 2, Instant::now());
+        assert!(probe(&rebuilt));
+        assert!(!probe(&rebuilt), "one probe at a time");
+    }
+
     #[test]
     fn throws_stay_within_their_range_and_differ() {
         let mut noise = Noise(7);

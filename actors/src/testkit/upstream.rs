@@ -23,6 +23,8 @@ pub enum Script {
     Slow(Duration),
     /// A failure.
     Fail(FailureKind, Billing),
+    /// The same after a while.
+    SlowFail(Duration, FailureKind, Billing),
     /// A stream that breaks after so many frames.
     BreakAfter(usize),
     /// A panic in the task that makes the call.
@@ -80,6 +82,10 @@ impl Upstream for ScriptedUpstream {
                     Ok(reply(call.stream, None))
                 }
                 Script::Fail(kind, billing) => Err(UpstreamFailure::new(kind, billing, "scripted")),
+                Script::SlowFail(time, kind, billing) => {
+                    sleep(time).await;
+                    Err(UpstreamFailure::new(kind, billing, "scripted"))
+                }
                 Script::BreakAfter(frames) => Ok(reply(call.stream, Some(frames))),
                 #[expect(clippy::panic, reason = "the fault that the script asks for")]
                 Script::Panic => panic!("scripted"),

@@ -165,7 +165,8 @@ fn needs(json: &str, found: &Scan<'_>) -> Result<Needs, GatewayError> {
         capabilities,
         input_bound: json.len() as u64 + messages.count * TOKENS_PER_MESSAGE,
         input_estimate: messages.text_bytes / BYTES_PER_TOKEN_AT_MOST,
-        max_output: max_completion_tokens.or(max_tokens),
+        // Which of the two counts is the provider's choice.
+        max_output: max_completion_tokens.max(max_tokens),
     })
 }
 

@@ -220,6 +220,11 @@ fn needs_follow_from_what_the_request_uses() {
         needs(r#","max_tokens":7,"max_completion_tokens":9"#).max_output,
         Some(9)
     );
+    assert_eq!(
+        needs(r#","max_tokens":9,"max_completion_tokens":7"#).max_output,
+        Some(9),
+        "the provider may go by either"
+    );
     assert_eq!(needs(r#","max_tokens":null"#).max_output, None);
 }
 

@@ -7,7 +7,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use tokio::sync::oneshot;
 
 use super::core::{ContextCore, LiveTurns};
-use crate::protocol::{BeginTurn, ContextError, EndTurn, TurnPermit, TurnSink};
+use crate::protocol::{BeginTurn, ContextError, EndTurn, PermitSender, TurnPermit, TurnSink};
 use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
 
 /// Orders the turns of every conversation. One per process, on an arbiter of its own.
@@ -54,8 +54,10 @@ impl Handler<BeginTurn> for ContextActor {
 
     fn handle(&mut self, begin: BeginTurn, _: &mut Self::Context) -> Self::Result {
         let sink = self.sink.as_ref().ok_or(ContextError::Restarting)?;
-        let begun = self.guard.run(|core| core.begin(begin, sink));
-        begun.unwrap_or(Err(ContextError::Restarting))
+        let (permit, receiver) = PermitSender::channel();
+        let begun = self.guard.run(|core| core.begin(&begin, permit, sink));
+        begun.unwrap_or(Err(ContextError::Restarting))?;
+        Ok(receiver)
     }
 }
 

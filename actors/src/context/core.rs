@@ -5,9 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
-use tokio::sync::oneshot;
-
-use crate::protocol::{BeginTurn, ContextError, ConversationId, EndTurn, RunningTurn, TurnPermit, TurnSink};
+use crate::protocol::{
+    BeginTurn, ContextError, ConversationId, EndTurn, PermitSender, RunningTurn, TurnPermit, TurnSink,
+};
 
 /// Turns that may wait for a conversation besides the one that runs.
 const MOST_WAITING: usize = 4;
@@ -31,7 +31,7 @@ struct Turns {
 #[derive(Debug)]
 struct Waiting {
     turn: Arc<RunningTurn>,
-    permit: oneshot::Sender<TurnPermit>,
+    permit: PermitSender,
 }
 
 impl ContextCore {
@@ -51,13 +51,13 @@ impl ContextCore {
         }
     }
 
-    /// Lets a turn begin now or later; the receiver gets its permit.
+    /// Lets a turn begin now or later, when its permit is sent.
     pub(super) fn begin(
         &mut self,
-        begin: BeginTurn,
+        begin: &BeginTurn,
+        permit: PermitSender,
         sink: &Arc<dyn TurnSink>,
-    ) -> Result<oneshot::Receiver<TurnPermit>, ContextError> {
-        let (permit, receiver) = oneshot::channel();
+    ) -> Result<(), ContextError> {
         let turn = Arc::new(RunningTurn {
             conversation: begin.conversation.clone(),
             request: begin.request,
@@ -73,7 +73,7 @@ impl ContextCore {
         if turns.running.strong_count() == 0 {
             self.run_next(&begin.conversation, sink);
         }
-        Ok(receiver)
+        Ok(())
     }
 
     /// Ends a turn and lets the next one begin.
@@ -97,7 +97,7 @@ impl ContextCore {
             live.retain(|turn| turn.strong_count() > 0);
             live.push(Weak::clone(&turns.running));
             // Whoever gave up in this very moment drops the permit, which ends the turn.
-            let _ = next.permit.send(TurnPermit::new(next.turn, Arc::clone(sink)));
+            next.permit.send(TurnPermit::new(next.turn, Arc::clone(sink)));
             return;
         }
         self.conversations.remove(conversation);
@@ -107,6 +107,8 @@ impl ContextCore {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+
+    use tokio::sync::oneshot;
 
     use super::*;
     use crate::protocol::RequestId;
@@ -141,7 +143,8 @@ mod tests {
                 conversation: "c".parse().unwrap(),
                 request: RequestId::generate(),
             };
-            self.core.begin(begin, &self.sink)
+            let (permit, receiver) = PermitSender::channel();
+            self.core.begin(&begin, permit, &self.sink).map(|()| receiver)
         }
 
         fn deliver_ends(&mut self) {

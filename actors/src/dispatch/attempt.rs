@@ -26,6 +26,8 @@ pub(super) struct Attempt {
     status: Option<u16>,
     output_bytes: u64,
     usage: UsageReport,
+    /// Whether it was reported that the provider works.
+    well: bool,
     _gauges: [GaugeGuard; 2],
 }
 
@@ -68,14 +70,20 @@ impl Attempt {
             status: None,
             output_bytes: 0,
             usage: UsageReport::Missing,
+            well: false,
             _gauges: gauges,
         })
     }
 
     /// Notes the provider's status and that its first meaningful byte is there.
+    ///
+    /// A probe has succeeded by that: others must not wait for the end of a long stream.
     pub(super) fn answered(&mut self, status: u16) {
         self.status = Some(status);
         self.first_byte = Some(self.sent.elapsed());
+        if self.lease.is_probe() {
+            self.report_success();
+        }
     }
 
     /// Meters a piece of the answer.
@@ -160,6 +168,9 @@ impl Attempt {
     }
 
     fn report_success(&mut self) {
+        if std::mem::replace(&mut self.well, true) {
+            return;
+        }
         let first_byte = self.first_byte.unwrap_or_else(|| self.sent.elapsed());
         self.report(Verdict::Success { first_byte });
     }

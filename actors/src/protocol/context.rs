@@ -82,6 +82,30 @@ impl TurnPermit {
     }
 }
 
+/// The way a permit goes to whoever waits for it.
+#[derive(Debug)]
+pub struct PermitSender(oneshot::Sender<TurnPermit>);
+
+impl PermitSender {
+    /// A sender, and the receiver that gets its permit.
+    #[must_use]
+    pub fn channel() -> (Self, oneshot::Receiver<TurnPermit>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
+    }
+
+    /// Whether nobody waits any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Hands the permit over. If nobody waits any more it is dropped, which ends the turn.
+    pub fn send(self, permit: TurnPermit) {
+        let _ = self.0.send(permit);
+    }
+}
+
 impl Drop for TurnPermit {
     fn drop(&mut self) {
         self.sink.end(EndTurn {

@@ -84,9 +84,11 @@ impl Lease {
         self.probe
     }
 
-    /// Leaves the permits to the director, which answers the call's verdict with a new gate.
+    /// Leaves the permits to the director, which answers the call's verdict with a new gate. What the call says later
+    /// is no probe's verdict any more.
     pub fn judged(&mut self) {
         self.permits.clear();
+        self.probe = false;
     }
 }
 

@@ -106,7 +106,9 @@ impl Breaker {
                     self.open(noise, now);
                 }
             }
-            State::Open { .. } | State::HalfOpen { .. } if probe => self.open(noise, now),
+            // A last resort, sent before its time, proves nothing new when it fails.
+            State::Open { until, .. } if probe && now >= *until => self.open(noise, now),
+            State::HalfOpen { .. } if probe => self.open(noise, now),
             State::Open { .. } | State::HalfOpen { .. } => {}
         }
     }
@@ -236,6 +238,19 @@ mod tests {
             breaker.on_failure(false, 0.0, now);
         }
         breaker.on_success(9, false, now);
+        assert_eq!(open_seconds(&breaker, now), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_last_resort_that_fails_does_not_lengthen_the_wait_for_the_next_probe() {
+        let now = Instant::now();
+        let mut breaker = breaker(now);
+        for _ in 0..5 {
+            breaker.on_failure(false, 0.0, now);
+        }
+        for _ in 0..3 {
+            breaker.on_failure(true, 0.0, now + Duration::from_secs(1));
+        }
         assert_eq!(open_seconds(&breaker, now), 5);
     }
 

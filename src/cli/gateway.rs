@@ -129,8 +129,10 @@ impl Gateway {
     /// # Errors
     /// When it does not have the shape of a gateway's answer.
     pub(super) fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, CliError> {
-        serde_json::from_slice(body)
-            .map_err(|error| self.no_answer(format!("something else answered ({error}): {}", beginning(body))))
+        serde_json::from_slice(body).map_err(|error| {
+            let what = "what came is not a gateway's answer, or not all of it";
+            self.no_answer(format!("{what} ({error}): {}", beginning(body)))
+        })
     }
 
     fn failed(&self, error: SendRequestError) -> CliError {

@@ -1,13 +1,15 @@
 //! AI MCP Gateway: the edges and adapters around the actor system in `gateway_actors`.
 //!
 //! `http` and `cli` send requests in; `providers` and `store` are the far sides that the actors reach through ports;
-//! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it.
+//! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it, `reload`
+//! exchanges its models meanwhile.
 
 pub mod cli;
 pub mod config;
 pub mod dialects;
 pub mod http;
 pub mod providers;
+pub mod reload;
 pub mod startup;
 pub mod store;
 mod system;

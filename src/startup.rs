@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::{Database, DrainSettings, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, ProviderInfo, Shared};
+use crate::reload::Reloader;
 use crate::store::{JournalDir, JournalOpenError, OpenError, Store, StoreConfig, recover_dead};
 use crate::system::{ActorSystem, CellError, Ports};
 
@@ -38,7 +39,7 @@ pub enum ServeError {
     #[error("what an earlier process left in the journal cannot be stored; mend the database and start again")]
     Recovery(#[source] gateway_actors::protocol::StoreError),
     /// The address cannot be bound.
-    #[error("cannot listen at {address}: {source}; stop what listens there or choose another API_PORT")]
+    #[error("cannot listen at {address}; stop what listens there or choose another API_PORT")]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -72,11 +73,11 @@ impl ServeError {
     }
 }
 
-/// Serves until a signal or a fatal fault, then drains. Blocks.
+/// Serves until a signal or a fatal fault, then drains. Blocks. The reloader loads settings of the same sources.
 ///
 /// # Errors
 /// When it cannot start, and when it ended for another reason than a signal.
-pub fn serve(settings: &Settings) -> Result<(), ServeError> {
+pub fn serve(settings: &Settings, reloader: Reloader) -> Result<(), ServeError> {
     let store = open_store(settings)?;
     let instance = InstanceId::generate();
     let journal_dir = settings.store.journal_dir();
@@ -87,7 +88,7 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
         calls: store.calls(),
         conversations: store.conversations(),
     };
-    let result = actix_rt::System::new().block_on(run(settings, &store, ports));
+    let result = actix_rt::System::new().block_on(run(settings, reloader, &store, ports));
     if let Err(error) = collect(&store, &journal_dir, instance) {
         tracing::warn!(error = %error, "what this process left in its journal is stored at the next start");
     }
@@ -135,11 +136,14 @@ fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
     Ok(())
 }
 
-async fn run(settings: &Settings, store: &Store, ports: Ports) -> Result<(), ServeError> {
+async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Ports) -> Result<(), ServeError> {
     let (system, arbiters) = ActorSystem::start(settings, ports);
+    // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
+    tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
     let shared = Shared::new(edge_parts(settings, store, &system, watching));
     let mut signals = Signals::new().map_err(ServeError::System)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::System)?;
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
     let pipelines = move || {
@@ -163,6 +167,7 @@ async fn run(settings: &Settings, store: &Store, ports: Ports) -> Result<(), Ser
         () = signals.terminate() => Ok(()),
         reason = fatal(&system) => Err(ServeError::Fatal { reason }),
         reason = first(&mut cell_failure) => Err(ServeError::Cell(reason)),
+        never = reloader.run(settings, &system.catalogue, &mut hangup) => match never {},
     };
     let drain = drain(&settings.drain, &system, &lifecycle, &handle);
     tokio::select! {
@@ -286,11 +291,11 @@ async fn flush(system: &ActorSystem) {
     }
 }
 
-/// SIGTERM and SIGINT. SIGHUP and SIGUSR1 do nothing yet, but must not end the process.
+/// SIGTERM and SIGINT. SIGUSR1 does nothing yet, but must not end the process.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    _ignored: [Signal; 2],
+    _ignored: Signal,
 }
 
 impl Signals {
@@ -298,7 +303,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            _ignored: [signal(SignalKind::hangup())?, signal(SignalKind::user_defined1())?],
+            _ignored: signal(SignalKind::user_defined1())?,
         })
     }
 

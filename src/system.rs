@@ -34,7 +34,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::config::{AmbiguousRetry, ProviderSettings, Settings};
-use crate::providers::{BuildError, Upstreams};
+use crate::providers::{BuildError, Probes, Upstreams};
 use crate::store::{JournalDir, JournalLimits, JournalOpenError};
 
 /// How long an ask of the ContextActor may go unanswered: its handlers take microseconds.
@@ -144,9 +144,18 @@ impl ActorSystem {
         let (published, reporter) = (Arc::clone(&health), crashes.clone());
         let (breaker, seed) = (breaker(settings), u64::from(std::process::id()));
         let beats_there = Arc::clone(&beats);
+        let providers = settings.providers.clone();
         let director = ProviderDirector::start_in_arbiter(&arbiters.control.handle(), move |_| {
             beats_there.start_here("control");
-            ProviderDirector::new(breaker, published, seed, reporter)
+            let director = ProviderDirector::new(breaker, published, seed, reporter);
+            match Probes::new(&providers) {
+                Ok(probes) => director.with_prober(Rc::new(probes)),
+                // The cells fail by the same, and the start with them.
+                Err(error) => {
+                    tracing::error!(%error, "providers cannot be probed");
+                    director
+                }
+            }
         });
         let (reporter, beats_there) = (crashes.clone(), Arc::clone(&beats));
         let context = ContextActor::start_in_arbiter(&arbiters.conversations.handle(), move |_| {
@@ -337,6 +346,7 @@ fn breaker(settings: &Settings) -> BreakerSettings {
         jitter: f64::from(written.jitter_percent) / 100.0,
         probes_to_close: written.successes_to_close,
         cool_down_cap: written.cool_down_cap,
+        idle_probe: written.idle_probe,
         ..BreakerSettings::default()
     }
 }

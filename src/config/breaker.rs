@@ -26,6 +26,9 @@ pub struct BreakerSettings {
     pub successes_to_close: u32,
     /// The longest cool-down after a 429, whatever the provider asks for, 1 s to 1 h. Default 60 s.
     pub cool_down_cap: Duration,
+    /// How long no traffic must have tried a provider that may be probed before its list of models is asked for, to see
+    /// whether it is back, 100 ms to 1 h. Default 10 s.
+    pub idle_probe: Duration,
 }
 
 impl Default for BreakerSettings {
@@ -40,6 +43,7 @@ impl Default for BreakerSettings {
             jitter_percent: 20,
             successes_to_close: 3,
             cool_down_cap: Duration::from_secs(60),
+            idle_probe: Duration::from_secs(10),
         }
     }
 }
@@ -64,5 +68,6 @@ impl BreakerSettings {
             &mut self.cool_down_cap,
             millis(1_000..=3_600_000),
         );
+        reader.set(key("idle_probe_ms"), &mut self.idle_probe, millis(100..=3_600_000));
     }
 }

@@ -13,6 +13,7 @@ mod builtin;
 mod catalogue;
 mod cost;
 mod decimal;
+mod difference;
 mod document;
 mod drain;
 mod http;

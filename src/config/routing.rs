@@ -15,7 +15,7 @@ use super::value::{integer, millis, names, switch, word};
 pub struct RoutingSettings {
     /// Where `auto` starts (`default_layer`, `DEFAULT_LAYER`). Default L0.
     pub default_layer: Layer,
-    /// The dearest layer that may ever answer (`max_escalation_layer`, `MAX_ESCALATION_LAYER`). Default L3.
+    /// The dearest layer that is entered without being asked for by name (`max_escalation_layer`, `MAX_ESCALATION_LAYER`). Default L3.
     pub max_escalation_layer: Layer,
     /// Whether a dearer layer is entered without asking (`auto_escalate`, `ENABLE_AUTO_ESCALATE`). Default no.
     pub auto_escalate: bool,

@@ -8,6 +8,7 @@ mod client;
 mod failure;
 mod frames;
 mod openai_compatible;
+mod probe;
 mod reply;
 mod retry_after;
 mod simulator;
@@ -26,6 +27,7 @@ use gateway_actors::protocol::{
 use crate::config::{ProviderKind, ProviderSettings};
 use client::Clients;
 use openai_compatible::OpenAiCompatible;
+pub use probe::Probes;
 use simulator::Simulator;
 
 /// Why the providers cannot be called as configured.

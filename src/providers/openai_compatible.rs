@@ -6,7 +6,7 @@ use std::rc::Rc;
 use actix_http::HttpMessage as _;
 use awc::http::Uri;
 use awc::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use awc::{Client, FrozenClientRequest};
+use awc::{Client, ClientRequest, FrozenClientRequest};
 use gateway_actors::protocol::{UpstreamCall, UpstreamFailure, UpstreamReply};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -28,37 +28,12 @@ pub(super) struct OpenAiCompatible {
 impl OpenAiCompatible {
     /// Prepares the requests to a provider.
     pub(super) fn new(settings: &ProviderSettings, client: &Client) -> Result<Self, BuildError> {
-        let uri = endpoint(settings)?;
-        let mut request = client
+        let uri = endpoint(settings, "/chat/completions")?;
+        let request = client
             .post(&uri)
-            .no_decompress()
-            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-            .insert_header((ACCEPT_ENCODING, HeaderValue::from_static("identity")))
-            .insert_header((
-                USER_AGENT,
-                HeaderValue::from_static(concat!("ai-mcp-gateway/", env!("CARGO_PKG_VERSION"))),
-            ));
-        // Left out, it would be made anew for every request.
-        if let Some(host) = uri
-            .authority()
-            .and_then(|host| HeaderValue::from_str(host.as_str()).ok())
-        {
-            request = request.insert_header((HOST, host));
-        }
-        if let Some(key) = &settings.api_key {
-            let bearer = format!("Bearer {}", key.expose_secret());
-            let mut bearer = HeaderValue::from_str(&bearer).map_err(|_secret| BuildError::Key {
-                provider: settings.name.clone(),
-            })?;
-            bearer.set_sensitive(true);
-            request = request.insert_header((AUTHORIZATION, bearer));
-        }
-        let request = request.freeze().map_err(|_never| BuildError::BaseUrl {
-            provider: settings.name.clone(),
-            problem: "cannot be called",
-        })?;
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         Ok(Self {
-            request,
+            request: prepare(request, settings)?,
             key: settings.api_key.clone(),
             timeouts: settings.timeouts,
             limits: settings.limits,
@@ -89,8 +64,41 @@ impl fmt::Debug for OpenAiCompatible {
     }
 }
 
-/// Where a provider's chat completions are. A query of the base address is kept.
-fn endpoint(settings: &ProviderSettings) -> Result<Uri, BuildError> {
+/// The request for a provider's list of models.
+pub(super) fn models_request(settings: &ProviderSettings, client: &Client) -> Result<FrozenClientRequest, BuildError> {
+    prepare(client.get(&endpoint(settings, "/models")?), settings)
+}
+
+/// Adds what all requests to a provider have.
+fn prepare(request: ClientRequest, settings: &ProviderSettings) -> Result<FrozenClientRequest, BuildError> {
+    let mut request = request
+        .no_decompress()
+        .insert_header((ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+        .insert_header((
+            USER_AGENT,
+            HeaderValue::from_static(concat!("ai-mcp-gateway/", env!("CARGO_PKG_VERSION"))),
+        ));
+    // Left out, it would be made anew for every request.
+    let host = request.get_uri().authority();
+    if let Some(host) = host.and_then(|host| HeaderValue::from_str(host.as_str()).ok()) {
+        request = request.insert_header((HOST, host));
+    }
+    if let Some(key) = &settings.api_key {
+        let bearer = format!("Bearer {}", key.expose_secret());
+        let mut bearer = HeaderValue::from_str(&bearer).map_err(|_secret| BuildError::Key {
+            provider: settings.name.clone(),
+        })?;
+        bearer.set_sensitive(true);
+        request = request.insert_header((AUTHORIZATION, bearer));
+    }
+    request.freeze().map_err(|_never| BuildError::BaseUrl {
+        provider: settings.name.clone(),
+        problem: "cannot be called",
+    })
+}
+
+/// Where a provider has this path of OpenAI's. A query of the base address is kept.
+fn endpoint(settings: &ProviderSettings, path: &str) -> Result<Uri, BuildError> {
     let wrong = |problem| BuildError::BaseUrl {
         provider: settings.name.clone(),
         problem,
@@ -106,11 +114,11 @@ fn endpoint(settings: &ProviderSettings) -> Result<Uri, BuildError> {
             "must not hold a user or password: name the key's variable in api_key_env",
         ));
     }
-    let suffix = match settings.kind {
-        ProviderKind::Ollama => "/v1/chat/completions",
-        _ => "/chat/completions",
+    let version = match settings.kind {
+        ProviderKind::Ollama => "/v1",
+        _ => "",
     };
-    let path = format!("{}{suffix}", url.path().trim_end_matches('/'));
+    let path = format!("{}{version}{path}", url.path().trim_end_matches('/'));
     url.set_path(&path);
     url.set_fragment(None);
     url.as_str()
@@ -161,7 +169,8 @@ mod tests {
             ),
         ];
         for (kind, base_url, expected) in cases {
-            assert_eq!(endpoint(&settings(kind, Some(base_url))).unwrap().to_string(), expected);
+            let uri = endpoint(&settings(kind, Some(base_url)), "/chat/completions").unwrap();
+            assert_eq!(uri.to_string(), expected);
         }
     }
 
@@ -169,7 +178,7 @@ mod tests {
     fn an_address_that_cannot_be_called_is_refused() {
         for base_url in [None, Some("ftp://x.test/"), Some("http://user:pass@x.test/v1")] {
             assert!(
-                endpoint(&settings(ProviderKind::Openai, base_url)).is_err(),
+                endpoint(&settings(ProviderKind::Openai, base_url), "/models").is_err(),
                 "{base_url:?}"
             );
         }

@@ -53,10 +53,8 @@ fn insert(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i
 
 /// Whether the record was not there yet.
 fn insert_new(connection: &mut SqliteConnection, record: &CallRecord, now: i64) -> QueryResult<bool> {
-    let inserted = diesel::insert_into(llm_calls::table)
+    let inserted = diesel::insert_or_ignore_into(llm_calls::table)
         .values(CallRow::new(record, now))
-        .on_conflict(llm_calls::attempt_id)
-        .do_nothing()
         .execute(connection)?;
     Ok(inserted > 0)
 }

@@ -9,6 +9,8 @@ mod edge;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod idle_probes;
+#[cfg(test)]
 mod native;
 #[cfg(test)]
 mod native_bad_input;
@@ -18,6 +20,8 @@ mod panics;
 mod real_model;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod reload;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The real gateway binary as a child process, with its own folder, port and database.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -20,6 +20,8 @@ use super::setup::Setup;
 use super::wait::wait_for;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ai-mcp-gateway");
+/// The settings file's name in the folder.
+const CONFIG: &str = "gateway.toml";
 const START_LIMIT: Duration = Duration::from_secs(30);
 const SETTLE_LIMIT: Duration = Duration::from_secs(15);
 
@@ -147,8 +149,37 @@ impl Gateway {
 
     /// Asks the process to end.
     pub(crate) fn sigterm(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Asks the process to read its settings again.
+    pub(crate) fn sighup(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Replaces the settings file; the environment changes at the next restart.
+    pub(crate) fn change_file(&mut self, setup: Setup) {
+        let new = self.folder.path().join("gateway.toml.new");
+        std::fs::write(&new, setup.file()).unwrap();
+        std::fs::rename(new, self.folder.path().join(CONFIG)).unwrap();
+        self.setup = setup;
+    }
+
+    /// The same, but with a file that has the old one's length and time of modification.
+    pub(crate) fn change_file_unseen(&mut self, setup: Setup) {
+        let path = self.folder.path().join(CONFIG);
+        let old = std::fs::metadata(&path).unwrap();
+        let mut new = tempfile::NamedTempFile::new_in(self.folder.path()).unwrap();
+        new.write_all(setup.file().as_bytes()).unwrap();
+        new.as_file().set_modified(old.modified().unwrap()).unwrap();
+        assert_eq!(new.as_file().metadata().unwrap().len(), old.len());
+        new.persist(path).unwrap();
+        self.setup = setup;
     }
 
     /// Waits until the process has ended by itself and returns its exit code.
@@ -208,7 +239,7 @@ pub(crate) fn run_to_exit(command: &str, setup: &Setup) -> (i32, String) {
 }
 
 fn command_line(command: &str, setup: &Setup, folder: &Path) -> Command {
-    let config = folder.join("gateway.toml");
+    let config = folder.join(CONFIG);
     std::fs::write(&config, setup.file()).unwrap();
     let mut process = Command::new(BINARY);
     process

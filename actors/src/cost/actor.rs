@@ -19,7 +19,7 @@ use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
 pub struct CostSettings {
     /// How long a record waits for company at most. Default 200 ms.
     pub flush_period: Duration,
-    /// Records in one batch. Default 256.
+    /// Records in one batch. Default 1,024.
     pub batch: usize,
     /// Records in memory while the database is away; beyond it they are left to the journal. Default 20,000.
     pub backlog: usize,
@@ -29,7 +29,7 @@ impl Default for CostSettings {
     fn default() -> Self {
         Self {
             flush_period: Duration::from_millis(200),
-            batch: 256,
+            batch: 1_024,
             backlog: 20_000,
         }
     }

@@ -39,7 +39,8 @@ pub(super) struct Finished {
 }
 
 impl Attempt {
-    /// Journals that the attempt is being sent, and marks its hold.
+    /// Journals that the attempt is being sent, and marks its hold. A free call is made even if it cannot be
+    /// journalled: its loss would cost nobody anything.
     pub(super) fn dispatch(
         cell: Rc<CellParts>,
         record: DispatchRecord,
@@ -47,7 +48,12 @@ impl Attempt {
         mut hold: Hold,
         input_bound: u64,
     ) -> Result<Self, crate::protocol::JournalError> {
-        cell.journal.dispatched(&record)?;
+        if let Err(error) = cell.journal.dispatched(&record) {
+            if !record.price.is_some_and(|price| price.is_free()) {
+                return Err(error);
+            }
+            tracing::warn!(attempt = %record.attempt, error = %error, "a free call is made without a journal");
+        }
         hold.dispatch();
         let gauges = [cell.gauges.attempts.enter(), cell.gauges.holds.enter()];
         Ok(Self {

@@ -176,7 +176,8 @@ impl Run {
             FailureKind::Reset => candidate.model.is_free(),
             _ => false,
         };
-        if self.attempts.len() != 1 || !safe || !self.cell.retries.borrow_mut().try_retry(now) {
+        let allowed = self.cell.settings.extra_attempts > 0;
+        if self.attempts.len() != 1 || !safe || !allowed || !self.cell.retries.borrow_mut().try_retry(now) {
             return Ok(None);
         }
         let lease = self.acquire(candidate, false).await.ok();

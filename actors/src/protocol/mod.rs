@@ -12,6 +12,7 @@ mod ids;
 mod journal;
 mod layer;
 mod money;
+mod prober;
 mod provider;
 mod record;
 mod router;
@@ -36,6 +37,7 @@ pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId,
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
 pub use money::{NanoUsd, PicoUsdPerToken, Price};
+pub use prober::{ProbeAnswer, Prober};
 pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
 pub use record::{CallRecord, DispatchRecord, Outcome};
 pub use router::{

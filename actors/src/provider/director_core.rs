@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
+use super::idle::IdleProbe;
 use super::settings::BreakerSettings;
 use crate::protocol::{
-    FailureKind, Gate, HealthSnapshot, ModelHealth, ModelId, OutcomeReport, ProviderHealth, ProviderName,
+    FailureKind, Gate, HealthSnapshot, ModelHealth, ModelId, OutcomeReport, ProbeAnswer, ProviderHealth, ProviderName,
     ProviderTrouble,
 };
 
@@ -25,6 +26,7 @@ pub(super) struct DirectorCore {
 struct ProviderState {
     breaker: Breaker,
     trouble: Option<ProviderTrouble>,
+    idle: IdleProbe,
 }
 
 #[derive(Debug)]
@@ -80,8 +82,12 @@ impl DirectorCore {
     ) -> Self {
         let providers = published.providers.iter().map(|(name, health)| {
             let breaker = Breaker::from_gate(settings, &health.gate, now);
-            let trouble = health.trouble;
-            (name.clone(), ProviderState { breaker, trouble })
+            let state = ProviderState {
+                breaker,
+                trouble: health.trouble,
+                idle: IdleProbe::new(now),
+            };
+            (name.clone(), state)
         });
         let models = published.models.iter().map(|(id, health)| {
             let breaker = Breaker::from_gate(settings, &health.gate, now);
@@ -106,7 +112,9 @@ impl DirectorCore {
             .or_insert_with(|| ProviderState {
                 breaker: Breaker::new(settings, now),
                 trouble: None,
+                idle: IdleProbe::new(now),
             });
+        provider.idle.overtaken(now);
         let model = self.models.entry(report.model.clone()).or_insert_with(|| ModelState {
             breaker: Breaker::new(settings, now),
             latency_ms: None,
@@ -144,6 +152,39 @@ impl DirectorCore {
                 let time = retry_after.unwrap_or(settings.cool_down).min(settings.cool_down_cap);
                 provider.leave_alone(ProviderTrouble::CoolingDown, time, now);
             }
+        }
+    }
+
+    /// The providers to ask now whether they are back, for want of traffic that would show it. They count as asked.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<ProviderName> {
+        let idle = self.settings.idle_probe;
+        let ask_now = |state: &mut ProviderState| state.idle.ask_now(&state.breaker.gate(), idle, now);
+        let due = self
+            .providers
+            .iter_mut()
+            .filter_map(|(name, state)| ask_now(state).then_some(name));
+        due.cloned().collect()
+    }
+
+    /// Counts the answer of a provider that was asked. It says nothing of any model, and none is no news: the gate stays
+    /// as it is, so that traffic may still try.
+    pub(super) fn answered(&mut self, answer: &ProbeAnswer, now: Instant) {
+        let settings = self.settings;
+        let Some(provider) = self.providers.get_mut(&answer.provider) else {
+            return;
+        };
+        if !provider.idle.answered() {
+            return;
+        }
+        match (provider.trouble, answer.status) {
+            (_, None) => {}
+            (Some(trouble @ ProviderTrouble::Misconfigured), Some(401 | 403)) => {
+                provider.leave_alone(trouble, settings.misconfigured_probe, now);
+            }
+            (Some(trouble @ ProviderTrouble::CoolingDown), Some(429)) => {
+                provider.leave_alone(trouble, settings.cool_down, now);
+            }
+            (_, Some(_)) => provider.succeeded(1, true, now),
         }
     }
 
@@ -319,6 +360,98 @@ mod tests {
         let published = core.snapshot();
         let rebuilt = DirectorCore::from_snapshot(BreakerSettings::default(), &published, 2, Instant::now());
         assert!(!is_free(&rebuilt, "a"));
+    }
+
+    /// Lets this much time pass, and answers with this status if alpha is asked.
+    async fn asked_after(core: &mut DirectorCore, seconds: u64, status: Option<u16>) -> bool {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        let asked = core.take_due(Instant::now());
+        for provider in asked.clone() {
+            core.answered(&ProbeAnswer { provider, status }, Instant::now());
+        }
+        !asked.is_empty()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unreachable_provider_without_traffic_is_asked_until_three_answers_close_its_gate() {
+        let mut core = core();
+        for _ in 0..5 {
+            told(&mut core, "a", Some(FailureKind::Connect), false);
+        }
+        assert!(
+            !asked_after(&mut core, 13, Some(200)).await,
+            "its gate has not been open to probes for long"
+        );
+        assert!(asked_after(&mut core, 3, None).await);
+        assert!(!asked_after(&mut core, 9, Some(200)).await, "it was asked just now");
+        for status in [200, 404, 401] {
+            assert!(!is_free(&core, "a"));
+            assert!(asked_after(&mut core, 10, Some(status)).await);
+        }
+        assert!(is_free(&core, "a"));
+        assert!(core.snapshot().providers["alpha"].trouble.is_none());
+        assert!(!asked_after(&mut core, 1_000, Some(200)).await, "its gate is closed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn traffic_is_probe_enough_and_overtakes_an_answer_under_way() {
+        let mut core = core();
+        for _ in 0..5 {
+            told(&mut core, "a", Some(FailureKind::Connect), false);
+        }
+        for _ in 0..10 {
+            assert!(!asked_after(&mut core, 8, Some(200)).await);
+            told(&mut core, "a", Some(FailureKind::Reset), false);
+        }
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let provider = core.take_due(Instant::now()).remove(0);
+        assert!(
+            core.take_due(Instant::now() + Duration::from_secs(20)).is_empty(),
+            "one question at a time"
+        );
+        told(&mut core, "a", Some(FailureKind::Connect), true);
+        core.answered(
+            &ProbeAnswer {
+                provider,
+                status: Some(200),
+            },
+            Instant::now(),
+        );
+        assert_eq!(core.snapshot().providers["alpha"].gate.as_str(), "open");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_says_nothing_of_a_model_whose_calls_fail() {
+        let mut core = core();
+        for _ in 0..5 {
+            told(&mut core, "a", Some(FailureKind::ServerError), false);
+        }
+        assert!(!asked_after(&mut core, 1_000, Some(200)).await);
+        told(&mut core, "b", Some(FailureKind::Auth), false);
+        assert!(asked_after(&mut core, 311, Some(200)).await);
+        assert!(is_free(&core, "b") && !is_free(&core, "a"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_key_and_a_limited_rate_stay_so_while_the_answer_says_so() {
+        for (kind, status, wait) in [
+            (FailureKind::Auth, 401, 311),
+            (FailureKind::Auth, 403, 311),
+            (FailureKind::RateLimited, 429, 16),
+        ] {
+            let mut core = core();
+            told(&mut core, "a", Some(kind), false);
+            for _ in 0..3 {
+                assert!(asked_after(&mut core, wait, Some(status)).await, "{status}");
+                assert!(
+                    !asked_after(&mut core, wait - 12, Some(200)).await,
+                    "{status} is no good news"
+                );
+                tokio::time::advance(Duration::from_secs(12)).await;
+            }
+            assert!(asked_after(&mut core, 0, Some(200)).await);
+            assert!(is_free(&core, "a"), "{status}");
+        }
     }
 
     #[test]

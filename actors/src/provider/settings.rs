@@ -27,6 +27,8 @@ pub struct BreakerSettings {
     pub cool_down_cap: Duration,
     /// How long between two probes of a provider that refuses our key, or of a model it does not have. Default 300 s.
     pub misconfigured_probe: Duration,
+    /// How long no traffic must have tried a provider that may be probed before it is asked without. Default 10 s.
+    pub idle_probe: Duration,
 }
 
 impl Default for BreakerSettings {
@@ -43,6 +45,7 @@ impl Default for BreakerSettings {
             cool_down: Duration::from_secs(5),
             cool_down_cap: Duration::from_secs(60),
             misconfigured_probe: Duration::from_secs(300),
+            idle_probe: Duration::from_secs(10),
         }
     }
 }

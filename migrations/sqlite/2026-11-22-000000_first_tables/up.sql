@@ -61,6 +61,7 @@ CREATE INDEX todo_lists_by_conversation ON todo_lists (conversation_id, created_
 
 -- One row per attempt. Its id begins with the request's, so that a request's attempts are a range of the primary key.
 -- No foreign keys: what was spent outlives the conversation that it was spent on.
+-- Attempt ids begin with the time (UUID version 7), so the table is in order of time by its key, and rows are appended.
 CREATE TABLE llm_calls (
     attempt_id TEXT NOT NULL PRIMARY KEY,
     request_id TEXT NOT NULL,
@@ -95,8 +96,7 @@ CREATE TABLE llm_calls (
     duration_us BIGINT NOT NULL,
     started_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 
-CREATE INDEX llm_calls_by_time ON llm_calls (started_at);
 CREATE INDEX llm_calls_by_conversation ON llm_calls (conversation_id) WHERE conversation_id IS NOT NULL;
 CREATE INDEX llm_calls_by_project ON llm_calls (project_id, started_at) WHERE project_id IS NOT NULL;

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod defaults;
+mod difference;
 mod precedence;
 mod problems;
 mod secrets;

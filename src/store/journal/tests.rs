@@ -40,21 +40,20 @@ impl Process {
         files(self.data.path())
     }
 
-    /// The data folder as it would be found if the process were killed now: the files, without their locks.
+    /// The journal folder as it would be found if the process were killed now: the files, without their locks.
     fn killed(&self) -> TempDir {
         let copy = tempfile::tempdir().unwrap();
-        fs::create_dir(copy.path().join("journal")).unwrap();
-        for file in fs::read_dir(self.data.path().join("journal")).unwrap() {
+        for file in fs::read_dir(self.data.path()).unwrap() {
             let file = file.unwrap();
-            fs::copy(file.path(), copy.path().join("journal").join(file.file_name())).unwrap();
+            fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
         }
         copy
     }
 }
 
-/// The segments in a data folder, in order.
+/// The segments in a journal folder, in order.
 fn files(data: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(data.join("journal"))
+    let mut files: Vec<_> = fs::read_dir(data)
         .unwrap()
         .map(|file| file.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
@@ -186,7 +185,7 @@ fn a_process_that_ends_with_everything_acknowledged_leaves_no_file() {
     journal.acknowledge(&[record.attempt]);
     let Process { data, dir, .. } = process;
     drop((journal, dir));
-    assert_eq!(fs::read_dir(data.path().join("journal")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -228,7 +227,7 @@ fn the_attempts_of_a_killed_process_are_recovered_the_open_ones_as_interrupted()
     assert_eq!(dead.records[1].cost, open.held);
     assert_eq!(dead.records[2], finished(&elsewhere));
     dead.discard().unwrap();
-    assert_eq!(fs::read_dir(data.path().join("journal")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0);
     assert!(recover_dead(data.path()).unwrap().is_empty());
 }
 
@@ -265,7 +264,7 @@ fn segments_whose_lock_file_is_gone_are_recovered_too() {
     let journal = process.cell(0);
     journal.dispatched(&dispatch()).unwrap();
     let data = process.killed();
-    fs::remove_file(data.path().join("journal").join(format!("{}.lock", process.instance))).unwrap();
+    fs::remove_file(data.path().join(format!("{}.lock", process.instance))).unwrap();
     assert_eq!(recover_dead(data.path()).unwrap()[0].records.len(), 1);
 }
 
@@ -284,7 +283,7 @@ fn a_torn_tail_is_dropped_but_a_file_damaged_in_its_middle_is_kept_aside() {
     let dead = recover_dead(torn.path()).unwrap().remove(0);
     assert_eq!(dead.records.len(), 2);
     dead.discard().unwrap();
-    assert_eq!(fs::read_dir(torn.path().join("journal")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(torn.path()).unwrap().count(), 0);
 
     let damaged = process.killed();
     let file = files(damaged.path()).remove(0);

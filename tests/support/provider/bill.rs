@@ -66,6 +66,8 @@ pub(crate) struct Charge {
 pub(crate) struct Ledger {
     /// Every request, in order of arrival.
     pub(super) received: Vec<Arc<Received>>,
+    /// Questions for the list of models.
+    pub(super) probes: Vec<Arc<Received>>,
     /// Every position of the bill, in order of arrival.
     pub(super) charges: Vec<Charge>,
     /// The bytes of the last body sent.

@@ -119,6 +119,11 @@ impl Provider {
         self.shared.ledger.borrow().received.len()
     }
 
+    /// The questions for the list of models that have arrived. They count as no requests.
+    pub(crate) fn probes(&self) -> Vec<Arc<Received>> {
+        self.shared.ledger.borrow().probes.clone()
+    }
+
     /// How many requests are being answered now.
     pub(crate) fn running(&self) -> usize {
         self.shared.ledger.borrow().running

@@ -86,6 +86,15 @@ async fn accept_while_alive(listener: &TcpListener, shared: &Arc<Shared>, mut sc
 async fn serve_connection(mut connection: Connection, shared: Arc<Shared>, script: watch::Receiver<Script>) {
     while let Ok(Some(request)) = connection.read_request().await {
         let script = script.borrow().clone();
+        if request.path.ends_with("/models") {
+            shared
+                .ledger
+                .send_modify(|ledger| ledger.probes.push(Arc::new(request)));
+            if connection.send(200, JSON, MODELS).await.is_err() {
+                return;
+            }
+            continue;
+        }
         let _running = Running::begin(&shared, request.clone());
         match answer(connection, &shared, &script, &request).await {
             Ok(Some(kept)) => connection = kept,
@@ -146,6 +155,8 @@ async fn answer(
     }
     Ok(Some(connection))
 }
+
+const MODELS: &[u8] = br#"{"object":"list","data":[]}"#;
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 

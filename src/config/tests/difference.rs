@@ -1,0 +1,49 @@
+//! Which changes need a restart.
+
+use super::{CONTRACT, settings};
+
+const KEY: (&str, &str) = ("ALPHA_KEY", "sk-one");
+
+#[track_caller]
+fn assert_differs(config: &str, env: &[(&str, &str)], tables: &[&str]) {
+    let (one, other) = (settings(CONTRACT, &[KEY]), settings(config, env));
+    assert_eq!(one.fixed_differences(&other), tables, "{config}\n{env:?}");
+    assert_eq!(other.fixed_differences(&one), tables, "the other way around");
+}
+
+#[test]
+fn models_prices_aliases_and_task_lists_need_no_restart() {
+    let cheaper = CONTRACT.replace("0.60", "0.55").replace("alpha-small", "alpha-other");
+    let more = format!("{cheaper}[aliases]\n\"gpt-*\" = \"alpha-other\"\n");
+    assert_differs(&more, &[KEY, ("CHAT_MODELS", "alpha-other")], &[]);
+}
+
+#[test]
+fn every_other_table_is_named() {
+    assert_differs(CONTRACT, &[KEY, ("API_PORT", "3999")], &["http"]);
+    assert_differs(CONTRACT, &[KEY, ("DEFAULT_LAYER", "L1")], &["routing"]);
+    assert_differs(CONTRACT, &[KEY, ("DATABASE_URL", "sqlite:other.db")], &["store"]);
+    let tables = format!(
+        "[breaker]\nmin_calls = 9\n[failover]\nmax_extra_attempts = 1\n[drain]\nin_flight_ms = 7\n[log]\nlevel = \
+         \"warn\"\n{CONTRACT}"
+    );
+    assert_differs(&tables, &[KEY], &["breaker", "failover", "drain", "log"]);
+}
+
+#[test]
+fn a_provider_or_a_key_that_changed_is_noticed() {
+    let added = format!("{CONTRACT}[[providers]]\nname = \"beta\"\nkind = \"openai\"\n");
+    assert_differs(&added, &[KEY], &["providers"]);
+    assert_differs(&CONTRACT.replace("9100", "9200"), &[KEY], &["providers"]);
+    assert_differs(CONTRACT, &[("ALPHA_KEY", "sk-two")], &["providers"]);
+    let admin_key = ("GATEWAY_ADMIN_KEY", "admin-key-of-at-least-thirty-two-bytes");
+    assert_differs(CONTRACT, &[KEY, admin_key], &["auth"]);
+}
+
+#[test]
+fn the_order_of_providers_means_nothing() {
+    let beta = "[[providers]]\nname = \"beta\"\nkind = \"openai\"\n";
+    let (first, last) = (format!("{beta}{CONTRACT}"), format!("{CONTRACT}{beta}"));
+    let (first, last) = (settings(&first, &[KEY]), settings(&last, &[KEY]));
+    assert!(first.fixed_differences(&last).is_empty());
+}

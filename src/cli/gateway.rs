@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use awc::error::SendRequestError;
+use awc::error::{ConnectError, SendRequestError};
 use awc::http::header::{self, HeaderValue};
 use awc::{Client, Connector};
 use bytes::Bytes;
@@ -137,6 +137,10 @@ impl Gateway {
 
     fn failed(&self, error: SendRequestError) -> CliError {
         match error {
+            // There was a connection, whatever the name says: it ended before an answer began.
+            SendRequestError::Connect(ConnectError::Disconnected) => {
+                self.no_answer("it closed the connection".to_owned())
+            }
             SendRequestError::Connect(cause) => CliError::Unreachable {
                 endpoint: self.endpoint.clone(),
                 cause: cause.to_string(),

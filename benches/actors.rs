@@ -19,7 +19,11 @@ use gateway_actors::runtime::{CrashReporter, LocalAddr, RemoteAddr, RemoteAsks, 
 use gateway_actors::testkit::{TestCell, test_model};
 use tokio::time::Instant;
 
-/// How many actors a request asks in a row: router, provider, budget, and a reply on the way back.
+/// The allocator of the gateway's own binary.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// The most that a request asks one after the other: router, provider, budget, and its conversation.
 const IN_A_ROW: u64 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 

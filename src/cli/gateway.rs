@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use awc::error::SendRequestError;
+use awc::error::{ConnectError, SendRequestError};
 use awc::http::header::{self, HeaderValue};
 use awc::{Client, Connector};
 use bytes::Bytes;
@@ -129,12 +129,18 @@ impl Gateway {
     /// # Errors
     /// When it does not have the shape of a gateway's answer.
     pub(super) fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, CliError> {
-        serde_json::from_slice(body)
-            .map_err(|error| self.no_answer(format!("something else answered ({error}): {}", beginning(body))))
+        serde_json::from_slice(body).map_err(|error| {
+            let what = "what came is not a gateway's answer, or not all of it";
+            self.no_answer(format!("{what} ({error}): {}", beginning(body)))
+        })
     }
 
     fn failed(&self, error: SendRequestError) -> CliError {
         match error {
+            // There was a connection, whatever the name says: it ended before an answer began.
+            SendRequestError::Connect(ConnectError::Disconnected) => {
+                self.no_answer("it closed the connection".to_owned())
+            }
             SendRequestError::Connect(cause) => CliError::Unreachable {
                 endpoint: self.endpoint.clone(),
                 cause: cause.to_string(),

@@ -13,8 +13,9 @@ fn simulator() -> Setup {
 
 /// The conversation that a summary line names.
 fn conversation(run: &Run) -> String {
-    let (_, id) = run.stderr.trim_end().rsplit_once("conversation ").unwrap();
-    id.trim_end_matches(']').to_owned()
+    let (_, rest) = run.stderr.rsplit_once("conversation ").unwrap();
+    let (id, _) = rest.split_once(']').unwrap();
+    id.to_owned()
 }
 
 /// How many messages the gateway has stored of a conversation.
@@ -208,14 +209,17 @@ fn an_answer_that_is_no_gateways_is_an_error() {
     for (answer, told) in [
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n<htm>",
-            "something else answered",
+            "not a gateway's answer",
         ),
         (
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
             "302",
         ),
-        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n<h", "broke off"),
-        ("", "no answer from the gateway"),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"result\":{",
+            "or not all of it",
+        ),
+        ("", "it closed the connection"),
     ] {
         let run = std::thread::scope(|scope| {
             scope.spawn(|| answer_once(&stranger, answer));

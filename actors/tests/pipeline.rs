@@ -212,6 +212,26 @@ async fn a_client_that_leaves_before_the_answer_leaves_it_settled() {
 }
 
 #[actix_rt::test]
+async fn a_stream_that_nobody_reads_is_read_on_only_for_so_many_bytes() {
+    let settings = DispatchSettings {
+        linger_bytes: 1,
+        ..DispatchSettings::default()
+    };
+    let cell = TestCell::start(vec![test_model("a", "alpha", 1_000)], settings);
+    // More frames than wait for a slow client, so that the client leaves before the end.
+    cell.upstream.script("a", [Script::Frames(40)]);
+    let stream = cell.pipeline.stream(cell.call()).await.unwrap();
+    drop(stream);
+    let rows = records(&cell).await;
+    assert_eq!(
+        (rows[0].1, rows[0].3),
+        (Outcome::ClientLeft, true),
+        "its usage was not waited for"
+    );
+    cell.stop();
+}
+
+#[actix_rt::test]
 async fn a_panic_in_a_requests_task_is_booked_in_full() {
     let cell = cell();
     cell.upstream.script("a", [Script::Panic]);

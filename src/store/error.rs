@@ -144,6 +144,9 @@ pub(super) enum QueryError {
         /// When its lease ends at the latest.
         retry_after: Duration,
     },
+    /// The client's message id belongs to another message.
+    #[error("the client's message id belongs to another message")]
+    Mismatch,
     /// The driver refused.
     #[error(transparent)]
     Database(#[from] Fault),
@@ -159,6 +162,7 @@ impl From<QueryError> for StoreError {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Busy { retry_after } => Self::ConversationBusy { retry_after },
+            QueryError::Mismatch => Self::MessageMismatch,
             QueryError::Database(fault) => fault.into(),
         }
     }

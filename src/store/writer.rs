@@ -127,7 +127,9 @@ where
             let kept = match &outcome {
                 Ok(_) => Ok(()),
                 Err(QueryError::Database(fault)) => Err(fault.clone()),
-                Err(error @ QueryError::Busy { .. }) => Err(Fault::unavailable(&error.to_string())),
+                Err(error @ (QueryError::Busy { .. } | QueryError::Mismatch)) => {
+                    Err(Fault::unavailable(&error.to_string()))
+                }
             };
             self.outcome = Some(outcome);
             kept

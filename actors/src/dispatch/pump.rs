@@ -24,8 +24,34 @@ const CLOSING: Duration = Duration::from_millis(500);
 /// The client's end of the channel, or what is left when it has gone.
 enum Downstream {
     Present(mpsc::Sender<Result<Bytes, GatewayError>>),
-    Lingering { until: Instant, _place: LingerPlace },
+    Lingering {
+        until: Instant,
+        bytes_left: u64,
+        _place: LingerPlace,
+    },
     Gone,
+}
+
+impl Downstream {
+    /// What is left of the patience with a stream that nobody reads, after this frame.
+    fn after(self, frame: &StreamFrame) -> Self {
+        let Self::Lingering {
+            until,
+            bytes_left,
+            _place,
+        } = self
+        else {
+            return self;
+        };
+        match bytes_left.checked_sub(frame.content_bytes) {
+            Some(bytes_left) => Self::Lingering {
+                until,
+                bytes_left,
+                _place,
+            },
+            None => Self::Gone,
+        }
+    }
 }
 
 /// Carries a stream to its end. A failure after the first event is told in the stream, never mended by another model.
@@ -63,6 +89,7 @@ pub(super) async fn pump(
         match item {
             Some(Ok(frame)) => {
                 attempt.meter(frame.content_bytes, frame.usage);
+                downstream = downstream.after(&frame);
                 if frame.terminal {
                     end(&cell, attempt, downstream, frame).await;
                     // Only its connection is still of interest.
@@ -127,6 +154,7 @@ fn linger(cell: &Rc<CellParts>) -> Downstream {
     cell.lingering.set(cell.lingering.get() + 1);
     Downstream::Lingering {
         until: Instant::now() + cell.settings.linger,
+        bytes_left: cell.settings.linger_bytes,
         _place: LingerPlace(Rc::clone(cell)),
     }
 }

@@ -27,6 +27,8 @@ pub struct DispatchSettings {
     pub ambiguous: AmbiguousFailover,
     /// How long a stream is read on after its client left, to learn what it cost. Default 10 s.
     pub linger: Duration,
+    /// How many bytes of it are read on. Default 1 MiB.
+    pub linger_bytes: u64,
     /// How many such streams are read on at once in a cell. Default 32.
     pub most_lingering: i64,
     /// How long a client may take no byte of a stream before it counts as gone. Default 30 s.
@@ -44,6 +46,7 @@ impl Default for DispatchSettings {
             retry_window: Duration::from_secs(10),
             ambiguous: AmbiguousFailover::default(),
             linger: Duration::from_secs(10),
+            linger_bytes: 1024 * 1024,
             most_lingering: 32,
             write_stall: Duration::from_secs(30),
             capacity_wait: Duration::from_secs(2),

@@ -29,6 +29,8 @@ pub enum ErrorKind {
     RequestTimeout,
     /// Too many turns wait for this conversation.
     ConversationBusy,
+    /// The client's message id was used for another text.
+    IdempotencyMismatch,
     /// The body is larger than the limit.
     PayloadTooLarge,
     /// The content type or encoding is not one that is read here.
@@ -87,6 +89,7 @@ impl ErrorKind {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",
             Self::ConversationBusy => "conversation_busy",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ContextTooLong => "context_too_long",

@@ -195,7 +195,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// No model has this name.
-    #[error("no model is called `{name}`; GET /v1/models lists the names")]
+    #[error("no model is called `{}`; GET /v1/models lists the names", beginning(name))]
     UnknownModel {
         /// The name asked for.
         name: Arc<str>,
@@ -233,6 +233,15 @@ pub enum RouteError {
     /// The RouterActor is being rebuilt.
     #[error("the router is restarting; try again")]
     Restarting,
+}
+
+/// A name as far as it may be repeated in a message: a caller's text is not sent back at any length.
+fn beginning(name: &str) -> String {
+    const MOST: usize = 100;
+    match name.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", name.get(..at).unwrap_or_default()),
+        None => name.to_owned(),
+    }
 }
 
 fn layers_text(layers: &[Layer]) -> String {

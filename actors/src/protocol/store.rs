@@ -22,6 +22,9 @@ pub enum StoreError {
         /// When its lease ends at the latest.
         retry_after: Duration,
     },
+    /// The client's message id belongs to a message of another text that was answered.
+    #[error("the client's message id belongs to another message")]
+    MessageMismatch,
     /// The database did not answer in time or cannot be reached.
     #[error("the database cannot be reached")]
     Unavailable {
@@ -49,6 +52,11 @@ impl From<StoreError> for GatewayError {
                 "another message of this conversation is being answered; try again when it is done",
             )
             .with_retry_after(retry_after),
+            StoreError::MessageMismatch => Self::new(
+                ErrorKind::IdempotencyMismatch,
+                "this `clientMessageId` was answered for another text; use a new one for a new message",
+            )
+            .with_param("clientMessageId"),
             StoreError::Unavailable { .. } => Self::new(
                 ErrorKind::StoreUnavailable,
                 "the database cannot be reached; try again shortly",

@@ -25,6 +25,8 @@ pub enum Script {
     Fail(FailureKind, Billing),
     /// The same after a while.
     SlowFail(Duration, FailureKind, Billing),
+    /// A stream of so many frames before its end.
+    Frames(usize),
     /// A stream that breaks after so many frames.
     BreakAfter(usize),
     /// A panic in the task that makes the call.
@@ -76,17 +78,18 @@ impl Upstream for ScriptedUpstream {
         let script = next.unwrap_or(Script::Answer);
         Box::pin(async move {
             match script {
-                Script::Answer => Ok(reply(call.stream, None)),
+                Script::Answer => Ok(reply(call.stream, 5, false)),
                 Script::Slow(time) => {
                     sleep(time).await;
-                    Ok(reply(call.stream, None))
+                    Ok(reply(call.stream, 5, false))
                 }
                 Script::Fail(kind, billing) => Err(UpstreamFailure::new(kind, billing, "scripted")),
                 Script::SlowFail(time, kind, billing) => {
                     sleep(time).await;
                     Err(UpstreamFailure::new(kind, billing, "scripted"))
                 }
-                Script::BreakAfter(frames) => Ok(reply(call.stream, Some(frames))),
+                Script::Frames(frames) => Ok(reply(call.stream, frames, false)),
+                Script::BreakAfter(frames) => Ok(reply(call.stream, frames, true)),
                 #[expect(clippy::panic, reason = "the fault that the script asks for")]
                 Script::Panic => panic!("scripted"),
             }
@@ -101,7 +104,7 @@ const USAGE: UsageReport = UsageReport::Reported(TokenUsage {
     reasoning: 0,
 });
 
-fn reply(stream: bool, break_after: Option<usize>) -> UpstreamReply {
+fn reply(stream: bool, frames: usize, breaks: bool) -> UpstreamReply {
     if !stream {
         return UpstreamReply::Complete(Completion {
             status: 200,
@@ -115,9 +118,8 @@ fn reply(stream: bool, break_after: Option<usize>) -> UpstreamReply {
         usage: None,
         terminal: false,
     };
-    let mut frames: Vec<Result<StreamFrame, UpstreamFailure>> = (0..5).map(|_| Ok(frame("x"))).collect();
-    if let Some(after) = break_after {
-        frames.truncate(after);
+    let mut frames: Vec<Result<StreamFrame, UpstreamFailure>> = (0..frames).map(|_| Ok(frame("x"))).collect();
+    if breaks {
         let failure = UpstreamFailure::new(FailureKind::Reset, Billing::Ambiguous, "scripted");
         frames.push(Err(failure));
     } else {

@@ -1,7 +1,7 @@
 //! Opening a turn.
 //!
 //! The same client message id is stored once. What a second message with the id does depends on the first:
-//! * answered: nothing is stored, its answer is returned;
+//! * answered: nothing is stored, its answer is returned; with another text it is refused;
 //! * the newest turn, failed or left behind by a process that died: that turn is opened again, in its own place and with
 //!   the text sent now (nobody has seen an answer to the other);
 //! * failed, and other turns came after it: history is not rewritten, so it is stored as a new turn, which takes the id
@@ -31,6 +31,7 @@ struct Head {
 #[derive(Debug)]
 struct Earlier {
     seq: i64,
+    content: String,
     status: MessageStatus,
 }
 
@@ -42,6 +43,9 @@ pub(super) async fn open(connection: &mut Connection, turn: &OpenTurn, now: i64)
     if let Some(earlier) = &earlier
         && earlier.status == MessageStatus::Done
     {
+        if earlier.content != *turn.message {
+            return Err(QueryError::Mismatch);
+        }
         let answer = message_at(connection, turn, earlier.seq + 1).await?;
         return Ok(TurnOpened::AlreadyAnswered { answer });
     }
@@ -98,16 +102,17 @@ async fn with_same_client_id(connection: &mut Connection, turn: &OpenTurn) -> Re
     let Some(client_id) = turn.client_message_id.as_deref() else {
         return Ok(None);
     };
-    let found: Option<(i64, String)> = messages::table
+    let found: Option<(i64, String, String)> = messages::table
         .filter(messages::conversation_id.eq(turn.conversation.as_str()))
         .filter(messages::client_message_id.eq(client_id))
-        .select((messages::seq, messages::status))
+        .select((messages::seq, messages::content, messages::status))
         .first(connection)
         .await
         .optional()?;
     match found {
-        Some((seq, status)) => Ok(Some(Earlier {
+        Some((seq, content, status)) => Ok(Some(Earlier {
             seq,
+            content,
             status: models::status(&status)?,
         })),
         None => Ok(None),

@@ -194,6 +194,12 @@ fn a_message_that_was_answered_gets_the_same_answer_again() {
     }
     assert_eq!(all(&test.store, &id).len(), 3);
 
+    let mut other_text = turn(&id, "good night");
+    other_text.client_message_id = Some("m-1".into());
+    let refused = open(&test.store, &other_text);
+    assert!(matches!(refused, Err(StoreError::MessageMismatch)), "{refused:?}");
+    assert_eq!(all(&test.store, &id).len(), 3);
+
     let mut elsewhere = turn(&conversation("conv-2"), "hello");
     elsewhere.client_message_id = Some("m-1".into());
     assert_eq!(opened(&test.store, &elsewhere).0, 1);

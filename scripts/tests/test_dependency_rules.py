@@ -81,7 +81,7 @@ class DependencyRules(unittest.TestCase):
 
     def test_each_banned_crate_is_refused_by_name(self) -> None:
         banned = [
-            "openssl", "openssl-sys", "native-tls", "reqwest", "hyper-tls", "ureq", "isahc", "curl-sys", "sqlx",
+            "openssl", "openssl-sys", "native-tls", "reqwest", "hyper-tls", "isahc", "curl-sys", "sqlx",
             "sea-orm", "rusqlite", "async-std", "actix-broker", "actix-web-actors", "serde_yaml", "dotenv", "atty",
             "structopt", "failure",
         ]

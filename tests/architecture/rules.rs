@@ -44,6 +44,19 @@ pub(crate) struct ReachRule {
 
 pub(crate) const REACH_RULES: &[ReachRule] = &[
     ReachRule {
+        name: "the blocking client is for tests",
+        because: "ureq blocks its thread: the gateway calls providers through awc",
+        files: &["src/*", "actors/src/*"],
+        except: &[],
+        forbidden: &["ureq"],
+        allowed: &[],
+        offences: &[example(
+            "src/cli/http.rs",
+            "fn get() { let _ = ureq::get(\"http://x\").call(); }",
+        )],
+        innocent: &[example("src/cli/http.rs", "use awc::Client;")],
+    },
+    ReachRule {
         name: "actors know no edge",
         because: "HTTP, databases and wire formats are ports that the root package implements",
         files: &["actors/src/*"],

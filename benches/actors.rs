@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message};
-use actix_rt::{Arbiter, Runtime};
+use actix_rt::{Arbiter, System, SystemRunner};
 use arc_swap::ArcSwap;
 use criterion::{BenchmarkId, Criterion};
 use gateway_actors::dispatch::DispatchSettings;
@@ -52,14 +52,14 @@ fn main() {
         .measurement_time(Duration::from_secs(3))
         .sample_size(50)
         .configure_from_args();
-    let runtime = Runtime::new().unwrap();
+    let runtime = System::new();
     asks(&mut criterion, &runtime);
     plans(&mut criterion, &runtime);
     pipeline(&mut criterion, &runtime);
     criterion.final_summary();
 }
 
-fn asks(criterion: &mut Criterion, runtime: &Runtime) {
+fn asks(criterion: &mut Criterion, runtime: &SystemRunner) {
     let own = runtime.block_on(async { LocalAddr::new(Counter.start()) });
     let arbiter = Arbiter::new();
     let addr = Counter::start_in_arbiter(&arbiter.handle(), |_| Counter);
@@ -125,7 +125,7 @@ fn start_cell() -> TestCell {
 }
 
 /// What any request is planned by.
-fn plan_request(runtime: &Runtime) -> PlanRequest {
+fn plan_request(runtime: &SystemRunner) -> PlanRequest {
     runtime.block_on(async {
         let cell = start_cell();
         let plan = cell.call().plan;
@@ -134,7 +134,7 @@ fn plan_request(runtime: &Runtime) -> PlanRequest {
     })
 }
 
-fn plans(criterion: &mut Criterion, runtime: &Runtime) {
+fn plans(criterion: &mut Criterion, runtime: &SystemRunner) {
     let request = plan_request(runtime);
     let asked = runtime.block_on(async { LocalAddr::new(router().start()) });
     let (mut called, mut context) = (router(), Context::new());
@@ -159,7 +159,7 @@ fn plans(criterion: &mut Criterion, runtime: &Runtime) {
 
 /// Requests from the pipeline's front door to a scripted provider and back, up to the record in a store in memory. The
 /// cell is new for every sample, since its script and store remember every call.
-fn pipeline(criterion: &mut Criterion, runtime: &Runtime) {
+fn pipeline(criterion: &mut Criterion, runtime: &SystemRunner) {
     let mut group = criterion.benchmark_group("pipeline without network");
     group.bench_function("complete", |bencher| {
         bencher.iter_custom(|times| {

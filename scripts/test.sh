@@ -104,6 +104,9 @@ clients() {
 # The small real model: the tests find it at GATEWAY_TEST_MODEL_URL, under the name `smollm2`.
 real_model() {
     python3 scripts/real_model.py fetch || return
+    # Emptied here and not only by the redirection below, which happens when the server starts: the line of an earlier run
+    # must not be taken for this one's.
+    : >"$LOGS/model.out"
     python3 scripts/real_model.py serve --port 0 </dev/null >"$LOGS/model.out" 2>"$LOGS/model.log" &
     model_pid=$!
     local deadline=$((SECONDS + MODEL_START_LIMIT_SECONDS)) line

@@ -29,6 +29,8 @@ struct Place {
     begun_in: u64,
     /// The segment and place of the entry that says how it ended.
     ended_in: Option<(u64, JournalSeq)>,
+    /// It has ended, but the entry that says so could not be written: the database may learn it all the same.
+    end_lost: bool,
 }
 
 #[derive(Debug)]
@@ -89,7 +91,8 @@ impl AttemptJournal for FileJournal {
 
     fn finished(&self, record: &CallRecord) -> Result<JournalSeq, JournalError> {
         let mut state = self.state.borrow_mut();
-        let (seq, number) = state.append(EventRef::Finished(record))?;
+        let appended = state.append(EventRef::Finished(record));
+        let (seq, number) = appended.inspect_err(|_| state.note_lost_end(&record.dispatch.attempt))?;
         state.note_end(record.dispatch.attempt, number, seq);
         Ok(seq)
     }
@@ -174,6 +177,7 @@ impl State {
         let place = Place {
             begun_in: number,
             ended_in: None,
+            end_lost: false,
         };
         self.attempts.insert(attempt, place);
         self.need(number);
@@ -197,22 +201,35 @@ impl State {
             Place {
                 begun_in,
                 ended_in: Some((number, seq)),
+                end_lost: false,
             },
         );
+    }
+
+    fn note_lost_end(&mut self, attempt: &AttemptId) {
+        if let Some(place) = self.attempts.get_mut(attempt) {
+            place.end_lost = place.ended_in.is_none();
+        }
     }
 
     /// Forgets an attempt that has ended; one that has not is still needed, whoever says otherwise.
     fn forget(&mut self, attempt: &AttemptId) {
         let Some(&Place {
             begun_in,
-            ended_in: Some((ended_in, _)),
+            ended_in,
+            end_lost,
         }) = self.attempts.get(attempt)
         else {
             return;
         };
+        if ended_in.is_none() && !end_lost {
+            return;
+        }
         self.attempts.remove(attempt);
         self.release(begun_in);
-        if ended_in != begun_in {
+        if let Some((ended_in, _)) = ended_in
+            && ended_in != begun_in
+        {
             self.release(ended_in);
         }
     }
@@ -259,7 +276,8 @@ impl State {
                 self.sort_into(&mut contents, entry);
             }
         }
-        if contents.open.len() + contents.finished.len() == self.attempts.len() {
+        let readable = self.attempts.values().filter(|place| !place.end_lost).count();
+        if contents.open.len() + contents.finished.len() == readable {
             Ok(contents)
         } else {
             Err(JournalError {
@@ -272,7 +290,7 @@ impl State {
         match entry.event {
             Event::Dispatched(record) => {
                 let place = self.attempts.get(&record.attempt);
-                let is_open = place.is_some_and(|place| place.ended_in.is_none());
+                let is_open = place.is_some_and(|place| place.ended_in.is_none() && !place.end_lost);
                 if is_open && contents.open.iter().all(|other| other.attempt != record.attempt) {
                     contents.open.push(*record);
                 }

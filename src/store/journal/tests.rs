@@ -176,6 +176,21 @@ fn a_full_disk_is_an_error_and_the_next_entry_goes_to_a_file_of_its_own() {
 }
 
 #[test]
+fn an_attempt_whose_end_could_not_be_written_is_not_open_and_is_forgotten_once_the_database_has_it() {
+    let process = Process::start();
+    let journal = process.cell(0);
+    let record = dispatch();
+    journal.dispatched(&record).unwrap();
+    journal.fill_disk();
+    journal.finished(&finished(&record)).unwrap_err();
+    assert!(open_attempts(&journal).is_empty());
+    journal.acknowledge(&[record.attempt]);
+    let Process { data, dir, .. } = process;
+    drop((journal, dir));
+    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_process_that_ends_with_everything_acknowledged_leaves_no_file() {
     let process = Process::start();
     let journal = process.cell(0);

@@ -205,7 +205,7 @@ async fn a_client_that_leaves_before_the_answer_leaves_it_settled() {
     drop(asked);
     // The request's task is not cancelled.
     while cell.store.calls().is_empty() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::task::yield_now().await;
     }
     assert_eq!(records(&cell).await[0].2, COST);
     cell.stop();

@@ -1,28 +1,18 @@
 //! The retry budget: attempts on targets that are not known to work stay a fraction of the traffic, so that an outage
 //! is not answered with a multiple of the load.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::settings::DispatchSettings;
+use crate::runtime::Window;
 
-const SLOTS: u32 = 10;
-
-/// Requests and retries of the last while, in ten slots of equal length.
+/// How many retries there may be, from the requests and retries of the last while.
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     ratio: f64,
     min: u32,
-    slot: Duration,
-    newest_since: Instant,
-    slots: [Slot; SLOTS as usize],
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    requests: u32,
-    retries: u32,
+    /// Requests, and retries as marks.
+    window: Window,
 }
 
 impl RetryBudget {
@@ -30,53 +20,31 @@ impl RetryBudget {
         Self {
             ratio: settings.retry_ratio,
             min: settings.retry_min,
-            slot: settings.retry_window / SLOTS,
-            newest_since: now,
-            slots: [Slot::default(); SLOTS as usize],
+            window: Window::new(settings.retry_window, now),
         }
     }
 
     /// Counts a request.
     pub(super) fn request(&mut self, now: Instant) {
-        self.slide(now);
-        if let Some(newest) = self.slots.first_mut() {
-            newest.requests = newest.requests.saturating_add(1);
-        }
+        self.window.add(1, 0, now);
     }
 
     /// Counts a retry if the budget has room for it.
     pub(super) fn try_retry(&mut self, now: Instant) -> bool {
-        self.slide(now);
-        let requests: u32 = self.slots.iter().map(|slot| slot.requests).sum();
-        let retries: u32 = self.slots.iter().map(|slot| slot.retries).sum();
+        let (requests, retries) = self.window.sums(now);
         let allowed = f64::from(requests) * self.ratio + f64::from(self.min);
-        if f64::from(retries) + 1.0 > allowed {
-            return false;
+        let has_room = f64::from(retries) + 1.0 <= allowed;
+        if has_room {
+            self.window.add(0, 1, now);
         }
-        if let Some(newest) = self.slots.first_mut() {
-            newest.retries += 1;
-        }
-        true
-    }
-
-    fn slide(&mut self, now: Instant) {
-        for _ in 0..SLOTS {
-            if now.saturating_duration_since(self.newest_since) < self.slot {
-                return;
-            }
-            self.slots.rotate_right(1);
-            if let Some(newest) = self.slots.first_mut() {
-                *newest = Slot::default();
-            }
-            self.newest_since += self.slot;
-        }
-        // Silence for longer than the whole window: every slot was emptied above.
-        self.newest_since = now;
+        has_room
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

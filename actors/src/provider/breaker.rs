@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::settings::BreakerSettings;
-use super::window::Window;
 use crate::protocol::{Gate, ProbePermit};
+use crate::runtime::Window;
 
 /// Decides when calls may pass, from how they went.
 #[derive(Debug)]

@@ -20,7 +20,6 @@ mod director;
 mod director_core;
 mod idle;
 mod settings;
-mod window;
 
 pub use actor::ProviderActor;
 pub use director::ProviderDirector;

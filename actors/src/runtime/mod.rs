@@ -10,6 +10,7 @@ mod beat;
 mod clock;
 mod crash;
 mod guard;
+mod window;
 
 pub use address::{ActorGone, LocalAddr, RemoteAddr, RemoteAsks, tell};
 pub use beat::{Beat, Beats};
@@ -21,3 +22,4 @@ pub use guard::Crash;
 pub(crate) use guard::IDLE_FAULT;
 pub(crate) use guard::accept_injected_faults;
 pub use guard::{Guard, Panicked};
+pub use window::Window;

@@ -1,14 +1,14 @@
-//! A sliding count of calls over a window of time.
+//! A sliding count over a window of time: of events, and of those among or beside them that are marked.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-const SLOTS: u32 = 6;
+const SLOTS: u32 = 10;
 
-/// Calls and failures of the last while, in six slots of equal length.
+/// Events and marks of the last while, in ten slots of equal length.
 #[derive(Debug)]
-pub(super) struct Window {
+pub struct Window {
     slot: Duration,
     /// Newest first.
     slots: [Slot; SLOTS as usize],
@@ -17,12 +17,14 @@ pub(super) struct Window {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
-    calls: u32,
-    failures: u32,
+    events: u32,
+    marks: u32,
 }
 
 impl Window {
-    pub(super) fn new(length: Duration, now: Instant) -> Self {
+    /// Counts over this length of time, nothing yet.
+    #[must_use]
+    pub fn new(length: Duration, now: Instant) -> Self {
         Self {
             slot: length / SLOTS,
             slots: [Slot::default(); SLOTS as usize],
@@ -30,19 +32,20 @@ impl Window {
         }
     }
 
-    pub(super) fn add(&mut self, calls: u32, failures: u32, now: Instant) {
+    /// Counts events and marks.
+    pub fn add(&mut self, events: u32, marks: u32, now: Instant) {
         self.slide(now);
         if let Some(newest) = self.slots.first_mut() {
-            newest.calls = newest.calls.saturating_add(calls);
-            newest.failures = newest.failures.saturating_add(failures);
+            newest.events = newest.events.saturating_add(events);
+            newest.marks = newest.marks.saturating_add(marks);
         }
     }
 
-    /// Calls and failures in the window.
-    pub(super) fn sums(&mut self, now: Instant) -> (u32, u32) {
+    /// Events and marks in the window.
+    pub fn sums(&mut self, now: Instant) -> (u32, u32) {
         self.slide(now);
-        self.slots.iter().fold((0, 0), |(calls, failures), slot| {
-            (calls.saturating_add(slot.calls), failures.saturating_add(slot.failures))
+        self.slots.iter().fold((0, 0), |(events, marks), slot| {
+            (events.saturating_add(slot.events), marks.saturating_add(slot.marks))
         })
     }
 
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn calls_leave_the_window_after_its_length() {
+    async fn counts_leave_the_window_after_its_length() {
         let start = Instant::now();
         let mut window = Window::new(Duration::from_secs(30), start);
         window.add(10, 5, start);

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::{QueryResult, SqliteConnection};
 use gateway_actors::protocol::{CallRecord, CallStore, Outcome, StoreFuture};
 
-use super::models::CallRow;
+use super::call_row::CallRow;
 use super::now_us;
 use super::schema::llm_calls;
 use super::writer::Writer;
@@ -39,8 +39,8 @@ impl CallStore for Calls {
 /// Inserts records in the order given, on the connection's own thread. One that is there already stays as it is, save
 /// that a finished attempt replaces one that was found interrupted.
 ///
-/// The insert is one statement for each record, prepared once: diesel prepares an upsert anew every time, and preparing
-/// costs more than inserting.
+/// The insert is one statement for each record, prepared once: an upsert would be prepared anew every time, and
+/// preparing costs more than inserting.
 fn insert(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i64) -> QueryResult<()> {
     for record in records {
         let is_new = insert_new(connection, record, now)?;
@@ -53,10 +53,7 @@ fn insert(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i
 
 /// Whether the record was not there yet.
 fn insert_new(connection: &mut SqliteConnection, record: &CallRecord, now: i64) -> QueryResult<bool> {
-    let inserted = diesel::insert_or_ignore_into(llm_calls::table)
-        .values(CallRow::new(record, now))
-        .execute(connection)?;
-    Ok(inserted > 0)
+    Ok(CallRow::new(record, now).execute(connection)? > 0)
 }
 
 /// Whether the record was there, but only knew that its attempt was interrupted.

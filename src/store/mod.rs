@@ -6,6 +6,7 @@
 //! database can share them. The journal (`journal`) needs no database: it is how records outlive the process until the
 //! database has them.
 
+mod call_row;
 mod calls;
 mod connection;
 mod conversations;

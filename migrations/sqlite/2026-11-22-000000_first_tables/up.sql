@@ -1,3 +1,4 @@
+-- Allowed values are compared one by one: SQLite builds a table for an IN of three or more, for each row anew.
 -- Times are microseconds since 1970 (UTC), JSON is text, booleans are 0 or 1, money is nano-USD and prices pico-USD
 -- per token, all of them the same in PostgreSQL.
 
@@ -25,7 +26,7 @@ CREATE TABLE messages (
     seq BIGINT NOT NULL CHECK (seq >= 1),
     role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
     content TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed')),
+    status TEXT NOT NULL CHECK (status = 'pending' OR status = 'done' OR status = 'failed'),
     client_message_id TEXT,
     -- The request that wrote the message; none for the empty answer of a turn that its process did not live to close.
     request_id TEXT,
@@ -75,13 +76,14 @@ CREATE TABLE llm_calls (
     model_id TEXT NOT NULL,
     api_model TEXT NOT NULL,
     provider TEXT NOT NULL,
-    layer TEXT NOT NULL CHECK (layer IN ('L0', 'L1', 'L2', 'L3')),
+    layer TEXT NOT NULL CHECK (layer = 'L0' OR layer = 'L1' OR layer = 'L2' OR layer = 'L3'),
     task TEXT NOT NULL,
     input_tokens BIGINT NOT NULL,
     cached_input_tokens BIGINT NOT NULL,
     output_tokens BIGINT NOT NULL,
     reasoning_tokens BIGINT NOT NULL,
-    usage_source TEXT NOT NULL CHECK (usage_source IN ('reported', 'estimated', 'none')),
+    usage_source TEXT NOT NULL
+        CHECK (usage_source = 'reported' OR usage_source = 'estimated' OR usage_source = 'none'),
     cost_nano_usd BIGINT NOT NULL,
     held_nano_usd BIGINT NOT NULL,
     input_price_pico_usd BIGINT,

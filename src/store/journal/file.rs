@@ -9,6 +9,7 @@ use gateway_actors::protocol::{
     AttemptId, AttemptJournal, CallRecord, CellId, DispatchRecord, JournalContents, JournalError, JournalSeq,
 };
 
+use super::end::AttemptEnd;
 use super::frame::{self, EntryRef, Event, EventRef};
 use super::instance::InstanceLock;
 use super::segment::{self, Segment, SegmentName};
@@ -84,14 +85,14 @@ impl AttemptJournal for FileJournal {
     fn dispatched(&self, record: &DispatchRecord) -> Result<JournalSeq, JournalError> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        let (seq, number) = state.append(EventRef::Dispatched(record))?;
+        let (seq, number) = state.append_begin(record)?;
         state.note_begin(record.attempt, number);
         Ok(seq)
     }
 
     fn finished(&self, record: &CallRecord) -> Result<JournalSeq, JournalError> {
         let mut state = self.state.borrow_mut();
-        let appended = state.append(EventRef::Finished(record));
+        let appended = state.append_end(record);
         let (seq, number) = appended.inspect_err(|_| state.note_lost_end(&record.dispatch.attempt))?;
         state.note_end(record.dispatch.attempt, number, seq);
         Ok(seq)
@@ -127,12 +128,28 @@ impl State {
         Ok(())
     }
 
-    /// Appends an entry; its place in the cell and the number of its segment.
+    /// Appends the beginning of an attempt; its place in the cell and the number of its segment.
+    fn append_begin(&mut self, record: &DispatchRecord) -> Result<(JournalSeq, u64), JournalError> {
+        self.rotate().map_err(|source| JournalError { source })?;
+        self.append(EventRef::Dispatched(record))
+    }
+
+    /// Appends the end of an attempt: in full, unless its beginning is in the same segment.
+    fn append_end(&mut self, record: &CallRecord) -> Result<(JournalSeq, u64), JournalError> {
+        self.rotate().map_err(|source| JournalError { source })?;
+        let begun = self.attempts.get(&record.dispatch.attempt);
+        let begun_here = begun.is_some_and(|place| place.begun_in == self.newest);
+        self.append(if begun_here {
+            EventRef::Ended(AttemptEnd::from(record))
+        } else {
+            EventRef::Finished(record)
+        })
+    }
+
     fn append(&mut self, event: EventRef<'_>) -> Result<(JournalSeq, u64), JournalError> {
         let seq = JournalSeq(self.last.0 + 1);
-        let entry = EntryRef { seq: seq.0, event };
         let mut buffer = std::mem::take(&mut self.buffer);
-        let appended = frame::encode(&entry, &mut buffer).and_then(|()| self.write(&buffer));
+        let appended = frame::encode(&EntryRef(seq.0, event), &mut buffer).and_then(|()| self.write(&buffer));
         self.buffer = buffer;
         let number = appended.map_err(|source| JournalError { source })?;
         self.last = seq;
@@ -140,7 +157,6 @@ impl State {
     }
 
     fn write(&mut self, frame: &[u8]) -> io::Result<u64> {
-        self.rotate(u64::try_from(frame.len()).unwrap_or(u64::MAX))?;
         let Some(newest) = self.segments.get_mut(&self.newest) else {
             return Err(io::ErrorKind::NotFound.into());
         };
@@ -148,13 +164,11 @@ impl State {
         Ok(newest.number)
     }
 
-    /// Starts a new segment where the newest has no room. If that fails a sound segment just grows.
-    fn rotate(&mut self, more: u64) -> io::Result<()> {
-        let (is_sound, has_room) = self.segments.get(&self.newest).map_or((false, false), |newest| {
-            let has_room = newest.len() == 0 || newest.len().saturating_add(more) <= self.limits.segment_bytes;
-            (newest.is_sound(), has_room)
-        });
-        if is_sound && has_room {
+    /// Starts a new segment after one that is full or broken. If that fails a sound segment just grows.
+    fn rotate(&mut self) -> io::Result<()> {
+        let newest = self.segments.get(&self.newest);
+        let is_sound = newest.is_some_and(Segment::is_sound);
+        if is_sound && newest.is_some_and(|newest| newest.len() < self.limits.segment_bytes) {
             return Ok(());
         }
         match self.add_segment() {

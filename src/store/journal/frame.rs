@@ -1,44 +1,56 @@
 //! How an entry lies in a file: `length u32 LE | CRC-32 u32 LE | JSON`, length and CRC being those of the JSON.
+//!
+//! The JSON is `[seq, {"dispatched": …}]`, `[seq, {"ended": …}]` or `[seq, {"finished": …}]`. The end of an attempt whose
+//! beginning is in the same file says only what is new (`ended`); otherwise it says everything (`finished`). So each
+//! file can be read without the others.
 
+use std::collections::HashMap;
 use std::io;
 
-use gateway_actors::protocol::{CallRecord, DispatchRecord};
+use gateway_actors::protocol::{AttemptId, CallRecord, DispatchRecord};
 use serde::{Deserialize, Serialize};
+
+use super::end::AttemptEnd;
 
 /// Bytes before the JSON.
 const HEADER: usize = 8;
 /// JSON longer than this is neither written nor believed.
 const MAX_PAYLOAD: usize = 1024 * 1024;
 
-/// An entry as it is written.
+/// An entry as it is written: its place in the cell, from 1, and what happened.
 #[derive(Debug, Serialize)]
-pub(super) struct EntryRef<'a> {
-    /// Its place in the cell, from 1.
-    pub(super) seq: u64,
-    /// What happened.
-    #[serde(flatten)]
-    pub(super) event: EventRef<'a>,
-}
+pub(super) struct EntryRef<'a>(pub(super) u64, pub(super) EventRef<'a>);
 
 /// An event as it is written.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum EventRef<'a> {
     Dispatched(&'a DispatchRecord),
+    Ended(AttemptEnd),
     Finished(&'a CallRecord),
 }
 
-/// An entry as it is read back.
+/// An entry as it lies in the file.
 #[derive(Debug, Deserialize)]
+struct Written(u64, WrittenEvent);
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenEvent {
+    Dispatched(Box<DispatchRecord>),
+    Ended(AttemptEnd),
+    Finished(Box<CallRecord>),
+}
+
+/// An entry as it is read back.
+#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) seq: u64,
-    #[serde(flatten)]
     pub(super) event: Event,
 }
 
-/// An event as it is read back.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// An event as it is read back: an end is whole again.
+#[derive(Debug)]
 pub(super) enum Event {
     Dispatched(Box<DispatchRecord>),
     Finished(Box<CallRecord>),
@@ -111,19 +123,20 @@ pub(super) struct Decoded {
 /// Reads a file's entries.
 pub(super) fn decode(bytes: &[u8]) -> Decoded {
     let mut entries = Vec::new();
+    let mut begun = HashMap::new();
     let mut rest = bytes;
     let damaged = loop {
         if rest.is_empty() {
             break false;
         }
         match parse(rest) {
-            Parsed::Frame { payload, rest: next } => match serde_json::from_slice(payload) {
-                Ok(entry) => {
+            Parsed::Frame { payload, rest: next } => match read(payload, &mut begun) {
+                Some(entry) => {
                     entries.push(entry);
                     rest = next;
                 }
                 // Written whole, but by a version that says it differently.
-                Err(_) => break true,
+                None => break true,
             },
             Parsed::Short => break holds_frame(rest),
             Parsed::Wrong => break true,
@@ -134,6 +147,23 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded {
         lost_bytes: rest.len(),
         damaged,
     }
+}
+
+/// Reads one entry, given the beginnings that the file has told of so far.
+fn read(payload: &[u8], begun: &mut HashMap<AttemptId, DispatchRecord>) -> Option<Entry> {
+    let Written(seq, event) = serde_json::from_slice(payload).ok()?;
+    let event = match event {
+        WrittenEvent::Dispatched(dispatch) => {
+            begun.insert(dispatch.attempt, DispatchRecord::clone(&dispatch));
+            Event::Dispatched(dispatch)
+        }
+        WrittenEvent::Ended(end) => {
+            let dispatch = begun.get(&end.attempt())?.clone();
+            Event::Finished(Box::new(end.of(dispatch)))
+        }
+        WrittenEvent::Finished(record) => Event::Finished(record),
+    };
+    Some(Entry { seq, event })
 }
 
 /// Whether a whole frame starts anywhere in these bytes.
@@ -163,11 +193,11 @@ mod tests {
         let events = [
             EventRef::Dispatched(&first),
             EventRef::Dispatched(&second),
-            EventRef::Finished(&last),
+            EventRef::Ended(AttemptEnd::from(&last)),
         ];
         let (mut bytes, mut ends, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
         for (seq, event) in (1..).zip(events) {
-            encode(&EntryRef { seq, event }, &mut buffer).unwrap();
+            encode(&EntryRef(seq, event), &mut buffer).unwrap();
             bytes.extend_from_slice(&buffer);
             ends.push(bytes.len());
         }
@@ -183,14 +213,7 @@ mod tests {
         let dispatched = dispatch();
         let record = finished(&dispatched);
         let mut bytes = Vec::new();
-        encode(
-            &EntryRef {
-                seq: 7,
-                event: EventRef::Finished(&record),
-            },
-            &mut bytes,
-        )
-        .unwrap();
+        encode(&EntryRef(7, EventRef::Finished(&record)), &mut bytes).unwrap();
         let mut decoded = decode(&bytes);
         assert_eq!((decoded.lost_bytes, decoded.damaged), (0, false));
         let entry = decoded.entries.pop().unwrap();
@@ -198,9 +221,27 @@ mod tests {
         assert!(matches!(entry.event, Event::Finished(read) if *read == record));
 
         let event = EventRef::Dispatched(&dispatched);
-        encode(&EntryRef { seq: 8, event }, &mut bytes).unwrap();
+        encode(&EntryRef(8, event), &mut bytes).unwrap();
         let entry = decode(&bytes).entries.pop().unwrap();
         assert!(matches!(entry.event, Event::Dispatched(read) if *read == dispatched));
+    }
+
+    #[test]
+    fn an_end_is_read_back_as_the_whole_record_if_its_beginning_is_in_the_file() {
+        let dispatched = dispatch();
+        let record = finished(&dispatched);
+        let ended = EventRef::Ended(AttemptEnd::from(&record));
+        let (mut begun, mut end) = (Vec::new(), Vec::new());
+        encode(&EntryRef(1, EventRef::Dispatched(&dispatched)), &mut begun).unwrap();
+        encode(&EntryRef(2, ended), &mut end).unwrap();
+
+        let mut decoded = decode(&[begun, end.clone()].concat());
+        assert_eq!((decoded.lost_bytes, decoded.damaged), (0, false));
+        let entry = decoded.entries.pop().unwrap();
+        assert!(matches!(entry.event, Event::Finished(read) if *read == record));
+
+        let decoded = decode(&end);
+        assert!(decoded.entries.is_empty() && decoded.damaged);
     }
 
     #[test]
@@ -247,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_entry_in_unknown_words_stops_the_reading_as_damage() {
-        let payload = br#"{"seq":1,"settled":{}}"#;
+        let payload = br#"[1,{"settled":{}}]"#;
         let length = u32::try_from(payload.len()).unwrap();
         let mut bytes = length.to_le_bytes().to_vec();
         bytes.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
@@ -261,6 +302,6 @@ mod tests {
         let mut huge = dispatch();
         huge.user_id = Some("x".repeat(MAX_PAYLOAD).into());
         let event = EventRef::Dispatched(&huge);
-        assert!(encode(&EntryRef { seq: 1, event }, &mut Vec::new()).is_err());
+        assert!(encode(&EntryRef(1, event), &mut Vec::new()).is_err());
     }
 }

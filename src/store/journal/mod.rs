@@ -4,6 +4,7 @@
 //! [`FileJournal`]. A process holds the lock of `<instance>.lock` for its life; the lock ends with the process however
 //! it ends, which is how the next one ([`recover_dead`]) tells the files of the dead from those of a living neighbour.
 
+mod end;
 mod file;
 mod frame;
 mod instance;
@@ -21,7 +22,7 @@ pub use recover::{DeadInstance, recover_dead};
 /// How large a journal's files may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournalLimits {
-    /// A segment that would grow beyond this many bytes is followed by a new one. Default 4 MiB.
+    /// A segment that has reached this many bytes is followed by a new one. Default 4 MiB.
     pub segment_bytes: u64,
     /// A segment larger than this many bytes is emptied once nothing in it is needed. Default 64 KiB.
     pub truncate_above: u64,

@@ -169,7 +169,7 @@ mod tests {
         let (record, mut buffer) = (dispatch(), Vec::new());
         for seq in 1..=2 {
             let event = EventRef::Dispatched(&record);
-            frame::encode(&EntryRef { seq, event }, &mut buffer).unwrap();
+            frame::encode(&EntryRef(seq, event), &mut buffer).unwrap();
             segment.append(&buffer).unwrap();
             // What a full disk leaves of the next entry.
             segment.file.write_all(&buffer[..buffer.len() / 2]).unwrap();

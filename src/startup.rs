@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::config::{Database, DrainSettings, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, ProviderInfo, Shared};
 use crate::reload::Reloader;
-use crate::store::{JournalDir, JournalOpenError, OpenError, Store, StoreConfig, recover_dead};
+use crate::store::{JournalDir, JournalOpenError, OpenError, StorageHealth, Store, StoreConfig, recover_dead};
 use crate::system::{ActorSystem, CellError, Ports};
 
 /// How long the store may take to finish what is queued at the end.
@@ -138,11 +138,12 @@ fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
 }
 
 async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Ports) -> Result<(), ServeError> {
+    let storage = StorageHealth::new(store.health(), ports.journal.clone());
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
-    let shared = Shared::new(edge_parts(settings, store, &system, watching));
+    let shared = Shared::new(edge_parts(settings, store, storage, &system, watching));
     let mut signals = Signals::new().map_err(ServeError::System)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::System)?;
     let (failed, mut cell_failure) = watch::channel(None);
@@ -190,6 +191,7 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
 fn edge_parts(
     settings: &Settings,
     store: &Store,
+    storage: StorageHealth,
     system: &Arc<ActorSystem>,
     lifecycle: watch::Receiver<Lifecycle>,
 ) -> EdgeParts {
@@ -212,7 +214,7 @@ fn edge_parts(
         totals: system.totals.clone(),
         gauges: system.gauges.clone(),
         conversations: store.conversations(),
-        store_health: store.health(),
+        store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,
         #[cfg(feature = "fault-injection")]

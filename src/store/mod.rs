@@ -36,6 +36,7 @@ use self::runtime::StoreRuntime;
 use self::writer::Writer;
 
 pub use self::error::OpenError;
+pub use self::health::StorageHealth;
 pub use self::journal::{DeadInstance, FileJournal, JournalDir, JournalLimits, JournalOpenError, recover_dead};
 
 /// Where the database is.

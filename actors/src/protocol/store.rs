@@ -219,8 +219,11 @@ pub trait CallStore: fmt::Debug + Send + Sync {
     fn insert_calls(&self, records: Vec<Arc<CallRecord>>) -> StoreFuture<()>;
 }
 
-/// Whether the database works.
+/// Whether what must be written can be written.
 pub trait StoreHealth: fmt::Debug + Send + Sync {
-    /// Writes nothing, but takes the same way that a write takes.
+    /// Writes something that changes nothing, the same way that every write takes.
+    ///
+    /// # Errors
+    /// What a write would be refused with.
     fn check(&self) -> StoreFuture<()>;
 }

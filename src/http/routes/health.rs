@@ -181,7 +181,7 @@ pub(super) async fn ready(edge: Edge) -> Result<HttpResponse, Failure> {
         reasons.push("a part of the gateway failed for good");
     }
     if !shared.store_probe.is_well().await {
-        reasons.push("the database does not work");
+        reasons.push("the database or the journal cannot be written");
     }
     let ready = reasons.is_empty();
     let status = if ready {

@@ -1,7 +1,7 @@
 //! A process's claim on its files: a lock that the operating system gives back when the process ends.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +10,9 @@ use gateway_actors::protocol::{CellId, InstanceId};
 use super::super::migrate::{private_file, private_folder};
 use super::segment::SegmentName;
 use super::{FileJournal, JournalLimits, JournalOpenError};
+
+/// A check writes this much: a block of most file systems, so that a disk without a free one is noticed.
+const CHECK_BYTES: usize = 4096;
 
 /// This process's place in the journal folder. Keep it for the life of the process; its journals keep it too.
 #[derive(Debug, Clone)]
@@ -31,7 +34,7 @@ impl JournalDir {
             instance: Arc::new(InstanceLock {
                 id: instance,
                 dir,
-                _lock: lock,
+                lock,
             }),
         })
     }
@@ -49,6 +52,14 @@ impl JournalDir {
         Ok(free.is_none())
     }
 
+    /// Whether the journal folder takes writes: writes a block into this process's lock file, and takes it back.
+    ///
+    /// # Errors
+    /// When it does not, for example since the disk is full.
+    pub fn check(&self) -> io::Result<()> {
+        self.instance.check()
+    }
+
     /// Creates the journal of a cell. A cell has one journal for the life of the process.
     ///
     /// # Errors
@@ -63,7 +74,7 @@ impl JournalDir {
 pub(super) struct InstanceLock {
     id: InstanceId,
     dir: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl InstanceLock {
@@ -73,6 +84,13 @@ impl InstanceLock {
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    fn check(&self) -> io::Result<()> {
+        let mut lock = &self.lock;
+        let written = lock.write_all(&[0; CHECK_BYTES]);
+        let emptied = self.lock.set_len(0);
+        written.and(emptied)
     }
 }
 
@@ -142,4 +160,30 @@ pub(super) fn file_names(dir: &Path) -> io::Result<Vec<String>> {
         }
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_leaves_the_lock_file_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let instance = InstanceId::generate();
+        let dir = JournalDir::open(folder.path(), instance).unwrap();
+        dir.check().unwrap();
+        let lock = fs::metadata(lock_path(folder.path(), instance)).unwrap();
+        assert_eq!(lock.len(), 0);
+    }
+
+    #[test]
+    fn a_full_disk_fails_the_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = InstanceLock {
+            id: InstanceId::generate(),
+            dir: folder.path().to_owned(),
+            lock: File::options().write(true).open("/dev/full").unwrap(),
+        };
+        assert_eq!(lock.check().unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
 }

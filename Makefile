@@ -3,8 +3,10 @@
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
+COMPOSE := docker compose --env-file .env.docker
+
 .DEFAULT_GOAL := help
-.PHONY: help build run demo demo-stop test fmt lint bench clean-run
+.PHONY: help build run demo demo-stop test fmt lint bench clean-run setup prod dev logs down
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +25,21 @@ demo-stop: ## stop what the demo left running
 
 test: ## everything that must hold before a change is merged: format, lints, docs, dependencies, all tests
 	@bash scripts/test.sh
+
+setup: ## write .env.docker with fresh secrets, for the Docker stack
+	@python3 scripts/docker_env.py
+
+prod: setup ## build and start the Docker stack: gateway, PostgreSQL, Redis, a local model
+	$(COMPOSE) -f docker/compose.yaml up --build --detach
+
+dev: setup ## run this checkout in Docker, with scripted answers
+	$(COMPOSE) -f docker/compose.dev.yaml up
+
+logs: ## follow the logs of the Docker stack
+	$(COMPOSE) -f docker/compose.yaml logs --follow
+
+down: ## stop the Docker stack; its data stays
+	$(COMPOSE) -f docker/compose.yaml down
 
 fmt: ## format the code
 	cargo fmt --all

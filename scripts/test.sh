@@ -86,6 +86,13 @@ scripts_own_tests() {
     python3 -m unittest discover -s scripts/tests -t scripts
 }
 
+# The Docker files are read, not run: no engine is needed.
+docker_files() {
+    local python
+    python=$(python3 scripts/python_env.py "$LOGS/docker-venv" scripts/requirements-docker-tests.txt) || return
+    "$python" -m unittest discover -s scripts/docker_tests -t scripts
+}
+
 lints() {
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 }
@@ -152,6 +159,7 @@ forget_the_callers_settings
 step "format" cargo fmt --all --check
 step "dependencies" dependencies
 step "scripts" scripts_own_tests
+step "docker files" docker_files
 step "lints" lints
 step "documentation" documentation
 step "clients" clients

@@ -24,13 +24,15 @@ echo "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out
 """
 PYTHON = """#!/usr/bin/env bash
 case "$*" in
+    "scripts/python_env.py"*docker*) echo python3 ;;
     "scripts/python_env.py"*) echo /the/client/python ;;
     "scripts/real_model.py serve"*)
         [[ $FAIL != model ]] || { echo "no memory" >&2; exit 1; }
         echo $$ >"$MODEL_PID"
         echo "listening on http://127.0.0.1:1234"
         exec sleep 60 ;;
-    "-m unittest"*) [[ $FAIL != scripts ]] ;;
+    "-m unittest"*scripts/tests*) [[ $FAIL != scripts ]] ;;
+    "-m unittest"*scripts/docker_tests*) [[ $FAIL != docker ]] ;;
 esac
 """
 CARGO_DENY = """#!/usr/bin/env bash
@@ -84,7 +86,7 @@ class Runner(unittest.TestCase):
         self.assertEqual((code, lines[-1]), (1, "4 passed, 2 failed"), "\n".join(lines))
 
     def test_every_other_step_that_fails_is_named_and_counts_once_and_the_tests_still_run(self) -> None:
-        steps = {"fmt": "format", "deny": "dependencies", "scripts": "scripts", "clippy": "lints",
+        steps = {"fmt": "format", "deny": "dependencies", "scripts": "scripts", "docker": "docker files", "clippy": "lints",
                  "doc": "documentation", "model": "real model"}
         for fail, name in steps.items():
             with self.subTest(step=name):

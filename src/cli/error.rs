@@ -31,6 +31,9 @@ pub(super) enum CliError {
     /// The gateway answered with an error.
     #[error("{0}")]
     Refused(Refusal),
+    /// The gateway takes no requests now.
+    #[error("the gateway at {endpoint} is not ready: {reasons}")]
+    NotReady { endpoint: Endpoint, reasons: String },
     /// There was a connection, but no answer of a gateway.
     #[error("no answer from the gateway at {endpoint}: {cause}")]
     NoAnswer { endpoint: Endpoint, cause: String },
@@ -48,7 +51,9 @@ impl CliError {
         match self {
             Self::Usage(_) => USAGE,
             Self::Unreachable { .. } => UNAVAILABLE,
-            Self::Refused(_) | Self::NoAnswer { .. } | Self::Output(_) | Self::Runtime(_) => FAILED,
+            Self::Refused(_) | Self::NotReady { .. } | Self::NoAnswer { .. } | Self::Output(_) | Self::Runtime(_) => {
+                FAILED
+            }
         }
     }
 }

@@ -5,11 +5,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use awc::error::{ConnectError, SendRequestError};
+use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::header::{self, HeaderValue};
-use awc::{Client, Connector};
+use awc::http::{Method, StatusCode};
+use awc::{Client, ClientRequest, ClientResponse, Connector};
 use bytes::Bytes;
 use clap::Args;
+use futures_core::Stream;
 use rustls::crypto::{CryptoProvider, ring};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -103,18 +105,9 @@ impl Gateway {
     /// # Errors
     /// When there is no gateway, when it answers with an error, or when what answers is no gateway.
     pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<Bytes, CliError> {
-        let mut request = self
-            .client
-            .post(format!("{}{path}", self.endpoint))
-            // Minutes may pass between two messages at a terminal: a connection kept for so long is often dead.
-            .force_close();
-        if let Some(authorization) = &self.authorization {
-            request = request.insert_header((header::AUTHORIZATION, authorization.clone()));
-        }
-        let mut response = request.send_json(body).await.map_err(|error| self.failed(error))?;
-        let bytes = response.body().limit(MOST_ANSWER).await;
-        let bytes = bytes.map_err(|error| self.no_answer(format!("it broke off: {error}")))?;
-        let status = response.status();
+        let request = self.request(Method::POST, path);
+        let response = request.send_json(body).await.map_err(|error| self.failed(error))?;
+        let (status, bytes) = self.receive(response).await?;
         if status.is_success() {
             return Ok(bytes);
         }
@@ -122,6 +115,38 @@ impl Gateway {
             Some(refusal) => CliError::Refused(refusal),
             None => self.no_answer(format!("something else answered with {status}: {}", beginning(&bytes))),
         })
+    }
+
+    /// Gets a resource, whatever the status of the answer is, and returns the body.
+    ///
+    /// # Errors
+    /// When there is no gateway, or it breaks off.
+    pub(super) async fn get(&self, path: &str) -> Result<Bytes, CliError> {
+        let request = self.request(Method::GET, path);
+        let response = request.send().await.map_err(|error| self.failed(error))?;
+        let (_status, bytes) = self.receive(response).await?;
+        Ok(bytes)
+    }
+
+    fn request(&self, method: Method, path: &str) -> ClientRequest {
+        let request = self
+            .client
+            .request(method, format!("{}{path}", self.endpoint))
+            // Minutes may pass between two messages at a terminal: a connection kept for so long is often dead.
+            .force_close();
+        match &self.authorization {
+            Some(authorization) => request.insert_header((header::AUTHORIZATION, authorization.clone())),
+            None => request,
+        }
+    }
+
+    async fn receive<S>(&self, mut response: ClientResponse<S>) -> Result<(StatusCode, Bytes), CliError>
+    where
+        S: Stream<Item = Result<Bytes, PayloadError>>,
+    {
+        let bytes = response.body().limit(MOST_ANSWER).await;
+        let bytes = bytes.map_err(|error| self.no_answer(format!("it broke off: {error}")))?;
+        Ok((response.status(), bytes))
     }
 
     /// Reads the body of an answer.

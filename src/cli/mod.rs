@@ -1,12 +1,13 @@
 //! The `mcp` program, a client of a running gateway: one file for each command, and what all of them need.
 //!
-//! Exit codes: 0, or 1 when the gateway answered with an error or broke off, 2 for a wrong command line or input, 69
+//! Exit codes: 0, or 1 when the gateway answered with an error, is not ready or broke off, 2 for a wrong command line or input, 69
 //! when no gateway could be reached.
 
 mod chat;
 mod error;
 mod gateway;
 mod output;
+mod ready;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ Examples:
   mcp chat --conversation conv-123 \"And in Rust?\"   goes on with an earlier one
   mcp chat --layer L1 --quality high \"…\"            who answers, and how well
   MCP_ENDPOINT=https://gateway.example mcp chat …   another gateway
+  mcp ready                                         whether it takes requests now
 
 The key, where the gateway wants one, is taken from GATEWAY_API_KEY, or else from GATEWAY_ADMIN_KEY.";
 
@@ -38,6 +40,8 @@ struct Cli {
 enum Command {
     /// Asks a question, or holds a conversation.
     Chat(chat::ChatArgs),
+    /// Tells whether the gateway takes requests now: ends with 0 if it does.
+    Ready(ready::ReadyArgs),
 }
 
 /// Runs the command that the process was started with, and returns the code to end with.
@@ -56,5 +60,6 @@ fn run(command: Command) -> Result<(), CliError> {
     let runtime = Runtime::new().map_err(CliError::Runtime)?;
     match command {
         Command::Chat(args) => runtime.block_on(chat::run(args)),
+        Command::Ready(args) => runtime.block_on(ready::run(args)),
     }
 }

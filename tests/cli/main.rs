@@ -5,6 +5,8 @@ mod chat;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod ready;
+#[cfg(test)]
 #[expect(
     dead_code,
     unused_imports,

@@ -165,7 +165,7 @@ fn g4_a_reset_after_the_request_was_sent_is_booked_in_full_and_not_paid_for_twic
         let calls = scene.gateway.wait_for_calls(1 + usize::from(answered));
         let lost = calls.iter().find(|call| call.provider == "alpha").unwrap();
         assert_eq!(lost.outcome, "broken");
-        // 4096 … of 64,000 tokens of output at most, at 2 USD per million, and the input's bound.
+        // 64,000 tokens of output at most, at 2 USD per million.
         assert!(lost.estimated && lost.cost_nano_usd >= 64_000 * 2_000, "{lost:?}");
         scene.end();
     }

@@ -34,19 +34,28 @@ fn g5_server_errors_fail_over_until_the_breaker_opens_and_extra_calls_stay_in_th
 }
 
 #[test]
-fn g5_when_everybody_fails_calls_are_not_multiplied() {
-    let breaker_that_stays_shut = "[breaker]\nconsecutive_failures = 1000\nmin_calls = 100000";
-    let scene = Scene::with(|setup, _, _| setup.toml(breaker_that_stays_shut));
+fn g5_when_everybody_fails_calls_end_instead_of_being_multiplied() {
+    let scene = Scene::with(|setup, _, _| setup.toml("[breaker]\nopen_base_ms = 5000\nsuccesses_to_close = 1"));
     scene.alpha.set(Behaviour::Status(500, JSON, SAID));
     scene.beta.set(Behaviour::Status(500, JSON, SAID));
+    let (mut failed, mut turned_away) = (0, 0);
     for _ in 0..100 {
-        assert_refused(&scene.ask(), 502, "upstream_error");
+        let reply = scene.ask();
+        if reply.status == 502 {
+            assert_refused(&reply, 502, "upstream_error");
+            failed += 1;
+        } else {
+            assert_refused(&reply, 503, "no_provider_available");
+            assert!(reply.header("retry-after").is_some());
+            turned_away += 1;
+        }
     }
     let (alpha, beta) = scene.requests();
-    assert_eq!(alpha, 100);
-    // Beta is known to work until its first failures are: those extra calls need no budget.
-    let allowed = 20 + 3 + 5;
-    assert!(beta <= allowed.max(100), "{beta} extra calls");
+    assert!(turned_away > 50, "{failed} requests were tried, {turned_away} were not");
+    assert!(
+        alpha + beta <= 2 * (5 + STRAGGLERS) + failed,
+        "{alpha} and {beta} calls for {failed} requests"
+    );
     scene.beta.set(Behaviour::Answer);
     scene.end();
 }

@@ -86,10 +86,12 @@ fn j11_without_a_journal_no_paid_call_is_made_and_free_ones_are() {
     for _ in 0..5 {
         assert_answered_by(&client.post(COMPLETIONS, &chat("hello")), "alpha");
     }
+    wait_for("readiness to go", SOON, || client.get("/health/ready").status == 503);
     limit_files(&gateway, None);
     wait_for("paid calls to be made again", SOON, || {
         client.post(COMPLETIONS, &for_model("alpha-priced")).status == 200
     });
+    assert_lives(&gateway);
     gateway.wait_until_settled();
     assert_eq!(
         gateway.calls().len(),

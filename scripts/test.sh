@@ -135,6 +135,11 @@ all_tests() {
     "${limit[@]}" cargo test --workspace --all-features --locked --no-fail-fast </dev/null 2>&1 | tee "$LOGS/cargo-test.log"
 }
 
+# Every row of the fault matrix that is due has tests that passed, and docs/faults.md says so.
+faults() {
+    python3 scripts/fault_table.py --check "$LOGS/cargo-test.log"
+}
+
 # summary: prints the last line, and the steps that failed before it; fails when anything did.
 summary() {
     local passed failed failed_tests_step=0 name
@@ -165,4 +170,5 @@ step "documentation" documentation
 step "clients" clients
 step "real model" real_model
 step "tests" all_tests
+step "faults" faults
 summary

@@ -7,6 +7,8 @@
 pub mod cli;
 pub mod config;
 pub mod dialects;
+#[cfg(test)]
+mod fuzz;
 pub mod http;
 pub mod providers;
 pub mod reload;

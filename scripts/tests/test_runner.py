@@ -33,6 +33,7 @@ case "$*" in
         exec sleep 60 ;;
     "-m unittest"*scripts/tests*) [[ $FAIL != scripts ]] ;;
     "-m unittest"*scripts/docker_tests*) [[ $FAIL != docker ]] ;;
+    "scripts/fault_table.py --check"*) [[ $FAIL != faults ]] ;;
 esac
 """
 CARGO_DENY = """#!/usr/bin/env bash
@@ -87,7 +88,7 @@ class Runner(unittest.TestCase):
 
     def test_every_other_step_that_fails_is_named_and_counts_once_and_the_tests_still_run(self) -> None:
         steps = {"fmt": "format", "deny": "dependencies", "scripts": "scripts", "docker": "docker files", "clippy": "lints",
-                 "doc": "documentation", "model": "real model"}
+                 "doc": "documentation", "model": "real model", "faults": "faults"}
         for fail, name in steps.items():
             with self.subTest(step=name):
                 code, lines = self.run_it(fail)

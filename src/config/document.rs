@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use memchr::memchr_iter;
 use toml::de::DeTable;
 
 use super::problem::Report;
@@ -49,5 +50,6 @@ impl<'a> Document<'a> {
 
 /// The line of a byte, from 1.
 pub(super) fn line_of(text: &str, byte: usize) -> usize {
-    text.bytes().take(byte).filter(|&byte| byte == b'\n').count() + 1
+    let before = text.as_bytes().get(..byte).unwrap_or(text.as_bytes());
+    memchr_iter(b'\n', before).count() + 1
 }

@@ -42,6 +42,10 @@ pub(super) fn from_send_error(error: &SendRequestError) -> UpstreamFailure {
         }
         SendRequestError::Response(error) => {
             let kind = match error {
+                // Interim answers without end.
+                actix_http::error::ParseError::Io(cause) if cause.kind() == io::ErrorKind::InvalidData => {
+                    FailureKind::Malformed
+                }
                 actix_http::error::ParseError::Io(_) | actix_http::error::ParseError::Incomplete => FailureKind::Reset,
                 actix_http::error::ParseError::TooLarge => FailureKind::TooLarge,
                 _ => FailureKind::Malformed,

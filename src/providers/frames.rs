@@ -161,3 +161,7 @@ where
         }
     }
 }
+
+#[cfg(test)]
+#[path = "frames_fuzz.rs"]
+mod fuzz;

@@ -7,6 +7,7 @@
 mod client;
 mod failure;
 mod frames;
+mod interim;
 mod openai_compatible;
 mod probe;
 mod reply;
@@ -26,7 +27,7 @@ use gateway_actors::protocol::{
 
 use crate::config::{ProviderKind, ProviderSettings};
 use client::Clients;
-use openai_compatible::OpenAiCompatible;
+use openai_compatible::{OpenAiCompatible, connection_kind};
 pub use probe::Probes;
 use simulator::Simulator;
 
@@ -87,7 +88,7 @@ impl Upstreams {
                 | ProviderKind::Openai
                 | ProviderKind::Openrouter
                 | ProviderKind::Ollama => {
-                    let client = clients.with_connect_timeout(provider.timeouts.connect)?;
+                    let client = clients.with(connection_kind(provider, provider.timeouts.connect))?;
                     Adapter::OpenAiCompatible(Rc::new(OpenAiCompatible::new(provider, &client)?))
                 }
             };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix_http::HttpMessage as _;
 use awc::http::Uri;
@@ -9,9 +10,10 @@ use awc::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, Head
 use awc::{Client, ClientRequest, FrozenClientRequest};
 use gateway_actors::protocol::{UpstreamCall, UpstreamFailure, UpstreamReply};
 use secrecy::{ExposeSecret as _, SecretString};
-use url::Url;
+use url::{Position, Url};
 
 use super::BuildError;
+use super::client::ConnectionKind;
 use super::failure::from_send_error;
 use super::reply::{Reading, read_reply};
 use super::watchdog::Watchdog;
@@ -20,6 +22,7 @@ use crate::config::{ProviderKind, ProviderSettings, UpstreamLimits, UpstreamTime
 /// One provider, with everything about its requests prepared that does not change from one to the next.
 pub(super) struct OpenAiCompatible {
     request: FrozenClientRequest,
+    url: Url,
     key: Option<SecretString>,
     timeouts: UpstreamTimeouts,
     limits: UpstreamLimits,
@@ -28,12 +31,13 @@ pub(super) struct OpenAiCompatible {
 impl OpenAiCompatible {
     /// Prepares the requests to a provider.
     pub(super) fn new(settings: &ProviderSettings, client: &Client) -> Result<Self, BuildError> {
-        let uri = endpoint(settings, "/chat/completions")?;
+        let url = endpoint(settings, "/chat/completions")?;
         let request = client
-            .post(&uri)
+            .post(client_uri(settings, &url)?)
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         Ok(Self {
-            request: prepare(request, settings)?,
+            request: prepare(request, settings, &url)?,
+            url,
             key: settings.api_key.clone(),
             timeouts: settings.timeouts,
             limits: settings.limits,
@@ -59,18 +63,25 @@ impl OpenAiCompatible {
 impl fmt::Debug for OpenAiCompatible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenAiCompatible")
-            .field("uri", self.request.get_uri())
+            .field("url", &self.url.as_str())
             .finish_non_exhaustive()
     }
 }
 
+/// The connections that this provider needs, each to be made within this time.
+pub(super) fn connection_kind(settings: &ProviderSettings, timeout: Duration) -> ConnectionKind {
+    let tls = settings.base_url.as_ref().is_some_and(|url| url.scheme() == "https");
+    ConnectionKind { timeout, tls }
+}
+
 /// The request for a provider's list of models.
 pub(super) fn models_request(settings: &ProviderSettings, client: &Client) -> Result<FrozenClientRequest, BuildError> {
-    prepare(client.get(&endpoint(settings, "/models")?), settings)
+    let url = endpoint(settings, "/models")?;
+    prepare(client.get(client_uri(settings, &url)?), settings, &url)
 }
 
 /// Adds what all requests to a provider have.
-fn prepare(request: ClientRequest, settings: &ProviderSettings) -> Result<FrozenClientRequest, BuildError> {
+fn prepare(request: ClientRequest, settings: &ProviderSettings, url: &Url) -> Result<FrozenClientRequest, BuildError> {
     let mut request = request
         .no_decompress()
         .insert_header((ACCEPT_ENCODING, HeaderValue::from_static("identity")))
@@ -79,8 +90,7 @@ fn prepare(request: ClientRequest, settings: &ProviderSettings) -> Result<Frozen
             HeaderValue::from_static(concat!("ai-mcp-gateway/", env!("CARGO_PKG_VERSION"))),
         ));
     // Left out, it would be made anew for every request.
-    let host = request.get_uri().authority();
-    if let Some(host) = host.and_then(|host| HeaderValue::from_str(host.as_str()).ok()) {
+    if let Ok(host) = HeaderValue::from_str(url.authority()) {
         request = request.insert_header((HOST, host));
     }
     if let Some(key) = &settings.api_key {
@@ -98,7 +108,7 @@ fn prepare(request: ClientRequest, settings: &ProviderSettings) -> Result<Frozen
 }
 
 /// Where a provider has this path of OpenAI's. A query of the base address is kept.
-fn endpoint(settings: &ProviderSettings, path: &str) -> Result<Uri, BuildError> {
+fn endpoint(settings: &ProviderSettings, path: &str) -> Result<Url, BuildError> {
     let wrong = |problem| BuildError::BaseUrl {
         provider: settings.name.clone(),
         problem,
@@ -121,9 +131,21 @@ fn endpoint(settings: &ProviderSettings, path: &str) -> Result<Uri, BuildError> 
     let path = format!("{}{version}{path}", url.path().trim_end_matches('/'));
     url.set_path(&path);
     url.set_fragment(None);
-    url.as_str()
-        .parse()
-        .map_err(|_invalid| wrong("is not an address that can be called"))
+    Ok(url)
+}
+
+/// The address as the HTTP client is to have it: with TLS below the client, it starts with `http` all the same.
+fn client_uri(settings: &ProviderSettings, url: &Url) -> Result<Uri, BuildError> {
+    let host = url.host_str().unwrap_or_default();
+    let path = &url[Position::BeforePath..Position::AfterQuery];
+    let uri = match url.port_or_known_default() {
+        Some(port) => format!("http://{host}:{port}{path}"),
+        None => format!("http://{host}{path}"),
+    };
+    uri.parse().map_err(|_invalid| BuildError::BaseUrl {
+        provider: settings.name.clone(),
+        problem: "is not an address that can be called",
+    })
 }
 
 #[cfg(test)]
@@ -171,6 +193,33 @@ mod tests {
         for (kind, base_url, expected) in cases {
             let uri = endpoint(&settings(kind, Some(base_url)), "/chat/completions").unwrap();
             assert_eq!(uri.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn the_client_calls_every_address_as_http_and_the_kind_of_connection_has_the_tls() {
+        let cases = [
+            (
+                "https://api.test/v1?a=1",
+                "http://api.test:443/v1?a=1",
+                "api.test",
+                true,
+            ),
+            (
+                "https://api.test:8443/v1",
+                "http://api.test:8443/v1",
+                "api.test:8443",
+                true,
+            ),
+            ("http://127.0.0.1/v1", "http://127.0.0.1:80/v1", "127.0.0.1", false),
+            ("http://[::1]:9100/v1", "http://[::1]:9100/v1", "[::1]:9100", false),
+        ];
+        for (base_url, called, authority, tls) in cases {
+            let settings = settings(ProviderKind::Openai, Some(base_url));
+            let url: Url = base_url.parse().unwrap();
+            assert_eq!(client_uri(&settings, &url).unwrap().to_string(), called);
+            assert_eq!(url.authority(), authority, "the host that is sent");
+            assert_eq!(connection_kind(&settings, Duration::ZERO).tls, tls);
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::BuildError;
 use super::client::Clients;
-use super::openai_compatible::models_request;
+use super::openai_compatible::{connection_kind, models_request};
 use crate::config::{ProviderKind, ProviderSettings};
 
 /// How long a connection may take.
@@ -32,10 +32,11 @@ impl Probes {
     /// # Errors
     /// A provider whose address or key cannot be used, or TLS that cannot be set up.
     pub fn new(providers: &[ProviderSettings]) -> Result<Self, BuildError> {
-        let client = Clients::default().with_connect_timeout(CONNECT)?;
+        let mut clients = Clients::default();
         let mut requests = HashMap::new();
         for provider in providers {
             if provider.kind != ProviderKind::Simulator && provider.is_usable() {
+                let client = clients.with(connection_kind(provider, CONNECT))?;
                 let request = models_request(provider, &client)?;
                 requests.insert(provider.name.clone(), Rc::new(request));
             }

@@ -33,7 +33,7 @@ struct Witness {
 }
 
 #[test]
-fn after_kill_9_every_acknowledged_message_and_every_billed_attempt_is_there_once() {
+fn k9_after_kill_9_every_acknowledged_message_and_every_billed_attempt_is_there_once() {
     let folder = tempfile::tempdir().unwrap();
     let alpha = Provider::start_with_bill("alpha", &folder.path().join("bill.jsonl"));
     let setup = Setup::new()

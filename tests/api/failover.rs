@@ -125,7 +125,7 @@ fn wait_for_traffic(client: &Client, provider: &Provider) {
 }
 
 #[test]
-fn killing_the_first_provider_mid_load_loses_no_request() {
+fn g1_killing_the_first_provider_mid_load_loses_no_request() {
     no_request_is_lost_in(&Outage {
         break_it: Provider::kill,
         mend_it: Provider::revive,
@@ -135,7 +135,7 @@ fn killing_the_first_provider_mid_load_loses_no_request() {
 }
 
 #[test]
-fn a_provider_that_answers_500_mid_load_loses_no_request() {
+fn g5_a_provider_that_answers_500_mid_load_loses_no_request() {
     no_request_is_lost_in(&Outage {
         break_it: |alpha| alpha.set(Behaviour::BROKEN),
         mend_it: |alpha| alpha.set(Behaviour::Answer),
@@ -145,7 +145,7 @@ fn a_provider_that_answers_500_mid_load_loses_no_request() {
 }
 
 #[test]
-fn a_provider_that_stalls_before_the_first_byte_mid_load_loses_no_request() {
+fn g2_a_provider_that_stalls_before_the_first_byte_mid_load_loses_no_request() {
     no_request_is_lost_in(&Outage {
         break_it: |alpha| alpha.set(Behaviour::StallBeforeHead),
         mend_it: |alpha| alpha.set(Behaviour::Answer),
@@ -175,7 +175,7 @@ fn a_stream_that_stalls_before_its_first_event_goes_to_the_next_provider() {
 }
 
 #[test]
-fn an_answer_that_is_no_answer_goes_to_the_next_provider() {
+fn g11_an_answer_that_is_no_answer_goes_to_the_next_provider() {
     let whole: &[Behaviour] = &[
         Behaviour::HTML,
         Behaviour::Status(200, &[("content-type", "application/json")], "{}"),

@@ -9,6 +9,8 @@ mod edge;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod holds;
+#[cfg(test)]
 mod idle_probes;
 #[cfg(test)]
 mod native;
@@ -29,6 +31,7 @@ mod shutdown;
 #[cfg(test)]
 mod stats;
 #[cfg(test)]
+#[expect(dead_code, reason = "shared with the other test programs, some of which use more")]
 #[path = "../support/mod.rs"]
 mod support;
 

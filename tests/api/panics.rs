@@ -114,32 +114,32 @@ fn panic_while_requests_run(actor: &str) {
 }
 
 #[test]
-fn a_panic_in_the_router_actor_hangs_no_request_and_loses_no_count() {
+fn k2_a_panic_in_the_router_actor_hangs_no_request_and_loses_no_count() {
     panic_while_requests_run("router");
 }
 
 #[test]
-fn a_panic_in_a_provider_actor_hangs_no_request_and_loses_no_count() {
+fn k2_a_panic_in_a_provider_actor_hangs_no_request_and_loses_no_count() {
     panic_while_requests_run("provider");
 }
 
 #[test]
-fn a_panic_in_the_budget_actor_hangs_no_request_and_loses_no_count() {
+fn k2_a_panic_in_the_budget_actor_hangs_no_request_and_loses_no_count() {
     panic_while_requests_run("budget");
 }
 
 #[test]
-fn a_panic_in_the_cost_tracker_hangs_no_request_and_loses_no_count() {
+fn k2_a_panic_in_the_cost_tracker_hangs_no_request_and_loses_no_count() {
     panic_while_requests_run("cost");
 }
 
 #[test]
-fn a_panic_in_the_context_actor_hangs_no_request_and_loses_no_count() {
+fn k2_a_panic_in_the_context_actor_hangs_no_request_and_loses_no_count() {
     panic_while_requests_run("context");
 }
 
 #[test]
-fn a_panic_in_the_supervisor_hangs_no_request_and_loses_no_count() {
+fn k2_a_panic_in_the_supervisor_hangs_no_request_and_loses_no_count() {
     panic_while_requests_run("supervisor");
 }
 
@@ -152,7 +152,7 @@ fn an_actor_that_is_not_there_cannot_be_made_to_panic() {
 }
 
 #[test]
-fn the_sixth_panic_in_half_a_minute_drains_and_exits_70() {
+fn k4_the_sixth_panic_in_half_a_minute_drains_and_exits_70() {
     let alpha = Provider::start("alpha");
     let mut gateway = start(&alpha);
     let client = gateway.client();

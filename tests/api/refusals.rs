@@ -10,7 +10,7 @@ const STRAGGLERS: usize = 3;
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
 #[test]
-fn with_every_provider_down_clients_are_told_so_in_json_and_when_to_try_again() {
+fn g1_with_every_provider_down_clients_are_told_so_in_json_and_when_to_try_again() {
     let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
     let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
     alpha.kill();
@@ -49,7 +49,7 @@ fn a_named_model_is_never_replaced_by_another() {
 }
 
 #[test]
-fn failover_enters_a_dearer_layer_only_when_that_is_allowed() {
+fn d3_failover_enters_a_dearer_layer_only_when_that_is_allowed() {
     for (allowed, statuses) in [("false", 502..=503), ("true", 200..=200)] {
         let (free, paid) = (Provider::start("free"), Provider::start("paid"));
         let setup = Setup::new()
@@ -95,7 +95,7 @@ fn a_request_the_provider_refuses_goes_nowhere_else_and_does_not_hurt_the_provid
 }
 
 #[test]
-fn an_input_the_provider_finds_too_long_is_422_and_does_not_hurt_the_provider() {
+fn g8_an_input_the_provider_finds_too_long_is_422_and_does_not_hurt_the_provider() {
     let alpha = Provider::start("alpha");
     let gateway = Gateway::start(Setup::free_l0(&[&alpha]));
     let body = r#"{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}"#;
@@ -109,7 +109,7 @@ fn an_input_the_provider_finds_too_long_is_422_and_does_not_hurt_the_provider() 
 }
 
 #[test]
-fn a_provider_that_refuses_our_key_is_left_alone_and_its_clients_are_served_elsewhere() {
+fn g7_a_provider_that_refuses_our_key_is_left_alone_and_its_clients_are_served_elsewhere() {
     let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
     let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
     alpha.set(Behaviour::Status(
@@ -131,7 +131,7 @@ fn a_provider_that_refuses_our_key_is_left_alone_and_its_clients_are_served_else
 }
 
 #[test]
-fn a_refused_key_is_the_gateways_fault_and_not_the_clients() {
+fn g7_a_refused_key_is_the_gateways_fault_and_not_the_clients() {
     let alpha = Provider::start("alpha");
     let gateway = Gateway::start(Setup::free_l0(&[&alpha]));
     alpha.set(Behaviour::Status(
@@ -146,7 +146,7 @@ fn a_refused_key_is_the_gateways_fault_and_not_the_clients() {
 }
 
 #[test]
-fn a_provider_that_limits_our_rate_cools_down_and_comes_back() {
+fn g6_a_provider_that_limits_our_rate_cools_down_and_comes_back() {
     let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
     let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
     let client = gateway.client();
@@ -169,7 +169,7 @@ fn a_provider_that_limits_our_rate_cools_down_and_comes_back() {
 }
 
 #[test]
-fn when_every_provider_limits_our_rate_clients_are_told_for_how_long() {
+fn g6_when_every_provider_limits_our_rate_clients_are_told_for_how_long() {
     let alpha = Provider::start("alpha");
     let gateway = Gateway::start(Setup::free_l0(&[&alpha]));
     alpha.set(Behaviour::Status(429, &[("retry-after", "7")], ""));

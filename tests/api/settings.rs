@@ -19,7 +19,7 @@ fn good_settings_pass_the_check() {
 }
 
 #[test]
-fn every_problem_is_told_at_once_with_its_place() {
+fn d5_every_problem_is_told_at_once_with_its_place() {
     let alpha = Provider::start("alpha");
     let bad = good(&alpha)
         .model(&Model::free("orphan", &alpha).layer("L7"))
@@ -51,7 +51,7 @@ fn every_problem_is_told_at_once_with_its_place() {
 }
 
 #[test]
-fn unknown_keys_are_named() {
+fn k11_unknown_keys_are_named() {
     let alpha = Provider::start("alpha");
     let bad = good(&alpha)
         .provider_with(&Provider::start("beta"), "api_kee_env = \"X\"")
@@ -64,7 +64,7 @@ fn unknown_keys_are_named() {
 }
 
 #[test]
-fn a_file_that_is_not_toml_is_named_with_its_line() {
+fn k11_a_file_that_is_not_toml_is_named_with_its_line() {
     let alpha = Provider::start("alpha");
     let (code, text) = run_to_exit("check-config", &good(&alpha).toml("[[providers"));
     assert_eq!(code, BAD_SETTINGS, "{text}");
@@ -89,7 +89,7 @@ fn an_open_address_without_keys_is_refused() {
 }
 
 #[test]
-fn a_short_admin_key_is_refused_and_not_shown() {
+fn k11_a_short_admin_key_is_refused_and_not_shown() {
     let alpha = Provider::start("alpha");
     let (code, text) = run_to_exit("serve", &good(&alpha).env("GATEWAY_ADMIN_KEY", "short-secret"));
     assert_eq!(code, BAD_SETTINGS, "{text}");
@@ -100,7 +100,7 @@ fn a_short_admin_key_is_refused_and_not_shown() {
 }
 
 #[test]
-fn a_key_that_no_header_can_carry_is_refused_and_not_shown() {
+fn k11_a_key_that_no_header_can_carry_is_refused_and_not_shown() {
     let alpha = Provider::start("alpha");
     let setup = Setup::new()
         .provider_with(&alpha, "api_key_env = \"ALPHA_KEY\"")

@@ -9,7 +9,7 @@ const SOON: Duration = Duration::from_secs(10);
 const EXIT_LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_stream_under_way_is_finished_before_the_process_ends() {
+fn k7_a_stream_under_way_is_finished_before_the_process_ends() {
     let alpha = Provider::start("alpha");
     let mut gateway = Gateway::start(Setup::free_l0(&[&alpha]));
     let client = gateway.client();
@@ -31,7 +31,7 @@ fn a_stream_under_way_is_finished_before_the_process_ends() {
 }
 
 #[test]
-fn a_second_sigterm_cuts_what_runs_and_records_it() {
+fn k7_a_second_sigterm_cuts_what_runs_and_records_it() {
     let alpha = Provider::start("alpha");
     let mut gateway = Gateway::start(Setup::free_l0(&[&alpha]));
     let client = gateway.client();
@@ -47,7 +47,7 @@ fn a_second_sigterm_cuts_what_runs_and_records_it() {
 }
 
 #[test]
-fn an_idle_gateway_ends_soon_and_keeps_its_records() {
+fn k7_an_idle_gateway_ends_soon_and_keeps_its_records() {
     let alpha = Provider::start("alpha");
     let mut gateway = Gateway::start(Setup::free_l0(&[&alpha]));
     assert_eq!(gateway.client().post(COMPLETIONS, &chat("hello")).status, 200);

@@ -144,7 +144,7 @@ async fn statuses_that_refuse_are_told_apart_and_not_billed() {
 }
 
 #[actix_web::test]
-async fn the_time_to_wait_is_read_in_every_form() {
+async fn g6_the_time_to_wait_is_read_in_every_form() {
     let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
     let cases = [
         ("retry-after: 2".to_owned(), Some(Duration::from_secs(2))),
@@ -174,7 +174,7 @@ async fn the_time_to_wait_is_read_in_every_form() {
 }
 
 #[actix_web::test]
-async fn a_redirect_is_not_followed() {
+async fn g13_a_redirect_is_not_followed() {
     let elsewhere = Server::start(answer("200 OK", &[JSON], ANSWER)).await;
     let location = format!("location: http://{}/v1/chat/completions", elsewhere.address);
     for status in [
@@ -190,7 +190,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[actix_web::test]
-async fn what_is_no_answer_under_a_good_status_may_be_billed() {
+async fn g11_what_is_no_answer_under_a_good_status_may_be_billed() {
     let html = "content-type: text/html";
     let cases = [
         (html, "<!DOCTYPE html><p>hello", FailureKind::Malformed),
@@ -212,7 +212,7 @@ async fn what_is_no_answer_under_a_good_status_may_be_billed() {
 }
 
 #[actix_web::test]
-async fn a_body_cut_off_is_truncated() {
+async fn g12_a_body_cut_off_is_truncated() {
     let length = ANSWER.len() + 10;
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{}", &ANSWER[..40]);
     let (kind, billing, _) = failure_of(vec![Step::Say(head.into_bytes())]).await;
@@ -225,7 +225,41 @@ async fn a_body_cut_off_is_truncated() {
 }
 
 #[actix_web::test]
-async fn an_answer_above_the_limit_is_not_read() {
+async fn g11_interim_answers_are_skipped_and_no_answer_is_given_to_the_wrong_request() {
+    let hints = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
+    let mut script = Vec::new();
+    for number in 0..3 {
+        if number > 0 {
+            script.push(Step::NextRequest);
+        }
+        script.push(Step::Say(hints.into()));
+        script.extend(answer(
+            "200 OK",
+            &[JSON],
+            &ANSWER.replace("hello", &format!("hello {number}")),
+        ));
+    }
+    let server = Server::start(script).await;
+    let upstreams = Upstreams::new(&[settings_of(&server)]).unwrap();
+    for number in 0..3 {
+        let Ok(UpstreamReply::Complete(completion)) = upstreams.call(call(false)).await else {
+            panic!("no answer")
+        };
+        let text = String::from_utf8_lossy(&completion.body).into_owned();
+        assert!(text.contains(&format!("hello {number}")), "{text}");
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[actix_web::test]
+async fn g11_interim_answers_without_end_are_no_answer() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(3_000);
+    let (kind, billing, _) = failure_of(vec![Step::Say(hints.into()), Step::WaitForClient]).await;
+    assert_eq!((kind, billing), (FailureKind::Malformed, Billing::Ambiguous));
+}
+
+#[actix_web::test]
+async fn g14_an_answer_above_the_limit_is_not_read() {
     let announced = Step::Say(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n{".to_vec());
     let mut server = Server::start(vec![announced, Step::WaitForClient]).await;
     let announced = failure(settings_of(&server), false).await;
@@ -242,7 +276,7 @@ async fn an_answer_above_the_limit_is_not_read() {
 }
 
 #[actix_web::test]
-async fn a_head_that_is_too_large_or_no_head_is_a_failure() {
+async fn g15_a_head_that_is_too_large_or_no_head_is_a_failure() {
     let many = (0..10_000)
         .map(|number| format!("x-{number}: 1\r\n"))
         .collect::<String>();
@@ -261,7 +295,7 @@ async fn a_head_that_is_too_large_or_no_head_is_a_failure() {
 }
 
 #[actix_web::test]
-async fn silence_ends_at_the_limit_that_is_passed_first() {
+async fn g2_silence_ends_at_the_limit_that_is_passed_first() {
     let some = Step::Say(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_vec());
     let cases = [
         (vec![Step::WaitForClient], FailureKind::FirstByteTimeout),
@@ -281,7 +315,7 @@ async fn silence_ends_at_the_limit_that_is_passed_first() {
 }
 
 #[actix_web::test]
-async fn the_callers_deadline_bounds_the_call() {
+async fn g25_the_callers_deadline_bounds_the_call() {
     let server = Server::start(vec![Step::WaitForClient]).await;
     let mut call = call(false);
     call.deadline = tokio::time::Instant::now() + SHORT;
@@ -293,7 +327,7 @@ async fn the_callers_deadline_bounds_the_call() {
 }
 
 #[actix_web::test]
-async fn a_connection_lost_after_the_request_may_be_billed() {
+async fn g4_a_connection_lost_after_the_request_may_be_billed() {
     for script in [vec![Step::Reset], Vec::new()] {
         let (kind, billing, status) = failure_of(script).await;
         assert_eq!((kind, billing, status), (FailureKind::Reset, Billing::Ambiguous, None));
@@ -301,7 +335,7 @@ async fn a_connection_lost_after_the_request_may_be_billed() {
 }
 
 #[actix_web::test]
-async fn a_connection_that_is_refused_or_a_name_that_is_unknown_is_not_billed() {
+async fn g1_a_connection_that_is_refused_or_a_name_that_is_unknown_is_not_billed() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for base_url in [format!("http://{free}/v1"), "http://no-such-host.invalid/v1".to_owned()] {
         let failure = failure(settings(&base_url), false).await;
@@ -314,7 +348,7 @@ async fn a_connection_that_is_refused_or_a_name_that_is_unknown_is_not_billed() 
 }
 
 #[actix_web::test]
-async fn a_server_without_tls_is_a_failure_to_connect() {
+async fn g1_a_server_without_tls_is_a_failure_to_connect() {
     let server = Server::start(answer("200 OK", &[], ANSWER)).await;
     let mut settings = settings(&format!("https://{}/v1", server.address));
     settings.timeouts.connect = SHORT;

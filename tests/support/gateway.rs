@@ -157,9 +157,20 @@ impl Gateway {
         self.signal(Signal::HUP);
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> Pid {
         let id = i32::try_from(self.child.id()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+        Pid::from_raw(id).unwrap()
+    }
+
+    /// The folder with its settings file, database and journal.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Replaces the settings file; the environment changes at the next restart.

@@ -159,6 +159,12 @@ impl Run {
             return false;
         }
         let model = &candidate.model;
+        // Another entry of the catalogue for what has just failed is no alternative.
+        let is_same =
+            |tried: &AttemptTrace| tried.model.provider == model.provider && tried.model.api_model == model.api_model;
+        if self.attempts.iter().any(is_same) {
+            return false;
+        }
         if failure.kind == FailureKind::ContextTooLong && model.context_window <= failed.model.context_window {
             return false;
         }
@@ -317,8 +323,8 @@ impl Run {
 
     fn dispatch_record(&self, candidate: &Candidate) -> DispatchRecord {
         let (plan, context, model) = (&self.call.plan, &self.call.context, &candidate.model);
-        let output_cap = plan.needs.max_output.unwrap_or(model.max_output_tokens);
-        let worst_case = |price: crate::protocol::Price| price.worst_case(plan.needs.input_bound, output_cap.into());
+        let output_bound = plan.needs.output_bound(model.max_output_tokens);
+        let worst_case = |price: crate::protocol::Price| price.worst_case(plan.needs.input_bound, output_bound);
         DispatchRecord {
             attempt: AttemptId {
                 request: plan.request,

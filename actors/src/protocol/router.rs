@@ -36,7 +36,7 @@ impl Target {
 }
 
 /// What a request needs of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
     /// What the model must be able to do.
     pub capabilities: Capabilities,
@@ -45,8 +45,31 @@ pub struct Needs {
     /// A lower estimate of the input's tokens, against which the context window is checked: a request is refused
     /// only when it certainly does not fit.
     pub input_estimate: u64,
-    /// The output tokens the caller asked for at most.
+    /// The output tokens the caller asked for at most, in each answer.
     pub max_output: Option<u32>,
+    /// How many answers the provider makes, and bills, for the one request: at least 1.
+    pub answers: u32,
+}
+
+impl Default for Needs {
+    /// One answer to nothing in particular.
+    fn default() -> Self {
+        Self {
+            capabilities: Capabilities::NONE,
+            input_bound: 0,
+            input_estimate: 0,
+            max_output: None,
+            answers: 1,
+        }
+    }
+}
+
+impl Needs {
+    /// An upper bound of the output's tokens, all answers together, of a model that gives `most` in one answer.
+    #[must_use]
+    pub fn output_bound(&self, most: u32) -> u64 {
+        u64::from(self.max_output.unwrap_or(most)) * u64::from(self.answers.max(1))
+    }
 }
 
 /// Asks for the candidates of a request, best first.

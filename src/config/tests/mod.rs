@@ -3,6 +3,7 @@
 mod catalogue;
 mod defaults;
 mod difference;
+mod fuzz;
 mod precedence;
 mod problems;
 mod secrets;

@@ -97,16 +97,20 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { found, problem } = self;
         let mut roles = 0_u32;
+        let mut texts = 0_u32;
         while let Some(field) = map.next_key()? {
             match field {
-                MessageField::Role => roles += u32::from(is_string(map.next_value()?)),
+                MessageField::Role => {
+                    roles += 1;
+                    texts += u32::from(is_string(map.next_value()?));
+                }
                 MessageField::Content => measure(map.next_value()?, found),
                 MessageField::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        if roles == 1 {
+        if (roles, texts) == (1, 1) {
             Ok(())
         } else {
             Err(stop(problem, Problem::Role(found.count)))

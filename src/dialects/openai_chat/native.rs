@@ -56,6 +56,7 @@ impl ConversationRequest {
             input_bound: kept + history + messages * TOKENS_PER_MESSAGE,
             input_estimate: kept / BYTES_PER_TOKEN_AT_MOST,
             max_output: self.max_tokens,
+            answers: 1,
         }
     }
 

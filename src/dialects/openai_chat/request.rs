@@ -14,6 +14,9 @@ use super::precheck::precheck;
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
 
+/// The most answers that a request may ask for, as OpenAI has it.
+const MOST_ANSWERS: u32 = 128;
+
 /// A `POST /v1/chat/completions` body, read and checked.
 pub struct ChatCompletionsRequest {
     body: Bytes,
@@ -167,7 +170,26 @@ fn needs(json: &str, found: &Scan<'_>) -> Result<Needs, GatewayError> {
         input_estimate: messages.text_bytes / BYTES_PER_TOKEN_AT_MOST,
         // Which of the two counts is the provider's choice.
         max_output: max_completion_tokens.max(max_tokens),
+        answers: answers(found)?,
     })
+}
+
+/// How many answers are made and billed. `best_of` is no field of this dialect, but a provider that knows it makes that
+/// many, whatever `n` says: what is not a number of answers is the provider's to refuse.
+fn answers(found: &Scan<'_>) -> Result<u32, GatewayError> {
+    let n = match found.n.map(RawValue::get).filter(|&value| value != "null") {
+        None => 1,
+        Some(value) => value
+            .parse()
+            .ok()
+            .filter(|n| (1..=MOST_ANSWERS).contains(n))
+            .ok_or_else(|| {
+                GatewayError::invalid("n", format!("`n` must be a whole number from 1 to {MOST_ANSWERS}"))
+            })?,
+    };
+    let best_of = found.best_of.and_then(|value| value.get().parse::<f64>().ok());
+    // A number beyond the range becomes the range's end.
+    Ok(best_of.map_or(n, |best_of| n.max(best_of.ceil() as u32)))
 }
 
 /// Whether a `response_format` asks for JSON. One that cannot be read asks for nothing: the provider judges it.
@@ -280,3 +302,7 @@ fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> GatewayError
 #[cfg(test)]
 #[path = "request_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "request_fuzz.rs"]
+mod fuzz;

@@ -164,6 +164,10 @@ fn a_wrong_or_missing_field_is_named() {
         ),
         (r#"{"model":"m","messages":[{"role":1}]}"#.into(), "messages[0].role"),
         (
+            r#"{"model":"m","messages":[{"role":"user","role":[]}]}"#.into(),
+            "messages[0].role",
+        ),
+        (
             r#"{"model":"m","messages":[{"role":"user","role":"system"}]}"#.into(),
             "messages[0].role",
         ),
@@ -226,6 +230,61 @@ fn needs_follow_from_what_the_request_uses() {
         "the provider may go by either"
     );
     assert_eq!(needs(r#","max_tokens":null"#).max_output, None);
+}
+
+#[test]
+fn several_answers_multiply_the_bound_of_the_output() {
+    let needs = |extra: &str| read(&format!(r#"{{"model":"m",{MESSAGES}{extra}}}"#)).needs();
+    for (extra, answers) in [
+        ("", 1),
+        (r#","n":null"#, 1),
+        (r#","n":1"#, 1),
+        (r#","n":128"#, 128),
+        (r#","n":3,"best_of":2"#, 3),
+        (r#","n":3,"best_of":7"#, 7),
+        (r#","best_of":2.5"#, 3),
+        (r#","best_of":1e99"#, u32::MAX),
+        (r#","best_of":-9"#, 1),
+        (r#","best_of":"7""#, 1),
+        (r#","best_of":null"#, 1),
+    ] {
+        assert_eq!(needs(extra).answers, answers, "{extra}");
+    }
+    assert_eq!(needs(r#","max_tokens":10,"n":3"#).output_bound(99), 30);
+    assert_eq!(needs(r#","n":3"#).output_bound(99), 297);
+    assert!(needs(r#","max_tokens":4294967295,"best_of":1e99"#).output_bound(1) > u64::MAX / 4);
+}
+
+#[test]
+fn a_number_of_answers_that_cannot_be_is_refused_by_its_name() {
+    for n in [
+        "0",
+        "129",
+        "-1",
+        "1.5",
+        "1e2",
+        "\"2\"",
+        "[]",
+        "true",
+        "99999999999999999999",
+    ] {
+        let error = refused(format!(r#"{{"model":"m",{MESSAGES},"n":{n}}}"#));
+        assert_eq!(
+            (error.kind, error.param.as_deref()),
+            (ErrorKind::InvalidRequest, Some("n")),
+            "{n}"
+        );
+    }
+    for field in ["n", "best_of"] {
+        let error = refused(format!(r#"{{"model":"m",{MESSAGES},"{field}":1,"{field}":1}}"#));
+        assert_eq!(error.param.as_deref(), Some(field));
+    }
+}
+
+#[test]
+fn how_many_answers_are_asked_for_reaches_the_provider_as_it_was_written() {
+    let body = format!(r#"{{"model":"m",{MESSAGES},"n": 2,"best_of": 7.0}}"#);
+    assert_eq!(written(&body, "m"), body);
 }
 
 #[test]

@@ -22,6 +22,8 @@ enum Field {
     Tools,
     Functions,
     ResponseFormat,
+    N,
+    BestOf,
     #[serde(other)]
     Other,
 }
@@ -38,6 +40,8 @@ pub(super) struct Scan<'a> {
     pub(super) tools: Option<&'a RawValue>,
     pub(super) functions: Option<&'a RawValue>,
     pub(super) response_format: Option<&'a RawValue>,
+    pub(super) n: Option<&'a RawValue>,
+    pub(super) best_of: Option<&'a RawValue>,
 }
 
 /// What it would mean if the parser met a value of the wrong kind where it now is.
@@ -141,6 +145,8 @@ impl<'a> Visitor<'a> for TopLevel<'_, 'a> {
                 Field::Tools => (&mut scan.tools, "tools"),
                 Field::Functions => (&mut scan.functions, "functions"),
                 Field::ResponseFormat => (&mut scan.response_format, "response_format"),
+                Field::N => (&mut scan.n, "n"),
+                Field::BestOf => (&mut scan.best_of, "best_of"),
                 Field::Messages => {
                     if scan.messages.is_some() {
                         return Err(stop(problem, Problem::Twice("messages")));

@@ -1,4 +1,7 @@
-//! `POST /v1/faults/{actor}`: makes an actor panic. Only in builds for tests.
+//! `POST /v1/faults/{actor}`: makes an actor panic, or with `hang` the thread that answers hang for a while. Only in
+//! builds for tests.
+
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use gateway_actors::protocol::{ErrorKind, GatewayError};
@@ -6,7 +9,13 @@ use gateway_actors::protocol::{ErrorKind, GatewayError};
 use crate::http::error::Failure;
 use crate::http::shared::Edge;
 
+/// How long a thread hangs that is told to.
+const HANG: Duration = Duration::from_secs(8);
+
 pub(super) async fn post(actor: web::Path<String>, edge: Edge) -> Result<HttpResponse, Failure> {
+    if *actor == "hang" {
+        hang();
+    }
     let known = (edge.shared().faults.0)(&actor);
     let answer = if known {
         Ok(HttpResponse::Accepted().finish())
@@ -14,4 +23,9 @@ pub(super) async fn post(actor: web::Path<String>, edge: Edge) -> Result<HttpRes
         Err(GatewayError::new(ErrorKind::NotFound, "there is no actor of this name").into())
     };
     std::future::ready(answer).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "a thread that hangs is what is wanted")]
+fn hang() {
+    std::thread::sleep(HANG);
 }

@@ -1,6 +1,7 @@
 //! `GET /health` for people, `/health/live` and `/health/ready` for whoever starts, stops and balances processes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -11,6 +12,9 @@ use tokio::time::Instant;
 use crate::http::error::Failure;
 use crate::http::respond::{json, json_with, now_text};
 use crate::http::shared::{Edge, Lifecycle, Shared};
+
+/// A thread that is so late with its beat gets no work done: nobody should be sent here.
+const HANGS_FROM: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -179,6 +183,9 @@ pub(super) async fn ready(edge: Edge) -> Result<HttpResponse, Failure> {
     }
     if shared.system_health.borrow().fatal.is_some() {
         reasons.push("a part of the gateway failed for good");
+    }
+    if shared.system_health.borrow().lag >= HANGS_FROM {
+        reasons.push("a thread of the gateway hangs");
     }
     if !shared.store_probe.is_well().await {
         reasons.push("the database or the journal cannot be written");

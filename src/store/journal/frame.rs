@@ -305,3 +305,7 @@ mod tests {
         assert!(encode(&EntryRef(1, event), &mut Vec::new()).is_err());
     }
 }
+
+#[cfg(test)]
+#[path = "frame_fuzz.rs"]
+mod fuzz;

@@ -29,6 +29,7 @@ mod shutdown;
 #[cfg(test)]
 mod stats;
 #[cfg(test)]
+#[expect(dead_code, reason = "shared with the other test programs, each of which uses a part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 

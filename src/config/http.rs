@@ -33,7 +33,7 @@ pub struct HttpSettings {
     /// Bytes of all request bodies that are held at once, 1 MiB to 64 GiB; a body larger than this is never read.
     /// Default 256 MiB.
     pub held_body_bytes: usize,
-    /// How long a request's head may take, 100 ms to 60 s. Default 5 s.
+    /// How long a request's head may take, 1 s to 60 s; the clock it is measured with ticks twice a second. Default 5 s.
     pub head_timeout: Duration,
     /// How long a whole request body may take, 1 s to 10 min. Default 30 s.
     pub body_timeout: Duration,
@@ -107,7 +107,7 @@ impl HttpSettings {
         reader.set(key("dialect_body_bytes"), &mut self.dialect_body_bytes, dialect);
         let held = integer(MIB..=65_536 * MIB);
         reader.set(key("held_body_bytes"), &mut self.held_body_bytes, held);
-        reader.set(key("head_timeout_ms"), &mut self.head_timeout, millis(100..=60_000));
+        reader.set(key("head_timeout_ms"), &mut self.head_timeout, millis(1_000..=60_000));
         reader.set(key("body_timeout_ms"), &mut self.body_timeout, millis(1_000..=600_000));
         reader.set(key("body_grace_ms"), &mut self.body_grace, millis(0..=60_000));
         reader.set(

@@ -1,5 +1,5 @@
-//! A client's connection, with the two time limits that actix does not set: on the head of every request but the first,
-//! and on a client that takes nothing of its answer.
+//! A client's connection, with the time limits that actix does not set: on every request but the first to be there with
+//! its head, on the rest of a body that nobody waits for, and on a client that takes nothing of its answer.
 
 use std::cell::Cell;
 use std::io;
@@ -10,57 +10,102 @@ use std::time::Duration;
 
 use actix_rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::config::HttpSettings;
+
+/// How long the rest of a body may take to come after the last answer.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// A connection that ends with an error when its client is too slow.
 #[derive(Debug)]
 pub(super) struct Connection<T = TcpStream> {
     stream: T,
     traffic: Rc<Traffic>,
-    head_timeout: Duration,
     write_timeout: Duration,
-    /// Looks at the head that is being read; made once, since setting a timer for each request would cost more.
-    head_timer: Option<Pin<Box<Sleep>>>,
+    /// Goes off when the next request is due; made once, since setting a timer for each request would cost more.
+    request_timer: Option<Pin<Box<Sleep>>>,
     /// There while an answer waits for its client.
     write_timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// What the guard around the routes and the connection tell each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Traffic {
+    head_timeout: Duration,
+    keep_alive: Duration,
     /// Requests whose head was read and whose answer is not made yet.
     under_way: Cell<usize>,
-    /// Whether there was a request. The head of the first is actix's own to watch: it answers 408.
-    is_used: Cell<bool>,
-    /// Since when bytes have come that belong to no request yet.
-    unclaimed_since: Cell<Option<Instant>>,
+    /// Whether anything came since the last request.
+    is_coming: Cell<bool>,
+    /// When the next request must be there whole with its head, or the connection ends. Nothing while one is under way,
+    /// nor before the first: its head is actix's own to watch, which answers 408.
+    due: Cell<Option<Instant>>,
 }
 
 /// A request under way on a connection; ends when dropped.
 #[derive(Debug)]
-pub(super) struct UnderWay(Rc<Traffic>);
+pub(super) struct UnderWay {
+    traffic: Rc<Traffic>,
+    closes: bool,
+}
 
 impl Traffic {
+    fn new(settings: &HttpSettings) -> Self {
+        Self {
+            head_timeout: settings.head_timeout,
+            keep_alive: settings.keep_alive,
+            under_way: Cell::new(0),
+            is_coming: Cell::new(false),
+            due: Cell::new(None),
+        }
+    }
+
     /// The head of a request was read.
     pub(super) fn begin(self: &Rc<Self>) -> UnderWay {
         self.under_way.set(self.under_way.get() + 1);
-        self.is_used.set(true);
-        self.unclaimed_since.set(None);
-        UnderWay(Rc::clone(self))
+        self.is_coming.set(false);
+        self.due.set(None);
+        UnderWay {
+            traffic: Rc::clone(self),
+            closes: false,
+        }
     }
 
     fn heard(&self) {
-        if self.is_used.get() && self.under_way.get() == 0 && self.unclaimed_since.get().is_none() {
-            self.unclaimed_since.set(Some(Instant::now()));
+        if let Some(due) = self.due.get()
+            && !self.is_coming.replace(true)
+        {
+            self.due.set(Some(due.min(Instant::now() + self.head_timeout)));
         }
+    }
+
+    fn is_late(&self) -> bool {
+        self.due.get().is_some_and(|due| due <= Instant::now())
+    }
+}
+
+impl UnderWay {
+    /// The answer is the last on this connection. actix reads the rest of a chunked body before it closes, however long
+    /// that takes.
+    pub(super) fn close_after(&mut self) {
+        self.closes = true;
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.under_way.set(self.0.under_way.get().saturating_sub(1));
+        let traffic = &self.traffic;
+        traffic.under_way.set(traffic.under_way.get().saturating_sub(1));
+        if traffic.under_way.get() == 0 {
+            // actix ends idle connections itself, but not those on which the rest of a body is still to come.
+            let patience = if self.closes {
+                CLOSING
+            } else {
+                traffic.keep_alive + traffic.head_timeout
+            };
+            traffic.due.set(Some(Instant::now() + patience));
+        }
     }
 }
 
@@ -68,10 +113,9 @@ impl<T> Connection<T> {
     pub(super) fn new(stream: T, settings: &HttpSettings) -> Self {
         Self {
             stream,
-            traffic: Rc::default(),
-            head_timeout: settings.head_timeout,
+            traffic: Rc::new(Traffic::new(settings)),
             write_timeout: settings.write_timeout,
-            head_timer: None,
+            request_timer: None,
             write_timer: None,
         }
     }
@@ -81,22 +125,22 @@ impl<T> Connection<T> {
         Rc::clone(&self.traffic)
     }
 
-    /// Ready when a head has been coming for too long.
-    fn poll_head_is_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.traffic.is_used.get() {
+    /// Ready when the next request should have been there.
+    fn poll_request_is_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.traffic.due.get() else {
             return Poll::Pending;
+        };
+        let timer = self.request_timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if due < timer.deadline() {
+            timer.as_mut().reset(due);
         }
-        let limit = self.head_timeout;
-        let timer = self.head_timer.get_or_insert_with(|| Box::pin(sleep(limit)));
-        loop {
-            ready!(timer.as_mut().poll(cx));
-            let since = self.traffic.unclaimed_since.get();
-            let waited = since.map_or(Duration::ZERO, |since| since.elapsed());
-            if waited >= limit {
+        while timer.as_mut().poll(cx).is_ready() {
+            if self.traffic.is_late() {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(Instant::now() + (limit - waited));
+            timer.as_mut().reset(due);
         }
+        Poll::Pending
     }
 
     /// Ready when the client has taken nothing for too long.
@@ -113,8 +157,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if read.is_pending() {
-            ready!(this.poll_head_is_late(cx));
-            return Poll::Ready(Err(too_slow("the head of a request")));
+            ready!(this.poll_request_is_late(cx));
+            return Poll::Ready(Err(too_slow("the next request")));
         }
         if buffer.filled().len() > before {
             this.traffic.heard();
@@ -132,6 +176,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
             return Poll::Ready(Err(too_slow("a client that takes its answer")));
         }
         this.write_timer = None;
+        // The answer may have changed when the next request is due. It cannot be late yet: reading will tell.
+        let _ = this.poll_request_is_late(cx);
         written
     }
 
@@ -190,21 +236,37 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_a_request_is_under_way_or_nothing_has_come_the_head_has_no_limit() {
+    async fn before_the_first_request_and_while_one_is_under_way_there_is_no_limit() {
         let (mut connection, mut client) = connection();
         let traffic = connection.traffic();
         let waits = Duration::from_secs(60);
-        assert!(tokio::time::timeout(waits, read(&mut connection)).await.is_err(), "unused");
-        let request = traffic.begin();
+        assert!(
+            tokio::time::timeout(waits, read(&mut connection)).await.is_err(),
+            "unused"
+        );
+        let (_first, _second) = (traffic.begin(), drop(traffic.begin()));
         client.write_all(b"more").await.unwrap();
         assert_eq!(read(&mut connection).await.unwrap(), 4);
-        assert!(tokio::time::timeout(waits, read(&mut connection)).await.is_err(), "under way");
-        drop(request);
-        assert!(tokio::time::timeout(waits, read(&mut connection)).await.is_err(), "idle");
-        client.write_all(b"x").await.unwrap();
-        assert_eq!(read(&mut connection).await.unwrap(), 1);
-        drop(traffic.begin());
-        assert!(tokio::time::timeout(waits, read(&mut connection)).await.is_err(), "claimed");
+        assert!(
+            tokio::time::timeout(waits, read(&mut connection)).await.is_err(),
+            "under way"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_follows_ends_and_at_once_after_its_last_answer() {
+        let settings = HttpSettings::default();
+        for (closes, patience) in [(false, settings.keep_alive + settings.head_timeout), (true, CLOSING)] {
+            let (mut connection, _client) = connection();
+            let mut request = connection.traffic().begin();
+            if closes {
+                request.close_after();
+            }
+            drop(request);
+            let start = Instant::now();
+            let error = read(&mut connection).await.unwrap_err();
+            assert_eq!((error.kind(), start.elapsed()), (io::ErrorKind::TimedOut, patience));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -84,7 +84,8 @@ fn connections(
     edge: Edge,
     shared: Arc<Shared>,
     stopping: GracefulShutdownSignal,
-) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = actix_http::error::DispatchError, InitError = ()> {
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = actix_http::error::DispatchError, InitError = ()>
+{
     // The logger costs 0.35 us for each request even while its span is off (the whole edge costs 3.4 us), so it is
     // there only where somebody looks at spans.
     let spans = Condition::new(tracing::enabled!(Level::DEBUG), TracingLogger::<GatewaySpan>::new());

@@ -29,7 +29,10 @@ mod shutdown;
 #[cfg(test)]
 mod stats;
 #[cfg(test)]
-#[expect(dead_code, reason = "shared with the other test programs, each of which uses a part of it")]
+#[expect(
+    dead_code,
+    reason = "shared with the other test programs, each of which uses a part of it"
+)]
 #[path = "../support/mod.rs"]
 mod support;
 

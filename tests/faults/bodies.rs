@@ -52,7 +52,11 @@ fn a3_a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing_but_a_line_i
     let head = post("/v1/chat", &["content-length: 1000"], &body[..10]);
     scene.send(&head).leave();
     wait_for("the line in the log", SOON, || {
-        scene.gateway.log().iter().any(|line| line.contains("client_closed") && line.contains("499"))
+        scene
+            .gateway
+            .log()
+            .iter()
+            .any(|line| line.contains("client_closed") && line.contains("499"))
     });
     scene.send(&head).reset();
     assert_eq!(scene.client().get("/v1/context/left-behind").status, 404);
@@ -95,16 +99,24 @@ fn a11_all_bodies_together_are_held_within_a_limit_and_the_next_is_told_to_wait(
     let scene = Scene::with("[http]\nheld_body_bytes = 2_000_000\n");
     let body = " ".repeat(1_500_000);
     let mut first = scene.send(post(COMPLETIONS, &["content-length: 1600000"], &body));
-    wait_for("the first body to be held", SOON, || scene.gateway.stats()["gateway"]["bodyBytes"] == 1_500_000);
+    wait_for("the first body to be held", SOON, || {
+        scene.gateway.stats()["gateway"]["bodyBytes"] == 1_500_000
+    });
     let reply = scene.client().post_bytes(COMPLETIONS, body.clone());
     assert_eq!(reply.header("retry-after"), Some("1"));
     scene.assert_refused(&reply, 503, "overloaded");
-    assert_eq!(scene.gateway.stats()["gateway"]["bodyBytes"], 1_500_000, "what was refused is not held");
+    assert_eq!(
+        scene.gateway.stats()["gateway"]["bodyBytes"],
+        1_500_000,
+        "what was refused is not held"
+    );
     let end = chat("hello").to_string();
     first.send(" ".repeat(100_000 - end.len()) + &end);
     scene.expect_calls(1);
     assert_eq!(first.read_reply().status, 200);
-    wait_for("the body to be let go", SOON, || scene.gateway.stats()["gateway"]["bodyBytes"] == 0);
+    wait_for("the body to be let go", SOON, || {
+        scene.gateway.stats()["gateway"]["bodyBytes"] == 0
+    });
     scene.finish();
 }
 
@@ -116,7 +128,10 @@ fn a11_a_flood_of_large_bodies_takes_no_more_memory_than_is_allowed() {
     let body = " ".repeat(8 * MIB);
     let client = scene.client();
     let statuses = in_parallel(40, 20, |_| client.post_bytes(COMPLETIONS, body.clone()).status);
-    assert!(statuses.iter().all(|status| [400, 503].contains(status)), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| [400, 503].contains(status)),
+        "{statuses:?}"
+    );
     assert!(statuses.contains(&400), "nobody got through: {statuses:?}");
     let grown = resident() - before;
     assert!(grown < 100, "{grown} MiB more for bodies of at most 16 MiB");
@@ -158,7 +173,10 @@ fn a13_who_may_not_come_in_is_told_so_before_the_body_is_asked_for() {
 fn a13_who_may_come_in_is_asked_for_the_body() {
     let scene = Scene::locked();
     let body = chat("hello").to_string();
-    let (key, length) = (format!("x-api-key: {ADMIN_KEY}"), format!("content-length: {}", body.len()));
+    let (key, length) = (
+        format!("x-api-key: {ADMIN_KEY}"),
+        format!("content-length: {}", body.len()),
+    );
     let mut client = scene.send(post(COMPLETIONS, &["expect: 100-continue", &key, &length], ""));
     assert!(client.read_until("\r\n\r\n"));
     assert_eq!(client.text(), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -181,7 +199,10 @@ fn a19_a_body_where_none_belongs_is_passed_over_and_the_connection_goes_on_or_en
             let all = client.read_to_close();
             assert!(!all.contains("HTTP/1.1 400"), "the body was taken for a request: {all}");
             let expected = if path == "/nobody" { "404" } else { "200" };
-            assert!(all.starts_with(&format!("HTTP/1.1 {expected}")), "{method} {path}: {all}");
+            assert!(
+                all.starts_with(&format!("HTTP/1.1 {expected}")),
+                "{method} {path}: {all}"
+            );
         }
     }
     scene.finish();

@@ -15,8 +15,12 @@ const CROWD: usize = 10_000;
 
 #[test]
 fn a1_a_head_that_does_not_come_is_given_up_and_takes_nobody_elses_place() {
-    let scene = Scene::with("[http]\nhead_timeout_ms = 500\nmax_in_flight = 1\nqueue = 0\n");
-    for bytes in ["GET /ok HT", "GET /health HTTP/1.1\r\nhost: localhost\r\nx: y\r\n", "\r\n\r\n"] {
+    let scene = Scene::with("[http]\nhead_timeout_ms = 1000\nmax_in_flight = 1\nqueue = 0\n");
+    for bytes in [
+        "GET /ok HT",
+        "GET /health HTTP/1.1\r\nhost: localhost\r\nx: y\r\n",
+        "\r\n\r\n",
+    ] {
         scene.parser_refuses(bytes, 408);
     }
     let slow: Vec<RawClient> = (0..50).map(|_| scene.send("POST /v1/chat HTTP/1.1\r\nhost")).collect();
@@ -30,7 +34,7 @@ fn a1_a_head_that_does_not_come_is_given_up_and_takes_nobody_elses_place() {
 
 #[test]
 fn a1_a_head_that_drips_is_given_up_however_steadily_it_comes() {
-    let scene = Scene::with("[http]\nhead_timeout_ms = 500\n");
+    let scene = Scene::with("[http]\nhead_timeout_ms = 1000\n");
     let mut client = scene.send("GET /health HTTP/1.1\r\n");
     wait_for("the gateway to close", SOON, || !client.try_send("x"));
     scene.finish();
@@ -38,7 +42,7 @@ fn a1_a_head_that_drips_is_given_up_however_steadily_it_comes() {
 
 #[test]
 fn a1_the_head_of_a_second_request_has_no_more_time_than_that_of_the_first() {
-    let scene = Scene::with("[http]\nhead_timeout_ms = 500\nkeep_alive_ms = 60_000\n");
+    let scene = Scene::with("[http]\nhead_timeout_ms = 1000\nkeep_alive_ms = 60_000\n");
     let mut stopped = scene.send(request("GET /health/live", &[HOST], ""));
     assert_eq!(stopped.read_reply().status, 200);
     stopped.send("GET /health HT");
@@ -51,7 +55,7 @@ fn a1_the_head_of_a_second_request_has_no_more_time_than_that_of_the_first() {
 
 #[test]
 fn a1_a_connection_may_be_idle_between_requests_for_longer_than_a_head_may_take() {
-    let scene = Scene::with("[http]\nhead_timeout_ms = 100\nkeep_alive_ms = 60_000\n");
+    let scene = Scene::with("[http]\nhead_timeout_ms = 1000\nkeep_alive_ms = 60_000\n");
     let mut idle = scene.send(request("GET /health/live", &[HOST], ""));
     assert_eq!(idle.read_reply().status, 200);
     let mut late = scene.send("GET /h");
@@ -72,7 +76,7 @@ fn a14_a_crowd_of_idle_connections_keeps_nobody_out_and_is_sent_away() {
     let mut idle = scene.send(request("GET /health/live", &[HOST], ""));
     assert_eq!(idle.read_reply().status, 200);
     assert_eq!(idle.read_to_close(), "", "closed at keep-alive");
-    wait_for("the crowd to be sent away", SOON, || open_sockets(&scene) < 100);
+    wait_for("the crowd to be sent away", SOON, || scene.gateway.open_files() < 100);
     drop(crowd);
     scene.finish();
 }
@@ -86,11 +90,6 @@ fn allow_many_files() {
         "this test needs 11,000 open files: raise the hard limit (ulimit -Hn)"
     );
     setrlimit(Resource::Nofile, limit).unwrap();
-}
-
-/// The files that the gateway has open.
-fn open_sockets(scene: &Scene) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", scene.gateway.id())).unwrap().count()
 }
 
 #[test]

@@ -11,7 +11,11 @@ const NATIVE: [&str; 2] = ["/v1/chat", "/v1/route"];
 /// Refused by both native endpoints, which name the field.
 #[track_caller]
 fn native_refuses(scene: &Scene, field: &str, value: &str) {
-    let rest = if field == "message" { "" } else { r#""message":"hello","# };
+    let rest = if field == "message" {
+        ""
+    } else {
+        r#""message":"hello","#
+    };
     for path in NATIVE {
         let error = scene.refuses(path, format!("{{{rest}\"{field}\":{value}}}"), 400, "invalid_request");
         assert_eq!(error["param"], field, "{value}");
@@ -35,7 +39,18 @@ fn openai_refuses(scene: &Scene, field: &str, value: &str) {
 #[test]
 fn b6_fields_nobody_knows_are_refused_by_name_on_native_endpoints() {
     let scene = Scene::new();
-    for field in ["api_base", "role", "budget", "mode", "task", "quality", "stream", "__proto__", "Message", ""] {
+    for field in [
+        "api_base",
+        "role",
+        "budget",
+        "mode",
+        "task",
+        "quality",
+        "stream",
+        "__proto__",
+        "Message",
+        "",
+    ] {
         native_refuses(&scene, field, "1");
     }
     scene.finish();
@@ -58,7 +73,15 @@ fn b7_values_of_the_wrong_type_are_refused_by_name() {
     for value in ["5", "[]", "{}", "null", "true", "1.5"] {
         native_refuses(&scene, "message", value);
     }
-    for field in ["conversationId", "clientMessageId", "userId", "model", "layer", "qualityLevel", "taskType"] {
+    for field in [
+        "conversationId",
+        "clientMessageId",
+        "userId",
+        "model",
+        "layer",
+        "qualityLevel",
+        "taskType",
+    ] {
         for value in ["5", "[]", "{}", "true"] {
             native_refuses(&scene, field, value);
         }
@@ -66,10 +89,25 @@ fn b7_values_of_the_wrong_type_are_refused_by_name() {
     for value in ["5", "[]", "{}", "null", "true", "\"\""] {
         openai_refuses(&scene, "model", value);
     }
-    for value in ["5", "{}", "null", "\"hi\"", "[]", "[5]", "[{}]", "[{\"role\":5}]", "[null]"] {
+    for value in [
+        "5",
+        "{}",
+        "null",
+        "\"hi\"",
+        "[]",
+        "[5]",
+        "[{}]",
+        "[{\"role\":5}]",
+        "[null]",
+    ] {
         openai_refuses(&scene, "messages", value);
     }
-    for (field, value) in [("stream", "\"yes\""), ("stream", "1"), ("stream_options", "[]"), ("max_tokens", "\"9\"")] {
+    for (field, value) in [
+        ("stream", "\"yes\""),
+        ("stream", "1"),
+        ("stream_options", "[]"),
+        ("max_tokens", "\"9\""),
+    ] {
         openai_refuses(&scene, field, value);
     }
     scene.finish();
@@ -89,7 +127,11 @@ fn b8_required_fields_that_are_missing_are_named() {
         (r#"{"model":"auto"}"#, "messages"),
         (r#"{"model":"auto","messages":[{"content":"x"}]}"#, "messages[0].role"),
     ] {
-        assert_eq!(scene.refuses(COMPLETIONS, body, 400, "invalid_request")["param"], param, "{body}");
+        assert_eq!(
+            scene.refuses(COMPLETIONS, body, 400, "invalid_request")["param"],
+            param,
+            "{body}"
+        );
     }
     scene.finish();
 }
@@ -108,7 +150,18 @@ fn b10_conversation_ids_are_letters_digits_dots_underscores_and_dashes() {
     let scene = Scene::new();
     let long = "x".repeat(129);
     for id in [
-        "", &long, "a\u{1}b", "a/b", "../x", "a%00b", "\u{1f600}", "\u{202e}x", "conv:messages:x", "*", "a b", "a\r\nb",
+        "",
+        &long,
+        "a\u{1}b",
+        "a/b",
+        "../x",
+        "a%00b",
+        "\u{1f600}",
+        "\u{202e}x",
+        "conv:messages:x",
+        "*",
+        "a b",
+        "a\r\nb",
     ] {
         native_refuses(&scene, "conversationId", &json!(id).to_string());
     }
@@ -168,7 +221,16 @@ fn b12_words_outside_their_list_are_refused_with_the_list() {
 #[test]
 fn b13_token_limits_out_of_their_range_are_refused() {
     let scene = Scene::new();
-    for value in ["0", "-1", "1e9", "1.5", "\"100\"", "1000001", "1e400", "9007199254740993"] {
+    for value in [
+        "0",
+        "-1",
+        "1e9",
+        "1.5",
+        "\"100\"",
+        "1000001",
+        "1e400",
+        "9007199254740993",
+    ] {
         native_refuses(&scene, "maxTokens", value);
     }
     for value in ["0", "-1", "1.5", "\"100\"", "1e400"] {
@@ -195,7 +257,11 @@ fn b14_temperatures_out_of_their_range_are_refused_and_zero_is_sent_as_zero() {
     ] {
         scene.expect_calls(1);
         assert_eq!(scene.client().post(path, &body).status, 200);
-        assert_eq!(scene.alpha.last_request().json()["temperature"].as_f64(), Some(0.0), "{path}");
+        assert_eq!(
+            scene.alpha.last_request().json()["temperature"].as_f64(),
+            Some(0.0),
+            "{path}"
+        );
     }
     scene.finish();
 }
@@ -203,7 +269,12 @@ fn b14_temperatures_out_of_their_range_are_refused_and_zero_is_sent_as_zero() {
 #[test]
 fn b15_b16_files_and_their_context_are_no_fields_and_nothing_is_read() {
     let scene = Scene::new();
-    for value in [json!("x"), json!(["../../etc/passwd"]), json!(vec!["x"; 10_000]), json!({ "files": "x" })] {
+    for value in [
+        json!("x"),
+        json!(["../../etc/passwd"]),
+        json!(vec!["x"; 10_000]),
+        json!({ "files": "x" }),
+    ] {
         for field in ["files", "context"] {
             native_refuses(&scene, field, &value.to_string());
         }
@@ -216,7 +287,11 @@ fn b17_numbers_are_no_ids() {
     let scene = Scene::new();
     for field in ["conversationId", "clientMessageId", "userId", "projectId"] {
         for value in ["1e400", "-0", "9007199254740993", "NaN"] {
-            let kind = if value == "NaN" { "malformed_json" } else { "invalid_request" };
+            let kind = if value == "NaN" {
+                "malformed_json"
+            } else {
+                "invalid_request"
+            };
             let body = format!(r#"{{"message":"x","{field}":{value}}}"#);
             scene.refuses("/v1/chat", body, 400, kind);
         }
@@ -228,8 +303,19 @@ fn b17_numbers_are_no_ids() {
 fn b19_queries_out_of_their_range_are_refused() {
     let scene = Scene::new();
     for query in [
-        "limit=abc", "limit=-1", "limit=0", "limit=1000000000", "limit=5001", "limit=1&limit=1", "limit=", "before=0",
-        "before=x", "startDate=yesterday", "userId=a&userId=b", "groupBy=__proto__", "groupBy=model;drop",
+        "limit=abc",
+        "limit=-1",
+        "limit=0",
+        "limit=1000000000",
+        "limit=5001",
+        "limit=1&limit=1",
+        "limit=",
+        "before=0",
+        "before=x",
+        "startDate=yesterday",
+        "userId=a&userId=b",
+        "groupBy=__proto__",
+        "groupBy=model;drop",
     ] {
         let reply = scene.client().get(&format!("/v1/context/c?{query}"));
         let error = scene.assert_refused(&reply, 400, "invalid_request");

@@ -39,7 +39,10 @@ fn a5_a_length_and_chunks_at_once_are_refused_and_nothing_behind_them_runs() {
 #[test]
 fn a5_two_content_lengths_are_refused_and_nothing_behind_them_runs() {
     let scene = Scene::new();
-    for lengths in [["content-length: 5", "content-length: 6"], ["content-length: 5", "content-length: 5"]] {
+    for lengths in [
+        ["content-length: 5", "content-length: 6"],
+        ["content-length: 5", "content-length: 5"],
+    ] {
         let head = request("POST /v1/chat", &[HOST, JSON, lengths[0], lengths[1]], "hello");
         scene.parser_refuses(head + &hidden(), 400);
     }
@@ -77,7 +80,10 @@ fn a6_broken_chunks_are_refused_and_nothing_behind_them_runs() {
             let bytes = request(&format!("POST {path}"), &headers, chunks) + &hidden();
 
             let error = scene.refuses_raw(&bytes, 400, "invalid_request");
-            assert!(error["message"].as_str().unwrap().contains("chunks"), "{chunks:?}: {error}");
+            assert!(
+                error["message"].as_str().unwrap().contains("chunks"),
+                "{chunks:?}: {error}"
+            );
         }
     }
     scene.finish();
@@ -90,7 +96,11 @@ fn a6_good_chunks_are_put_together() {
     let chunks: String = body.chars().map(|piece| format!("1;a=b\r\n{piece}\r\n")).collect();
     let headers = [HOST, JSON, "transfer-encoding: chunked"];
     scene.expect_calls(1);
-    let mut client = scene.send(request(&format!("POST {COMPLETIONS}"), &headers, &(chunks + "0\r\n\r\n")));
+    let mut client = scene.send(request(
+        &format!("POST {COMPLETIONS}"),
+        &headers,
+        &(chunks + "0\r\n\r\n"),
+    ));
     assert_eq!(client.read_reply().status, 200);
     assert_eq!(scene.alpha.last_request().messages(), ["in many pieces"]);
     scene.finish();
@@ -111,7 +121,15 @@ fn a7_a_host_that_is_no_host_is_refused_with_the_right_key_and_without() {
     let open = Scene::new();
     let locked = Scene::locked();
     let key = format!("x-api-key: {ADMIN_KEY}");
-    for host in ["localhost/", "user@localhost", "localhost:x", "local host", "", "[::1", "a\\b"] {
+    for host in [
+        "localhost/",
+        "user@localhost",
+        "localhost:x",
+        "local host",
+        "",
+        "[::1",
+        "a\\b",
+    ] {
         let host = format!("host: {host}");
         for scene in [&open, &locked] {
             let bytes = request("GET /v1/server-stats", &[&host, &key, "connection: close"], "");

@@ -23,14 +23,28 @@ fn b22_no_header_of_an_answer_can_be_made_up_by_a_client() {
     scene.assert_refused(&reply, 404, "model_not_found");
     // In the target and in a header field the parser itself knows no such bytes.
     scene.parser_refuses("GET /v1/context/a\rb HTTP/1.1\r\nhost: localhost\r\n\r\n", 400);
-    scene.parser_refuses("GET /health HTTP/1.1\r\nhost: localhost\r\nx-request-id: a\rb\r\n\r\n", 400);
+    scene.parser_refuses(
+        "GET /health HTTP/1.1\r\nhost: localhost\r\nx-request-id: a\rb\r\n\r\n",
+        400,
+    );
     scene.finish();
 }
 
 #[test]
 fn b23_deadlines_out_of_their_range_are_refused() {
     let scene = Scene::new();
-    for deadline in ["0", "-1", "1000000000000", "300001", "99999999999999999999", "abc", "1.5", "1e3", "", "5, 5"] {
+    for deadline in [
+        "0",
+        "-1",
+        "1000000000000",
+        "300001",
+        "99999999999999999999",
+        "abc",
+        "1.5",
+        "1e3",
+        "",
+        "5, 5",
+    ] {
         let client = scene.client().with_header("x-request-timeout-ms", deadline);
         for path in WITH_BODY {
             let reply = client.post(path, &chat("hello"));
@@ -47,7 +61,14 @@ fn b23_two_deadlines_are_refused_whatever_they_say() {
     for path in WITH_BODY {
         for deadlines in [["1000", "1000"], ["1000", "abc"], ["60000", "1"]] {
             let deadlines = deadlines.map(|deadline| format!("x-request-timeout-ms: {deadline}"));
-            let headers = [HOST, JSON, "connection: close", "content-length: 2", &deadlines[0], &deadlines[1]];
+            let headers = [
+                HOST,
+                JSON,
+                "connection: close",
+                "content-length: 2",
+                &deadlines[0],
+                &deadlines[1],
+            ];
             let bytes = request(&format!("POST {path}"), &headers, "{}");
             let error = scene.refuses_raw(bytes, 400, "invalid_header");
             assert!(error["message"].as_str().unwrap().contains("twice"), "{error}");
@@ -59,9 +80,18 @@ fn b23_two_deadlines_are_refused_whatever_they_say() {
 #[test]
 fn b24_the_id_of_a_request_is_the_gateways_own_and_log_lines_stay_whole() {
     let scene = Scene::set_up(|setup| setup.toml("[log]\nformat = \"json\"\nlevel = \"debug\"\n"));
-    for id in ["the-callers-own", "{\"level\":\"fake\"}", "req_00000000000000000000000000000000", "\t\u{1b}x"] {
+    for id in [
+        "the-callers-own",
+        "{\"level\":\"fake\"}",
+        "req_00000000000000000000000000000000",
+        "\t\u{1b}x",
+    ] {
         let printable = !id.contains('\u{1b}');
-        let bytes = request("GET /nobody", &[HOST, "connection: close", &format!("x-request-id: {id}")], "");
+        let bytes = request(
+            "GET /nobody",
+            &[HOST, "connection: close", &format!("x-request-id: {id}")],
+            "",
+        );
         if printable {
             let reply = scene.send(bytes).read_reply();
             assert_ne!(reply.request_id(), id);

@@ -54,10 +54,22 @@ fn b2_text_that_is_not_unicode_is_refused() {
             let (before, after) = good.split_once("hello").unwrap();
             [before.as_bytes(), text, after.as_bytes()].concat()
         };
-        for bad in [&b"\xff\xfe"[..], b"\xc3\x28", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"a\nb", b"a\0b", b"\\x41"] {
+        for bad in [
+            &b"\xff\xfe"[..],
+            b"\xc3\x28",
+            b"\xed\xa0\x80",
+            b"\xf5\x80\x80\x80",
+            b"a\nb",
+            b"a\0b",
+            b"\\x41",
+        ] {
             scene.refuses(path, with(bad), 400, "malformed_json");
         }
-        let kind = if path == COMPLETIONS { "malformed_json" } else { "invalid_request" };
+        let kind = if path == COMPLETIONS {
+            "malformed_json"
+        } else {
+            "invalid_request"
+        };
         for half in ["\\ud800", "\\ud83dx", "\\ude00"] {
             scene.refuses(path, with(half.as_bytes()), 400, kind);
         }
@@ -69,7 +81,14 @@ fn b2_text_that_is_not_unicode_is_refused() {
 fn b3_the_character_zero_is_refused_where_it_would_be_stored() {
     let scene = Scene::new();
     for path in ["/v1/chat", "/v1/route"] {
-        for field in ["message", "conversationId", "clientMessageId", "userId", "projectId", "model"] {
+        for field in [
+            "message",
+            "conversationId",
+            "clientMessageId",
+            "userId",
+            "projectId",
+            "model",
+        ] {
             let mut body = json!({ "message": "hello" });
             body[field] = json!("a\0b");
             let error = scene.refuses(path, body.to_string(), 400, "invalid_request");
@@ -94,7 +113,10 @@ fn b4_nesting_without_end_is_refused() {
     let scene = Scene::new();
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     for (path, nested) in [
-        (COMPLETIONS, format!("{{\"model\":\"auto\",\"messages\":[],\"x\":{}}}", nested(128))),
+        (
+            COMPLETIONS,
+            format!("{{\"model\":\"auto\",\"messages\":[],\"x\":{}}}", nested(128)),
+        ),
         (COMPLETIONS, "[".repeat(200_000)),
         (COMPLETIONS, "{\"a\":".repeat(200_000)),
         ("/v1/chat", format!("{{\"message\":{}}}", nested(200))),
@@ -102,7 +124,11 @@ fn b4_nesting_without_end_is_refused() {
         ("/v1/route", "{\"a\":".repeat(100_000)),
     ] {
         let reply = scene.client().post_bytes(path, nested);
-        let kind = if reply.text().contains("malformed_json") { "malformed_json" } else { "invalid_request" };
+        let kind = if reply.text().contains("malformed_json") {
+            "malformed_json"
+        } else {
+            "invalid_request"
+        };
         scene.assert_refused(&reply, 400, kind);
     }
     scene.finish();
@@ -115,15 +141,31 @@ fn b5_a_field_given_twice_is_refused_by_name() {
         ("/v1/chat", r#"{"message":"a","message":"b"}"#, "message"),
         ("/v1/route", r#"{"message":"a","layer":"L0","layer":"L1"}"#, "layer"),
         ("/v1/chat", "{\"message\":\"a\",\"m\\u0065ssage\":\"b\"}", "message"),
-        (COMPLETIONS, r#"{"model":"auto","model":"x","messages":[{"role":"user","content":"a"}]}"#, "model"),
-        (COMPLETIONS, r#"{"model":"auto","messages":[{"role":"user","content":"a"}],"messages":[]}"#, "messages"),
-        (COMPLETIONS, r#"{"model":"auto","stream":false,"stream":true,"messages":[{"role":"user"}]}"#, "stream"),
+        (
+            COMPLETIONS,
+            r#"{"model":"auto","model":"x","messages":[{"role":"user","content":"a"}]}"#,
+            "model",
+        ),
+        (
+            COMPLETIONS,
+            r#"{"model":"auto","messages":[{"role":"user","content":"a"}],"messages":[]}"#,
+            "messages",
+        ),
+        (
+            COMPLETIONS,
+            r#"{"model":"auto","stream":false,"stream":true,"messages":[{"role":"user"}]}"#,
+            "stream",
+        ),
         (
             COMPLETIONS,
             r#"{"model":"auto","max_tokens":1,"max_tokens":2,"messages":[{"role":"user","content":"a"}]}"#,
             "max_tokens",
         ),
-        (COMPLETIONS, r#"{"model":"auto","messages":[{"role":"user","role":"system"}]}"#, "messages[0].role"),
+        (
+            COMPLETIONS,
+            r#"{"model":"auto","messages":[{"role":"user","role":"system"}]}"#,
+            "messages[0].role",
+        ),
     ] {
         let error = scene.refuses(path, body, 400, "invalid_request");
         assert_eq!(error["param"], param, "{body}");
@@ -150,7 +192,11 @@ fn b18_only_json_in_utf8_is_read() {
             let bytes = request(&format!("POST {path}"), &headers, &good);
             scene.refuses_raw(bytes, 415, "unsupported_media_type");
         }
-        for kind in ["application/json", "Application/JSON; charset=\"UTF-8\"", "application/json;x=y"] {
+        for kind in [
+            "application/json",
+            "Application/JSON; charset=\"UTF-8\"",
+            "application/json;x=y",
+        ] {
             scene.expect_calls(1);
             let client = scene.client().with_header("content-type", kind);
             assert_eq!(client.post_bytes(path, good.clone()).status, 200, "{kind}");

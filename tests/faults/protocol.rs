@@ -20,7 +20,11 @@ fn a16_unknown_methods_are_refused_with_those_that_are_known() {
         }
     }
     // The target of a CONNECT is no path at all.
-    scene.refuses_raw(request("CONNECT evil.example:443", &[HOST, CLOSE], ""), 404, "not_found");
+    scene.refuses_raw(
+        request("CONNECT evil.example:443", &[HOST, CLOSE], ""),
+        404,
+        "not_found",
+    );
     scene.refuses_raw(request("OPTIONS *", &[HOST, CLOSE], ""), 404, "not_found");
     scene.finish();
 }
@@ -49,11 +53,20 @@ fn a17_no_origin_is_ever_allowed() {
 #[test]
 fn a18_what_a_client_accepts_does_not_change_what_it_gets() {
     let scene = Scene::new();
-    for accepted in ["text/html", "text/event-stream", "image/png;q=0.1", "nonsense", "*/*;q=0"] {
+    for accepted in [
+        "text/html",
+        "text/event-stream",
+        "image/png;q=0.1",
+        "nonsense",
+        "*/*;q=0",
+    ] {
         let client = scene.client().with_header("accept", accepted);
         scene.expect_calls(1);
         let reply = client.post(COMPLETIONS, &chat("hello"));
-        assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (200, Some("application/json"))
+        );
         let refused = client.get("/nobody");
         scene.assert_refused(&refused, 404, "not_found");
     }
@@ -64,8 +77,16 @@ fn a18_what_a_client_accepts_does_not_change_what_it_gets() {
 fn a20_no_connection_is_switched_to_another_protocol() {
     let scene = Scene::new();
     for upgrade in [
-        &["connection: upgrade", "upgrade: websocket", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="][..],
-        &["connection: upgrade, http2-settings", "upgrade: h2c", "http2-settings: AAMAAABkAAQAAP__"],
+        &[
+            "connection: upgrade",
+            "upgrade: websocket",
+            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+        ][..],
+        &[
+            "connection: upgrade, http2-settings",
+            "upgrade: h2c",
+            "http2-settings: AAMAAABkAAQAAP__",
+        ],
         &["connection: upgrade", "upgrade: TLS/1.3"],
     ] {
         for (path, status) in [("/v1/models", 200), (COMPLETIONS, 405), ("/nobody", 404)] {
@@ -76,7 +97,10 @@ fn a20_no_connection_is_switched_to_another_protocol() {
             // Whatever follows is no frame of another protocol: the connection ends, or goes on with HTTP/1.1.
             client.try_send(request("GET /health/live", &[HOST, CLOSE], ""));
             let rest = client.read_to_close();
-            assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 200"), "{upgrade:?} {path}: {rest}");
+            assert!(
+                rest.is_empty() || rest.starts_with("HTTP/1.1 200"),
+                "{upgrade:?} {path}: {rest}"
+            );
         }
     }
     // HTTP/2 without asking.

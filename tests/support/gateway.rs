@@ -147,9 +147,10 @@ impl Gateway {
         self.child.wait().unwrap();
     }
 
-    /// The process's id.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    /// How many files and sockets the process has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        files.unwrap().count()
     }
 
     /// Asks the process to end.

@@ -53,10 +53,13 @@ impl RawClient {
 
     /// Reads until this text has come; false when the gateway closed before.
     pub(crate) fn read_until(&mut self, text: &str) -> bool {
+        let mut searched = 0;
         loop {
-            if self.read.windows(text.len()).any(|window| window == text.as_bytes()) {
+            let unsearched = &self.read[searched..];
+            if unsearched.windows(text.len()).any(|window| window == text.as_bytes()) {
                 return true;
             }
+            searched = self.read.len().saturating_sub(text.len());
             if !self.read_more() {
                 return false;
             }
@@ -65,7 +68,7 @@ impl RawClient {
 
     /// Reads what has come, waiting if nothing has; false when the gateway has closed.
     fn read_more(&mut self) -> bool {
-        let mut buffer = [0; 4096];
+        let mut buffer = [0; 65_536];
         match self.stream.read(&mut buffer) {
             Ok(0) => false,
             Ok(count) => {

@@ -28,7 +28,9 @@ pub(crate) fn before_continue(request: Request, shared: &Shared) -> Result<Reque
     let incoming = Incoming::now();
     log_failure(&error, incoming, rule, request.method());
     let mut response = Failure::from(error).render(rule.errors, incoming.id);
-    response.head_mut().set_connection_type(actix_http::ConnectionType::Close);
+    response
+        .head_mut()
+        .set_connection_type(actix_http::ConnectionType::Close);
     add_headers(&mut response, incoming.id, rule.access);
     Err(Refused(response))
 }

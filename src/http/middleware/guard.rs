@@ -135,6 +135,11 @@ where
     let mut response = match failure_of(&response) {
         Some(failure) => {
             log_failure(failure.error(), incoming, rule, http.method());
+            if failure.closes_connection()
+                && let Some(on_connection) = &mut visit.on_connection
+            {
+                on_connection.close_after();
+            }
             failure.render(rule.errors, incoming.id)
         }
         None => response,
@@ -158,7 +163,7 @@ struct Visit {
     incoming: Incoming,
     lane: Lane,
     place: Option<Place>,
-    _on_connection: Option<UnderWay>,
+    on_connection: Option<UnderWay>,
 }
 
 impl Visit {
@@ -168,7 +173,7 @@ impl Visit {
             incoming,
             lane,
             place: None,
-            _on_connection: on_connection,
+            on_connection,
         }
     }
 

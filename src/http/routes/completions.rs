@@ -33,14 +33,7 @@ pub(super) async fn post(
     let shared = edge.shared();
     let settings = &shared.settings;
     let deadline = deadline(&request, incoming.arrived, settings.default_deadline)?;
-    let body = read_json(
-        &request,
-        payload,
-        settings.dialect_body_bytes,
-        settings,
-        &shared.bodies,
-    )
-    .await?;
+    let body = read_json(&request, payload, settings.dialect_body_bytes, settings, &shared.bodies).await?;
     let completion = ChatCompletionsRequest::scan(body)?;
     let stream = completion.is_stream();
     let context = CallContext {

@@ -175,7 +175,9 @@ pub(super) async fn ready(edge: Edge) -> Result<HttpResponse, Failure> {
     match shared.lifecycle() {
         Lifecycle::Serving => {}
         Lifecycle::Starting => reasons.push("the gateway is starting"),
-        Lifecycle::Leaving | Lifecycle::Draining | Lifecycle::Cutting | Lifecycle::Ending => reasons.push("the gateway is shutting down"),
+        Lifecycle::Leaving | Lifecycle::Draining | Lifecycle::Cutting | Lifecycle::Ending => {
+            reasons.push("the gateway is shutting down")
+        }
     }
     if shared.system_health.borrow().fatal.is_some() {
         reasons.push("a part of the gateway failed for good");

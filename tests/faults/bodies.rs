@@ -102,7 +102,7 @@ fn a11_all_bodies_together_are_held_within_a_limit_and_the_next_is_told_to_wait(
     wait_for("the first body to be held", SOON, || {
         scene.gateway.stats()["gateway"]["bodyBytes"] == 1_500_000
     });
-    let reply = scene.client().post_bytes(COMPLETIONS, body.clone());
+    let reply = scene.client().post_bytes(COMPLETIONS, body);
     assert_eq!(reply.header("retry-after"), Some("1"));
     scene.assert_refused(&reply, 503, "overloaded");
     assert_eq!(

@@ -51,15 +51,18 @@ where
         return Ok(Bytes::new());
     };
     let mut share = Share::none(budget);
-    share.grow(first.len())?;
-    let mut whole = Whole::One(first);
-    loop {
-        if whole.len() > limit {
+    let mut admit = |held: usize, chunk: &Bytes| {
+        if chunk.len() > limit.saturating_sub(held) {
             return Err(too_large(limit));
         }
+        share.grow(chunk.len())
+    };
+    admit(0, &first)?;
+    let mut whole = Whole::One(first);
+    loop {
         match chunks.next().await? {
             Some(chunk) => {
-                share.grow(chunk.len())?;
+                admit(whole.len(), &chunk)?;
                 whole = whole.and(&chunk, declared.unwrap_or_default());
             }
             None => return Ok(share.bound_to(whole.into_bytes())),

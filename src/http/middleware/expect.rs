@@ -11,11 +11,11 @@ use crate::http::shared::Shared;
 
 /// The answer in the place of `100 Continue`.
 #[derive(Debug)]
-pub(crate) struct Refused(HttpResponse);
+pub(crate) struct Refused(Box<HttpResponse>);
 
 impl From<Refused> for Response<BoxBody> {
     fn from(refused: Refused) -> Self {
-        refused.0.into()
+        (*refused.0).into()
     }
 }
 
@@ -32,5 +32,5 @@ pub(crate) fn before_continue(request: Request, shared: &Shared) -> Result<Reque
         .head_mut()
         .set_connection_type(actix_http::ConnectionType::Close);
     add_headers(&mut response, incoming.id, rule.access);
-    Err(Refused(response))
+    Err(Refused(Box::new(response)))
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::COMPLETIONS;
 use crate::support::{
     Behaviour, CallRow, Charge, Gateway, Model, Provider, RawClient, Setup, chat, in_parallel, streamed_chat, wait_for,
@@ -17,10 +19,18 @@ const LONGEST_ANSWER: usize = 4_000;
 const INPUT_NANO_USD: u64 = 1_000;
 const OUTPUT_NANO_USD: u64 = 2_000;
 
+/// What a client asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    Stream,
+    Whole,
+    Turn,
+}
+
 /// What one client does, all of it decided by its seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Plan {
-    streamed: bool,
+    asks: Asks,
     chunked: bool,
     /// Leaves after so many bytes of its request; reads on if that is all of it.
     sends: usize,
@@ -32,11 +42,16 @@ struct Plan {
 impl Plan {
     fn of(seed: usize) -> Self {
         let mut random = SplitMix(u64::try_from(seed).unwrap());
-        let (streamed, chunked, resets) = (random.below(2) == 0, random.below(2) == 0, random.below(2) == 0);
+        let asks = match random.below(4) {
+            0 | 1 => Asks::Stream,
+            2 => Asks::Whole,
+            _ => Asks::Turn,
+        };
+        let (chunked, resets) = (random.below(2) == 0, random.below(2) == 0);
         let leaves_early = random.below(3) == 0;
-        let length = request(seed, streamed, chunked).len();
+        let length = request(seed, asks, chunked).len();
         Self {
-            streamed,
+            asks,
             chunked,
             sends: if leaves_early { random.below(length) } else { length },
             reads: random.below(LONGEST_ANSWER),
@@ -69,15 +84,19 @@ impl SplitMix {
 }
 
 /// The request of a seed. Its message has one word more than its seed, so that the tokens of a call tell whose it is.
-fn request(seed: usize, streamed: bool, chunked: bool) -> Vec<u8> {
+fn request(seed: usize, asks: Asks, chunked: bool) -> Vec<u8> {
     let message = vec!["w"; seed + 1].join(" ");
-    let body = if streamed {
-        streamed_chat(&message)
-    } else {
-        chat(&message)
-    }
-    .to_string();
-    let head = format!("POST {COMPLETIONS} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n");
+    let (path, body) = match asks {
+        Asks::Stream => (COMPLETIONS, streamed_chat(&message)),
+        Asks::Whole => (COMPLETIONS, chat(&message)),
+        Asks::Turn => (
+            "/v1/chat",
+            json!({ "message": message, "conversationId": format!("c{seed}") }),
+        ),
+    };
+    let body = body.to_string();
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n");
     let rest = if chunked {
         let (first, second) = body.split_at(body.len() / 2);
         format!(
@@ -94,7 +113,7 @@ fn request(seed: usize, streamed: bool, chunked: bool) -> Vec<u8> {
 /// Does what the seed says.
 fn visit(gateway: &Gateway, seed: usize) {
     let plan = Plan::of(seed);
-    let request = request(seed, plan.streamed, plan.chunked);
+    let request = request(seed, plan.asks, plan.chunked);
     let mut client = RawClient::connect(gateway.address());
     client.send(&request[..plan.sends]);
     if plan.sends == request.len() {
@@ -198,8 +217,9 @@ fn a_seed_always_means_the_same() {
     let plans: Vec<Plan> = (0..SEEDS).map(Plan::of).collect();
     assert!((0..SEEDS).all(|seed| Plan::of(seed) == plans[seed]));
     for holds in [
-        |plan: &Plan| plan.streamed && plan.resets,
-        |plan: &Plan| !plan.streamed && !plan.resets,
+        |plan: &Plan| plan.asks == Asks::Stream && plan.resets,
+        |plan: &Plan| plan.asks == Asks::Turn && !plan.resets,
+        |plan: &Plan| plan.asks == Asks::Whole && plan.resets,
         |plan: &Plan| plan.chunked && plan.sends < 200,
         |plan: &Plan| plan.reads < 100,
     ] {

@@ -22,23 +22,29 @@ fn h1_an_error_in_the_place_of_the_first_event_is_failed_over_before_the_status(
     gateway.finish();
 }
 
+/// Asks a provider that behaves so and has no stand-in: an error with a status, not a stream.
+#[track_caller]
+fn is_an_error_with_a_status(behaviour: Behaviour) {
+    let scene = Scene::new();
+    scene.alpha.set(behaviour);
+    let reply = scene.client().post(COMPLETIONS, &streamed_chat("hello"));
+    scene.alpha.set(Behaviour::Answer);
+    scene.expect_calls(scene.alpha.requests());
+    let kind = reply.json()["error"]["code"].as_str().unwrap().to_owned();
+    assert!(kind.starts_with("upstream_"), "{kind}");
+    scene.assert_refused(&reply, 502, &kind);
+    scene.finish();
+}
+
 #[test]
-fn h1_h2_streams_without_an_event_are_an_error_with_a_status_when_nobody_else_is_left() {
-    for behaviour in [
-        Behaviour::ErrorFrameFirst,
-        Behaviour::EmptyStream,
-        Behaviour::CommentsOnly,
-    ] {
-        let scene = Scene::new();
-        scene.alpha.set(behaviour.clone());
-        let reply = scene.client().post(COMPLETIONS, &streamed_chat("hello"));
-        scene.alpha.set(Behaviour::Answer);
-        scene.expect_calls(scene.alpha.requests());
-        let kind = reply.json()["error"]["code"].as_str().unwrap().to_owned();
-        assert!(kind.starts_with("upstream_"), "{behaviour:?}: {kind}");
-        scene.assert_refused(&reply, 502, &kind);
-        scene.finish();
-    }
+fn h1_an_error_in_the_place_of_the_first_event_has_a_status_when_nobody_else_is_left() {
+    is_an_error_with_a_status(Behaviour::ErrorFrameFirst);
+}
+
+#[test]
+fn h2_streams_without_an_event_have_a_status_when_nobody_else_is_left() {
+    is_an_error_with_a_status(Behaviour::EmptyStream);
+    is_an_error_with_a_status(Behaviour::CommentsOnly);
 }
 
 #[test]
@@ -54,27 +60,73 @@ fn h2_empty_streams_are_failed_over_before_the_status() {
     }
 }
 
-#[test]
-fn h3_h4_a_stream_that_breaks_after_content_ends_with_an_error_and_no_other_model() {
-    for behaviour in [Behaviour::DieAfterEvents(2), Behaviour::TruncatedBody] {
-        let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
-        let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
-        alpha.set(behaviour.clone());
-        let reply = gateway.client().post(COMPLETIONS, &streamed_chat("hello"));
-        assert_eq!(reply.status, 200);
-        assert!(!reply.cut && !reply.is_done(), "{behaviour:?}: {}", reply.text());
-        assert!(reply.content().starts_with("alpha-1"), "{}", reply.content());
-        let last: Value = serde_json::from_str(reply.events().last().unwrap()).unwrap();
-        assert!(
-            last["error"]["code"].as_str().unwrap().starts_with("upstream_"),
-            "{last}"
-        );
-        assert!(!reply.text().contains("secret-upstream-detail"));
-        assert_eq!((alpha.requests(), beta.requests()), (1, 0));
-        let calls = gateway.wait_for_calls(1);
-        assert!(!calls[0].success && calls[0].estimated, "{calls:?}");
-        gateway.finish();
+/// A stream that breaks after its first piece: told in the stream, booked, and given to no other model.
+#[track_caller]
+fn ends_with_an_error(behaviour: Behaviour) {
+    let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
+    alpha.set(behaviour);
+    let reply = gateway.client().post(COMPLETIONS, &streamed_chat("hello"));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(!reply.cut && !reply.is_done(), "{}", reply.text());
+    assert!(reply.content().starts_with("alpha-1"), "{}", reply.content());
+    let last: Value = serde_json::from_str(reply.events().last().unwrap()).unwrap();
+    assert!(
+        last["error"]["code"].as_str().unwrap().starts_with("upstream_"),
+        "{last}"
+    );
+    assert!(!reply.text().contains("secret-upstream-detail"));
+    assert_eq!((alpha.requests(), beta.requests()), (1, 0));
+    let calls = gateway.wait_for_calls(1);
+    assert!(!calls[0].success && calls[0].estimated, "{calls:?}");
+    gateway.finish();
+}
+
+/// A stream in exactly these pieces, each a chunk of its own.
+fn in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Behaviour {
+    let mut raw = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    for piece in pieces {
+        raw.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        raw.extend_from_slice(piece);
+        raw.extend_from_slice(b"\r\n");
     }
+    raw.extend_from_slice(b"0\r\n\r\n");
+    Behaviour::Raw(raw.leak())
+}
+
+const PIECE: &[u8] = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"alpha-1 \"}}]}\n\n";
+
+#[test]
+fn h3_an_error_after_content_is_told_in_the_stream_in_the_gateways_own_words() {
+    let error = &b"data: {\"error\":{\"message\":\"secret-upstream-detail\",\"code\":500}}\n\n"[..];
+    ends_with_an_error(in_pieces([PIECE, error, b"data: [DONE]\n\n"]));
+}
+
+#[test]
+fn h4_a_stream_without_its_end_mark_ends_with_an_error() {
+    ends_with_an_error(Behaviour::DieAfterEvents(2));
+    ends_with_an_error(Behaviour::TruncatedBody);
+    ends_with_an_error(in_pieces([PIECE]));
+}
+
+#[test]
+fn h5_a_stream_in_slices_of_one_byte_arrives_byte_for_byte() {
+    let events = "\u{feff}: a comment\r\n\r\n\
+                  data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"na\u{ef}ve \u{1f600}\"}}]}\r\n\r\n\
+                  event: message\nid: 7\ndata: {\"choices\":\ndata: [{\"index\":0,\"delta\":{\"content\":\"\u{4f60}\"}}]}\n\n\
+                  data:{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
+                  data: [DONE]\n\n";
+    let scene = Scene::new();
+    scene.alpha.set(in_pieces(events.as_bytes().chunks(1)));
+    scene.expect_calls(1);
+    let reply = scene.client().post(COMPLETIONS, &streamed_chat("hello"));
+    let arrived = String::from_utf8(reply.body.clone()).unwrap();
+    assert_eq!(
+        arrived.trim_start_matches('\u{feff}'),
+        events.trim_start_matches('\u{feff}')
+    );
+    scene.alpha.set(Behaviour::Answer);
+    scene.finish();
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(crate) enum Behaviour {
     TruncatedBody,
     /// Reads the request and resets the connection.
     ResetAfterRequest,
+    /// Writes exactly these bytes, head and all, and closes the connection.
+    Raw(&'static [u8]),
 }
 
 impl Behaviour {
@@ -60,7 +62,8 @@ impl Behaviour {
             | Self::StallMidStream
             | Self::DieAfterEvents(_)
             | Self::TruncatedBody
-            | Self::ResetAfterRequest => true,
+            | Self::ResetAfterRequest
+            | Self::Raw(_) => true,
             Self::Status(..) | Self::ErrorFrameFirst | Self::EmptyStream | Self::CommentsOnly => false,
         }
     }

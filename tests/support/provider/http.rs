@@ -109,6 +109,11 @@ impl Connection {
         self.stream.write_all(&message).await
     }
 
+    /// Sends these bytes and nothing else.
+    pub(super) async fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
     /// Sends the head of a stream; [`Self::send_chunk`] and [`Self::end_chunks`] follow.
     pub(super) async fn begin_stream(&mut self) -> io::Result<()> {
         let mut message = head(200, &[("content-type", "text/event-stream")]);

@@ -138,6 +138,7 @@ async fn answer(
             return Ok(Some(connection));
         }
         Behaviour::StallBeforeHead => return connection.stall().await.map(|()| None),
+        Behaviour::Raw(bytes) => return connection.send_raw(bytes).await.map(|()| None),
         Behaviour::ResetAfterRequest => {
             connection.reset();
             return Ok(None);

@@ -30,7 +30,7 @@ pub struct HttpSettings {
     pub native_body_bytes: usize,
     /// Bytes of a request body of a dialect endpoint, 1 KiB to 256 MiB. Default 32 MiB.
     pub dialect_body_bytes: usize,
-    /// Bytes of all request bodies that are held at once, 1 MiB to 64 GiB; a body larger than this is never read.
+    /// Bytes of all request bodies that are held at once, 1 MiB to 64 GiB; no single body may be larger either.
     /// Default 256 MiB.
     pub held_body_bytes: usize,
     /// How long a request's head may take, 1 s to 60 s; the clock it is measured with ticks twice a second. Default 5 s.

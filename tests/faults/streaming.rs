@@ -120,7 +120,7 @@ fn h5_a_stream_in_slices_of_one_byte_arrives_byte_for_byte() {
     scene.alpha.set(in_pieces(events.as_bytes().chunks(1)));
     scene.expect_calls(1);
     let reply = scene.client().post(COMPLETIONS, &streamed_chat("hello"));
-    let arrived = String::from_utf8(reply.body.clone()).unwrap();
+    let arrived = String::from_utf8(reply.body).unwrap();
     assert_eq!(
         arrived.trim_start_matches('\u{feff}'),
         events.trim_start_matches('\u{feff}')

@@ -42,6 +42,8 @@ where
 {
     let headers = request.headers();
     check_media_type(headers)?;
+    // What is more than all requests together may hold would be refused however long its client waited.
+    let limit = limit.min(budget.limit());
     let declared = declared_length(headers);
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
@@ -356,7 +358,11 @@ mod tests {
         let piece = || Ok(Bytes::from_static(b"123456"));
         let pieces = [piece(), piece()];
         let refused = read_json(&json(), stream::iter(pieces), LIMIT, &settings, &budget).await;
-        assert_eq!(refused.unwrap_err().kind, ErrorKind::Overloaded);
+        assert_eq!(
+            refused.unwrap_err().kind,
+            ErrorKind::PayloadTooLarge,
+            "it would never fit"
+        );
         assert_eq!(budget.held(), 0);
         let first = read_json(&json(), stream::iter([piece()]), LIMIT, &settings, &budget).await;
         let second = read_json(&json(), stream::iter([piece()]), LIMIT, &settings, &budget).await;

@@ -22,6 +22,11 @@ impl BodyBudget {
         }
     }
 
+    /// How many bytes may be held.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// How many bytes are held.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_server::ServerHandle;
 use gateway_actors::protocol::{FlushCalls, InstanceId};
 use gateway_actors::runtime::{RemoteAddr, RemoteAsks};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,8 +23,10 @@ use crate::system::{ActorSystem, CellError, Ports};
 const STORE_SHUTDOWN: Duration = Duration::from_secs(10);
 /// How long call records may take to reach the database at the end; what does not is in the journal.
 const FLUSH: Duration = Duration::from_secs(5);
-/// How long a second signal leaves for settling.
+/// How long what is cut may take to be told so and to settle.
 const CUT: Duration = Duration::from_secs(2);
+/// How long the last bytes may take to reach their clients when nothing is under way any more.
+const LAST_BYTES: Duration = Duration::from_secs(5);
 
 /// Why the process could not start or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +157,7 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
         }
         cell.ok()
     };
-    let (server, address) = http::bind(&shared, settings.drain.in_flight, pipelines).map_err(|source| {
+    let (server, address) = http::bind(&shared, LAST_BYTES, pipelines).map_err(|source| {
         let address = SocketAddr::new(settings.http.host, settings.http.port);
         ServeError::Bind { address, source }
     })?;
@@ -176,7 +178,7 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
         () = drain => {}
         () = signals.terminate() => {
             tracing::warn!("second signal: what is under way is cut");
-            lifecycle.send_replace(Lifecycle::Draining);
+            lifecycle.send_replace(Lifecycle::Ending);
             // Ending the workers drops their tasks, which journals what was under way at its worst case.
             let _ = timeout(CUT, handle.stop(false)).await;
         }
@@ -252,8 +254,9 @@ async fn first(failure: &mut watch::Receiver<Option<String>>) -> String {
     }
 }
 
-/// Readiness says no; after a while new requests are refused; what is under way ends; records reach the database; the
-/// server stops last, since a stopped worker ends the tasks on its thread.
+/// Readiness says no; after a while new requests are refused; what is under way ends, or is told that it will not; records
+/// reach the database; the server stops last, since a stopped worker ends the tasks on its thread. Until then it accepts
+/// connections, so that whoever comes is told to go elsewhere and whoever watches can look.
 async fn drain(
     settings: &DrainSettings,
     system: &Arc<ActorSystem>,
@@ -266,9 +269,17 @@ async fn drain(
     lifecycle.send_replace(Lifecycle::Draining);
     let start = Instant::now();
     let gauges = &system.gauges;
-    let whole = || gauges.turns.get() == 0 && gauges.attempts.get() <= gauges.streams.get();
-    until(start + settings.in_flight, whole).await;
-    until(start + settings.streams, || gauges.streams.get() == 0).await;
+    let only_streams = || gauges.turns.get() == 0 && gauges.attempts.get() <= gauges.streams.get();
+    let nothing = || only_streams() && gauges.streams.get() == 0;
+    if !until(start + settings.in_flight, only_streams).await {
+        tracing::warn!(limit = ?settings.in_flight, "answers that are not ready in time are given up");
+        lifecycle.send_replace(Lifecycle::Cutting);
+    }
+    if !until(start + settings.streams, || gauges.streams.get() == 0).await {
+        tracing::warn!(limit = ?settings.streams, "streams that do not end in time are cut");
+    }
+    lifecycle.send_replace(Lifecycle::Ending);
+    until(Instant::now() + CUT, nothing).await;
     server.pause().await;
     if timeout(FLUSH, flush(system)).await.is_err() {
         tracing::warn!("call records are left in the journal for the next start");
@@ -276,10 +287,15 @@ async fn drain(
     server.stop(true).await;
 }
 
-async fn until(deadline: Instant, done: impl Fn() -> bool) {
-    while !done() && Instant::now() < deadline {
+/// Waits until it is done, and says whether it is.
+async fn until(deadline: Instant, done: impl Fn() -> bool) -> bool {
+    while !done() {
+        if Instant::now() >= deadline {
+            return false;
+        }
         sleep(Duration::from_millis(10)).await;
     }
+    true
 }
 
 /// Waits until every cell's call records are in the database.

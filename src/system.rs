@@ -377,6 +377,7 @@ fn dispatch(settings: &Settings) -> DispatchSettings {
             AmbiguousRetry::Any => AmbiguousFailover::Any,
             AmbiguousRetry::Free => AmbiguousFailover::FreeOnly,
         },
+        write_stall: settings.http.write_timeout,
         ..DispatchSettings::default()
     }
 }

@@ -8,7 +8,7 @@ use super::value::millis;
 /// How long each step of stopping may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrainSettings {
-    /// How long `/health/ready` says no before connections are refused, so that load balancers notice, up to 10 min.
+    /// How long `/health/ready` says no before new requests are refused, so that load balancers notice, up to 10 min.
     /// Default 5 s; 0 at a loopback address, where there is none.
     pub readiness: Duration,
     /// How long requests in progress may take to end, up to 10 min. Default 30 s.

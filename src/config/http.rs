@@ -30,7 +30,10 @@ pub struct HttpSettings {
     pub native_body_bytes: usize,
     /// Bytes of a request body of a dialect endpoint, 1 KiB to 256 MiB. Default 32 MiB.
     pub dialect_body_bytes: usize,
-    /// How long a request's head may take, 100 ms to 60 s. Default 5 s.
+    /// Bytes of all request bodies that are held at once, 1 MiB to 64 GiB; no single body may be larger either.
+    /// Default 256 MiB.
+    pub held_body_bytes: usize,
+    /// How long a request's head may take, 1 s to 60 s; the clock it is measured with ticks twice a second. Default 5 s.
     pub head_timeout: Duration,
     /// How long a whole request body may take, 1 s to 10 min. Default 30 s.
     pub body_timeout: Duration,
@@ -38,6 +41,8 @@ pub struct HttpSettings {
     pub body_grace: Duration,
     /// Bytes per second that a body must reach after the grace time, up to 1 MiB; 0 for no minimum. Default 1,024.
     pub body_min_rate: u64,
+    /// How long a client may take no byte of an answer that waits for it, 100 ms to 10 min. Default 30 s.
+    pub write_timeout: Duration,
     /// How long an idle connection stays open, up to 10 min; 0 closes it after each answer. Default 5 s.
     pub keep_alive: Duration,
     /// How long a request may take when its client sets no deadline, 1 s to 300 s. Default 300 s.
@@ -64,10 +69,12 @@ impl HttpSettings {
             max_connections: 25_000,
             native_body_bytes: 2 * 1024 * 1024,
             dialect_body_bytes: 32 * 1024 * 1024,
+            held_body_bytes: 256 * 1024 * 1024,
             head_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(30),
             body_grace: Duration::from_secs(5),
             body_min_rate: 1024,
+            write_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(5),
             default_deadline: Duration::from_secs(300),
         }
@@ -98,7 +105,9 @@ impl HttpSettings {
         reader.set(key("native_body_bytes"), &mut self.native_body_bytes, native);
         let dialect = integer(1024..=256 * MIB);
         reader.set(key("dialect_body_bytes"), &mut self.dialect_body_bytes, dialect);
-        reader.set(key("head_timeout_ms"), &mut self.head_timeout, millis(100..=60_000));
+        let held = integer(MIB..=65_536 * MIB);
+        reader.set(key("held_body_bytes"), &mut self.held_body_bytes, held);
+        reader.set(key("head_timeout_ms"), &mut self.head_timeout, millis(1_000..=60_000));
         reader.set(key("body_timeout_ms"), &mut self.body_timeout, millis(1_000..=600_000));
         reader.set(key("body_grace_ms"), &mut self.body_grace, millis(0..=60_000));
         reader.set(
@@ -106,6 +115,7 @@ impl HttpSettings {
             &mut self.body_min_rate,
             integer(0..=MIB),
         );
+        reader.set(key("write_timeout_ms"), &mut self.write_timeout, millis(100..=600_000));
         reader.set(key("keep_alive_ms"), &mut self.keep_alive, millis(0..=600_000));
         let deadline = millis(1_000..=300_000);
         reader.set(key("default_deadline_ms"), &mut self.default_deadline, deadline);

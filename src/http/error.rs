@@ -86,6 +86,14 @@ impl Failure {
         &self.error
     }
 
+    /// Whether the rest of the request is not worth reading, or no further one is welcome.
+    pub(crate) fn closes_connection(&self) -> bool {
+        matches!(
+            self.error.kind,
+            ErrorKind::RequestTimeout | ErrorKind::PayloadTooLarge | ErrorKind::ClientClosed | ErrorKind::Draining
+        )
+    }
+
     /// The answer to send.
     pub(crate) fn render(&self, shape: ErrorShape, request: RequestId) -> HttpResponse {
         let error = &self.error;
@@ -99,21 +107,13 @@ impl Failure {
         if let Some(allow) = self.allow {
             response.insert_header((header::ALLOW, HeaderValue::from_static(allow)));
         }
-        if closes_connection(error.kind) {
+        if self.closes_connection() {
             response.force_close();
         }
         response
             .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
             .body(body(error, shape, request))
     }
-}
-
-/// After these the rest of the request is not worth reading, or no further one is welcome.
-fn closes_connection(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::RequestTimeout | ErrorKind::PayloadTooLarge | ErrorKind::ClientClosed | ErrorKind::Draining
-    )
 }
 
 /// `Retry-After` knows whole seconds only; rounded up, so that nobody comes back too early.

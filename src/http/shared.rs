@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
+use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
     Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, ProviderName, StoreHealth, SystemHealth,
 };
@@ -16,14 +17,15 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::error::Failure;
+use super::extract::BodyBudget;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
 use super::probe::StoreProbe;
 use super::stats::RequestTotals;
 use crate::config::HttpSettings;
 
-/// How far the process is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far the process is; each stage comes after the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lifecycle {
     /// Something that requests need is not there yet.
     Starting,
@@ -33,6 +35,10 @@ pub enum Lifecycle {
     Leaving,
     /// What is under way is finished; new requests are refused.
     Draining,
+    /// Whole answers that are still being made are given up.
+    Cutting,
+    /// Streams that still run are told so and cut.
+    Ending,
 }
 
 /// A configured provider, as the health and stats routes tell of it.
@@ -87,11 +93,15 @@ pub struct EdgeParts {
     pub faults: FaultSwitch,
 }
 
+/// Comes true when streams are to be cut.
+pub(crate) type Ending = LocalBoxFuture<'static, ()>;
+
 /// What all workers share.
 #[derive(Debug)]
 pub struct Shared {
     parts: EdgeParts,
     pub(crate) admission: Admission,
+    pub(crate) bodies: Arc<BodyBudget>,
     pub(crate) requests: RequestTotals,
     pub(crate) store_probe: StoreProbe,
     pub(crate) endpoints: Endpoints,
@@ -114,6 +124,7 @@ impl Shared {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Arc::new(Self {
             admission: Admission::new(&parts.settings, parts.lifecycle.clone()),
+            bodies: Arc::new(BodyBudget::new(parts.settings.held_body_bytes)),
             requests: RequestTotals::default(),
             store_probe: StoreProbe::new(Arc::clone(&parts.store_health)),
             endpoints: Endpoints {
@@ -140,6 +151,22 @@ impl Shared {
     /// How far the process is now.
     pub(crate) fn lifecycle(&self) -> Lifecycle {
         *self.parts.lifecycle.borrow()
+    }
+
+    /// Comes true when the process is at this stage or beyond.
+    pub(crate) fn reached(&self, stage: Lifecycle) -> impl Future<Output = ()> + use<> {
+        let mut lifecycle = self.parts.lifecycle.clone();
+        async move {
+            if lifecycle.wait_for(|now| *now >= stage).await.is_err() {
+                // Nobody is left who could say so.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Comes true when streams are to be cut.
+    pub(crate) fn ending(&self) -> Ending {
+        Box::pin(self.reached(Lifecycle::Ending))
     }
 }
 

@@ -1,5 +1,5 @@
 //! A streamed answer on its way to the client: the provider's events as they come, a comment when it is silent for
-//! long, and an error event when it was cut.
+//! long, and an error event when it was cut, by the provider or because the gateway stops.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,6 +12,7 @@ use gateway_actors::protocol::{ErrorKind, GatewayError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, interval_at};
 
+use super::shared::Ending;
 use crate::dialects::openai_chat::error_event;
 
 /// After so much silence the client gets a comment, so that nothing on the way takes the connection for dead.
@@ -19,11 +20,11 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
 /// The body of a streamed answer. Dropping it tells the stream's own task that the client has left.
-#[derive(Debug)]
 pub(crate) struct EventBody {
     events: mpsc::Receiver<Result<Bytes, GatewayError>>,
     heartbeat: Interval,
     last_event: Instant,
+    ending: Ending,
     state: State,
 }
 
@@ -38,12 +39,14 @@ enum State {
 }
 
 impl EventBody {
-    pub(crate) fn new(events: mpsc::Receiver<Result<Bytes, GatewayError>>) -> Self {
+    /// `ending` comes true when the gateway stops and waits for streams no longer.
+    pub(crate) fn new(events: mpsc::Receiver<Result<Bytes, GatewayError>>, ending: Ending) -> Self {
         let now = Instant::now();
         Self {
             events,
             heartbeat: interval_at(now + HEARTBEAT, HEARTBEAT),
             last_event: now,
+            ending,
             state: State::Open,
         }
     }
@@ -67,6 +70,12 @@ impl EventBody {
     fn close(&mut self) -> Bytes {
         let message = "the stream broke in the gateway before its end; send the request again";
         self.cut(&GatewayError::new(ErrorKind::Internal, message))
+    }
+
+    /// What to send when the gateway stops before the stream has ended.
+    fn shut_down(&mut self) -> Bytes {
+        let message = "the gateway shut down before the stream ended; send the request again";
+        self.cut(&GatewayError::new(ErrorKind::Draining, message))
     }
 
     /// Ready when the client has heard nothing for too long.
@@ -97,6 +106,7 @@ impl MessageBody for EventBody {
             Poll::Ready(Some(Ok(events))) => self.forward(events),
             Poll::Ready(Some(Err(error))) => Some(self.cut(&error)),
             Poll::Ready(None) => Some(self.close()),
+            Poll::Pending if self.ending.as_mut().poll(cx).is_ready() => Some(self.shut_down()),
             Poll::Pending => {
                 std::task::ready!(self.poll_silence(cx));
                 self.last_event = Instant::now();
@@ -109,9 +119,24 @@ impl MessageBody for EventBody {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::future::{pending, poll_fn, ready};
 
     use super::*;
+
+    fn body(events: mpsc::Receiver<Result<Bytes, GatewayError>>) -> EventBody {
+        EventBody::new(events, Box::pin(pending()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_that_stops_says_so_in_the_stream_after_what_has_come() {
+        let (sender, events) = mpsc::channel(8);
+        let mut body = EventBody::new(events, Box::pin(ready(())));
+        sender.send(Ok(Bytes::from_static(b"data: {}\n\n"))).await.unwrap();
+        assert_eq!(next(&mut body).await.as_deref(), Some("data: {}\n\n"));
+        let told = next(&mut body).await.unwrap();
+        assert!(told.contains("\"draining\"") && !told.contains("[DONE]"), "{told}");
+        assert_eq!(next(&mut body).await, None);
+    }
 
     async fn next(body: &mut EventBody) -> Option<String> {
         let next = poll_fn(|cx| Pin::new(&mut *body).poll_next(cx)).await;
@@ -124,7 +149,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn events_go_through_as_the_same_bytes_and_the_end_is_the_end() {
         let (sender, events) = mpsc::channel(8);
-        let mut body = EventBody::new(events);
+        let mut body = self::body(events);
         let event = Bytes::from_static(b"data: {\"a\":1}\n\n");
         sender.send(Ok(event.clone())).await.unwrap();
         sender.send(Ok(Bytes::from_static(b"data: [DONE]\n\n"))).await.unwrap();
@@ -140,7 +165,7 @@ mod tests {
     async fn a_stream_that_ends_well_without_an_end_mark_is_followed_by_nothing() {
         for last in ["data: {\"choices\":[]}\n\n", "data: [DONE]\nid: 7\n\n"] {
             let (sender, events) = mpsc::channel(8);
-            let mut body = EventBody::new(events);
+            let mut body = self::body(events);
             sender.send(Ok(Bytes::from_static(last.as_bytes()))).await.unwrap();
             sender.send(Ok(Bytes::new())).await.unwrap();
             drop(sender);
@@ -152,7 +177,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_error_is_told_in_the_stream_and_nothing_follows_it() {
         let (sender, events) = mpsc::channel(8);
-        let mut body = EventBody::new(events);
+        let mut body = self::body(events);
         let error = GatewayError::new(ErrorKind::UpstreamError, "the provider broke off");
         sender.send(Err(error)).await.unwrap();
         sender.send(Ok(Bytes::from_static(b"data: late\n\n"))).await.unwrap();
@@ -167,7 +192,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stream_whose_task_died_does_not_look_finished() {
         let (sender, events) = mpsc::channel(8);
-        let mut body = EventBody::new(events);
+        let mut body = self::body(events);
         sender.send(Ok(Bytes::from_static(b"data: {}\n\n"))).await.unwrap();
         drop(sender);
         assert_eq!(next(&mut body).await.as_deref(), Some("data: {}\n\n"));
@@ -179,7 +204,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_is_broken_every_fifteen_seconds() {
         let (sender, events) = mpsc::channel(8);
-        let mut body = EventBody::new(events);
+        let mut body = self::body(events);
         let start = Instant::now();
         assert_eq!(next(&mut body).await.as_deref(), Some(": keep-alive\n\n"));
         assert_eq!(start.elapsed(), HEARTBEAT);

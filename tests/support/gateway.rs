@@ -106,7 +106,7 @@ impl Gateway {
         self.client().get("/v1/server-stats").json()
     }
 
-    /// Waits until every request, stream, hold and lease is gone and every call record is in the database.
+    /// Waits until every request, body, stream, turn, hold and lease is gone and every call record is in the database.
     #[track_caller]
     pub(crate) fn wait_until_settled(&self) {
         wait_for("the gateway to settle", SETTLE_LIMIT, || {
@@ -119,7 +119,7 @@ impl Gateway {
             };
             // The question itself may count as a request in flight.
             let idle = count("inFlight") <= 1;
-            let nothing_open = ["openHolds", "leases", "openStreams"]
+            let nothing_open = ["bodyBytes", "openHolds", "leases", "openStreams", "openTurns"]
                 .iter()
                 .all(|field| count(field) == 0);
             let calls = u64::try_from(self.calls_of_this_process().len()).unwrap();
@@ -145,6 +145,12 @@ impl Gateway {
     pub(crate) fn kill_9(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// How many files and sockets the process has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        files.unwrap().count()
     }
 
     /// Asks the process to end.

@@ -5,6 +5,9 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::client::Reply;
 
 const NO_HANG: Duration = Duration::from_secs(60);
 
@@ -33,6 +36,11 @@ impl RawClient {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Sends these bytes to a gateway that may have closed; false when it has.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
     /// Posts JSON in an ordinary way.
     pub(crate) fn post(&mut self, path: &str, body: &Value) {
         let body = body.to_string();
@@ -45,17 +53,99 @@ impl RawClient {
 
     /// Reads until this text has come; false when the gateway closed before.
     pub(crate) fn read_until(&mut self, text: &str) -> bool {
+        let mut searched = 0;
         loop {
-            if self.read.windows(text.len()).any(|window| window == text.as_bytes()) {
+            let unsearched = &self.read[searched..];
+            if unsearched.windows(text.len()).any(|window| window == text.as_bytes()) {
                 return true;
             }
-            let mut buffer = [0; 4096];
-            match self.stream.read(&mut buffer) {
-                Ok(0) => return false,
-                Ok(count) => self.read.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return false,
-                Err(error) => panic!("waiting for {text:?} after {:?}: {error}", self.text()),
+            searched = self.read.len().saturating_sub(text.len());
+            if !self.read_more() {
+                return false;
             }
+        }
+    }
+
+    /// Reads what has come, waiting if nothing has; false when the gateway has closed.
+    fn read_more(&mut self) -> bool {
+        let mut buffer = [0; 65_536];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.read.extend_from_slice(&buffer[..count]);
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("reading on after {:?}: {error}", self.text()),
+        }
+    }
+
+    /// Reads this many bytes; fewer when the gateway closed before.
+    pub(crate) fn read_bytes(&mut self, count: usize) {
+        while self.read.len() < count && self.read_more() {}
+    }
+
+    /// Reads until the gateway closes.
+    pub(crate) fn read_to_close(&mut self) -> String {
+        while self.read_more() {}
+        self.text()
+    }
+
+    /// Reads the next answer and takes it out of what was read. Interim answers (`100 Continue`) are left out.
+    #[track_caller]
+    pub(crate) fn read_reply(&mut self) -> Reply {
+        loop {
+            let head_end = self.read_through(0, b"\r\n\r\n");
+            let (status, headers) = parse_head(&self.read[..head_end]);
+            let field = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+            let mut end = head_end;
+            let mut body = Vec::new();
+            if let Some(length) = field("content-length") {
+                end += length.parse::<usize>().unwrap();
+                self.read_bytes(end);
+                end = end.min(self.read.len());
+                body.extend_from_slice(&self.read[head_end..end]);
+            } else if field("transfer-encoding").is_some() {
+                end = self.read_chunks(head_end, &mut body);
+            }
+            self.read.drain(..end);
+            if !(100..200).contains(&status) {
+                let cut = field("content-length").is_some_and(|length| length != body.len().to_string());
+                return Reply {
+                    status,
+                    headers,
+                    body,
+                    cut,
+                };
+            }
+        }
+    }
+
+    /// Reads chunks that begin at this place into `body`, and says where they end.
+    #[track_caller]
+    fn read_chunks(&mut self, mut place: usize, body: &mut Vec<u8>) -> usize {
+        loop {
+            let data = self.read_through(place, b"\r\n");
+            let size = std::str::from_utf8(&self.read[place..data - 2]).unwrap();
+            let size = usize::from_str_radix(size, 16).unwrap();
+            place = data + size + 2;
+            self.read_bytes(place);
+            if size == 0 {
+                return place;
+            }
+            body.extend_from_slice(&self.read[data..data + size]);
+        }
+    }
+
+    /// Reads until this pattern has come at or after a place, and says where it ends.
+    #[track_caller]
+    fn read_through(&mut self, from: usize, pattern: &[u8]) -> usize {
+        loop {
+            let unread = self.read.get(from..).unwrap_or_default();
+            if let Some(found) = unread.windows(pattern.len()).position(|window| window == pattern) {
+                return from + found + pattern.len();
+            }
+            assert!(self.read_more(), "closed in the middle of {:?}", self.text());
         }
     }
 
@@ -84,6 +174,22 @@ impl RawClient {
     pub(crate) fn leave(self) {
         self.stream.shutdown(Shutdown::Both).ok();
     }
+}
+
+/// The status and the header fields of an answer's head.
+fn parse_head(head: &[u8]) -> (u16, HeaderMap) {
+    let text = std::str::from_utf8(head).unwrap();
+    let mut lines = text.trim_end().split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap();
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(':').unwrap();
+        headers.append(
+            HeaderName::try_from(name).unwrap(),
+            HeaderValue::try_from(value.trim()).unwrap(),
+        );
+    }
+    (status.parse().unwrap(), headers)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
-//! Reads a request body: within its size, within its time, and without copying it when it comes in one piece.
+//! Reads a request body: within its size, within its time, within what all requests may hold together, and without
+//! copying it when it comes in one piece.
 //!
 //! actix-web bounds neither the time nor the rate at which a body arrives, so this does.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use futures_core::Stream;
 use gateway_actors::protocol::{ErrorKind, GatewayError};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::budget::{BodyBudget, Share};
 use crate::config::HttpSettings;
 
 /// How often a body that is slow to come is looked at.
@@ -22,21 +25,25 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// No more than this is set aside for a body on the word of its `Content-Length`.
 const RESERVE_AT_MOST: usize = 1024 * 1024;
 
-/// Reads a JSON body of at most `limit` bytes.
+/// Reads a JSON body of at most `limit` bytes. They count against the budget until the last reference to them is gone.
 ///
 /// # Errors
-/// `unsupported_media_type`, `payload_too_large`, `request_timeout`, or `client_closed` when the client left.
+/// `unsupported_media_type`, `payload_too_large`, `request_timeout`, `overloaded` when all requests together hold too
+/// much, `invalid_request` when the chunks are broken, or `client_closed` when the client left.
 pub(crate) async fn read_json<P>(
     request: &HttpRequest,
     payload: P,
     limit: usize,
     settings: &HttpSettings,
+    budget: &Arc<BodyBudget>,
 ) -> Result<Bytes, GatewayError>
 where
     P: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
     let headers = request.headers();
     check_media_type(headers)?;
+    // What is more than all requests together may hold would be refused however long its client waited.
+    let limit = limit.min(budget.limit());
     let declared = declared_length(headers);
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
@@ -45,14 +52,22 @@ where
     let Some(first) = chunks.next().await? else {
         return Ok(Bytes::new());
     };
-    let mut whole = Whole::One(first);
-    loop {
-        if whole.len() > limit {
+    let mut share = Share::none(budget);
+    let mut admit = |held: usize, chunk: &Bytes| {
+        if chunk.len() > limit.saturating_sub(held) {
             return Err(too_large(limit));
         }
+        share.grow(chunk.len())
+    };
+    admit(0, &first)?;
+    let mut whole = Whole::One(first);
+    loop {
         match chunks.next().await? {
-            Some(chunk) => whole = whole.and(&chunk, declared.unwrap_or_default()),
-            None => return Ok(whole.into_bytes()),
+            Some(chunk) => {
+                admit(whole.len(), &chunk)?;
+                whole = whole.and(&chunk, declared.unwrap_or_default());
+            }
+            None => return Ok(share.bound_to(whole.into_bytes())),
         }
     }
 }
@@ -129,7 +144,13 @@ where
                 self.received = self.received.saturating_add(more);
                 Poll::Ready(Ok(Some(chunk)))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(broken(&error))),
+            Poll::Ready(Some(Err(_))) => {
+                // To actix a broken chunk and a client that left are the same error; but only after the latter does the
+                // body end.
+                let after = Pin::new(&mut self.payload).poll_next(cx);
+                let left = matches!(after, Poll::Ready(None));
+                Poll::Ready(Err(if left { client_left() } else { broken_chunks() }))
+            }
             Poll::Pending if !self.has_waited => {
                 // actix asks for the answer before it hands over the bytes that came with the head: look once more
                 // before setting a timer.
@@ -163,13 +184,15 @@ where
     }
 }
 
-fn broken(error: &PayloadError) -> GatewayError {
-    match error {
-        PayloadError::EncodingCorrupted => {
-            GatewayError::new(ErrorKind::InvalidRequest, "the body's transfer encoding is broken")
-        }
-        _ => GatewayError::new(ErrorKind::ClientClosed, "the client left before its request was whole"),
-    }
+fn client_left() -> GatewayError {
+    GatewayError::new(ErrorKind::ClientClosed, "the client left before its request was whole")
+}
+
+fn broken_chunks() -> GatewayError {
+    GatewayError::new(
+        ErrorKind::InvalidRequest,
+        "the chunks of the body are broken; send it again with a right transfer encoding",
+    )
 }
 
 fn too_large(limit: usize) -> GatewayError {
@@ -248,8 +271,11 @@ mod tests {
     where
         P: Stream<Item = Result<Bytes, PayloadError>>,
     {
-        let settings = HttpSettings::default();
-        let read = read_json(&request, Box::pin(payload), LIMIT, &settings).await;
+        let (settings, budget) = (HttpSettings::default(), Arc::new(BodyBudget::new(LIMIT)));
+        let read = read_json(&request, Box::pin(payload), LIMIT, &settings, &budget).await;
+        if read.is_err() {
+            assert_eq!(budget.held(), 0);
+        }
         read.map_err(|error| error.kind)
     }
 
@@ -307,7 +333,8 @@ mod tests {
         let start = Instant::now();
         let settings = HttpSettings::default();
         let steady = Box::pin(dripping(2_048, Duration::from_secs(1)));
-        let read = read_json(&json(), steady, usize::MAX, &settings).await;
+        let budget = Arc::new(BodyBudget::new(usize::MAX));
+        let read = read_json(&json(), steady, usize::MAX, &settings, &budget).await;
         assert_eq!(read.unwrap_err().kind, ErrorKind::RequestTimeout);
         assert_eq!(start.elapsed(), settings.body_timeout);
     }
@@ -316,6 +343,32 @@ mod tests {
     async fn a_client_that_leaves_in_the_middle_gets_no_answer() {
         let pieces = [Ok(Bytes::from_static(b"{")), Err(PayloadError::Incomplete(None))];
         assert_eq!(read(json(), stream::iter(pieces)).await, Err(ErrorKind::ClientClosed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn broken_chunks_are_the_clients_mistake() {
+        let pieces = stream::iter([Ok(Bytes::from_static(b"{")), Err(PayloadError::Incomplete(None))]);
+        let broken = pieces.chain(stream::pending());
+        assert_eq!(read(json(), broken).await, Err(ErrorKind::InvalidRequest));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_counts_until_nobody_refers_to_it_and_one_too_many_is_refused() {
+        let (settings, budget) = (HttpSettings::default(), Arc::new(BodyBudget::new(10)));
+        let piece = || Ok(Bytes::from_static(b"123456"));
+        let pieces = [piece(), piece()];
+        let refused = read_json(&json(), stream::iter(pieces), LIMIT, &settings, &budget).await;
+        assert_eq!(
+            refused.unwrap_err().kind,
+            ErrorKind::PayloadTooLarge,
+            "it would never fit"
+        );
+        assert_eq!(budget.held(), 0);
+        let first = read_json(&json(), stream::iter([piece()]), LIMIT, &settings, &budget).await;
+        let second = read_json(&json(), stream::iter([piece()]), LIMIT, &settings, &budget).await;
+        assert_eq!((budget.held(), second.unwrap_err().kind), (6, ErrorKind::Overloaded));
+        drop(first);
+        assert_eq!(budget.held(), 0);
     }
 
     #[tokio::test(start_paused = true)]

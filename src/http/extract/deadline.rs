@@ -13,18 +13,25 @@ const LONGEST_MS: u64 = 300_000;
 /// The moment at which the answer to a request that came at `arrived` must be there.
 ///
 /// # Errors
-/// `invalid_header` when the header is not a number from 1 to 300000.
+/// `invalid_header` when the header is not a number from 1 to 300000, or is given twice.
 pub(crate) fn deadline(request: &HttpRequest, arrived: Instant, default: Duration) -> Result<Instant, GatewayError> {
-    let Some(value) = request.headers().get(&X_REQUEST_TIMEOUT_MS) else {
+    let mut values = request.headers().get_all(&X_REQUEST_TIMEOUT_MS);
+    let Some(value) = values.next() else {
         return Ok(arrived + default);
     };
+    if values.next().is_some() {
+        return Err(refused("X-Request-Timeout-Ms is given twice; send it once".to_owned()));
+    }
     match value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()) {
         Some(millis @ 1..=LONGEST_MS) => Ok(arrived + Duration::from_millis(millis)),
-        _ => {
-            let message = format!("X-Request-Timeout-Ms must be a whole number from 1 to {LONGEST_MS}");
-            Err(GatewayError::new(ErrorKind::InvalidHeader, message).with_param("X-Request-Timeout-Ms"))
-        }
+        _ => Err(refused(format!(
+            "X-Request-Timeout-Ms must be a whole number from 1 to {LONGEST_MS}"
+        ))),
     }
+}
+
+fn refused(message: String) -> GatewayError {
+    GatewayError::new(ErrorKind::InvalidHeader, message).with_param("X-Request-Timeout-Ms")
 }
 
 #[cfg(test)]
@@ -43,6 +50,16 @@ mod tests {
             Ok(deadline) => Ok(deadline - arrived),
             Err(error) => Err(error.kind),
         }
+    }
+
+    #[test]
+    fn two_deadlines_are_no_deadline() {
+        let request = TestRequest::default()
+            .append_header(("x-request-timeout-ms", "1000"))
+            .append_header(("x-request-timeout-ms", "1000"))
+            .to_http_request();
+        let refused = deadline(&request, Instant::now(), Duration::from_secs(60));
+        assert_eq!(refused.unwrap_err().kind, ErrorKind::InvalidHeader);
     }
 
     #[test]

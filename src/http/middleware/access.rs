@@ -23,6 +23,7 @@ pub(crate) enum Access {
 impl Access {
     /// Lets the request in or not.
     pub(crate) fn check(self, head: &RequestHead, admin_key: Option<&SecretString>) -> Result<(), GatewayError> {
+        check_host_is_one(head)?;
         match (self, admin_key) {
             (Self::Open, _) => Ok(()),
             (Self::Keyed, None) => check_host(head),
@@ -63,6 +64,17 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
 }
 
+/// What cannot be a host is refused whoever sends it, so that nothing on the way and nothing here reads it differently.
+fn check_host_is_one(head: &RequestHead) -> Result<(), GatewayError> {
+    match head.headers.get(header::HOST) {
+        Some(host) if host_name(host.as_bytes()).is_none() => {
+            let message = "`Host` must be a name or an address, with a port or without";
+            Err(GatewayError::new(ErrorKind::InvalidHeader, message).with_param("Host"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_host(head: &RequestHead) -> Result<(), GatewayError> {
     let host = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
     let target = head.uri.authority().map(|authority| authority.as_str().as_bytes());
@@ -77,19 +89,34 @@ fn check_host(head: &RequestHead) -> Result<(), GatewayError> {
 
 /// Whether a `Host` header names this machine: `localhost`, 127.0.0.0/8 or `[::1]`, with or without a port.
 fn is_loopback(host: &[u8]) -> bool {
-    let Ok(host) = std::str::from_utf8(host) else {
-        return false;
-    };
-    if let Some((address, port)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return is_port(port) && address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback());
+    let Some(name) = host_name(host) else { return false };
+    if let Some(address) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback());
     }
-    let (name, port) = match host.find(':') {
-        Some(colon) => host.split_at(colon),
-        None => (host, ""),
+    name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The name or address in a `Host` header, an IPv6 address with its brackets; nothing if it is no host.
+fn host_name(host: &[u8]) -> Option<&str> {
+    let host = std::str::from_utf8(host).ok()?;
+    let is_address = host.starts_with('[');
+    let end = if is_address {
+        host.find(']').map(|end| end + 1)?
+    } else {
+        host.find(':').unwrap_or(host.len())
     };
-    let is_local_name =
-        name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
-    is_local_name && is_port(port)
+    let (name, port) = host.split_at_checked(end)?;
+    let is_name = if is_address {
+        name.get(1..end - 1)?.parse::<Ipv6Addr>().is_ok()
+    } else {
+        !name.is_empty() && name.bytes().all(is_of_a_name)
+    };
+    (is_name && is_port(port)).then_some(name)
+}
+
+/// What RFC 3986 allows in the name of a host.
+fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
 }
 
 /// Nothing, or a colon and digits.
@@ -185,6 +212,32 @@ mod tests {
             "2130706433",
         ] {
             assert!(!is_loopback(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused_even_where_everybody_may_come_in() {
+        for (host, is_one) in [
+            ("localhost", true),
+            ("gateway_1.example:80", true),
+            ("[::1]:3000", true),
+            ("10.0.0.1", true),
+            ("", false),
+            ("a/b", false),
+            ("a@b", false),
+            ("a b", false),
+            ("a\\b", false),
+            ("a:b", false),
+            ("[::1", false),
+            ("[a]", false),
+            ("::1", false),
+        ] {
+            let request = TestRequest::default()
+                .insert_header((header::HOST, host))
+                .to_http_request();
+            let checked = Access::Open.check(request.head(), None);
+            let refused = checked.err().map(|error| error.kind);
+            assert_eq!(refused, (!is_one).then_some(ErrorKind::InvalidHeader), "{host:?}");
         }
     }
 

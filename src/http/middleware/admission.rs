@@ -42,7 +42,7 @@ impl Admission {
 
     /// Takes a place, after waiting for one where needed. A process that drains begins nothing new.
     pub(crate) async fn enter(&self, method: &Method) -> Result<Place, GatewayError> {
-        if *self.lifecycle.borrow() == Lifecycle::Draining && method == Method::POST {
+        if *self.lifecycle.borrow() >= Lifecycle::Draining && method == Method::POST {
             let message = "the gateway is shutting down; send the request again";
             return Err(GatewayError::new(ErrorKind::Draining, message).with_retry_after(Duration::from_secs(1)));
         }

@@ -7,21 +7,24 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use gateway_actors::protocol::{GatewayError, RequestId};
+use gateway_actors::protocol::{ErrorKind, GatewayError, RequestId};
 use tokio::time::Instant;
 
 use super::{Access, Place};
+use crate::http::connection::{Traffic, UnderWay};
 use crate::http::error::{self, Failure};
 use crate::http::routes::{Lane, Rule};
-use crate::http::shared::{Edge, Shared};
+use crate::http::shared::{Edge, Lifecycle, Shared};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -36,7 +39,7 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    fn now() -> Self {
+    pub(super) fn now() -> Self {
         Self {
             id: RequestId::generate(),
             arrived: Instant::now(),
@@ -111,12 +114,19 @@ where
     let incoming = Incoming::now();
     request.extensions_mut().insert(incoming);
     let http = request.request().clone();
-    let mut visit = Visit::new(Arc::clone(edge.shared()), incoming, rule.lane);
+    let on_connection = http.conn_data().map(Traffic::begin);
+    let mut visit = Visit::new(Arc::clone(edge.shared()), incoming, rule.lane, on_connection);
     let inner = async {
         visit.enter(rule.access, &http).await?;
         service.call(request).await
     };
-    let outcome = AssertUnwindSafe(inner).catch_unwind().await;
+    let shared = Arc::clone(edge.shared());
+    let cut = async { shared.reached(Lifecycle::Cutting).await };
+    let outcome = tokio::select! {
+        biased;
+        outcome = AssertUnwindSafe(inner).catch_unwind() => outcome,
+        () = cut => Ok(Err(too_late_to_finish().into())),
+    };
     let outcome = outcome.unwrap_or_else(|_panic| Err(Failure::internal().into()));
     let response = match outcome {
         Ok(response) => response.into_parts().1,
@@ -124,7 +134,12 @@ where
     };
     let mut response = match failure_of(&response) {
         Some(failure) => {
-            log_failure(failure.error(), incoming, rule, &http);
+            log_failure(failure.error(), incoming, rule, http.method());
+            if failure.closes_connection()
+                && let Some(on_connection) = &mut visit.on_connection
+            {
+                on_connection.close_after();
+            }
             failure.render(rule.errors, incoming.id)
         }
         None => response,
@@ -148,15 +163,17 @@ struct Visit {
     incoming: Incoming,
     lane: Lane,
     place: Option<Place>,
+    on_connection: Option<UnderWay>,
 }
 
 impl Visit {
-    fn new(shared: Arc<Shared>, incoming: Incoming, lane: Lane) -> Self {
+    fn new(shared: Arc<Shared>, incoming: Incoming, lane: Lane, on_connection: Option<UnderWay>) -> Self {
         Self {
             shared,
             incoming,
             lane,
             place: None,
+            on_connection,
         }
     }
 
@@ -203,6 +220,12 @@ impl MessageBody for AttendedBody {
     }
 }
 
+fn too_late_to_finish() -> Failure {
+    let message = "the gateway shut down before the answer was there; send the request again";
+    let error = GatewayError::new(ErrorKind::Draining, message);
+    error.with_retry_after(Duration::from_secs(1)).into()
+}
+
 /// The failure behind an error response; a foreign error that should not be there counts as a defect.
 fn failure_of(response: &HttpResponse) -> Option<Cow<'_, Failure>> {
     let error = response.error()?;
@@ -213,7 +236,7 @@ fn failure_of(response: &HttpResponse) -> Option<Cow<'_, Failure>> {
 }
 
 /// One line per failed request: what and where, never what was said.
-fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule, request: &HttpRequest) {
+pub(super) fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule, method: &Method) {
     let status = error::status(error.kind);
     let (kind, param) = (error.kind.as_str(), error.param.as_deref());
     let duration_ms = u64::try_from(incoming.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -224,7 +247,7 @@ fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule, request: &
                 kind,
                 param,
                 status = status.as_u16(),
-                method = %request.method(),
+                method = %method,
                 path = rule.path,
                 duration_ms,
                 "request failed"
@@ -238,7 +261,7 @@ fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule, request: &
     }
 }
 
-fn add_headers(response: &mut HttpResponse, id: RequestId, access: Access) {
+pub(super) fn add_headers(response: &mut HttpResponse, id: RequestId, access: Access) {
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         headers.insert(X_REQUEST_ID.clone(), id);

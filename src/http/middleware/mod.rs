@@ -3,10 +3,12 @@
 
 mod access;
 mod admission;
+mod expect;
 mod guard;
 mod span;
 
 pub(crate) use access::Access;
 pub(crate) use admission::{Admission, Place};
+pub(crate) use expect::before_continue;
 pub(crate) use guard::{Guard, Incoming};
 pub(crate) use span::GatewaySpan;

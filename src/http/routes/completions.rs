@@ -15,7 +15,7 @@ use crate::http::error::Failure;
 use crate::http::extract::{deadline, read_json};
 use crate::http::middleware::Incoming;
 use crate::http::respond::JSON;
-use crate::http::shared::Edge;
+use crate::http::shared::{Edge, Ending};
 use crate::http::sse::EventBody;
 
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -33,7 +33,7 @@ pub(super) async fn post(
     let shared = edge.shared();
     let settings = &shared.settings;
     let deadline = deadline(&request, incoming.arrived, settings.default_deadline)?;
-    let body = read_json(&request, payload, settings.dialect_body_bytes, settings).await?;
+    let body = read_json(&request, payload, settings.dialect_body_bytes, settings, &shared.bodies).await?;
     let completion = ChatCompletionsRequest::scan(body)?;
     let stream = completion.is_stream();
     let context = CallContext {
@@ -44,7 +44,8 @@ pub(super) async fn post(
     };
     let call = call(completion, incoming, context);
     if stream {
-        Ok(streamed(edge.pipeline().stream(call).await?))
+        let answer = edge.pipeline().stream(call).await?;
+        Ok(streamed(answer, shared.ending()))
     } else {
         Ok(whole(edge.pipeline().complete(call).await?))
     }
@@ -75,12 +76,12 @@ fn whole(answer: Answer) -> HttpResponse {
     response.body(answer.completion.body)
 }
 
-fn streamed(answer: AnswerStream) -> HttpResponse {
+fn streamed(answer: AnswerStream, ending: Ending) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, EVENT_STREAM));
     response.insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
     name_the_model(&mut response, &answer.model);
-    response.body(EventBody::new(answer.events))
+    response.body(EventBody::new(answer.events, ending))
 }
 
 /// Says which model answered. A name that cannot stand in a header is left out.

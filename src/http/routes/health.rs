@@ -87,7 +87,7 @@ pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
 
 fn status(lifecycle: Lifecycle, well: bool) -> &'static str {
     match lifecycle {
-        Lifecycle::Leaving | Lifecycle::Draining => "draining",
+        Lifecycle::Leaving | Lifecycle::Draining | Lifecycle::Cutting | Lifecycle::Ending => "draining",
         Lifecycle::Serving if well => "ok",
         Lifecycle::Serving | Lifecycle::Starting => "degraded",
     }
@@ -179,7 +179,9 @@ pub(super) async fn ready(edge: Edge) -> Result<HttpResponse, Failure> {
     match shared.lifecycle() {
         Lifecycle::Serving => {}
         Lifecycle::Starting => reasons.push("the gateway is starting"),
-        Lifecycle::Leaving | Lifecycle::Draining => reasons.push("the gateway is shutting down"),
+        Lifecycle::Leaving | Lifecycle::Draining | Lifecycle::Cutting | Lifecycle::Ending => {
+            reasons.push("the gateway is shutting down")
+        }
     }
     if shared.system_health.borrow().fatal.is_some() {
         reasons.push("a part of the gateway failed for good");

@@ -65,6 +65,19 @@ impl Rule {
         }
     }
 
+    /// Whether this path is the rule's, in which a name in braces stands for one segment.
+    fn is_for(&self, path: &str) -> bool {
+        let (mut ours, mut theirs) = (self.path.split('/'), path.split('/'));
+        loop {
+            match (ours.next(), theirs.next()) {
+                (None, None) => return true,
+                (Some(name), Some(segment)) if name.starts_with('{') && !segment.is_empty() => {}
+                (Some(name), Some(segment)) if name == segment => {}
+                _ => return false,
+            }
+        }
+    }
+
     const fn openai(self) -> Self {
         Self {
             errors: ErrorShape::OpenAi,
@@ -112,6 +125,11 @@ static UNKNOWN_PATH: Rule = Rule {
     handlers: |route| route,
 };
 
+/// What holds for a path.
+pub(crate) fn rule_of(path: &str) -> &'static Rule {
+    TABLE.iter().find(|rule| rule.is_for(path)).unwrap_or(&UNKNOWN_PATH)
+}
+
 /// Registers every route, each inside its guard.
 pub(crate) fn register(config: &mut web::ServiceConfig) {
     for rule in TABLE {
@@ -126,4 +144,27 @@ pub(crate) fn register(config: &mut web::ServiceConfig) {
 async fn not_found() -> Result<HttpResponse, Failure> {
     let message = "there is nothing at this path; GET / lists what there is";
     std::future::ready(Err(GatewayError::new(ErrorKind::NotFound, message).into())).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_the_rule_of_its_route() {
+        for (path, of) in [
+            ("/v1/chat", "/v1/chat"),
+            ("/v1/context/abc", "/v1/context/{id}"),
+            ("/health", "/health"),
+            ("/health/live", "/health/live"),
+            ("/", "/"),
+            ("", "unknown"),
+            ("/v1/context/", "unknown"),
+            ("/v1/context/a/b", "unknown"),
+            ("/v1/chat/", "unknown"),
+            ("/V1/chat", "unknown"),
+        ] {
+            assert_eq!(rule_of(path).path, of, "{path}");
+        }
+    }
 }

@@ -75,6 +75,7 @@ struct Memory {
 #[serde(rename_all = "camelCase")]
 struct UnderWay {
     in_flight: usize,
+    body_bytes: usize,
     open_holds: i64,
     leases: i64,
     open_streams: i64,
@@ -134,6 +135,7 @@ fn llm(totals: Totals) -> Result<Llm, Failure> {
 fn under_way(shared: &Shared, totals: Totals) -> UnderWay {
     UnderWay {
         in_flight: shared.admission.in_flight(),
+        body_bytes: shared.bodies.held(),
         open_holds: shared.gauges.holds.get(),
         leases: shared.gauges.attempts.get(),
         open_streams: shared.gauges.streams.get(),

@@ -54,9 +54,11 @@ async fn read(
     incoming: Incoming,
     endpoint: Arc<str>,
 ) -> Result<(AskRequest, CallContext), Failure> {
-    let settings = &edge.shared().settings;
+    let shared = edge.shared();
+    let settings = &shared.settings;
     let deadline = deadline(request, incoming.arrived, settings.default_deadline)?;
-    let body = read_json(request, payload, settings.native_body_bytes, settings).await?;
+    let limit = settings.native_body_bytes;
+    let body = read_json(request, payload, limit, settings, &shared.bodies).await?;
     let ask = AskRequest::parse(&body)?;
     let context = CallContext {
         endpoint,

@@ -1,0 +1,157 @@
+//! SIGTERM: readiness goes first, then new work is refused, what is under way ends or is told that it will not, and
+//! everything is on record when the process ends with 0.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::COMPLETIONS;
+use crate::scene::Scene;
+use crate::support::{Behaviour, chat, streamed_chat, wait_for};
+
+const SOON: Duration = Duration::from_secs(10);
+/// What a test waits for at most that sets limits of a second or less.
+const EXIT_LIMIT: Duration = Duration::from_secs(20);
+
+/// Ends a scene whose process has been asked to end: it exits with 0 and has recorded this many calls.
+#[track_caller]
+fn ends_well(mut scene: Scene, calls: usize) {
+    assert_eq!(scene.gateway.wait_exit(EXIT_LIMIT), 0);
+    let recorded = scene.gateway.calls();
+    assert_eq!(
+        (recorded.len(), scene.alpha.requests()),
+        (calls, calls),
+        "{recorded:#?}"
+    );
+    let log = scene.gateway.log();
+    assert!(!log.iter().any(|line| line.contains("panicked")), "{log:#?}");
+}
+
+#[test]
+fn drain_readiness_goes_before_anything_is_refused() {
+    let scene = Scene::with("[drain]\nreadiness_ms = 1500\n");
+    let client = scene.client();
+    scene.gateway.sigterm();
+    wait_for("readiness to go", SOON, || client.get("/health/ready").status == 503);
+    let ready = client.get("/health/ready").json();
+    assert_eq!(
+        ready,
+        json!({ "ready": false, "reasons": ["the gateway is shutting down"] })
+    );
+    assert_eq!(client.get("/health").json()["status"], "draining");
+    assert_eq!(
+        client.post(COMPLETIONS, &chat("hello")).status,
+        200,
+        "refused while readiness was still going"
+    );
+    ends_well(scene, 1);
+}
+
+#[test]
+fn drain_new_work_is_refused_while_old_work_ends() {
+    let scene = Scene::new();
+    scene.alpha.set(Behaviour::Slow(Duration::from_millis(100)));
+    scene.alpha.set_tokens(30);
+    let client = scene.client();
+    let mut stream = client.open_stream(COMPLETIONS, &streamed_chat("hello"));
+    stream.next_event();
+    scene.gateway.sigterm();
+    wait_for("new work to be refused", SOON, || {
+        client.post("/v1/chat", &json!({})).status == 503
+    });
+    let before = scene.alpha.requests();
+    for (path, body) in [
+        (COMPLETIONS, chat("hello")),
+        ("/v1/route", json!({ "message": "hello" })),
+    ] {
+        let reply = client.post(path, &body);
+        let error = reply.error(503);
+        assert!(error.to_string().contains("\"draining\""), "{error}");
+        assert_eq!(reply.header("retry-after"), Some("1"));
+        assert_eq!(reply.header("connection"), Some("close"));
+    }
+    assert_eq!(client.get("/health/live").status, 200);
+    assert_eq!(scene.alpha.requests(), before);
+    let reply = stream.finish();
+    assert!(reply.is_done() && !reply.cut, "{}", reply.text());
+    ends_well(scene, 1);
+}
+
+#[test]
+fn drain_a_stream_beyond_the_limit_ends_with_an_error_in_the_stream() {
+    let scene = Scene::with("[drain]\nin_flight_ms = 100\nstreams_ms = 500\n");
+    scene.alpha.set(Behaviour::StallMidStream);
+    let mut stream = scene.client().open_stream(COMPLETIONS, &streamed_chat("hello"));
+    stream.next_event();
+    scene.gateway.sigterm();
+    let reply = stream.finish();
+    assert!(!reply.cut, "the transfer was cut: {}", reply.text());
+    let last: Value = serde_json::from_str(reply.events().last().unwrap()).unwrap();
+    assert_eq!(last["error"]["code"], "draining", "{}", reply.text());
+    ends_well(scene, 1);
+}
+
+#[test]
+fn drain_a_whole_answer_beyond_the_limit_is_given_up_with_a_status() {
+    let scene = Scene::with("[drain]\nin_flight_ms = 500\n");
+    scene.alpha.set(Behaviour::StallBeforeHead);
+    let client = scene.client();
+    let replies = thread::scope(|threads| {
+        let openai = threads.spawn(|| client.post(COMPLETIONS, &chat("hello")));
+        let native = threads.spawn(|| client.post("/v1/chat", &json!({ "message": "hello" })));
+        wait_for("both calls", SOON, || scene.alpha.requests() == 2);
+        scene.gateway.sigterm();
+        [openai, native].map(|reply| reply.join().unwrap())
+    });
+    for reply in replies {
+        let error = reply.error(503);
+        assert!(error.to_string().contains("\"draining\""), "{error}");
+        assert_eq!(reply.header("retry-after"), Some("1"));
+    }
+    ends_well(scene, 2);
+}
+
+#[test]
+fn drain_a_second_signal_ends_at_once_and_keeps_the_records() {
+    let mut scene = Scene::new();
+    scene.alpha.set(Behaviour::StallMidStream);
+    let client = scene.client();
+    let mut stream = client.open_stream(COMPLETIONS, &streamed_chat("hello"));
+    stream.next_event();
+    scene.gateway.sigterm();
+    wait_for("readiness to go", SOON, || client.get("/health/ready").status == 503);
+    scene.gateway.sigterm();
+    scene.gateway.wait_exit(SOON);
+    assert!(!stream.finish().is_done());
+    let calls = scene.gateway.calls();
+    assert!(calls.len() == 1 && calls[0].estimated, "{calls:#?}");
+}
+
+#[test]
+fn drain_clients_that_hang_on_do_not_hold_up_the_end() {
+    let scene = Scene::with("[drain]\nin_flight_ms = 500\nstreams_ms = 500\n");
+    scene.alpha.set_tokens(60_000);
+    let mut stuck = scene.connect();
+    stuck.post(COMPLETIONS, &streamed_chat("an answer that nobody reads"));
+    assert_eq!(stuck.read_status(), 200);
+    let _idle = scene.connect();
+    let _half_a_head = scene.send("POST /v1/chat HTTP/1.1\r\nhost: lo");
+    let _half_a_body = scene.send(
+        "POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{",
+    );
+    scene.gateway.sigterm();
+    ends_well(scene, 1);
+}
+
+#[test]
+fn drain_what_was_answered_is_on_record() {
+    let scene = Scene::new();
+    let client = scene.client();
+    for _ in 0..20 {
+        assert_eq!(client.post(COMPLETIONS, &chat("hello")).status, 200);
+        assert!(client.post(COMPLETIONS, &streamed_chat("hello")).is_done());
+    }
+    scene.gateway.sigterm();
+    ends_well(scene, 40);
+}

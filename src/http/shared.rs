@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
 use gateway_actors::protocol::{
-    Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, ProviderName, StoreHealth, SystemHealth,
+    Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, StoreHealth, SystemHealth,
 };
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -18,9 +18,8 @@ use tokio::time::Instant;
 use super::error::Failure;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
-use super::probe::StoreProbe;
-use super::stats::RequestTotals;
 use crate::config::HttpSettings;
+use crate::status::{ProviderInfo, RequestTotals, StoreProbe};
 
 /// How far the process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,17 +32,6 @@ pub enum Lifecycle {
     Leaving,
     /// What is under way is finished; new requests are refused.
     Draining,
-}
-
-/// A configured provider, as the health and stats routes tell of it.
-#[derive(Debug, Clone)]
-pub struct ProviderInfo {
-    /// Its name.
-    pub name: ProviderName,
-    /// How it is spoken to, for example `openai-compatible`.
-    pub kind: &'static str,
-    /// Whether it can be called: it wants no key, or has it.
-    pub has_key: bool,
 }
 
 /// Makes an actor panic, for tests: true when there is an actor of this name.

@@ -38,14 +38,17 @@ impl Progress {
         work: impl Future<Output = T>,
     ) -> T {
         let mut work = std::pin::pin!(work);
-        loop {
+        let done = loop {
             tokio::select! {
-                // Steps that were told before the work ended come first.
-                biased;
                 Some(step) = steps.recv() => self.tell(in_words(&step)).await,
-                done = &mut work => return done,
+                done = &mut work => break done,
             }
+        };
+        // Steps come from another thread: some may have been told just before the work ended.
+        while let Ok(step) = steps.try_recv() {
+            self.tell(in_words(&step)).await;
         }
+        done
     }
 
     /// Tells one step. A client that is gone misses it.

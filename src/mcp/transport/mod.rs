@@ -210,11 +210,17 @@ impl Transport<RoleServer> for StdioTransport {
                 }
                 continue;
             }
+            let (output, lines) = (&self.output, &mut self.lines);
+            let next = async {
+                // A client that does not read its answers gets no more of them.
+                let _room = output.reserve().await;
+                lines.recv().await
+            };
             let line = tokio::select! {
                 biased;
                 () = closed => return None,
                 _ = self.stop.wait_for(|stop| *stop) => None,
-                line = self.lines.recv() => line,
+                line = next => line,
             };
             match line {
                 Some(line) => {

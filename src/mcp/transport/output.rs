@@ -9,8 +9,9 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-/// Lines that wait to be written while the client reads slowly.
-const WAITING: usize = 64;
+/// Lines that wait to be written while the client reads slowly. When there are as many, no further message is taken
+/// from it; some clients write a good deal before they read.
+const WAITING: usize = 1_024;
 /// How long a client may take to read the last lines.
 const LAST_LINES: Duration = Duration::from_secs(2);
 

@@ -39,7 +39,7 @@ impl Draw {
     fn value(&mut self, depth: usize) -> Value {
         match self.below(if depth == 0 { 6 } else { 8 }) {
             0 => Value::Null,
-            1 => json!(self.next() % 2 == 0),
+            1 => json!(self.next().is_multiple_of(2)),
             2 => json!(self.next()),
             3 => json!(-1.5e300),
             4 => json!(String::from_utf8_lossy(&self.bytes(40))),
@@ -139,7 +139,7 @@ fn whatever_lines_come_the_process_lives_and_answers_the_next_good_request() {
         println!("{SEED_VARIABLE}={seed}");
         let mut draw = Draw(seed);
         let mut process = Process::start(&Setup::new().env("SIMULATOR_ENABLED", "true"));
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             process.begin();
         }
         for line in 0..LINES {

@@ -12,7 +12,7 @@ use super::{FLUSH, ServeError, Signals, describe, fatal, flush, in_system, provi
 use crate::config::Settings;
 use crate::mcp::{self, Desk, GatewayServer, Orders, Pipes, StatusParts, StdioTransport};
 use crate::reload::Reloader;
-use crate::store::Store;
+use crate::store::{StorageHealth, Store};
 use crate::system::{ActorSystem, Ports};
 
 /// How long calls that were given up may take to end by themselves.
@@ -42,6 +42,7 @@ async fn run(
     ports: Ports,
     pipes: Pipes,
 ) -> Result<(), ServeError> {
+    let storage = StorageHealth::new(store.health(), ports.journal.clone());
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
@@ -51,7 +52,7 @@ async fn run(
     let worker = start_cell(&system, orders).await?;
     let patience = settings.drain.stdio;
     let (transport, end) = StdioTransport::start(pipes, patience).map_err(ServeError::System)?;
-    let parts = status_parts(settings, store, &system);
+    let parts = status_parts(settings, storage, &system);
     let server = GatewayServer::new(desk, parts, settings.http.default_deadline, end.give_up());
     tracing::info!(
         models = settings.models.len(),
@@ -117,14 +118,14 @@ async fn start_cell(system: &Arc<ActorSystem>, orders: Orders) -> Result<Arbiter
     }
 }
 
-fn status_parts(settings: &Settings, store: &Store, system: &ActorSystem) -> StatusParts {
+fn status_parts(settings: &Settings, storage: StorageHealth, system: &ActorSystem) -> StatusParts {
     StatusParts {
         catalogue: Arc::clone(&system.catalogue),
         health: Arc::clone(&system.health),
         providers: provider_infos(settings),
         totals: system.totals.clone(),
         gauges: system.gauges.clone(),
-        store_health: store.health(),
+        store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
     }
 }

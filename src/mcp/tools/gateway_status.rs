@@ -77,7 +77,7 @@ fn output_schema() -> serde_json::Value {
             "version": {"type": "string"},
             "uptime": {"type": "object", "description": "of this process",
                 "properties": {"seconds": {"type": "integer"}, "formatted": {"type": "string"}}},
-            "database": {"type": "boolean", "description": "whether it works"},
+            "database": {"type": "boolean", "description": "whether it and the journal can be written"},
             "providers": {"type": "object", "description": "by name: kind, state (closed: calls pass; open; half-open; \
                 no-key), trouble if there is any, and models with their state and latency",
                 "additionalProperties": {"type": "object"}},

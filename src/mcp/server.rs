@@ -1,12 +1,14 @@
 //! What the protocol's requests reach: who we are, which tools there are, and a call of one.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-    ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -101,7 +103,7 @@ impl ServerHandler for GatewayServer {
         };
         let mut give_up = self.0.give_up.clone();
         let result = tokio::select! {
-            result = tools::call(tool, &self.0, given) => result,
+            result = guarded(tools::call(tool, &self.0, given)) => result,
             () = context.ct.cancelled() => Err(ToolFailure::cancelled()),
             _ = give_up.wait_for(|now| *now) => Err(ToolFailure::draining()),
         };
@@ -118,5 +120,25 @@ impl ServerHandler for GatewayServer {
         );
         let result = result.unwrap_or_else(ToolFailure::into_result);
         Ok(CallToolResponse::Complete(result))
+    }
+}
+
+/// Runs a tool so that a panic in it is a failed call and not one that is never answered.
+async fn guarded(
+    call: impl Future<Output = Result<CallToolResult, ToolFailure>>,
+) -> Result<CallToolResult, ToolFailure> {
+    let result = AssertUnwindSafe(call).catch_unwind().await;
+    // The panic itself is logged where it happens.
+    result.unwrap_or_else(|_panic| Err(ToolFailure::internal()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tool_that_panics_has_failed() {
+        let failure = guarded(async { panic!("on purpose") }).await.unwrap_err();
+        assert_eq!(failure, ToolFailure::internal());
     }
 }

@@ -7,7 +7,7 @@ use crate::support::Setup;
 
 /// Sets another seed than those that always run.
 const SEED_VARIABLE: &str = "GATEWAY_TEST_SEED";
-const LINES: usize = 400;
+const LINES: usize = 2_000;
 
 /// SplitMix64: the same seed gives the same lines everywhere.
 struct Draw(u64);
@@ -145,7 +145,7 @@ fn whatever_lines_come_the_process_lives_and_answers_the_next_good_request() {
         for line in 0..LINES {
             process.send_bytes(&draw.line());
             process.send_bytes(b"\n");
-            if line % 50 == 49 {
+            if line % 200 == 199 {
                 // Handshakes are answered at any time.
                 let id = json!(format!("good-{line}"));
                 process.send(

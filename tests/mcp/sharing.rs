@@ -1,9 +1,11 @@
 //! Several processes on one SQLite file and one data folder.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::process::Process;
-use crate::support::{Gateway, Provider, Setup, in_parallel};
+use crate::process::{LIMIT, Process};
+use crate::support::{Behaviour, Gateway, Provider, Setup, in_parallel, wait_for};
 
 const TURNS: usize = 40;
 
@@ -76,6 +78,44 @@ fn two_mcp_processes_and_a_server_share_one_file_under_load() {
     }
     turns_are_whole(&gateway, "shared", 9);
     assert!(!gateway.log().join("\n").contains("locked"));
+}
+
+#[test]
+fn processes_that_start_at_the_same_moment_make_one_database() {
+    let folder = TempDir::new().unwrap();
+    let setup = Setup::new().env("SIMULATOR_ENABLED", "true");
+    let mut processes: Vec<Process> = (0..6).map(|_| Process::start_in(&setup, folder.path())).collect();
+    for process in &mut processes {
+        process.begin();
+        process.works("code_agent", &json!({"task": "x", "conversationId": "c"}));
+    }
+    for process in processes {
+        process.finish();
+    }
+    assert_eq!(Gateway::calls_in(folder.path()).len(), 6);
+}
+
+#[test]
+fn what_a_killed_process_left_is_taken_over_by_the_next() {
+    let alpha = Provider::start("alpha");
+    let setup = Setup::free_l0(&[&alpha]);
+    let folder = TempDir::new().unwrap();
+    let mut first = Process::start_in(&setup, folder.path());
+    first.begin();
+    alpha.set(Behaviour::StallBeforeHead);
+    first.ask_tool("code_agent", &json!({"task": "x", "conversationId": "c"}));
+    wait_for("the call to be under way", LIMIT, || alpha.running() == 1);
+    first.signal(Signal::KILL);
+    drop(first);
+
+    alpha.set(Behaviour::Answer);
+    let mut second = Process::start_in(&setup, folder.path());
+    second.begin();
+    second.works("code_agent", &json!({"task": "y", "conversationId": "c"}));
+    second.finish();
+    let calls = Gateway::calls_in(folder.path());
+    let outcomes: Vec<&str> = calls.iter().map(|call| call.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["interrupted", "completed"], "{calls:#?}");
 }
 
 /// Every turn of a conversation is there once: the numbers have no gap, and question and answer alternate.

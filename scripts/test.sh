@@ -3,7 +3,8 @@
 #
 #     scripts/test.sh              (or: make test)
 #
-# Needs the Rust toolchain, Python 3.9 or newer with venv, a C compiler, and the package indexes of Rust and Python.
+# Needs the Rust toolchain, Python 3.11 or newer with venv, Node 20 or newer with npm, a C compiler, and the package
+# indexes of Rust, Python and Node.
 # What the tests need beyond that is installed and started here, below .run/, and stopped again at the end. Every step
 # runs, even after one has failed. The last line is `N passed, N failed`; a failed step that has no tests of its own
 # counts as one failure. The exit code is 0 only when nothing failed.
@@ -101,11 +102,23 @@ documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
 }
 
-# The `openai` client in an environment of its own: the tests find its Python in GATEWAY_TEST_PYTHON.
+# The `openai` and `mcp` clients in an environment of its own: the tests find its Python in GATEWAY_TEST_PYTHON. MCP
+# Inspector beside it, in GATEWAY_TEST_MCP_INSPECTOR.
 clients() {
-    GATEWAY_TEST_PYTHON=$(python3 scripts/python_env.py "$LOGS/venv" scripts/requirements-test.txt) || return
-    export GATEWAY_TEST_PYTHON
-    echo "GATEWAY_TEST_PYTHON=$GATEWAY_TEST_PYTHON"
+    local outcome=0
+    if GATEWAY_TEST_PYTHON=$(python3 scripts/python_env.py "$LOGS/venv" scripts/requirements-test.txt); then
+        export GATEWAY_TEST_PYTHON
+        echo "GATEWAY_TEST_PYTHON=$GATEWAY_TEST_PYTHON"
+    else
+        outcome=1
+    fi
+    if GATEWAY_TEST_MCP_INSPECTOR=$(bash scripts/node-clients/install.sh "$LOGS/node"); then
+        export GATEWAY_TEST_MCP_INSPECTOR
+        echo "GATEWAY_TEST_MCP_INSPECTOR=$GATEWAY_TEST_MCP_INSPECTOR"
+    else
+        outcome=1
+    fi
+    return "$outcome"
 }
 
 # The small real model: the tests find it at GATEWAY_TEST_MODEL_URL, under the name `smollm2`.

@@ -10,9 +10,11 @@ pub mod dialects;
 #[cfg(test)]
 mod fuzz;
 pub mod http;
+mod mcp;
 pub mod providers;
 pub mod reload;
 pub mod startup;
+pub mod status;
 pub mod store;
 mod system;
 pub mod telemetry;

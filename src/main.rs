@@ -1,4 +1,4 @@
-//! The gateway's command line: `ai-mcp-gateway serve | migrate | check-config`.
+//! The gateway's command line: `ai-mcp-gateway serve | mcp | migrate | check-config`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,6 +22,7 @@ Examples:
   ai-mcp-gateway serve --simulator          try it out: scripted answers, no key needed
   OPENROUTER_API_KEY=… ai-mcp-gateway serve  the shipped catalogue over OpenRouter
   ai-mcp-gateway serve --config my.toml      your own providers and models
+  ai-mcp-gateway mcp --simulator            an MCP server on stdin and stdout, for a desktop client
   ai-mcp-gateway check-config --config my.toml
   ai-mcp-gateway migrate                     create or upgrade the database and stop
 
@@ -40,6 +41,8 @@ struct Cli {
 enum Command {
     /// Serves HTTP until SIGTERM or SIGINT. Reads models and prices again on SIGHUP, and when the file of --config changes.
     Serve(SettingArgs),
+    /// Serves one MCP client over stdin and stdout, until its input ends. Desktop clients start it; `serve` need not run.
+    Mcp(SettingArgs),
     /// Creates or upgrades the database, then ends.
     Migrate(SettingArgs),
     /// Prints every problem of the settings, then ends: with 0 if there is none, else with 78.
@@ -88,15 +91,26 @@ impl SettingArgs {
         let sources = Sources::from_process(self.config.as_deref(), overrides)?;
         Settings::load(&sources)
     }
+
+    /// Loads settings of the same sources again.
+    fn reloader(&self) -> Reloader {
+        let again = self.clone();
+        Reloader::new(self.config.as_deref(), move || again.load())
+    }
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => {
-            let again = args.clone();
-            let reloader = Reloader::new(args.config.as_deref(), move || again.load());
+            let reloader = args.reloader();
             with_settings(&args, |settings| {
                 startup::serve(settings, reloader).map_err(|error| (error.exit_code(), error.into()))
+            })
+        }
+        Command::Mcp(args) => {
+            let reloader = args.reloader();
+            with_settings(&args, |settings| {
+                startup::mcp(settings, reloader).map_err(|error| (error.exit_code(), error.into()))
             })
         }
         Command::Migrate(args) => with_settings(&args, |settings| {

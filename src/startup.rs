@@ -1,5 +1,7 @@
 //! Build, run, drain: the life of a serving process.
 
+mod mcp;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,10 +16,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::{Database, DrainSettings, Settings};
-use crate::http::{self, EdgeParts, Lifecycle, ProviderInfo, Shared};
+use crate::http::{self, EdgeParts, Lifecycle, Shared};
 use crate::reload::Reloader;
+use crate::status::ProviderInfo;
 use crate::store::{JournalDir, JournalOpenError, OpenError, StorageHealth, Store, StoreConfig, recover_dead};
 use crate::system::{ActorSystem, CellError, Ports};
+
+pub use self::mcp::mcp;
 
 /// How long the store may take to finish what is queued at the end.
 const STORE_SHUTDOWN: Duration = Duration::from_secs(10);
@@ -75,11 +80,21 @@ impl ServeError {
     }
 }
 
-/// Serves until a signal or a fatal fault, then drains. Blocks. The reloader loads settings of the same sources.
+/// Serves HTTP until a signal or a fatal fault, then drains. Blocks. The reloader loads settings of the same sources.
 ///
 /// # Errors
 /// When it cannot start, and when it ended for another reason than a signal.
 pub fn serve(settings: &Settings, reloader: Reloader) -> Result<(), ServeError> {
+    in_system(settings, async |store, ports| {
+        run(settings, reloader, store, ports).await
+    })
+}
+
+/// Opens the store, takes over from dead processes, runs a process's work in an actix system, and stores what is left.
+fn in_system(
+    settings: &Settings,
+    work: impl AsyncFnOnce(&Store, Ports) -> Result<(), ServeError>,
+) -> Result<(), ServeError> {
     let store = open_store(settings)?;
     let instance = InstanceId::generate();
     let journal_dir = settings.store.journal_dir();
@@ -90,7 +105,7 @@ pub fn serve(settings: &Settings, reloader: Reloader) -> Result<(), ServeError> 
         calls: store.calls(),
         conversations: store.conversations(),
     };
-    let result = actix_rt::System::new().block_on(run(settings, reloader, &store, ports));
+    let result = actix_rt::System::new().block_on(work(&store, ports));
     if let Err(error) = collect(&store, &journal_dir, instance) {
         tracing::warn!(error = %error, "what this process left in its journal is stored at the next start");
     }
@@ -190,6 +205,16 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
     ended
 }
 
+/// The configured providers, as the edges tell of them.
+fn provider_infos(settings: &Settings) -> Vec<ProviderInfo> {
+    let infos = settings.providers.iter().map(|provider| ProviderInfo {
+        name: provider.name.clone(),
+        kind: provider.kind.as_str(),
+        has_key: provider.is_usable(),
+    });
+    infos.collect()
+}
+
 fn edge_parts(
     settings: &Settings,
     store: &Store,
@@ -197,11 +222,6 @@ fn edge_parts(
     system: &Arc<ActorSystem>,
     lifecycle: watch::Receiver<Lifecycle>,
 ) -> EdgeParts {
-    let providers = settings.providers.iter().map(|provider| ProviderInfo {
-        name: provider.name.clone(),
-        kind: provider.kind.as_str(),
-        has_key: provider.is_usable(),
-    });
     #[cfg(feature = "fault-injection")]
     let faults = {
         let system = Arc::clone(system);
@@ -212,7 +232,7 @@ fn edge_parts(
         admin_key: settings.auth.admin_key.clone(),
         catalogue: Arc::clone(&system.catalogue),
         health: Arc::clone(&system.health),
-        providers: providers.collect(),
+        providers: provider_infos(settings),
         totals: system.totals.clone(),
         gauges: system.gauges.clone(),
         conversations: store.conversations(),

@@ -20,6 +20,11 @@ pub fn init(settings: &LogSettings) {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing_subscriber::filter::LevelFilter::from_level(level(settings.level)).into())
         .from_env_lossy();
+    // rmcp logs whole messages, prompts included, from `info` on.
+    let filter = match "rmcp=warn".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -14,7 +14,7 @@ from python_env import ROOT
 CARGO = """#!/usr/bin/env bash
 [[ $1 != "$FAIL" ]] || { echo "error: made to fail"; exit 101; }
 [[ $1 == test ]] || exit 0
-echo "model: $GATEWAY_TEST_MODEL_URL, client: $GATEWAY_TEST_PYTHON, key: ${OPENAI_API_KEY-none}, db: ${DATABASE_URL-none}"
+echo "model: $GATEWAY_TEST_MODEL_URL, client: $GATEWAY_TEST_PYTHON, inspector: $GATEWAY_TEST_MCP_INSPECTOR, key: ${OPENAI_API_KEY-none}, db: ${DATABASE_URL-none}"
 echo "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
 if [[ $FAIL == a-test ]]; then
     echo "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
@@ -36,6 +36,10 @@ case "$*" in
     "scripts/fault_table.py --check"*) [[ $FAIL != faults ]] ;;
 esac
 """
+NODE_CLIENTS = """#!/usr/bin/env bash
+[[ $FAIL != node ]] || { echo "no npm" >&2; exit 1; }
+echo /the/inspector
+"""
 CARGO_DENY = """#!/usr/bin/env bash
 [[ $1 != --version ]] || { echo "cargo-deny VERSION"; exit; }
 [[ $FAIL != deny ]]
@@ -51,6 +55,7 @@ class Runner(unittest.TestCase):
         version = script.split("CARGO_DENY_VERSION=")[1].split()[0]
         self.write("scripts/test.sh", script)
         self.write("bin/cargo", CARGO)
+        self.write("scripts/node-clients/install.sh", NODE_CLIENTS)
         self.write("bin/python3", PYTHON)
         self.write(".run/tools/bin/cargo-deny", CARGO_DENY.replace("VERSION", version))
         self.model_pid = self.checkout / "model.pid"
@@ -77,9 +82,9 @@ class Runner(unittest.TestCase):
         code, lines = self.run_it()
         self.assertEqual((code, lines[-1]), (0, "5 passed, 0 failed"), "\n".join(lines))
 
-    def test_the_tests_get_the_model_and_the_client_and_none_of_the_callers_settings(self) -> None:
+    def test_the_tests_get_the_model_and_the_clients_and_none_of_the_callers_settings(self) -> None:
         _, lines = self.run_it()
-        told = "model: http://127.0.0.1:1234/v1, client: /the/client/python, key: none, db: none"
+        told = "model: http://127.0.0.1:1234/v1, client: /the/client/python, inspector: /the/inspector, key: none, db: none"
         self.assertIn(told, lines)
 
     def test_failed_tests_are_counted(self) -> None:
@@ -88,7 +93,7 @@ class Runner(unittest.TestCase):
 
     def test_every_other_step_that_fails_is_named_and_counts_once_and_the_tests_still_run(self) -> None:
         steps = {"fmt": "format", "deny": "dependencies", "scripts": "scripts", "docker": "docker files", "clippy": "lints",
-                 "doc": "documentation", "model": "real model", "faults": "faults"}
+                 "doc": "documentation", "node": "clients", "model": "real model", "faults": "faults"}
         for fail, name in steps.items():
             with self.subTest(step=name):
                 code, lines = self.run_it(fail)

@@ -15,6 +15,9 @@ pub struct DrainSettings {
     pub in_flight: Duration,
     /// How long streams in progress may take to end, up to 1 h. Default 120 s.
     pub streams: Duration,
+    /// How long calls of an MCP client over stdio may take to end once its input has, or at a signal, up to 10 min.
+    /// Default 3 s: whoever closes the input usually reads no answer any more, and kills what does not end soon.
+    pub stdio: Duration,
 }
 
 /// The settings as written: the readiness delay's default depends on the address.
@@ -23,6 +26,7 @@ pub(super) struct WrittenDrain {
     readiness: Option<Duration>,
     in_flight: Duration,
     streams: Duration,
+    stdio: Duration,
 }
 
 impl Default for WrittenDrain {
@@ -31,6 +35,7 @@ impl Default for WrittenDrain {
             readiness: None,
             in_flight: Duration::from_secs(30),
             streams: Duration::from_secs(120),
+            stdio: Duration::from_secs(3),
         }
     }
 }
@@ -40,6 +45,7 @@ impl WrittenDrain {
         reader.set_some(key("readiness_ms"), &mut self.readiness, millis(0..=600_000));
         reader.set(key("in_flight_ms"), &mut self.in_flight, millis(0..=600_000));
         reader.set(key("streams_ms"), &mut self.streams, millis(0..=3_600_000));
+        reader.set(key("stdio_ms"), &mut self.stdio, millis(0..=600_000));
     }
 
     pub(super) fn resolve(self, is_loopback: bool) -> DrainSettings {
@@ -52,6 +58,7 @@ impl WrittenDrain {
             readiness: self.readiness.unwrap_or(default_readiness),
             in_flight: self.in_flight,
             streams: self.streams,
+            stdio: self.stdio,
         }
     }
 }

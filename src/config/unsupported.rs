@@ -56,7 +56,7 @@ pub(super) fn check(settings: &Settings, providers: &Providers, environment: &En
     if environment.text("MODE").is_some_and(|mode| mode.trim() == "mcp") {
         report.warn(
             environment.place("MODE"),
-            "not used: the command chooses the mode (`serve` or `mcp`)",
+            "not used: the command chooses the mode (`ai-mcp-gateway serve` or `ai-mcp-gateway mcp`)",
         );
     }
     check_features(settings, report);

@@ -8,7 +8,6 @@ mod error;
 mod extract;
 mod middleware;
 mod pipeline;
-mod probe;
 mod respond;
 mod routes;
 mod server;
@@ -16,7 +15,6 @@ mod server;
 mod server_tests;
 mod shared;
 mod sse;
-mod stats;
 
 #[cfg(test)]
 mod testing;
@@ -27,4 +25,4 @@ pub use pipeline::RequestPipeline;
 pub use server::{bind, configure};
 #[cfg(feature = "fault-injection")]
 pub use shared::FaultSwitch;
-pub use shared::{Edge, EdgeParts, Lifecycle, ProviderInfo, Shared};
+pub use shared::{Edge, EdgeParts, Lifecycle, Shared};

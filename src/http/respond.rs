@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::error::Failure;
+use crate::status::usd_number;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -34,7 +35,7 @@ pub(crate) fn json_with<T: Serialize>(status: StatusCode, value: &T) -> Result<H
 
 /// An amount as a JSON number of USD, exact at every size since no float is on the way.
 pub(crate) fn usd(amount: NanoUsd) -> Result<Box<RawValue>, Failure> {
-    raw_number(amount.to_usd_string())
+    usd_number(amount).map_err(|_not_json| Failure::internal())
 }
 
 /// A decimal text as the JSON number it spells.

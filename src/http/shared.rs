@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, ProviderName, StoreHealth, SystemHealth,
+    Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, StoreHealth, SystemHealth,
 };
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -20,9 +20,8 @@ use super::error::Failure;
 use super::extract::BodyBudget;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
-use super::probe::StoreProbe;
-use super::stats::RequestTotals;
 use crate::config::HttpSettings;
+use crate::status::{ProviderInfo, RequestTotals, StoreProbe};
 
 /// How far the process is; each stage comes after the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,17 +38,6 @@ pub enum Lifecycle {
     Cutting,
     /// Streams that still run are told so and cut.
     Ending,
-}
-
-/// A configured provider, as the health and stats routes tell of it.
-#[derive(Debug, Clone)]
-pub struct ProviderInfo {
-    /// Its name.
-    pub name: ProviderName,
-    /// How it is spoken to, for example `openai-compatible`.
-    pub kind: &'static str,
-    /// Whether it can be called: it wants no key, or has it.
-    pub has_key: bool,
 }
 
 /// Makes an actor panic, for tests: true when there is an actor of this name.

@@ -16,8 +16,9 @@ use gateway_actors::protocol::{
 use tokio::sync::watch;
 
 use super::pipeline::RequestPipeline;
-use super::shared::{Edge, EdgeParts, Lifecycle, ProviderInfo, Shared};
+use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
 use crate::config::HttpSettings;
+use crate::status::ProviderInfo;
 
 pub(crate) const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
 

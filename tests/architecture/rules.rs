@@ -187,7 +187,7 @@ pub(crate) const REACH_RULES: &[ReachRule] = &[
         name: "nothing behind the HTTP edge knows it",
         because: "HTTP and MCP are equal edges over one pipeline",
         files: &["src/*"],
-        except: &["src/system.rs", "src/startup.rs"],
+        except: &["src/system.rs", "src/startup.rs", "src/startup/*"],
         forbidden: &["crate::http"],
         allowed: &[],
         offences: &[
@@ -207,17 +207,34 @@ pub(crate) const REACH_RULES: &[ReachRule] = &[
         ],
     },
     ReachRule {
-        name: "the HTTP edge knows no adapter",
+        name: "the edges know no adapter",
         because: "a request reaches models and stores through the pipeline and the ports",
-        files: &["src/http/*", "src/http.rs"],
+        files: &["src/http/*", "src/http.rs", "src/mcp/*", "src/mcp.rs"],
         except: &[],
         forbidden: &["diesel", "diesel_async", "awc"],
         allowed: &[],
         offences: &[
             example("src/http/routes/chat.rs", "use awc::Client;"),
+            example("src/mcp/tools/code_agent.rs", "use awc::Client;"),
             example("src/http/routes/context.rs", "#[derive(diesel::Queryable)] struct Row;"),
         ],
         innocent: &[example("src/store/models.rs", "use diesel::prelude::*;")],
+    },
+    ReachRule {
+        name: "only the MCP edge knows MCP",
+        because: "HTTP and MCP are equal edges over one pipeline",
+        files: &["src/*"],
+        except: &["src/mcp/*", "src/startup.rs", "src/startup/*"],
+        forbidden: &["rmcp", "crate::mcp"],
+        allowed: &[],
+        offences: &[
+            example("src/http/routes/mod.rs", "use rmcp::ServerHandler;"),
+            example("src/system.rs", "use crate::mcp::Desk;"),
+        ],
+        innocent: &[
+            example("src/startup/mcp.rs", "use crate::mcp::Desk;"),
+            example("src/lib.rs", "mod mcp;"),
+        ],
     },
     ReachRule {
         name: "adapters are named only where everything is wired",
@@ -226,6 +243,7 @@ pub(crate) const REACH_RULES: &[ReachRule] = &[
         except: &[
             "src/system.rs",
             "src/startup.rs",
+            "src/startup/*",
             // `migrate` and `check-config` talk to the store without a system.
             "src/main.rs",
             "src/commands/*",

@@ -86,9 +86,44 @@ impl Gateway {
         Client::new(&format!("http://{}", self.address))
     }
 
+    /// The folder of its settings, database and journal, which other processes may share.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Every call record that is in the database.
     pub(crate) fn calls(&self) -> Vec<CallRow> {
-        read_calls(&self.folder.path().join("gateway.db"))
+        Self::calls_in(self.folder())
+    }
+
+    /// Every call record that is in a folder's database.
+    pub(crate) fn calls_in(folder: &Path) -> Vec<CallRow> {
+        read_calls(&folder.join("gateway.db"))
+    }
+
+    /// `ai-mcp-gateway <command> --config FILE`, with its settings and data in this folder and none of the machine's own.
+    pub(crate) fn command(command: &str, setup: &Setup, folder: &Path) -> Command {
+        let config = folder.join(CONFIG);
+        std::fs::write(&config, setup.file()).unwrap();
+        let mut process = Command::new(BINARY);
+        process
+            .args([command, "--config"])
+            .arg(config)
+            .current_dir(folder)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", folder)
+            .env("XDG_DATA_HOME", folder.join("data"))
+            .env(
+                "DATABASE_URL",
+                format!("sqlite:{}", folder.join("gateway.db").display()),
+            )
+            .env("API_PORT", "0")
+            .envs(&setup.env)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        process
     }
 
     /// Waits until the database holds this many call records, and returns them.
@@ -242,7 +277,7 @@ impl Drop for Gateway {
 #[track_caller]
 pub(crate) fn run_to_exit(command: &str, setup: &Setup) -> (i32, String) {
     let folder = TempDir::new().unwrap();
-    let mut child = command_line(command, setup, folder.path()).spawn().unwrap();
+    let mut child = Gateway::command(command, setup, folder.path()).spawn().unwrap();
     let log = Log::default();
     let stdout = child.stdout.take().unwrap();
     let stderr = child.stderr.take().unwrap();
@@ -255,33 +290,9 @@ pub(crate) fn run_to_exit(command: &str, setup: &Setup) -> (i32, String) {
     (status.code().expect("the process was killed by a signal"), text)
 }
 
-fn command_line(command: &str, setup: &Setup, folder: &Path) -> Command {
-    let config = folder.join(CONFIG);
-    std::fs::write(&config, setup.file()).unwrap();
-    let mut process = Command::new(BINARY);
-    process
-        .args([command, "--config"])
-        .arg(config)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", folder)
-        .env("XDG_DATA_HOME", folder.join("data"))
-        .env(
-            "DATABASE_URL",
-            format!("sqlite:{}", folder.join("gateway.db").display()),
-        )
-        .env("API_PORT", "0")
-        .envs(&setup.env)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    process
-}
-
 /// Starts `serve` and waits for the line that tells the address.
 fn spawn(setup: &Setup, folder: &Path, log: &Log) -> (Child, SocketAddr) {
-    let mut child = command_line("serve", setup, folder).spawn().unwrap();
+    let mut child = Gateway::command("serve", setup, folder).spawn().unwrap();
     let errors = collect(child.stderr.take().unwrap(), log);
     let stdout = child.stdout.take().unwrap();
     let (found, address) = mpsc::channel();

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep, timeout};
@@ -12,7 +13,7 @@ use super::client::{Client, gone};
 use super::failure::{Blocked, told};
 use super::settings::AmbiguousFailover;
 use crate::protocol::{
-    Acquire, Answer, AttemptId, AttemptTrace, Billing, BudgetError, Candidate, ChatCall, ConversationId,
+    Acquire, Answer, AttemptId, AttemptTrace, Billing, BudgetError, CallStep, Candidate, ChatCall, ConversationId,
     DispatchRecord, ErrorKind, FailureKind, GatewayError, HealthNote, Hold, Lease, NanoUsd, Outcome, Plan, Reserve,
     RouteError, Served, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
 };
@@ -89,6 +90,12 @@ impl Run {
     /// Tries candidates until one begins to answer.
     pub(super) async fn begin(&mut self, client: &mut dyn Client) -> Result<Begun, GatewayError> {
         let plan = self.plan().await?;
+        if let (Some(watcher), Some(first)) = (&self.call.context.watcher, plan.candidates.first()) {
+            watcher.tell(CallStep::Routed {
+                candidates: plan.candidates.len(),
+                first: Arc::clone(&first.model),
+            });
+        }
         self.cell.retries.borrow_mut().request(Instant::now());
         let mut queue: VecDeque<Candidate> = plan.candidates.into();
         let mut blocked = Blocked::default();
@@ -273,8 +280,15 @@ impl Run {
             deadline: self.call.context.deadline,
         };
         let input_bound = self.call.plan.needs.input_bound;
+        let ordinal = record.attempt.ordinal;
         let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, input_bound);
         let mut attempt = sent.map_err(|error| not_journalled(&error))?;
+        if let Some(watcher) = &self.call.context.watcher {
+            watcher.tell(CallStep::Attempt {
+                ordinal,
+                model: Arc::clone(&candidate.model),
+            });
+        }
         let linger = self.cell.settings.linger;
         // A whole answer is waited for even when nobody reads it: it is being generated, and will be billed.
         let only_streams = self.stream;

@@ -29,6 +29,46 @@ pub struct CallContext {
     pub project_id: Option<Arc<str>>,
     /// When the answer must be there.
     pub deadline: Instant,
+    /// Where the request's steps are told, if somebody watches.
+    pub watcher: Option<CallWatcher>,
+}
+
+/// A step of a request on its way to an answer.
+#[derive(Debug, Clone)]
+pub enum CallStep {
+    /// The router has answered.
+    Routed {
+        /// How many models may be tried.
+        candidates: usize,
+        /// The one that is tried first.
+        first: Arc<Model>,
+    },
+    /// A call is being sent to a provider.
+    Attempt {
+        /// 1 for the request's first attempt.
+        ordinal: u8,
+        /// The model that is asked.
+        model: Arc<Model>,
+    },
+}
+
+/// Watches a request's steps. Nobody waits for it: a step that it has no room for is not told.
+#[derive(Debug, Clone)]
+pub struct CallWatcher(mpsc::Sender<CallStep>);
+
+impl CallWatcher {
+    /// A watcher, and the receiver of the steps. It has room for this many that were not read yet, at least one.
+    #[must_use]
+    pub fn channel(room: usize) -> (Self, mpsc::Receiver<CallStep>) {
+        let (sender, receiver) = mpsc::channel(room.max(1));
+        (Self(sender), receiver)
+    }
+
+    /// Tells a step.
+    pub fn tell(&self, step: CallStep) {
+        // A watcher that is gone or slow misses it.
+        let _ = self.0.try_send(step);
+    }
 }
 
 /// A request without memory: everything to be sent is in it.

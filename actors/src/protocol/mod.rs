@@ -25,7 +25,10 @@ mod usage;
 
 pub use budget::{BudgetError, Cancel, Hold, HoldSink, Reserve, Settle};
 pub use catalogue::{Alias, Catalogue, Model};
-pub use chat::{Answer, AnswerStream, AttemptTrace, CallContext, ChatCall, Served, TurnAnswer, TurnCall, TurnDialect};
+pub use chat::{
+    Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TurnAnswer, TurnCall,
+    TurnDialect,
+};
 pub use context::{BeginTurn, ContextError, EndTurn, PermitSender, RunningTurn, TurnPermit, TurnSink};
 pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};
 pub use errors::{ErrorKind, GatewayError};

@@ -186,6 +186,7 @@ impl TestCell {
                 user_id: None,
                 project_id: None,
                 deadline: Instant::now() + Duration::from_secs(60),
+                watcher: None,
             },
         }
     }

@@ -17,7 +17,7 @@ mod usage;
 
 pub use error::{error_body, error_event};
 pub use event::ErrorObject;
-pub use native::ConversationRequest;
+pub use native::{ConversationRequest, plain_answer};
 pub use request::ChatCompletionsRequest;
 pub use response::{AnswerText, Explanation, Inspected, ShapeError, answer_text, explanation, inspect};
 pub use stream::{StreamFault, StreamScanner, UsageEvents};

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gateway_actors::protocol::{Capabilities, Model, Needs, OutgoingRequest, Role};
+use gateway_actors::protocol::{
+    Capabilities, Completion, ErrorKind, GatewayError, Model, Needs, OutgoingRequest, Role,
+};
 use serde::Serialize;
 
+use super::response::answer_text;
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
 
 /// How many bytes of text are taken to be one token when the history is fitted into a window. Most text has more
@@ -133,10 +136,32 @@ impl OutgoingRequest for ConversationRequest {
     }
 }
 
+/// The text of an answer to a request that offered no tools.
+///
+/// # Errors
+/// When there is no text: a refusal, an empty answer, or a call of a tool that nobody offered.
+pub fn plain_answer(completion: &Completion) -> Result<String, GatewayError> {
+    match answer_text(&completion.body) {
+        Ok(answer) if !answer.text.is_empty() => Ok(answer.text),
+        Ok(answer) if answer.refusal.is_some() => Err(GatewayError::new(
+            ErrorKind::UpstreamRejected,
+            "the model refused to answer this message; put it differently or ask another model",
+        )),
+        Ok(_) => Err(GatewayError::new(
+            ErrorKind::UpstreamEmpty,
+            "the model answered without any text; allow more tokens or ask another model",
+        )),
+        Err(_) => Err(GatewayError::new(
+            ErrorKind::UpstreamMalformed,
+            "the model's answer has no text that could be read; try again or ask another model",
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gateway_actors::protocol::{Layer, ModelId, ProviderName};
+    use gateway_actors::protocol::{Layer, ModelId, ProviderName, UsageReport};
     use serde_json::{Value, json};
 
     fn model(context_window: u32) -> Model {
@@ -231,5 +256,33 @@ mod tests {
         assert_eq!(needs.input_bound, 8 + 12 + 12 + 10 + 4 * 16);
         assert_eq!(needs.input_estimate, 18 / 8);
         assert_eq!(needs.max_output, Some(50));
+    }
+
+    fn read(message: &'static str) -> Result<String, ErrorKind> {
+        let body = format!(r#"{{"choices":[{{"index":0,"message":{message},"finish_reason":"stop"}}]}}"#);
+        let completion = Completion {
+            status: 200,
+            body: Bytes::from(body),
+            usage: UsageReport::Missing,
+        };
+        plain_answer(&completion).map_err(|error| error.kind)
+    }
+
+    #[test]
+    fn an_answer_is_its_text_and_one_without_is_an_error() {
+        assert_eq!(
+            read(r#"{"role":"assistant","content":"hello"}"#),
+            Ok("hello".to_owned())
+        );
+        assert_eq!(
+            read(r#"{"role":"assistant","content":""}"#),
+            Err(ErrorKind::UpstreamEmpty)
+        );
+        let refusal = r#"{"role":"assistant","content":null,"refusal":"no"}"#;
+        assert_eq!(read(refusal), Err(ErrorKind::UpstreamRejected));
+        assert_eq!(
+            read(r#"{"role":"assistant","tool_calls":[{}]}"#),
+            Err(ErrorKind::UpstreamMalformed)
+        );
     }
 }

@@ -41,6 +41,7 @@ pub(super) async fn post(
         user_id: None,
         project_id: None,
         deadline,
+        watcher: None,
     };
     let call = call(completion, incoming, context);
     if stream {

@@ -3,12 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gateway_actors::protocol::{
-    Completion, ErrorKind, GatewayError, Needs, OutgoingRequest, StoredMessage, TurnDialect,
-};
+use gateway_actors::protocol::{Completion, GatewayError, Needs, OutgoingRequest, StoredMessage, TurnDialect};
 
 use super::request::AskRequest;
-use crate::dialects::openai_chat::{ConversationRequest, answer_text};
+use crate::dialects::openai_chat::{ConversationRequest, plain_answer};
 
 /// One message of a client, to be sent after whatever history it has.
 #[derive(Clone)]
@@ -54,57 +52,6 @@ impl TurnDialect for PlainText {
     }
 
     fn answer_text(&self, completion: &Completion) -> Result<String, GatewayError> {
-        match answer_text(&completion.body) {
-            Ok(answer) if !answer.text.is_empty() => Ok(answer.text),
-            Ok(answer) if answer.refusal.is_some() => Err(GatewayError::new(
-                ErrorKind::UpstreamRejected,
-                "the model refused to answer this message; put it differently or ask another model",
-            )),
-            Ok(_) => Err(GatewayError::new(
-                ErrorKind::UpstreamEmpty,
-                "the model answered without any text; allow more tokens or ask another model",
-            )),
-            Err(_) => Err(GatewayError::new(
-                ErrorKind::UpstreamMalformed,
-                "the model's answer has no text that could be read; try again or ask another model",
-            )),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use gateway_actors::protocol::UsageReport;
-
-    use super::*;
-
-    fn read(message: &'static str) -> Result<String, ErrorKind> {
-        let dialect = PlainText::new(&AskRequest::parse(br#"{"message":"hi"}"#).unwrap());
-        let body = format!(r#"{{"choices":[{{"index":0,"message":{message},"finish_reason":"stop"}}]}}"#);
-        let completion = Completion {
-            status: 200,
-            body: Bytes::from(body),
-            usage: UsageReport::Missing,
-        };
-        dialect.answer_text(&completion).map_err(|error| error.kind)
-    }
-
-    #[test]
-    fn an_answer_is_its_text_and_one_without_is_an_error() {
-        assert_eq!(
-            read(r#"{"role":"assistant","content":"hello"}"#),
-            Ok("hello".to_owned())
-        );
-        assert_eq!(
-            read(r#"{"role":"assistant","content":""}"#),
-            Err(ErrorKind::UpstreamEmpty)
-        );
-        let refusal = r#"{"role":"assistant","content":null,"refusal":"no"}"#;
-        assert_eq!(read(refusal), Err(ErrorKind::UpstreamRejected));
-        assert_eq!(
-            read(r#"{"role":"assistant","tool_calls":[{}]}"#),
-            Err(ErrorKind::UpstreamMalformed)
-        );
+        plain_answer(completion)
     }
 }

@@ -65,6 +65,7 @@ async fn read(
         user_id: ask.user_id.clone(),
         project_id: ask.project_id.clone(),
         deadline,
+        watcher: None,
     };
     Ok((ask, context))
 }

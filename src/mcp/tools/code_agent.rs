@@ -1,0 +1,227 @@
+//! `code_agent`: one programming task, sent as one turn to the model that suits it.
+
+mod request;
+
+use std::sync::Arc;
+
+use gateway_actors::protocol::{
+    AttemptTrace, CallContext, ConversationId, Layer, NanoUsd, Needs, PlanRequest, RequestId, Target, TaskType,
+};
+use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use self::request::{AgentRequest, INSTRUCTIONS};
+use super::{Given, schema};
+use crate::mcp::desk::{Question, Reply};
+use crate::mcp::error::ToolFailure;
+use crate::mcp::progress::Progress;
+use crate::mcp::server::Inner;
+use crate::status::usd_number;
+
+pub(super) const NAME: &str = "code_agent";
+
+const DESCRIPTION: &str = "Hands a programming task to a language model that the gateway chooses, free ones first, and \
+                           answers with its code or explanation, which model it was, and what it cost. The model sees \
+                           only what the arguments hold: put the code that matters into context.existingCode. With a \
+                           conversationId the gateway remembers what was said before.";
+
+/// The endpoint's name in call records.
+const ENDPOINT: &str = "mcp/code_agent";
+/// Whom the calls are booked to: whoever may start this process acts as its user.
+const LOCAL_USER: &str = "local";
+
+pub(super) fn description() -> Tool {
+    let annotations = ToolAnnotations::with_title("Code agent")
+        .read_only(false)
+        .destructive(false)
+        .idempotent(false)
+        .open_world(true);
+    Tool::new(NAME, DESCRIPTION, schema(request::schema()))
+        .with_title("Code agent")
+        .with_raw_output_schema(schema(output_schema()))
+        .with_annotations(annotations)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Output<'a> {
+    result: &'a str,
+    routing: Routing<'a>,
+    performance: Performance,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation_id: Option<&'a ConversationId>,
+    request_id: RequestId,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Routing<'a> {
+    summary: String,
+    layer: Option<Layer>,
+    model: Option<&'a str>,
+    provider: Option<&'a str>,
+    attempts: Vec<AttemptEntry<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AttemptEntry<'a> {
+    layer: Layer,
+    model: &'a str,
+    provider: &'a str,
+    reason: String,
+    outcome: &'static str,
+    cost_nano_usd: NanoUsd,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Performance {
+    duration_ms: u64,
+    tokens: Tokens,
+    cost: Box<RawValue>,
+    cost_nano_usd: NanoUsd,
+}
+
+#[derive(Serialize, Default)]
+struct Tokens {
+    input: u64,
+    output: u64,
+}
+
+fn output_schema() -> serde_json::Value {
+    let word = json!({"type": "string"});
+    let word_or_null = json!({"type": ["string", "null"]});
+    let count = json!({"type": "integer", "minimum": 0});
+    json!({
+        "type": "object",
+        "properties": {
+            "result": {"type": "string", "description": "the model's answer"},
+            "routing": {"type": "object", "description": "who answered and why",
+                "properties": {
+                    "summary": {"type": "string", "description": "every attempt in one line"},
+                    "layer": word_or_null, "model": word_or_null, "provider": word_or_null,
+                    "attempts": {"type": "array", "description": "every attempt, the answering one last",
+                        "items": {"type": "object",
+                            "properties": {"layer": word, "model": word, "provider": word, "reason": word,
+                                "outcome": word, "costNanoUsd": count},
+                            "required": ["layer", "model", "provider", "reason", "outcome", "costNanoUsd"]}}
+                },
+                "required": ["summary", "layer", "model", "provider", "attempts"]},
+            "performance": {"type": "object", "description": "of all attempts together",
+                "properties": {
+                    "durationMs": count,
+                    "tokens": {"type": "object", "properties": {"input": count, "output": count},
+                        "required": ["input", "output"]},
+                    "cost": {"type": "number", "description": "USD"},
+                    "costNanoUsd": {"type": "integer", "minimum": 0, "description": "the same, exactly: 10^-9 USD"}
+                },
+                "required": ["durationMs", "tokens", "cost", "costNanoUsd"]},
+            "conversationId": {"type": "string", "description": "the conversation the turn was stored in, if it was"},
+            "requestId": {"type": "string", "description": "finds the call records of this call"}
+        },
+        "required": ["result", "routing", "performance", "requestId"]
+    })
+}
+
+pub(super) async fn call(inner: &Inner, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
+    let wanted = AgentRequest::read(given.arguments)?;
+    let request = RequestId::generate();
+    let deadline = given.arrived + inner.patience;
+    let slot = inner.slots.take(deadline).await?;
+    let mut progress = Progress::of(given.context);
+    let (watcher, steps) = progress.watcher();
+    let question = Question {
+        system: INSTRUCTIONS,
+        message: wanted.message,
+        conversation: wanted.conversation.clone(),
+        plan: PlanRequest {
+            request,
+            target: Target::Auto,
+            max_layer: None,
+            task: TaskType::Code,
+            quality: wanted.quality,
+            needs: Needs::default(),
+        },
+        context: CallContext {
+            endpoint: Arc::from(ENDPOINT),
+            user_id: Some(Arc::from(LOCAL_USER)),
+            project_id: None,
+            deadline,
+            watcher,
+        },
+    };
+    let answered = progress.tell_during(steps, inner.desk.ask(question)).await;
+    drop(slot);
+    let reply = answered.map_err(|error| ToolFailure::from(error).of(request))?;
+    let duration_ms = u64::try_from(given.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let output = output(&reply, wanted.conversation.as_ref(), request, duration_ms);
+    let rendered = output.and_then(|output| render(&output)).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written as JSON");
+        ToolFailure::internal().of(request)
+    })?;
+    progress.tell("answered".to_owned()).await;
+    Ok(rendered)
+}
+
+fn output<'a>(
+    reply: &'a Reply,
+    conversation_id: Option<&'a ConversationId>,
+    request_id: RequestId,
+    duration_ms: u64,
+) -> Result<Output<'a>, serde_json::Error> {
+    let served = reply.served.as_ref();
+    let model = served.map(|served| &served.model);
+    let cost = served.map_or(NanoUsd::ZERO, |served| served.cost);
+    Ok(Output {
+        result: &reply.text,
+        routing: Routing {
+            summary: served.map_or_else(
+                || "this message was answered before".to_owned(),
+                gateway_actors::protocol::Served::summary,
+            ),
+            layer: model.map(|model| model.layer),
+            model: model.map(|model| model.id.as_str()),
+            provider: model.map(|model| model.provider.as_str()),
+            attempts: served.map_or_else(Vec::new, |served| served.attempts.iter().map(attempt).collect()),
+        },
+        performance: Performance {
+            duration_ms,
+            tokens: served.map_or_else(Tokens::default, |served| Tokens {
+                input: served.usage.input,
+                output: served.usage.output,
+            }),
+            cost: usd_number(cost)?,
+            cost_nano_usd: cost,
+        },
+        conversation_id,
+        request_id,
+    })
+}
+
+fn attempt(trace: &AttemptTrace) -> AttemptEntry<'_> {
+    AttemptEntry {
+        layer: trace.model.layer,
+        model: trace.model.id.as_str(),
+        provider: trace.model.provider.as_str(),
+        reason: trace.reason.to_string(),
+        outcome: trace.outcome.as_str(),
+        cost_nano_usd: trace.cost,
+    }
+}
+
+/// The answer as text for clients that know nothing else, the account of it in a line of its own, and all of it as
+/// structured content.
+fn render(output: &Output<'_>) -> Result<CallToolResult, serde_json::Error> {
+    let Performance { tokens, cost, .. } = &output.performance;
+    let account = format!(
+        "[{}; {} tokens in, {} out; {} USD]",
+        output.routing.summary, tokens.input, tokens.output, cost
+    );
+    let text = [output.result.to_owned(), account].map(ContentBlock::text);
+    let mut result = CallToolResult::success(text.into());
+    result.structured_content = Some(serde_json::to_value(output)?);
+    Ok(result)
+}

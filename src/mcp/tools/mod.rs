@@ -1,0 +1,117 @@
+//! The tools, one file each.
+
+mod code_agent;
+mod gateway_status;
+
+use std::sync::Arc;
+
+use rmcp::RoleServer;
+use rmcp::model::{CallToolResult, JsonObject, Tool};
+use rmcp::service::RequestContext;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::error::ToolFailure;
+use super::server::Inner;
+
+/// A tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    CodeAgent,
+    GatewayStatus,
+}
+
+const ALL: [Named; 2] = [Named::CodeAgent, Named::GatewayStatus];
+
+/// What a call came with.
+#[derive(Debug)]
+pub(super) struct Given<'a> {
+    pub(super) arguments: JsonObject,
+    pub(super) arrived: Instant,
+    pub(super) context: &'a RequestContext<RoleServer>,
+}
+
+impl Named {
+    /// Its name in the protocol.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::CodeAgent => code_agent::NAME,
+            Self::GatewayStatus => gateway_status::NAME,
+        }
+    }
+
+    /// Whether a call of it counts as a request in the statistics, which calls that ask for them do not.
+    pub(super) fn counts(self) -> bool {
+        self == Self::CodeAgent
+    }
+}
+
+/// Every tool, as clients are told of it.
+pub(super) fn list() -> Vec<Tool> {
+    let description = |tool| match tool {
+        Named::CodeAgent => code_agent::description(),
+        Named::GatewayStatus => gateway_status::description(),
+    };
+    ALL.into_iter().map(description).collect()
+}
+
+/// The tool of this name.
+pub(super) fn find(name: &str) -> Option<Named> {
+    ALL.into_iter().find(|tool| tool.name() == name)
+}
+
+/// Calls a tool.
+pub(super) async fn call(tool: Named, inner: &Inner, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
+    match tool {
+        Named::CodeAgent => Box::pin(code_agent::call(inner, given)).await,
+        Named::GatewayStatus => gateway_status::call(inner, given).await,
+    }
+}
+
+/// Reads a tool's arguments. What is wrong is told with its place.
+fn arguments<T: DeserializeOwned>(given: JsonObject) -> Result<T, ToolFailure> {
+    serde_path_to_error::deserialize(Value::Object(given)).map_err(|error| {
+        let place = error.path().to_string();
+        let problem = error.into_inner();
+        let at_the_top = place == ".";
+        ToolFailure::invalid_args(if at_the_top {
+            problem.to_string()
+        } else {
+            format!("`{place}`: {problem}")
+        })
+    })
+}
+
+/// A schema that is written as JSON in the source.
+fn schema(written: Value) -> Arc<JsonObject> {
+    match written {
+        Value::Object(object) => Arc::new(object),
+        _ => Arc::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_is_found_by_the_name_that_it_is_listed_under() {
+        let listed = list();
+        assert_eq!(listed.len(), ALL.len());
+        for (tool, listed) in ALL.into_iter().zip(&listed) {
+            assert_eq!(listed.name, tool.name());
+            assert_eq!(find(&listed.name), Some(tool));
+            assert!(listed.input_schema.contains_key("properties"));
+            assert!(listed.output_schema.as_ref().unwrap().contains_key("properties"));
+        }
+        assert_eq!(find("fs_read"), None);
+    }
+
+    #[test]
+    fn no_description_holds_a_character_that_people_cannot_see() {
+        let text = serde_json::to_string(&list()).unwrap();
+        let odd: Vec<char> = text.chars().filter(|c| !(' '..='~').contains(c)).collect();
+        assert!(odd.is_empty(), "{odd:?}");
+    }
+}

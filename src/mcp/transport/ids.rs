@@ -1,0 +1,73 @@
+//! The ids of requests: which are under way, so that each is answered once and the end waits for them.
+
+use std::collections::{HashSet, VecDeque};
+
+use rmcp::model::RequestId;
+
+/// Cancelled requests that are remembered: the answer to one may still be on its way inside when its id comes again.
+const REMEMBERED: usize = 1_024;
+
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    open: HashSet<RequestId>,
+    cancelled: VecDeque<RequestId>,
+}
+
+impl Ids {
+    /// A request arrives; false when its id cannot be told from another's.
+    pub(super) fn begin(&mut self, id: &RequestId) -> bool {
+        !self.cancelled.contains(id) && self.open.insert(id.clone())
+    }
+
+    /// A request is answered.
+    pub(super) fn end(&mut self, id: &RequestId) {
+        self.open.remove(id);
+    }
+
+    /// A request is cancelled: it will not be answered.
+    pub(super) fn cancel(&mut self, id: &RequestId) {
+        if let Some(id) = self.open.take(id) {
+            if self.cancelled.len() == REMEMBERED {
+                self.cancelled.pop_front();
+            }
+            self.cancelled.push_back(id);
+        }
+    }
+
+    /// Whether no request is under way.
+    pub(super) fn none_open(&self) -> bool {
+        self.open.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_free_again_when_its_request_was_answered_but_not_when_it_was_cancelled() {
+        let mut ids = Ids::default();
+        let (one, text) = (RequestId::Number(1), RequestId::String("1".into()));
+        assert!(ids.begin(&one) && ids.begin(&text), "a number is no text");
+        assert!(!ids.begin(&one));
+        ids.end(&one);
+        assert!(ids.begin(&one));
+        ids.cancel(&one);
+        assert!(!ids.begin(&one));
+        assert!(!ids.none_open());
+        ids.end(&text);
+        assert!(ids.none_open());
+    }
+
+    #[test]
+    fn only_so_many_cancelled_ids_are_remembered() {
+        let mut ids = Ids::default();
+        let count = i64::try_from(REMEMBERED).unwrap() + 1;
+        for id in (0..count).map(RequestId::Number) {
+            assert!(ids.begin(&id));
+            ids.cancel(&id);
+        }
+        assert_eq!(ids.cancelled.len(), REMEMBERED);
+        assert!(ids.begin(&RequestId::Number(0)) && !ids.begin(&RequestId::Number(1)));
+    }
+}

@@ -1,0 +1,243 @@
+//! Messages over stdin and stdout, one a line.
+//!
+//! Both pipes have a thread of their own, since a read of stdin cannot be taken back: the process must be able to end
+//! while one is waiting. What rmcp would mistake or pass over in silence is answered here: lines that are no message,
+//! too long, or use an id twice; and before the session has begun only requests are let through.
+
+mod ids;
+mod input;
+mod message;
+mod output;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rmcp::RoleServer;
+use rmcp::model::{ErrorData, JsonRpcMessage, RequestId};
+use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
+use rmcp::transport::Transport;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use self::ids::Ids;
+use self::input::{Line, MOST_BYTES};
+use self::message::Incoming;
+use self::output::{Output, Written};
+use super::error::Fault;
+
+pub(crate) use self::output::Pipes;
+
+/// How long calls that were told to end may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Ends the session from outside as the end of the input does from inside.
+#[derive(Debug)]
+pub(crate) struct End {
+    stop: watch::Sender<bool>,
+    give_up: watch::Receiver<bool>,
+}
+
+impl End {
+    /// No further message is read; calls under way may end.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Turns true when calls under way must end at once.
+    pub(crate) fn give_up(&self) -> watch::Receiver<bool> {
+        self.give_up.clone()
+    }
+}
+
+/// Knows whether the session has begun.
+#[derive(Debug, Clone)]
+pub(super) struct Beginning(Arc<AtomicBool>);
+
+impl Beginning {
+    /// From now on notifications count.
+    pub(super) fn has_begun(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// The pipes as rmcp sees them.
+#[derive(Debug)]
+pub(crate) struct StdioTransport {
+    lines: mpsc::Receiver<Line>,
+    output: Output,
+    ids: Ids,
+    begun: Beginning,
+    /// An answer that is written before the next line is read.
+    refusal: Option<Vec<u8>>,
+    stop: watch::Receiver<bool>,
+    give_up: watch::Sender<bool>,
+    /// How long calls under way may take once no further message is read.
+    patience: Duration,
+    /// When calls under way must have ended.
+    ending: Option<Instant>,
+}
+
+impl StdioTransport {
+    /// Starts the threads that read and write. Calls under way at the end may take `patience`.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub(crate) fn start(pipes: Pipes, patience: Duration) -> io::Result<(Self, End)> {
+        let (stop, stopped) = watch::channel(false);
+        let (give_up, given_up) = watch::channel(false);
+        let end = End {
+            stop,
+            give_up: given_up,
+        };
+        let transport = Self {
+            lines: input::start(|| io::stdin().lock())?,
+            output: Output::start(pipes)?,
+            ids: Ids::default(),
+            begun: Beginning(Arc::default()),
+            refusal: None,
+            stop: stopped,
+            give_up,
+            patience,
+            ending: None,
+        };
+        Ok((transport, end))
+    }
+
+    /// Where it is told that the session has begun.
+    pub(super) fn beginning(&self) -> Beginning {
+        self.begun.clone()
+    }
+
+    /// Sees when everything that was sent is written.
+    pub(super) fn written(&self) -> Written {
+        self.output.written()
+    }
+
+    /// What becomes of a line; a message for the service, if it is one.
+    fn take(&mut self, line: Line) -> Option<RxJsonRpcMessage<RoleServer>> {
+        let incoming = match line {
+            Line::Whole(line) => message::read(&line),
+            Line::TooLong => Incoming::Refused(None, Fault::TooLong { most: MOST_BYTES }),
+        };
+        match incoming {
+            Incoming::Message(message) => self.admit(*message),
+            Incoming::Refused(id, fault) => {
+                self.refuse(id, fault);
+                None
+            }
+            Incoming::Ignored => None,
+        }
+    }
+
+    fn admit(&mut self, message: RxJsonRpcMessage<RoleServer>) -> Option<RxJsonRpcMessage<RoleServer>> {
+        match &message {
+            JsonRpcMessage::Request(request) => {
+                if !self.ids.begin(&request.id) {
+                    // Without the id: what it belongs to is still to be answered, and once only.
+                    let id = request.id.to_string();
+                    self.refuse(None, Fault::IdInUse { id });
+                    return None;
+                }
+                Some(message)
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let Some(id) = message::cancels(&notification.notification) {
+                    self.ids.cancel(id);
+                }
+                // rmcp would end the process for a notification that comes before the first request.
+                self.begun.0.load(Ordering::Acquire).then_some(message)
+            }
+            // Nothing was asked of the client.
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => None,
+        }
+    }
+
+    fn refuse(&mut self, id: Option<RequestId>, fault: Fault) {
+        tracing::debug!(%fault, "a message was refused");
+        let error = TxJsonRpcMessage::<RoleServer>::error(ErrorData::from(fault), id);
+        self.refusal = output::line(&error).ok();
+    }
+
+    /// Waits for calls under way after the last message was read; false when the session is over.
+    async fn last_calls(&mut self, since: Instant) -> bool {
+        if self.ids.none_open() {
+            return false;
+        }
+        if !*self.give_up.borrow() {
+            sleep_until(since + self.patience).await;
+            tracing::warn!("calls under way are given up");
+            self.give_up.send_replace(true);
+            return true;
+        }
+        sleep_until(since + self.patience + LAST_WORDS).await;
+        false
+    }
+}
+
+impl Transport<RoleServer> for StdioTransport {
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        item: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        match &item {
+            JsonRpcMessage::Response(response) => self.ids.end(&response.id),
+            JsonRpcMessage::Error(error) => error.id.iter().for_each(|id| self.ids.end(id)),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => {}
+        }
+        let line = output::line(&item);
+        let sending = self.output.sender();
+        async move { sending.send(line?).await }
+    }
+
+    /// May be dropped and called again at any time: rmcp does so whenever it has something to send.
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        loop {
+            if self.refusal.is_some() {
+                let place = self.output.reserve().await?;
+                if let Some(line) = self.refusal.take() {
+                    place.send(line);
+                }
+            }
+            let closed = self.output.closed();
+            if let Some(since) = self.ending {
+                tokio::select! {
+                    more = self.last_calls(since) => if !more { return None },
+                    () = closed => return None,
+                }
+                continue;
+            }
+            let (output, lines) = (&self.output, &mut self.lines);
+            let next = async {
+                // A client that does not read its answers gets no more of them.
+                let _room = output.reserve().await;
+                lines.recv().await
+            };
+            let line = tokio::select! {
+                biased;
+                () = closed => return None,
+                _ = self.stop.wait_for(|stop| *stop) => None,
+                line = next => line,
+            };
+            match line {
+                Some(line) => {
+                    if let Some(message) = self.take(line) {
+                        return Some(message);
+                    }
+                }
+                None => {
+                    tracing::debug!("no further message is read");
+                    self.ending = Some(Instant::now());
+                }
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        self.output.finish();
+        std::future::ready(Ok(())).await
+    }
+}

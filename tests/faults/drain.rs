@@ -93,14 +93,18 @@ fn drain_a_stream_beyond_the_limit_ends_with_an_error_in_the_stream() {
 }
 
 #[test]
-fn drain_a_whole_answer_beyond_the_limit_is_given_up_with_a_status() {
+fn drain_a_whole_answer_beyond_the_limit_is_given_up_with_a_status_while_streams_have_theirs() {
     let scene = Scene::with("[drain]\nin_flight_ms = 500\n");
-    scene.alpha.set(Behaviour::StallBeforeHead);
+    scene.alpha.set(Behaviour::Slow(Duration::from_millis(100)));
+    scene.alpha.set_tokens(40);
     let client = scene.client();
+    let mut stream = client.open_stream(COMPLETIONS, &streamed_chat("hello"));
+    stream.next_event();
+    scene.alpha.set(Behaviour::StallBeforeHead);
     let replies = thread::scope(|threads| {
         let openai = threads.spawn(|| client.post(COMPLETIONS, &chat("hello")));
         let native = threads.spawn(|| client.post("/v1/chat", &json!({ "message": "hello" })));
-        wait_for("both calls", SOON, || scene.alpha.requests() == 2);
+        wait_for("both calls", SOON, || scene.alpha.requests() == 3);
         scene.gateway.sigterm();
         [openai, native].map(|reply| reply.join().unwrap())
     });
@@ -109,7 +113,13 @@ fn drain_a_whole_answer_beyond_the_limit_is_given_up_with_a_status() {
         assert!(error.to_string().contains("\"draining\""), "{error}");
         assert_eq!(reply.header("retry-after"), Some("1"));
     }
-    ends_well(scene, 2);
+    assert!(
+        !scene.alpha.bill()[0].whole,
+        "whole answers were given up only when streams were"
+    );
+    let reply = stream.finish();
+    assert!(reply.is_done() && !reply.cut, "{}", reply.text());
+    ends_well(scene, 3);
 }
 
 #[test]

@@ -34,8 +34,8 @@ HEAD = """\
 
 What may go wrong, what has to come of it, and the tests that show it. Made by `scripts/fault_table.py` from the output
 of the tests and from `scripts/fault_rows.txt`; `make test` fails when a row that is due has no test that passes, or when
-this page says something else. Each of these tests also checks that a refusal is JSON with a request id, that no
-provider was asked where none should be, that the process lives, and that the next good request is served.
+this page says something else. Those that run the whole program also check that a refusal is JSON with a request id,
+that no provider was asked where none should be, that the process lives, and that the next good request is served.
 """
 
 

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod dialects;
 #[cfg(test)]
+#[path = "tests/fuzz.rs"]
 mod fuzz;
 pub mod http;
 mod mcp;

@@ -163,5 +163,5 @@ where
 }
 
 #[cfg(test)]
-#[path = "frames_fuzz.rs"]
+#[path = "frames_fuzz_tests.rs"]
 mod fuzz;

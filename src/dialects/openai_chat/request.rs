@@ -304,5 +304,5 @@ fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> GatewayError
 mod tests;
 
 #[cfg(test)]
-#[path = "request_fuzz.rs"]
+#[path = "request_fuzz_tests.rs"]
 mod fuzz;

@@ -307,5 +307,5 @@ mod tests {
 }
 
 #[cfg(test)]
-#[path = "frame_fuzz.rs"]
+#[path = "frame_fuzz_tests.rs"]
 mod fuzz;

@@ -47,6 +47,7 @@ fn k9_killed_at_any_stage_of_a_request_it_records_the_attempt_once_at_its_worst_
     alpha.set_tokens(1_000);
     let mut gateway = priced(&alpha);
     for (number, (stage, behaviour, (request, events))) in stages.into_iter().enumerate() {
+        wait_for("the provider to see that it was left", SOON, || alpha.running() == 0);
         alpha.set(behaviour);
         let client = gateway.client();
         thread::scope(|scope| {
@@ -63,8 +64,8 @@ fn k9_killed_at_any_stage_of_a_request_it_records_the_attempt_once_at_its_worst_
                 let reply = stream.finish();
                 assert!(!reply.is_done(), "{stage}");
             });
-            wait_for(stage, SOON, || alpha.running() == 1);
             if events == 0 {
+                wait_for(stage, SOON, || alpha.running() == 1);
                 gateway.signal(rustix::process::Signal::KILL);
             }
             asking.join().unwrap();

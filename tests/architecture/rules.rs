@@ -328,8 +328,6 @@ pub(crate) const PLACE_RULES: &[PlaceRule] = &[
         files: &["src/*", "actors/src/*"],
         except: &[
             "src/main.rs",
-            // Compiled for tests only: it prints the seeds.
-            "src/fuzz.rs",
             "src/startup.rs",
             "src/bin/*",
             "src/cli/*",

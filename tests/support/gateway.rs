@@ -214,11 +214,6 @@ impl Gateway {
         Pid::from_raw(id).unwrap()
     }
 
-    /// The folder with its settings file, database and journal.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Replaces the settings file; the environment changes at the next restart.
     pub(crate) fn change_file(&mut self, setup: Setup) {
         let new = self.folder.path().join("gateway.toml.new");

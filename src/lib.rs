@@ -5,6 +5,7 @@
 //! exchanges its models meanwhile.
 
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod dialects;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use ai_mcp_gateway::config::{Loaded, Overrides, Problems, Settings, Sources};
 use ai_mcp_gateway::reload::Reloader;
-use ai_mcp_gateway::{startup, telemetry};
+use ai_mcp_gateway::{commands, startup, telemetry};
 use clap::{Args, Parser, Subcommand};
 
 /// Most of a request's allocations are small and short-lived; this allocator makes them for half of what the system's
@@ -43,10 +43,22 @@ enum Command {
     Serve(SettingArgs),
     /// Serves one MCP client over stdin and stdout, until its input ends. Desktop clients start it; `serve` need not run.
     Mcp(SettingArgs),
-    /// Creates or upgrades the database, then ends.
-    Migrate(SettingArgs),
+    /// Creates or upgrades the database, then ends. With --from, moves another database's data into it first.
+    Migrate(MigrateArgs),
     /// Prints every problem of the settings, then ends: with 0 if there is none, else with 78.
     CheckConfig(SettingArgs),
+}
+
+#[derive(Debug, Args)]
+struct MigrateArgs {
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Moves the data of this database (sqlite:PATH); the gateway that uses it must be stopped.
+    #[arg(long, value_name = "URL")]
+    from: Option<String>,
+    /// Where to (postgres://…); DATABASE_URL if it is not given, which keeps the password off the command line.
+    #[arg(long, value_name = "URL", requires = "from")]
+    to: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -113,7 +125,22 @@ fn main() -> ExitCode {
                 startup::mcp(settings, reloader).map_err(|error| (error.exit_code(), error.into()))
             })
         }
-        Command::Migrate(args) => with_settings(&args, |settings| {
+        Command::Migrate(MigrateArgs {
+            settings,
+            from: Some(from),
+            to,
+        }) => with_settings(&settings, |settings| {
+            let moved = commands::move_data(settings, &from, to.as_deref());
+            for table in moved.map_err(|error| (error.exit_code(), error.into()))? {
+                say(&format!(
+                    "{}: {} rows, {} copied now",
+                    table.table, table.rows, table.copied
+                ));
+            }
+            say("everything is in the new database");
+            Ok(())
+        }),
+        Command::Migrate(args) => with_settings(&args.settings, |settings| {
             let opened = startup::open_store(settings);
             let store = opened.map_err(|error| (startup::ServeError::from(error), ()));
             let store = store.map_err(|(error, ())| (error.exit_code(), error.into()))?;

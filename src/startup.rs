@@ -15,17 +15,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::{Database, DrainSettings, Settings};
+use crate::config::{Database, DrainSettings, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
-use crate::store::{JournalDir, JournalOpenError, OpenError, StorageHealth, Store, StoreConfig, recover_dead};
+use crate::store::{
+    JournalDir, JournalOpenError, OpenError, PostgresConfig, SqliteConfig, StorageHealth, Store, StoreConfig,
+    recover_dead,
+};
 use crate::system::{ActorSystem, CellError, Ports};
 
 pub use self::mcp::mcp;
 
 /// How long the store may take to finish what is queued at the end.
-const STORE_SHUTDOWN: Duration = Duration::from_secs(10);
+pub(crate) const STORE_SHUTDOWN: Duration = Duration::from_secs(10);
 /// How long call records may take to reach the database at the end; what does not is in the journal.
 const FLUSH: Duration = Duration::from_secs(5);
 /// How long what is cut may take to be told so and to settle.
@@ -73,6 +76,7 @@ impl ServeError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(OpenError::Corrupt { .. }) => 74,
+            Self::Store(OpenError::Address { .. }) => 78,
             Self::Store(_) | Self::Journal(_) | Self::Recovery(_) => 69,
             Self::Bind { .. } | Self::Cell(_) | Self::System(_) => 1,
             Self::Fatal { .. } => 70,
@@ -129,15 +133,17 @@ fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<()
 /// # Errors
 /// When it does not open.
 pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
-    match &settings.store.database {
-        Database::Sqlite(path) => Store::open(StoreConfig::new(path)),
-        // The settings refuse it before it comes to this.
-        Database::Postgres(_) => Err(OpenError::PostgresNotBuilt),
-    }
+    Store::open(match &settings.store.database {
+        Database::Sqlite(path) => StoreConfig::from(SqliteConfig::new(path)),
+        Database::Postgres(address) => StoreConfig::from(PostgresConfig {
+            address: PostgresAddress::clone(address),
+            limits: settings.store.limits,
+        }),
+    })
 }
 
 /// Stores the call records of dead processes and gives back the conversations they held.
-fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
+pub(crate) fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
     let calls = store.calls();
     for dead in recover_dead(journal_dir)? {
         let records: Vec<_> = dead.records.iter().cloned().map(Arc::new).collect();

@@ -15,6 +15,7 @@ CARGO = """#!/usr/bin/env bash
 [[ $1 != "$FAIL" ]] || { echo "error: made to fail"; exit 101; }
 [[ $1 == test ]] || exit 0
 echo "model: $GATEWAY_TEST_MODEL_URL, client: $GATEWAY_TEST_PYTHON, inspector: $GATEWAY_TEST_MCP_INSPECTOR, key: ${OPENAI_API_KEY-none}, db: ${DATABASE_URL-none}"
+echo "postgres: $GATEWAY_TEST_POSTGRES_URL"
 echo "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
 if [[ $FAIL == a-test ]]; then
     echo "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
@@ -30,6 +31,11 @@ case "$*" in
         [[ $FAIL != model ]] || { echo "no memory" >&2; exit 1; }
         echo $$ >"$MODEL_PID"
         echo "listening on http://127.0.0.1:1234"
+        exec sleep 60 ;;
+    "scripts/postgres.py serve"*)
+        [[ $FAIL != postgres ]] || { echo "no user to run it as" >&2; exit 1; }
+        echo $$ >"$PID_OF_POSTGRES"
+        echo "listening on postgres://127.0.0.1:5678/postgres"
         exec sleep 60 ;;
     "-m unittest"*scripts/tests*) [[ $FAIL != scripts ]] ;;
     "-m unittest"*scripts/docker_tests*) [[ $FAIL != docker ]] ;;
@@ -59,6 +65,7 @@ class Runner(unittest.TestCase):
         self.write("bin/python3", PYTHON)
         self.write(".run/tools/bin/cargo-deny", CARGO_DENY.replace("VERSION", version))
         self.model_pid = self.checkout / "model.pid"
+        self.postgres_pid = self.checkout / "postgres.pid"
 
     def write(self, path: str, text: str) -> None:
         file = self.checkout / path
@@ -70,6 +77,7 @@ class Runner(unittest.TestCase):
         """Runs everything, with one step made to fail. Returns the exit code and the lines."""
         environment = {
             "PATH": f"{self.checkout / 'bin'}:{os.environ['PATH']}", "FAIL": fail, "MODEL_PID": str(self.model_pid),
+            "PID_OF_POSTGRES": str(self.postgres_pid),
             "OPENAI_API_KEY": "mine", "DATABASE_URL": "postgres://mine",
         }
         done = subprocess.run(
@@ -86,6 +94,7 @@ class Runner(unittest.TestCase):
         _, lines = self.run_it()
         told = "model: http://127.0.0.1:1234/v1, client: /the/client/python, inspector: /the/inspector, key: none, db: none"
         self.assertIn(told, lines)
+        self.assertIn("postgres: postgres://127.0.0.1:5678/postgres", lines)
 
     def test_failed_tests_are_counted(self) -> None:
         code, lines = self.run_it("a-test")
@@ -93,7 +102,7 @@ class Runner(unittest.TestCase):
 
     def test_every_other_step_that_fails_is_named_and_counts_once_and_the_tests_still_run(self) -> None:
         steps = {"fmt": "format", "deny": "dependencies", "scripts": "scripts", "docker": "docker files", "clippy": "lints",
-                 "doc": "documentation", "node": "clients", "model": "real model", "faults": "faults"}
+                 "doc": "documentation", "node": "clients", "model": "real model", "postgres": "postgres", "faults": "faults"}
         for fail, name in steps.items():
             with self.subTest(step=name):
                 code, lines = self.run_it(fail)
@@ -104,10 +113,11 @@ class Runner(unittest.TestCase):
         code, lines = self.run_it("test")
         self.assertEqual((code, lines[-1]), (1, "0 passed, 1 failed"), "\n".join(lines))
 
-    def test_the_model_server_is_stopped_at_the_end(self) -> None:
+    def test_the_servers_are_stopped_at_the_end(self) -> None:
         self.run_it()
-        with self.assertRaises(ProcessLookupError):
-            os.kill(int(self.model_pid.read_text()), 0)
+        for file in (self.model_pid, self.postgres_pid):
+            with self.assertRaises(ProcessLookupError):
+                os.kill(int(file.read_text()), 0)
 
 
 if __name__ == "__main__":

@@ -69,13 +69,14 @@ fn same_store(one: &StoreSettings, other: &StoreSettings) -> bool {
         database,
         data_dir,
         postgres,
+        limits,
     } = one;
     let same_database = match (database, &other.database) {
         (Database::Sqlite(one), Database::Sqlite(other)) => one == other,
-        (Database::Postgres(one), Database::Postgres(other)) => same_secret(Some(one), Some(other)),
+        (Database::Postgres(one), Database::Postgres(other)) => one == other,
         (Database::Sqlite(_), Database::Postgres(_)) | (Database::Postgres(_), Database::Sqlite(_)) => false,
     };
-    same_database && *data_dir == other.data_dir && same_postgres(postgres, &other.postgres)
+    same_database && *data_dir == other.data_dir && *limits == other.limits && same_postgres(postgres, &other.postgres)
 }
 
 fn same_postgres(one: &PostgresSettings, other: &PostgresSettings) -> bool {

@@ -1,21 +1,46 @@
 //! `[store]` and `[redis]`: where things are kept.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::postgres::PostgresAddress;
 use super::problem::Report;
 use super::reader::{Environment, Reader, key, variable};
-use super::value::{Written, integer, secret_text, text};
+use super::value::{Written, integer, millis, secret_text, text};
 
 /// The database.
 #[derive(Debug, Clone)]
 pub enum Database {
     /// A SQLite file (`sqlite:PATH`).
     Sqlite(PathBuf),
-    /// A PostgreSQL server (`postgres://…`); not in this build yet.
-    Postgres(SecretString),
+    /// A PostgreSQL server (`postgres://…`).
+    Postgres(Box<PostgresAddress>),
+}
+
+impl Database {
+    /// Reads `sqlite:PATH` or `postgres://…`.
+    ///
+    /// # Errors
+    /// What it must be; without any part of it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return PostgresAddress::parse(text).map(|address| Self::Postgres(Box::new(address)));
+        }
+        let path = text
+            .strip_prefix("sqlite:")
+            .ok_or("be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() || path.ends_with('/') {
+            return Err("be sqlite:PATH, with the path of a file".to_owned());
+        }
+        if path == ":memory:" || path.contains('?') {
+            return Err("be sqlite:PATH, a file on disk and no options after it".to_owned());
+        }
+        Ok(Self::Sqlite(PathBuf::from(path)))
+    }
 }
 
 /// Where the database and the gateway's other files are.
@@ -26,19 +51,68 @@ pub struct StoreSettings {
     /// The folder of the gateway's files (`data_dir`, `GATEWAY_DATA_DIR`). Default: the folder of the SQLite file
     /// where `DATABASE_URL` names one, else `$XDG_DATA_HOME/ai-mcp-gateway` or `~/.local/share/ai-mcp-gateway`.
     pub data_dir: PathBuf,
-    /// What the parts of a PostgreSQL address are called in compose files (`POSTGRES_…`); not in this build yet.
+    /// What the parts of a PostgreSQL address are called in compose files (`POSTGRES_…`).
     pub postgres: PostgresSettings,
+    /// How PostgreSQL is used; SQLite has no use for it.
+    pub limits: PostgresLimits,
 }
 
 impl StoreSettings {
     /// The folder of the cells' journals: one per database, so that two gateways in one folder keep apart.
     #[must_use]
     pub fn journal_dir(&self) -> PathBuf {
-        let database = match &self.database {
-            Database::Sqlite(path) => path.file_name().unwrap_or(OsStr::new("sqlite")),
-            Database::Postgres(_) => OsStr::new("postgres"),
+        let database: OsString = match &self.database {
+            Database::Sqlite(path) => path.file_name().unwrap_or(OsStr::new("sqlite")).to_owned(),
+            Database::Postgres(address) => format!("postgres-{}", as_file_name(&address.label())).into(),
         };
         self.data_dir.join("journal").join(database)
+    }
+}
+
+/// Each server and database its own name: what a file name cannot hold, and `_` itself, becomes `_` and its number.
+fn as_file_name(label: &str) -> String {
+    let mut name = String::with_capacity(label.len());
+    for byte in label.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => name.push(byte.into()),
+            other => name.push_str(&format!("_{other:02x}")),
+        }
+    }
+    name
+}
+
+/// How many connections to PostgreSQL there are, and how long each thing may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PostgresLimits {
+    /// Connections of this process (`max_connections`, `DATABASE_MAX_CONNECTIONS`). Default 10.
+    pub max_connections: u32,
+    /// How long a statement may take (`statement_timeout_ms`). Default 5 s.
+    pub statement_timeout: Duration,
+    /// How long a statement may wait for another transaction (`lock_timeout_ms`). Default 2 s.
+    pub lock_timeout: Duration,
+    /// How long the start waits for a server that is away (`start_wait_ms`). Default 30 s.
+    pub start_wait: Duration,
+}
+
+impl Default for PostgresLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 10,
+            statement_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(2),
+            start_wait: Duration::from_secs(30),
+        }
+    }
+}
+
+impl PostgresLimits {
+    fn read(&mut self, reader: &mut Reader<'_>) {
+        let connections = key("max_connections").or_variable("DATABASE_MAX_CONNECTIONS");
+        reader.set(connections, &mut self.max_connections, integer(1..=1_000));
+        let statement = millis(100..=60_000);
+        reader.set(key("statement_timeout_ms"), &mut self.statement_timeout, statement);
+        reader.set(key("lock_timeout_ms"), &mut self.lock_timeout, millis(10..=60_000));
+        reader.set(key("start_wait_ms"), &mut self.start_wait, millis(0..=600_000));
     }
 }
 
@@ -87,6 +161,7 @@ pub(super) struct WrittenStore {
     database: Option<Database>,
     data_dir: Option<PathBuf>,
     postgres: PostgresSettings,
+    limits: PostgresLimits,
 }
 
 impl WrittenStore {
@@ -101,9 +176,16 @@ impl WrittenStore {
         reader.set_some(variable("POSTGRES_PASSWORD"), &mut postgres.password, secret_text);
         reader.set_some(variable("POSTGRES_HOST"), &mut postgres.host, text);
         reader.set_some(variable("POSTGRES_PORT"), &mut postgres.port, integer(1..=65_535));
+        self.limits.read(reader);
     }
 
-    pub(super) fn resolve(self, environment: &Environment, report: &mut Report) -> StoreSettings {
+    pub(super) fn resolve(mut self, environment: &Environment, report: &mut Report) -> StoreSettings {
+        if self.database.is_none() && self.postgres.host.is_some() {
+            match PostgresAddress::of_parts(&self.postgres) {
+                Ok(address) => self.database = Some(Database::Postgres(Box::new(address))),
+                Err(wanted) => report.problem(environment.place("POSTGRES_HOST"), format!("must {wanted}")),
+            }
+        }
         let data_dir = self.data_dir.unwrap_or_else(|| match &self.database {
             Some(Database::Sqlite(path)) => folder_of(path),
             _ => default_data_dir(environment, report),
@@ -115,6 +197,7 @@ impl WrittenStore {
             database,
             data_dir,
             postgres: self.postgres,
+            limits: self.limits,
         }
     }
 }
@@ -149,19 +232,5 @@ fn default_data_dir(environment: &Environment, report: &mut Report) -> PathBuf {
 }
 
 fn database(written: Written<'_>) -> Result<Database, String> {
-    let wanted = "be sqlite:PATH";
-    let url = secret_text(written)?;
-    let text = url.expose_secret().trim();
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(Database::Postgres(url));
-    }
-    let path = text.strip_prefix("sqlite:").ok_or(wanted)?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() || path.ends_with('/') {
-        return Err(format!("{wanted}, with the path of a file"));
-    }
-    if path == ":memory:" || path.contains('?') {
-        return Err(format!("{wanted}, a file on disk and no options after it"));
-    }
-    Ok(Database::Sqlite(PathBuf::from(path)))
+    Database::parse(secret_text(written)?.expose_secret().trim())
 }

@@ -6,7 +6,6 @@ use super::problem::Report;
 use super::providers::Providers;
 use super::reader::Environment;
 use super::settings::Settings;
-use super::store::Database;
 
 /// Provider kinds of a later version.
 pub(super) const KINDS: &[&str] = &["anthropic"];
@@ -29,15 +28,12 @@ pub(super) fn provider_in_use(model: &WrittenModel, report: &mut Report) {
 
 /// Reports settings that would have no effect, and refuses those whose promise cannot be kept.
 pub(super) fn check(settings: &Settings, providers: &Providers, environment: &Environment, report: &mut Report) {
-    if let Database::Postgres(_) = settings.store.database {
-        report.problem(
-            "store.url (DATABASE_URL)",
-            "PostgreSQL is not yet supported in this build; use sqlite:PATH",
-        );
-    }
     let postgres = &settings.store.postgres;
-    if postgres.database.is_some() || postgres.host.is_some() || postgres.password.is_some() {
-        report.warn("POSTGRES_*", "not used by this build: PostgreSQL is not yet supported");
+    if postgres.host.is_none() && (postgres.database.is_some() || postgres.password.is_some()) {
+        report.warn(
+            "POSTGRES_*",
+            "not used without POSTGRES_HOST: set it, or DATABASE_URL=postgres://…",
+        );
     }
     if settings.redis.url.is_some() || settings.redis.password.is_some() {
         report.warn(

@@ -1,48 +1,43 @@
-//! The row of a call record, and the statement that inserts it.
+//! The row of a call record.
 
-use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
-use diesel::sqlite::Sqlite;
 use gateway_actors::protocol::CallRecord;
 
 /// A call record as it is stored. Counts beyond what the database holds are stored as the largest that it does.
 #[derive(Debug)]
 pub(super) struct CallRow<'a> {
-    attempt_id: String,
-    request_id: String,
-    ordinal: i32,
-    instance_id: String,
-    cell: i32,
-    conversation_id: Option<&'a str>,
-    user_id: Option<&'a str>,
-    project_id: Option<&'a str>,
-    endpoint: &'a str,
-    model_id: &'a str,
-    api_model: &'a str,
-    provider: &'a str,
-    layer: &'static str,
-    task: &'static str,
-    input_tokens: i64,
-    cached_input_tokens: i64,
-    output_tokens: i64,
-    reasoning_tokens: i64,
-    usage_source: &'static str,
-    cost_nano_usd: i64,
-    held_nano_usd: i64,
-    input_price_pico_usd: Option<i64>,
-    cached_input_price_pico_usd: Option<i64>,
-    output_price_pico_usd: Option<i64>,
-    estimated: bool,
-    streamed: bool,
-    outcome: &'static str,
-    status: Option<i32>,
-    success: bool,
-    first_byte_us: Option<i64>,
-    duration_us: i64,
-    started_at: i64,
-    created_at: i64,
+    pub(super) attempt_id: String,
+    pub(super) request_id: String,
+    pub(super) ordinal: i32,
+    pub(super) instance_id: String,
+    pub(super) cell: i32,
+    pub(super) conversation_id: Option<&'a str>,
+    pub(super) user_id: Option<&'a str>,
+    pub(super) project_id: Option<&'a str>,
+    pub(super) endpoint: &'a str,
+    pub(super) model_id: &'a str,
+    pub(super) api_model: &'a str,
+    pub(super) provider: &'a str,
+    pub(super) layer: &'static str,
+    pub(super) task: &'static str,
+    pub(super) input_tokens: i64,
+    pub(super) cached_input_tokens: i64,
+    pub(super) output_tokens: i64,
+    pub(super) reasoning_tokens: i64,
+    pub(super) usage_source: &'static str,
+    pub(super) cost_nano_usd: i64,
+    pub(super) held_nano_usd: i64,
+    pub(super) input_price_pico_usd: Option<i64>,
+    pub(super) cached_input_price_pico_usd: Option<i64>,
+    pub(super) output_price_pico_usd: Option<i64>,
+    pub(super) estimated: bool,
+    pub(super) streamed: bool,
+    pub(super) outcome: &'static str,
+    pub(super) status: Option<i32>,
+    pub(super) success: bool,
+    pub(super) first_byte_us: Option<i64>,
+    pub(super) duration_us: i64,
+    pub(super) started_at: i64,
+    pub(super) created_at: i64,
 }
 
 impl<'a> CallRow<'a> {
@@ -91,71 +86,45 @@ fn saturating(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Makes [`CallRow`] the statement that inserts itself, unless a row with its key is there.
-///
-/// diesel's own insert walks a tree of types for each row it binds, which costs as much as SQLite's part of the work.
-/// The statement is constant, so it is prepared once for each connection.
-macro_rules! insert_or_ignore {
-    ($first:ident: $first_type:ty, $($column:ident: $type:ty,)+) => {
-        impl QueryFragment<Sqlite> for CallRow<'_> {
-            fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-                pass.push_sql(concat!(
-                    "INSERT OR IGNORE INTO llm_calls (",
-                    stringify!($first), $(", ", stringify!($column),)+
-                    ") VALUES (",
-                ));
-                pass.push_bind_param::<$first_type, _>(&self.$first)?;
-                $(
-                    pass.push_sql(", ");
-                    pass.push_bind_param::<$type, _>(&self.$column)?;
-                )+
-                pass.push_sql(")");
-                Ok(())
-            }
+/// Calls another macro with every column of [`CallRow`]: its name, its type in the database and its type here.
+macro_rules! call_columns {
+    ($callback:ident) => {
+        $callback! {
+            attempt_id: Text => String,
+            request_id: Text => String,
+            ordinal: Integer => i32,
+            instance_id: Text => String,
+            cell: Integer => i32,
+            conversation_id: Nullable<Text> => Option<&'a str>,
+            user_id: Nullable<Text> => Option<&'a str>,
+            project_id: Nullable<Text> => Option<&'a str>,
+            endpoint: Text => &'a str,
+            model_id: Text => &'a str,
+            api_model: Text => &'a str,
+            provider: Text => &'a str,
+            layer: Text => &'static str,
+            task: Text => &'static str,
+            input_tokens: BigInt => i64,
+            cached_input_tokens: BigInt => i64,
+            output_tokens: BigInt => i64,
+            reasoning_tokens: BigInt => i64,
+            usage_source: Text => &'static str,
+            cost_nano_usd: BigInt => i64,
+            held_nano_usd: BigInt => i64,
+            input_price_pico_usd: Nullable<BigInt> => Option<i64>,
+            cached_input_price_pico_usd: Nullable<BigInt> => Option<i64>,
+            output_price_pico_usd: Nullable<BigInt> => Option<i64>,
+            estimated: Bool => bool,
+            streamed: Bool => bool,
+            outcome: Text => &'static str,
+            status: Nullable<Integer> => Option<i32>,
+            success: Bool => bool,
+            first_byte_us: Nullable<BigInt> => Option<i64>,
+            duration_us: BigInt => i64,
+            started_at: BigInt => i64,
+            created_at: BigInt => i64,
         }
     };
 }
 
-insert_or_ignore! {
-    attempt_id: Text,
-    request_id: Text,
-    ordinal: Integer,
-    instance_id: Text,
-    cell: Integer,
-    conversation_id: Nullable<Text>,
-    user_id: Nullable<Text>,
-    project_id: Nullable<Text>,
-    endpoint: Text,
-    model_id: Text,
-    api_model: Text,
-    provider: Text,
-    layer: Text,
-    task: Text,
-    input_tokens: BigInt,
-    cached_input_tokens: BigInt,
-    output_tokens: BigInt,
-    reasoning_tokens: BigInt,
-    usage_source: Text,
-    cost_nano_usd: BigInt,
-    held_nano_usd: BigInt,
-    input_price_pico_usd: Nullable<BigInt>,
-    cached_input_price_pico_usd: Nullable<BigInt>,
-    output_price_pico_usd: Nullable<BigInt>,
-    estimated: Bool,
-    streamed: Bool,
-    outcome: Text,
-    status: Nullable<Integer>,
-    success: Bool,
-    first_byte_us: Nullable<BigInt>,
-    duration_us: BigInt,
-    started_at: BigInt,
-    created_at: BigInt,
-}
-
-impl QueryId for CallRow<'_> {
-    type QueryId = CallRow<'static>;
-
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl RunQueryDsl<SqliteConnection> for CallRow<'_> {}
+pub(super) use call_columns;

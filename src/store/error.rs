@@ -16,6 +16,10 @@ pub(super) enum FaultKind {
     Unavailable,
     /// The file is not a database, or its pages contradict each other.
     Corrupt,
+    /// Try again at once: another transaction was in the way and has won.
+    Conflict,
+    /// Try again on another connection: this one ended, or its server may no longer write.
+    Lost,
     /// Nothing: the statement is wrong.
     Failed,
 }
@@ -56,7 +60,7 @@ impl Fault {
     }
 }
 
-/// SQLite's own words. diesel keeps the message of an error but not its code, so the message decides.
+/// The databases' own words. diesel keeps the message of an error but not its code, so the message decides.
 const PHRASES: &[(&str, FaultKind)] = &[
     ("database or disk is full", FaultKind::Full),
     ("database is locked", FaultKind::Unavailable),
@@ -66,6 +70,15 @@ const PHRASES: &[(&str, FaultKind)] = &[
     ("attempt to write a readonly database", FaultKind::Unavailable),
     ("disk image is malformed", FaultKind::Corrupt),
     ("file is not a database", FaultKind::Corrupt),
+    ("no space left on device", FaultKind::Full),
+    ("deadlock detected", FaultKind::Conflict),
+    ("terminating connection", FaultKind::Lost),
+    ("recovery is in progress", FaultKind::Lost),
+    ("canceling statement due to", FaultKind::Unavailable),
+    ("the database system is", FaultKind::Unavailable),
+    ("connection slots are reserved", FaultKind::Unavailable),
+    ("too many clients", FaultKind::Unavailable),
+    ("out of shared memory", FaultKind::Unavailable),
 ];
 
 fn kind_of_message(message: &str) -> FaultKind {
@@ -80,13 +93,16 @@ impl From<&DieselError> for Fault {
     fn from(error: &DieselError) -> Self {
         let kind = match error {
             DieselError::DatabaseError(
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction,
                 _,
-            ) => FaultKind::Unavailable,
+            ) => FaultKind::Lost,
+            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => FaultKind::Conflict,
             DieselError::DatabaseError(_, information) => kind_of_message(information.message()),
             // Its parts are what happened; of the two the failed commit is the cause.
             DieselError::RollbackErrorOnCommit { commit_error, .. } => Self::from(&**commit_error).kind,
-            DieselError::BrokenTransactionManager => FaultKind::Unavailable,
+            DieselError::BrokenTransactionManager => FaultKind::Lost,
             _ => FaultKind::Failed,
         };
         Self {
@@ -125,7 +141,7 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault.kind {
             FaultKind::Full => Self::Full,
-            FaultKind::Unavailable => Self::Unavailable {
+            FaultKind::Unavailable | FaultKind::Conflict | FaultKind::Lost => Self::Unavailable {
                 source: Some(Box::new(fault)),
             },
             FaultKind::Corrupt | FaultKind::Failed => Self::Failed {
@@ -171,9 +187,30 @@ impl From<QueryError> for StoreError {
 /// Why the store did not open. Each says what to do next; none is mended by making a new database.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// PostgreSQL is asked for.
-    #[error("PostgreSQL is not supported by this build: set DATABASE_URL=sqlite:PATH")]
-    PostgresNotBuilt,
+    /// The address of the PostgreSQL server cannot be used.
+    #[error("DATABASE_URL cannot be used: {reason}")]
+    Address {
+        /// What is wrong with it and how to mend it; never a part of it that may be secret.
+        reason: String,
+    },
+    /// The PostgreSQL server did not answer, or not in time.
+    #[error("cannot reach PostgreSQL at {server}: check that it runs and that DATABASE_URL names it ({reason})")]
+    Unreachable {
+        /// Host, port and database.
+        server: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// The PostgreSQL server answered and refused: password, database, certificate.
+    #[error(
+        "PostgreSQL at {server} refuses the connection: check user, password and database in DATABASE_URL ({reason})"
+    )]
+    Refused {
+        /// Host, port and database.
+        server: String,
+        /// What the driver said.
+        reason: String,
+    },
     /// The path cannot be given to the database.
     #[error("the database path {} is not valid UTF-8: choose another in DATABASE_URL", path.display())]
     NotUtf8 {
@@ -221,22 +258,22 @@ pub enum OpenError {
     },
     /// A newer gateway has changed the tables.
     #[error(
-        "the database {} was upgraded by a newer version of the gateway (it has {found}, this version knows up to \
-         {known}): start that version or a newer one", path.display()
+        "the database {database} was upgraded by a newer version of the gateway (it has {found}, this version knows \
+         up to {known}): start that version or a newer one"
     )]
     NewerSchema {
-        /// The database.
-        path: PathBuf,
+        /// The file, or host, port and name of the database.
+        database: String,
         /// The newest change that was applied to it.
         found: String,
         /// The newest change that this binary knows.
         known: String,
     },
     /// A change of the tables failed and was rolled back.
-    #[error("cannot upgrade the tables of the database {}", path.display())]
+    #[error("cannot upgrade the tables of the database {database}")]
     Migration {
-        /// The database.
-        path: PathBuf,
+        /// The file, or host, port and name of the database.
+        database: String,
         /// What the driver said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -264,8 +301,8 @@ impl OpenError {
                 path,
                 source: Box::new(fault),
             },
-            FaultKind::Failed => Self::Migration {
-                path,
+            FaultKind::Failed | FaultKind::Conflict | FaultKind::Lost => Self::Migration {
+                database: path.display().to_string(),
                 source: Box::new(fault),
             },
         }

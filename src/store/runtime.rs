@@ -10,8 +10,17 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use super::error::{Fault, OpenError, QueryError};
 
 const WORKER_THREADS: usize = 2;
-/// One thread for each connection (a writer and two readers) and one to open a new one.
+/// One thread for each SQLite connection (a writer and two readers) and one to open a new one.
 const BLOCKING_THREADS: usize = 4;
+
+/// Whether the threads wait for sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    /// The database is a server.
+    Needed,
+    /// The database is a file.
+    Unused,
+}
 
 /// The threads. Dropping it abandons what runs; [`StoreRuntime::shutdown`] waits for it.
 #[derive(Debug)]
@@ -21,9 +30,13 @@ pub(super) struct StoreRuntime {
 }
 
 impl StoreRuntime {
-    /// Starts the threads.
-    pub(super) fn start() -> Result<Self, OpenError> {
-        let runtime = Builder::new_multi_thread()
+    /// Starts the threads, for a database on the network or not: waiting for sockets makes waking a thread dearer.
+    pub(super) fn start(network: Network) -> Result<Self, OpenError> {
+        let mut builder = Builder::new_multi_thread();
+        if network == Network::Needed {
+            builder.enable_io();
+        }
+        let runtime = builder
             .worker_threads(WORKER_THREADS)
             .max_blocking_threads(BLOCKING_THREADS)
             .thread_name("store")

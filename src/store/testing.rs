@@ -7,35 +7,6 @@ use gateway_actors::protocol::{
     AttemptId, CallRecord, CellId, CloseTurn, ConversationId, DispatchRecord, InstanceId, Layer, NanoUsd, OpenTurn,
     Outcome, PicoUsdPerToken, Price, RequestId, TaskType, TokenUsage, UsageSource,
 };
-use tempfile::TempDir;
-
-use super::{Store, StoreConfig};
-
-/// A store in a folder of its own.
-pub(super) struct TestStore {
-    pub(super) store: Store,
-    pub(super) dir: TempDir,
-}
-
-impl TestStore {
-    pub(super) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        Self {
-            store: Store::open(config(&dir)).unwrap(),
-            dir,
-        }
-    }
-
-    /// Another store on the same file, as another process would have it.
-    pub(super) fn neighbour(&self) -> Store {
-        Store::open(config(&self.dir)).unwrap()
-    }
-}
-
-pub(super) fn config(dir: &TempDir) -> StoreConfig {
-    StoreConfig::new(dir.path().join("data").join("gateway.db"))
-}
-
 pub(super) fn conversation(id: &str) -> ConversationId {
     id.parse().unwrap()
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
-use crate::support::{CallRow, Charge, Client, Gateway, Model, Provider, Setup, streamed_chat, wait_for};
+use crate::support::{
+    CallRow, Charge, Client, Gateway, Model, PostgresDatabase, Provider, Setup, streamed_chat, wait_for,
+};
 
 const CONVERSATIONS: usize = 12;
 const STREAMS: usize = 4;
@@ -33,10 +35,20 @@ struct Witness {
 }
 
 #[test]
-fn k9_after_kill_9_every_acknowledged_message_and_every_billed_attempt_is_there_once() {
+fn k9_j17_after_kill_9_every_acknowledged_message_and_every_billed_attempt_is_in_sqlite_once() {
+    everything_survives(Setup::new());
+}
+
+#[test]
+fn k9_j17_after_kill_9_every_acknowledged_message_and_every_billed_attempt_is_in_postgres_once() {
+    let database = PostgresDatabase::create();
+    everything_survives(Setup::new().env("DATABASE_URL", &database.url()));
+}
+
+fn everything_survives(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let alpha = Provider::start_with_bill("alpha", &folder.path().join("bill.jsonl"));
-    let setup = Setup::new()
+    let setup = setup
         .provider(&alpha)
         .model(&Model::free("alpha-small", &alpha).priced("0.15", "0.60"));
     let mut gateway = Gateway::start(setup);

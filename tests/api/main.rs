@@ -19,6 +19,8 @@ mod native_bad_input;
 #[cfg(test)]
 mod panics;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod real_model;
 #[cfg(test)]
 mod refusals;
@@ -34,6 +36,8 @@ mod stats;
 #[expect(dead_code, reason = "shared with the other test programs, some of which use more")]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod transfer;
 
 /// The OpenAI endpoint, which most tests ask.
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::client::Client;
-use super::records::{CallRow, read_calls};
+use super::records::{CallRow, read_calls, read_calls_of_postgres};
 use super::setup::Setup;
 use super::wait::wait_for;
 
@@ -93,7 +93,10 @@ impl Gateway {
 
     /// Every call record that is in the database.
     pub(crate) fn calls(&self) -> Vec<CallRow> {
-        Self::calls_in(self.folder())
+        match self.setup.env.get("DATABASE_URL") {
+            Some(url) if url.starts_with("postgres") => read_calls_of_postgres(url),
+            _ => Self::calls_in(self.folder()),
+        }
     }
 
     /// Every call record that is in a folder's database.
@@ -101,13 +104,15 @@ impl Gateway {
         read_calls(&folder.join("gateway.db"))
     }
 
-    /// `ai-mcp-gateway <command> --config FILE`, with its settings and data in this folder and none of the machine's own.
+    /// `ai-mcp-gateway <command> --config FILE`, with its settings and data in this folder and none of the machine's
+    /// own. The command may have arguments behind it, separated by spaces.
     pub(crate) fn command(command: &str, setup: &Setup, folder: &Path) -> Command {
         let config = folder.join(CONFIG);
         std::fs::write(&config, setup.file()).unwrap();
         let mut process = Command::new(BINARY);
         process
-            .args([command, "--config"])
+            .args(command.split(' '))
+            .arg("--config")
             .arg(config)
             .current_dir(folder)
             .env_clear()
@@ -268,7 +273,8 @@ impl Drop for Gateway {
     }
 }
 
-/// Runs `ai-mcp-gateway <command> --config FILE` until it ends by itself; returns its exit code and all it wrote.
+/// Runs `ai-mcp-gateway <command> --config FILE` until it ends by itself; returns its exit code and all it wrote. The
+/// command may have arguments behind it, separated by spaces.
 #[track_caller]
 pub(crate) fn run_to_exit(command: &str, setup: &Setup) -> (i32, String) {
     let folder = TempDir::new().unwrap();

@@ -7,6 +7,7 @@
 mod client;
 mod gateway;
 mod load;
+mod postgres;
 mod provider;
 mod raw;
 mod records;
@@ -16,6 +17,7 @@ mod wait;
 pub(crate) use client::{Client, Reply, chat, streamed_chat};
 pub(crate) use gateway::{Gateway, run_to_exit};
 pub(crate) use load::in_parallel;
+pub(crate) use postgres::{PostgresDatabase, PostgresServer};
 pub(crate) use provider::{Behaviour, Charge, Provider};
 pub(crate) use raw::RawClient;
 pub(crate) use records::CallRow;

@@ -1,6 +1,8 @@
-//! The call records, read from the gateway's own SQLite file.
+//! The call records, read from the gateway's own database.
 
 use std::path::Path;
+
+use super::postgres;
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
@@ -65,7 +67,33 @@ pub(crate) struct CallRow {
     pub(crate) started_at: i64,
 }
 
-/// Reads every call record, oldest first.
+/// Reads every call record of a PostgreSQL database, oldest first.
+pub(super) fn read_calls_of_postgres(url: &str) -> Vec<CallRow> {
+    let rows = postgres::rows(url, "SELECT * FROM llm_calls ORDER BY started_at, attempt_id");
+    let read = |row: &tokio_postgres::Row| CallRow {
+        attempt_id: row.get("attempt_id"),
+        request_id: row.get("request_id"),
+        ordinal: row.get("ordinal"),
+        instance_id: row.get("instance_id"),
+        conversation_id: row.get("conversation_id"),
+        model_id: row.get("model_id"),
+        api_model: row.get("api_model"),
+        provider: row.get("provider"),
+        layer: row.get("layer"),
+        input_tokens: row.get("input_tokens"),
+        output_tokens: row.get("output_tokens"),
+        cost_nano_usd: row.get("cost_nano_usd"),
+        estimated: row.get("estimated"),
+        streamed: row.get("streamed"),
+        outcome: row.get("outcome"),
+        status: row.get("status"),
+        success: row.get("success"),
+        started_at: row.get("started_at"),
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Reads every call record of a SQLite file, oldest first.
 pub(super) fn read_calls(database: &Path) -> Vec<CallRow> {
     let mut connection = SqliteConnection::establish(database.to_str().unwrap()).unwrap();
     connection

@@ -397,12 +397,6 @@ fn a_provider_at_the_gateways_own_address_is_refused() {
 
 #[test]
 fn what_this_build_does_not_have_is_refused_only_where_a_promise_would_break() {
-    let said = problems("", &[("DATABASE_URL", "postgres://u:p@host/db")]);
-    assert!(
-        said.contains("PostgreSQL is not yet supported in this build; use sqlite:PATH"),
-        "{said}"
-    );
-
     let listed = with("kind", "\"anthropic\"");
     let said = problems(&listed, &[]);
     assert!(said.contains("does not speak the anthropic kind yet"), "{said}");

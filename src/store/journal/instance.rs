@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gateway_actors::protocol::{CellId, InstanceId};
 
-use super::super::migrate::{private_file, private_folder};
+use super::super::files::{private_file, private_folder};
 use super::segment::SegmentName;
 use super::{FileJournal, JournalLimits, JournalOpenError};
 

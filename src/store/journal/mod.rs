@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 pub use file::FileJournal;
 pub use instance::JournalDir;
-pub use recover::{DeadInstance, recover_dead};
+pub use recover::{DeadInstance, is_in_use, recover_dead};
 
 /// How large a journal's files may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use gateway_actors::protocol::{AttemptId, CallRecord, InstanceId};
 
-use super::JournalOpenError;
 use super::frame::{Entry, Event};
 use super::instance::{file_names, lock_owner, lock_path, segments_of, take_over};
 use super::segment::{self, SegmentName};
+use super::{JournalDir, JournalOpenError};
 
 /// A process that died, and the attempts that the database may not have. While this exists no other process recovers
 /// the same; dropping it without [`DeadInstance::discard`] leaves everything for the next start.
@@ -80,6 +80,20 @@ pub fn recover_dead(folder: &Path) -> Result<Vec<DeadInstance>, JournalOpenError
         }
     }
     Ok(dead)
+}
+
+/// Whether a process that lives has its journal in this folder.
+///
+/// # Errors
+/// When the folder or a file in it cannot be read.
+pub fn is_in_use(folder: &Path) -> Result<bool, JournalOpenError> {
+    let names = file_names(folder).map_err(JournalOpenError::at(folder))?;
+    for instance in names.iter().filter_map(|name| lock_owner(name)) {
+        if JournalDir::is_claimed(folder, instance)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn read_dead(

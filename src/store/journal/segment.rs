@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gateway_actors::protocol::{CellId, InstanceId};
 
-use super::super::migrate::private_file;
+use super::super::files::private_file;
 use super::frame::{self, Decoded};
 
 /// What a segment's file name says.

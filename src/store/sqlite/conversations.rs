@@ -1,15 +1,4 @@
-//! The conversations: the port, and one file per thing that is done to them.
-//!
-//! A conversation is a row with the place of its next message and, while a turn runs, that turn's lease. Its messages
-//! alternate: the user's at odd places, the answers at even ones, without gaps. Only the newest turn can be open
-//! (`pending`); a turn that came to nothing keeps its two places, the answer being empty.
-
-mod close;
-mod open;
-mod page;
-mod release;
-#[cfg(test)]
-mod tests;
+//! The conversations of a SQLite file: writes go through the writer's queue, pages are read beside it.
 
 use gateway_actors::protocol::{
     CloseTurn, ConversationId, ConversationPage, ConversationStore, OpenTurn, StoreFuture, TurnOpened,
@@ -17,11 +6,10 @@ use gateway_actors::protocol::{
 use tokio::runtime::Handle;
 
 use super::connection::ReadPool;
-use super::error::Fault;
+use super::queries;
 use super::writer::Writer;
-use super::{now_us, runtime};
-
-pub(super) use release::release;
+use crate::store::error::Fault;
+use crate::store::{now_us, runtime};
 
 /// The conversations of one database.
 #[derive(Debug)]
@@ -44,12 +32,12 @@ impl Conversations {
 impl ConversationStore for Conversations {
     fn open_turn(&self, turn: OpenTurn) -> StoreFuture<TurnOpened> {
         self.writer
-            .submit(move |connection| Box::pin(async move { open::open(connection, &turn, now_us()).await }))
+            .submit(move |connection| Box::pin(async move { queries::open(connection, &turn, now_us()).await }))
     }
 
     fn close_turn(&self, turn: CloseTurn) -> StoreFuture<()> {
         self.writer
-            .submit(move |connection| Box::pin(async move { close::close(connection, &turn, now_us()).await }))
+            .submit(move |connection| Box::pin(async move { queries::close(connection, &turn, now_us()).await }))
     }
 
     fn page(
@@ -61,7 +49,7 @@ impl ConversationStore for Conversations {
         let readers = self.readers.clone();
         runtime::spawn(&self.runtime, async move {
             let mut connection = readers.get().await.map_err(Fault::from)?;
-            page::read(&mut connection, &conversation, limit, before).await
+            queries::read(&mut connection, &conversation, limit, before).await
         })
     }
 }

@@ -4,10 +4,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::MessageStatus;
 
-use super::super::connection::Connection;
-use super::super::error::QueryError;
-use super::super::schema::{conversations, messages};
-use super::close;
+use super::{Connection, close, lock};
+use crate::store::error::QueryError;
+use crate::store::schema::{conversations, messages};
 
 /// Instances named in one statement.
 const CHUNK: usize = 500;
@@ -21,12 +20,23 @@ pub(in super::super) async fn release(
 ) -> Result<usize, QueryError> {
     let mut released = 0;
     for instances in instances.chunks(CHUNK) {
-        let held: Vec<(String, i64)> = conversations::table
+        // In one order, so that two that release at once do not wait for each other.
+        let held: Vec<String> = conversations::table
             .filter(conversations::lease_instance.eq_any(instances))
-            .select((conversations::id, conversations::next_seq))
+            .order(conversations::id)
+            .select(conversations::id)
             .load(connection)
             .await?;
-        for (conversation, next_seq) in held {
+        for conversation in held {
+            lock::conversation(connection, &conversation).await?;
+            let still_held: Option<i64> = conversations::table
+                .find(&conversation)
+                .filter(conversations::lease_instance.eq_any(instances))
+                .select(conversations::next_seq)
+                .first(connection)
+                .await
+                .optional()?;
+            let Some(next_seq) = still_held else { continue };
             if let Some(newest) = newest_user_seq(next_seq) {
                 close_if_pending(connection, &conversation, newest, now).await?;
             }

@@ -1,4 +1,4 @@
-//! Connections: the one type that queries are written against, how each is set up, and the pool that reads use.
+//! Connections: how each is set up, and the pool that reads use.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,10 +11,9 @@ use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfi
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use futures_util::FutureExt;
 
-use super::error::{Fault, OpenError};
+use crate::store::error::{Fault, OpenError};
 
-/// The connection that every query takes. Queries are diesel's own language over this name, so that a second database
-/// needs a second name, not second queries.
+/// The connection that every query takes.
 pub(super) type Connection = SyncConnectionWrapper<SqliteConnection>;
 
 /// The connections that reads use.
@@ -60,6 +59,12 @@ impl Database {
             }),
             Err(path) => Err(OpenError::NotUtf8 { path: path.into() }),
         }
+    }
+
+    /// The file.
+    #[cfg(test)]
+    pub(super) fn path(&self) -> &std::path::Path {
+        std::path::Path::new(&self.url)
     }
 
     /// How long a statement waits for another process that holds the file.

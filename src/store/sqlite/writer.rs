@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::connection::{Access, Connection, Database};
-use super::error::{Fault, QueryError};
+use crate::store::error::{Fault, QueryError};
 
 /// Jobs that may wait. A full queue means that the disk is far behind: refused at once, not queued for ever.
 const QUEUE: usize = 1024;

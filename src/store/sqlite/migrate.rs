@@ -1,21 +1,20 @@
 //! Makes the database ready: its folder, its file, its tables. Runs on the calling thread, before the store's own.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use diesel::SqliteConnection;
-use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel::migration::MigrationSource;
 use diesel::sqlite::Sqlite;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::connection::{Access, Database};
-use super::error::{Fault, OpenError};
+use crate::store::error::OpenError;
+use crate::store::files::{private_file, private_folder};
+use crate::store::migrations::{self, Stopped};
 
 /// Every change of the tables that this binary knows.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Creates what is missing and applies every change that has not been applied. An existing file is never replaced.
 ///
@@ -39,53 +38,23 @@ pub(super) fn prepare(path: &Path, database: &Database) -> Result<SqliteConnecti
     Ok(connection)
 }
 
-/// Why the tables were left as they are.
-#[derive(Debug)]
-enum Stopped {
-    Newer { found: String, known: String },
-    Driver(Fault),
-}
-
-impl From<diesel::result::Error> for Stopped {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Driver(error.into())
-    }
-}
-
-impl From<BoxError> for Stopped {
-    fn from(error: BoxError) -> Self {
-        Self::Driver(Fault::of_message(&error.to_string()))
-    }
-}
-
 /// Applies every pending change in one transaction, or refuses a database that a newer version has changed.
 fn migrate<S>(path: &Path, connection: &mut SqliteConnection, source: &S) -> Result<(), OpenError>
 where
     S: MigrationSource<Sqlite>,
 {
-    let result = connection.immediate_transaction(|connection| {
-        let migrations = source.migrations()?;
-        let known: Vec<MigrationVersion<'_>> = migrations.iter().map(|one| one.name().version()).collect();
-        let applied = connection.applied_migrations()?;
-        if let Some(found) = applied.iter().filter(|version| !known.contains(version)).max() {
-            return Err(Stopped::Newer {
-                found: found.to_string(),
-                known: known.iter().max().map(ToString::to_string).unwrap_or_default(),
-            });
-        }
-        for migration in migrations.iter().filter(|one| !applied.contains(&one.name().version())) {
-            connection.run_migration(migration)?;
-            tracing::info!(migration = %migration.name(), "changed the database's tables");
-        }
-        Ok(())
-    });
-    let path = path.to_owned();
-    result.map_err(|stopped| match stopped {
-        Stopped::Newer { found, known } => OpenError::NewerSchema { path, found, known },
-        Stopped::Driver(fault) => OpenError::of(path, fault),
+    let applied = connection.immediate_transaction(|connection| migrations::apply(connection, source));
+    applied.map_err(|stopped| match stopped {
+        Stopped::Newer { found, known } => OpenError::NewerSchema {
+            database: path.display().to_string(),
+            found,
+            known,
+        },
+        Stopped::Driver(fault) => OpenError::of(path.to_owned(), fault),
     })
 }
 
+/// Creates the folder of the file, and the folders above it, where they are missing.
 fn create_folder(path: &Path) -> Result<(), OpenError> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
         return Ok(());
@@ -94,29 +63,6 @@ fn create_folder(path: &Path) -> Result<(), OpenError> {
         path: folder.to_owned(),
         source,
     })
-}
-
-/// Creates a folder that only its owner may enter, and the folders above it, where they are missing.
-pub(super) fn private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder)
-}
-
-/// Options that create files which only their owner may read.
-pub(super) fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options
 }
 
 /// Creates a file if it is missing; never empties one.
@@ -145,13 +91,17 @@ mod tests {
     use diesel::dsl::sql;
     use diesel::prelude::*;
     use diesel::sql_types::BigInt;
-    use diesel_migrations::FileBasedMigrations;
+    use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
+    use super::super::SqliteConfig;
     use super::super::connection::BUSY_TIMEOUT;
-    use super::super::schema;
     use super::super::testing::{self, TestStore};
-    use super::super::{Store, StoreConfig};
     use super::*;
+    use crate::store::{Store, schema};
+
+    fn open(config: SqliteConfig) -> Result<Store, OpenError> {
+        Store::open(config.into())
+    }
 
     fn connect(path: &Path) -> SqliteConnection {
         let database = Database::at(path, BUSY_TIMEOUT).unwrap();
@@ -164,7 +114,7 @@ mod tests {
 
         let test = TestStore::new();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let path = testing::config(&test.dir).database;
+        let path = testing::config(&test.dir).path;
         assert_eq!(mode(path.parent().unwrap()), 0o700);
         assert_eq!(mode(&path), 0o600);
     }
@@ -174,7 +124,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             let opened: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| Store::open(testing::config(&dir)).map(drop)))
+                .map(|_| scope.spawn(|| open(testing::config(&dir)).map(drop)))
                 .collect();
             for one in opened {
                 one.join().unwrap().unwrap();
@@ -186,10 +136,10 @@ mod tests {
     fn a_database_of_a_newer_version_is_refused() {
         let test = TestStore::new();
         let config = testing::config(&test.dir);
-        connect(&config.database)
+        connect(&config.path)
             .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')")
             .unwrap();
-        let error = Store::open(config).unwrap_err();
+        let error = open(config).unwrap_err();
         assert!(matches!(&error, OpenError::NewerSchema { found, .. } if found == "99990101000000"));
         assert!(error.to_string().contains("newer version of the gateway"), "{error}");
     }
@@ -197,7 +147,7 @@ mod tests {
     #[test]
     fn every_change_can_be_taken_back_and_made_again() {
         let test = TestStore::new();
-        let path = testing::config(&test.dir).database;
+        let path = testing::config(&test.dir).path;
         let mut connection = connect(&path);
         connection.revert_all_migrations(MIGRATIONS).unwrap();
         migrate(&path, &mut connection, &MIGRATIONS).unwrap();
@@ -223,7 +173,7 @@ mod tests {
     #[test]
     fn the_tables_are_those_of_the_schema() {
         let test = TestStore::new();
-        let mut connection = connect(&testing::config(&test.dir).database);
+        let mut connection = connect(&testing::config(&test.dir).path);
         assert_columns!(
             &mut connection,
             conversations,
@@ -254,7 +204,7 @@ mod tests {
         let path = dir.path().join("gateway.db");
         let content = "this is a diary, not a database. ".repeat(200);
         fs::write(&path, &content).unwrap();
-        let error = Store::open(StoreConfig::new(&path)).unwrap_err();
+        let error = open(SqliteConfig::new(&path)).unwrap_err();
         assert!(matches!(error, OpenError::Corrupt { .. }), "{error:?}");
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
     }
@@ -263,16 +213,16 @@ mod tests {
     fn a_path_that_cannot_be_made_is_named() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
-        let error = Store::open(StoreConfig::new(dir.path().join("file/gateway.db"))).unwrap_err();
+        let error = open(SqliteConfig::new(dir.path().join("file/gateway.db"))).unwrap_err();
         assert!(matches!(error, OpenError::Create { .. }), "{error:?}");
-        let error = Store::open(StoreConfig::new(dir.path())).unwrap_err();
+        let error = open(SqliteConfig::new(dir.path())).unwrap_err();
         assert!(matches!(error, OpenError::Create { .. }), "{error:?}");
     }
 
     #[test]
     fn a_database_that_may_only_be_read_is_refused() {
         let test = TestStore::new();
-        let path = testing::config(&test.dir).database;
+        let path = testing::config(&test.dir).path;
         let mut connection = Database::at(&path, BUSY_TIMEOUT)
             .unwrap()
             .connect(Access::Read)

@@ -13,11 +13,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{MessageStatus, OpenTurn, Role, StoredMessage, TurnOpened};
 
-use super::super::connection::Connection;
-use super::super::error::{Fault, QueryError};
-use super::super::models::{self, MessageRow, NewMessage};
-use super::super::schema::{conversations, messages};
-use super::release;
+use super::{Connection, release};
+use crate::store::error::{Fault, QueryError};
+use crate::store::models::{self, MessageRow, NewMessage};
+use crate::store::schema::{conversations, messages};
 
 /// What the conversation's row says when a turn opens.
 #[derive(Debug, Queryable)]
@@ -36,7 +35,11 @@ struct Earlier {
 }
 
 /// Opens a turn inside the running transaction. `now` is in microseconds since 1970.
-pub(super) async fn open(connection: &mut Connection, turn: &OpenTurn, now: i64) -> Result<TurnOpened, QueryError> {
+pub(in super::super) async fn open(
+    connection: &mut Connection,
+    turn: &OpenTurn,
+    now: i64,
+) -> Result<TurnOpened, QueryError> {
     let request = turn.request.to_string();
     let head = lock_conversation(connection, turn, now).await?;
     let earlier = with_same_client_id(connection, turn).await?;

@@ -5,14 +5,14 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{ConversationId, ConversationPage, StoredMessage};
 
-use super::super::connection::Connection;
-use super::super::error::QueryError;
-use super::super::models::MessageRow;
-use super::super::schema::{context_summaries, conversations, messages, todo_lists};
+use super::Connection;
+use crate::store::error::QueryError;
+use crate::store::models::MessageRow;
+use crate::store::schema::{context_summaries, conversations, messages, todo_lists};
 
 /// Up to `limit` messages with a place below `before` (or the newest), with summary and to-do lists; nothing for an
 /// unknown conversation.
-pub(super) async fn read(
+pub(in super::super) async fn read(
     connection: &mut Connection,
     conversation: &ConversationId,
     limit: u32,

@@ -6,10 +6,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{CloseTurn, MessageStatus, Role};
 
-use super::super::connection::Connection;
-use super::super::error::QueryError;
-use super::super::models::{self, NewMessage};
-use super::super::schema::{conversations, messages};
+use super::{Connection, lock};
+use crate::store::error::QueryError;
+use crate::store::models::{self, NewMessage};
+use crate::store::schema::{conversations, messages};
 
 /// When a caller whose turn was taken over may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -19,8 +19,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A second call of the same request changes nothing. A turn that is no longer the request's (its lease ran out and
 /// another turn took the conversation) is left alone, and an answer that comes for it is refused as busy: success always
 /// means that the request's answer is stored.
-pub(super) async fn close(connection: &mut Connection, turn: &CloseTurn, now: i64) -> Result<(), QueryError> {
+pub(in super::super) async fn close(connection: &mut Connection, turn: &CloseTurn, now: i64) -> Result<(), QueryError> {
     let request = turn.request.to_string();
+    lock::conversation(connection, turn.conversation.as_str()).await?;
     let user: Option<(Option<String>, String)> = messages::table
         .find((turn.conversation.as_str(), turn.user_seq))
         .select((messages::request_id, messages::status))

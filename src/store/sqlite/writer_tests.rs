@@ -7,17 +7,19 @@ use diesel_async::SimpleAsyncConnection;
 use gateway_actors::protocol::{CloseTurn, OpenTurn, StoreError, StoreFuture, TurnOpened};
 use tokio::sync::oneshot;
 
+use super::super::SqliteConfig;
 use super::super::connection::{Access, BUSY_TIMEOUT, Database};
-use super::super::error::{Fault, QueryError};
-use super::super::testing::{self, TestStore, close, conversation, finished_call, turn};
-use super::super::{Store, StoreConfig};
-use super::{BoxFuture, Connection, Instant, QUEUE, Queued, TypedJob, refuse_stale};
+use super::super::testing::{self, TestStore};
+use super::{BoxFuture, Connection, Instant, QUEUE, Queued, TypedJob, Writer, refuse_stale};
+use crate::store::Store;
+use crate::store::error::{Fault, QueryError};
+use crate::store::testing::{close, conversation, finished_call, turn};
 
 /// Keeps the writer busy until the sender is used, so that the jobs that follow share a transaction.
-fn hold_writer(store: &Store) -> (oneshot::Sender<()>, StoreFuture<()>) {
+fn hold_writer(store: &Store, writer: &Writer) -> (oneshot::Sender<()>, StoreFuture<()>) {
     let (release, released) = oneshot::channel();
     let (begin, begun) = oneshot::channel();
-    let held = store.writer.submit(move |_connection| {
+    let held = writer.submit(move |_connection| {
         Box::pin(async move {
             begin.send(()).unwrap();
             released.await.unwrap();
@@ -29,10 +31,10 @@ fn hold_writer(store: &Store) -> (oneshot::Sender<()>, StoreFuture<()>) {
 }
 
 /// A job that writes a conversation of this name and then fails or not.
-fn create(store: &Store, id: &str, fails: bool) -> StoreFuture<()> {
+fn create(writer: &Writer, id: &str, fails: bool) -> StoreFuture<()> {
     let statement =
         format!("INSERT INTO conversations (id, created_at, updated_at, next_seq) VALUES ('{id}', 1, 1, 1)");
-    store.writer.submit(move |connection| {
+    writer.submit(move |connection| {
         Box::pin(async move {
             connection.batch_execute(&statement).await?;
             match fails {
@@ -51,12 +53,12 @@ fn exists(store: &Store, id: &str) -> bool {
 #[test]
 fn a_job_that_fails_takes_back_only_its_own_part_of_the_transaction() {
     let test = TestStore::new();
-    let (release, held) = hold_writer(&test.store);
+    let (release, held) = hold_writer(&test.store, &test.writer);
     let jobs = [
-        create(&test.store, "before", false),
-        create(&test.store, "fails", true),
-        create(&test.store, "before", false),
-        create(&test.store, "after", false),
+        create(&test.writer, "before", false),
+        create(&test.writer, "fails", true),
+        create(&test.writer, "before", false),
+        create(&test.writer, "after", false),
     ];
     release.send(()).unwrap();
     test.store.block_on(held).unwrap();
@@ -72,12 +74,9 @@ fn a_job_that_fails_takes_back_only_its_own_part_of_the_transaction() {
 #[test]
 fn a_job_that_panics_is_answered_and_the_others_go_on() {
     let test = TestStore::new();
-    let (release, held) = hold_writer(&test.store);
-    let panics: StoreFuture<()> = test
-        .store
-        .writer
-        .submit(|_connection| Box::pin(async { panic!("in a job") }));
-    let other = create(&test.store, "other", false);
+    let (release, held) = hold_writer(&test.store, &test.writer);
+    let panics: StoreFuture<()> = test.writer.submit(|_connection| Box::pin(async { panic!("in a job") }));
+    let other = create(&test.writer, "other", false);
     release.send(()).unwrap();
     test.store.block_on(held).unwrap();
     assert!(matches!(test.store.block_on(panics), Err(StoreError::Failed { .. })));
@@ -88,8 +87,8 @@ fn a_job_that_panics_is_answered_and_the_others_go_on() {
 #[test]
 fn a_job_whose_caller_went_away_is_done_all_the_same() {
     let test = TestStore::new();
-    let (release, held) = hold_writer(&test.store);
-    drop(create(&test.store, "orphan", false));
+    let (release, held) = hold_writer(&test.store, &test.writer);
+    drop(create(&test.writer, "orphan", false));
     release.send(()).unwrap();
     test.store.block_on(held).unwrap();
     test.store.block_on(test.store.health().check()).unwrap();
@@ -100,9 +99,9 @@ fn a_job_whose_caller_went_away_is_done_all_the_same() {
 fn dropping_a_half_done_job_on_a_current_thread_runtime_is_harmless() {
     let test = TestStore::new();
     let current_thread = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (release, held) = hold_writer(&test.store);
+    let (release, held) = hold_writer(&test.store, &test.writer);
     current_thread.block_on(async {
-        let mut write = create(&test.store, "dropped", false);
+        let mut write = create(&test.writer, "dropped", false);
         let mut read = test.store.conversations().page(conversation("dropped"), 1, None);
         // Both are polled, and dropped half-done.
         tokio::select! {
@@ -125,7 +124,7 @@ fn shutting_down_finishes_what_is_queued_and_refuses_what_comes_later() {
     let neighbour = test.neighbour();
     let conversations = test.store.conversations();
     let queued: Vec<_> = (0..20)
-        .map(|n| create(&test.store, &format!("conv-{n}"), false))
+        .map(|n| create(&test.writer, &format!("conv-{n}"), false))
         .collect();
     test.store.shutdown(Duration::from_secs(10));
     for job in queued {
@@ -141,7 +140,7 @@ fn shutting_down_finishes_what_is_queued_and_refuses_what_comes_later() {
 #[test]
 fn a_write_beyond_what_the_queue_holds_is_refused_at_once() {
     let test = TestStore::new();
-    let (release, held) = hold_writer(&test.store);
+    let (release, held) = hold_writer(&test.store, &test.writer);
     let jobs: Vec<_> = (0..=QUEUE).map(|_| test.store.health().check()).collect();
     release.send(()).unwrap();
     test.store.block_on(held).unwrap();
@@ -179,10 +178,10 @@ fn a_write_that_waited_too_long_is_refused_without_being_run() {
 #[test]
 fn a_store_that_must_not_wait_shuts_down_while_a_write_is_stuck() {
     let test = TestStore::new();
-    let database = Database::at(&testing::config(&test.dir).database, BUSY_TIMEOUT).unwrap();
+    let database = Database::at(&testing::config(&test.dir).path, BUSY_TIMEOUT).unwrap();
     let mut other_program = database.connect(Access::ReadWrite).unwrap();
     other_program.batch_execute("BEGIN IMMEDIATE").unwrap();
-    let stuck = create(&test.store, "stuck", false);
+    let stuck = create(&test.writer, "stuck", false);
     test.store.shutdown(Duration::from_millis(50));
     other_program.batch_execute("ROLLBACK").unwrap();
     let waiting = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -193,12 +192,12 @@ fn a_store_that_must_not_wait_shuts_down_while_a_write_is_stuck() {
 #[test]
 fn a_file_that_another_program_holds_is_unavailable_and_works_again_afterwards() {
     let test = TestStore::new();
-    let config = StoreConfig {
+    let config = SqliteConfig {
         busy_timeout: Duration::from_millis(20),
         ..testing::config(&test.dir)
     };
-    let impatient = Store::open(config.clone()).unwrap();
-    let database = Database::at(&config.database, BUSY_TIMEOUT).unwrap();
+    let impatient = Store::open(config.clone().into()).unwrap();
+    let database = Database::at(&config.path, BUSY_TIMEOUT).unwrap();
     let mut other_program = database.connect(Access::ReadWrite).unwrap();
     other_program.batch_execute("BEGIN IMMEDIATE").unwrap();
     let refused = impatient.block_on(impatient.calls().insert_calls(vec![finished_call()]));
@@ -217,18 +216,17 @@ fn a_file_that_another_program_holds_is_unavailable_and_works_again_afterwards()
 fn a_full_disk_is_said_so_leaves_nothing_half_done_and_reads_go_on() {
     let test = TestStore::new();
     let config = testing::config(&test.dir);
-    let mut database = Database::at(&config.database, BUSY_TIMEOUT).unwrap();
+    let mut database = Database::at(&config.path, BUSY_TIMEOUT).unwrap();
     database.max_page_count = Some(60);
-    let connection = database.connect(Access::ReadWrite).unwrap();
-    let small = Store::start(database, connection).unwrap();
+    let (small, writer) = testing::start(database);
     let id = conversation("conv-1");
     let open = |turn: OpenTurn| small.block_on(small.conversations().open_turn(turn));
     let close_turn = |turn: CloseTurn| small.block_on(small.conversations().close_turn(turn));
 
     let first = turn(&id, "fits");
     assert!(matches!(open(first.clone()), Ok(TurnOpened::Opened { seq: 1, .. })));
-    let (release, held) = hold_writer(&small);
-    let beside = create(&small, "beside", false);
+    let (release, held) = hold_writer(&small, &writer);
+    let beside = create(&writer, "beside", false);
     let too_long = close(&first, 1, Some(&"x".repeat(1_000_000)));
     let too_long = small.conversations().close_turn(too_long);
     release.send(()).unwrap();

@@ -1,16 +1,35 @@
-//! The conversations on a real file, alone and together with other stores on it.
+//! The port `ConversationStore`: what both databases promise, alone and together with other stores on the same data.
 
 use std::time::Duration;
 
-use diesel::prelude::*;
+use ai_mcp_gateway::store::Store;
 use gateway_actors::protocol::{
     ConversationId, MessageStatus, OpenTurn, RequestId, Role, StoreError, StoredMessage, TurnOpened,
 };
 
-use super::super::connection::{Access, BUSY_TIMEOUT, Database};
-use super::super::schema::{context_summaries, todo_lists};
-use super::super::testing::{self, TestStore, close, conversation, turn};
-use super::super::{Store, StoreConfig};
+use crate::database::{TestStore, on_each_database};
+use crate::samples::{close, conversation, turn};
+
+on_each_database! {
+    j18_any_text_comes_back_as_it_was,
+    of_many_stores_that_open_a_turn_at_once_one_holds_the_conversation,
+    of_many_stores_that_take_over_a_lease_that_ran_out_one_holds_it,
+    a_turn_is_stored_and_the_next_one_gets_it_as_history,
+    history_is_the_newest_answered_messages_without_failed_turns,
+    a_conversation_that_another_request_holds_is_busy_and_nothing_is_stored,
+    a_request_that_opens_its_turn_twice_stores_its_message_once,
+    a_turn_whose_lease_ran_out_is_closed_by_the_next_and_cannot_be_answered_late,
+    the_turns_of_dead_processes_are_closed_at_start_and_those_of_living_ones_are_not,
+    closing_twice_changes_nothing,
+    a_message_that_was_answered_gets_the_same_answer_again,
+    a_failed_newest_message_that_is_sent_again_keeps_its_place,
+    a_message_that_is_being_answered_is_busy_when_it_is_sent_again,
+    a_reopened_turn_that_is_left_behind_again_is_closed_without_a_gap,
+    an_older_failed_message_that_is_sent_again_becomes_the_newest_turn,
+    pages_walk_back_to_the_first_message,
+    a_page_carries_the_newest_summary_and_the_to_do_lists,
+    conversations_stay_contiguous_while_several_stores_write_to_them,
+}
 
 fn open(store: &Store, turn: &OpenTurn) -> Result<TurnOpened, StoreError> {
     store.block_on(store.conversations().open_turn(turn.clone()))
@@ -60,9 +79,7 @@ fn assert_contiguous_and_alternating(messages: &[StoredMessage]) {
     }
 }
 
-#[test]
-fn a_turn_is_stored_and_the_next_one_gets_it_as_history() {
-    let test = TestStore::new();
+fn a_turn_is_stored_and_the_next_one_gets_it_as_history(test: &TestStore) {
     let id = conversation("conv-1");
     let first = turn(&id, "hello");
     assert_eq!(opened(&test.store, &first), (1, vec![]));
@@ -74,9 +91,7 @@ fn a_turn_is_stored_and_the_next_one_gets_it_as_history() {
     assert_eq!(statuses(&all(&test.store, &id)), ["done", "done", "pending"]);
 }
 
-#[test]
-fn history_is_the_newest_answered_messages_without_failed_turns() {
-    let test = TestStore::new();
+fn history_is_the_newest_answered_messages_without_failed_turns(test: &TestStore) {
     let id = conversation("conv-1");
     say(&test.store, &id, "one", Some("1"));
     say(&test.store, &id, "lost", None);
@@ -91,9 +106,7 @@ fn history_is_the_newest_answered_messages_without_failed_turns() {
     assert_contiguous_and_alternating(&all(&test.store, &id));
 }
 
-#[test]
-fn a_conversation_that_another_request_holds_is_busy_and_nothing_is_stored() {
-    let test = TestStore::new();
+fn a_conversation_that_another_request_holds_is_busy_and_nothing_is_stored(test: &TestStore) {
     let id = conversation("conv-1");
     opened(&test.store, &turn(&id, "first"));
     match open(&test.neighbour(), &turn(&id, "second")) {
@@ -105,9 +118,7 @@ fn a_conversation_that_another_request_holds_is_busy_and_nothing_is_stored() {
     assert_eq!(texts(&all(&test.store, &id)), ["first"]);
 }
 
-#[test]
-fn a_request_that_opens_its_turn_twice_stores_its_message_once() {
-    let test = TestStore::new();
+fn a_request_that_opens_its_turn_twice_stores_its_message_once(test: &TestStore) {
     let id = conversation("conv-1");
     let twice = turn(&id, "hello");
     assert_eq!(opened(&test.store, &twice).0, 1);
@@ -115,9 +126,7 @@ fn a_request_that_opens_its_turn_twice_stores_its_message_once() {
     assert_eq!(texts(&all(&test.store, &id)), ["hello"]);
 }
 
-#[test]
-fn a_turn_whose_lease_ran_out_is_closed_by_the_next_and_cannot_be_answered_late() {
-    let test = TestStore::new();
+fn a_turn_whose_lease_ran_out_is_closed_by_the_next_and_cannot_be_answered_late(test: &TestStore) {
     let id = conversation("conv-1");
     let mut dead = turn(&id, "lost");
     dead.lease = Duration::ZERO;
@@ -135,9 +144,7 @@ fn a_turn_whose_lease_ran_out_is_closed_by_the_next_and_cannot_be_answered_late(
     assert_eq!(statuses(&messages), ["failed", "failed", "pending"]);
 }
 
-#[test]
-fn the_turns_of_dead_processes_are_closed_at_start_and_those_of_living_ones_are_not() {
-    let test = TestStore::new();
+fn the_turns_of_dead_processes_are_closed_at_start_and_those_of_living_ones_are_not(test: &TestStore) {
     let (of_dead, of_living) = (conversation("dead"), conversation("living"));
     let dead = turn(&of_dead, "lost");
     opened(&test.store, &dead);
@@ -152,9 +159,7 @@ fn the_turns_of_dead_processes_are_closed_at_start_and_those_of_living_ones_are_
     assert_eq!(released.unwrap(), 0);
 }
 
-#[test]
-fn closing_twice_changes_nothing() {
-    let test = TestStore::new();
+fn closing_twice_changes_nothing(test: &TestStore) {
     let id = conversation("conv-1");
     let answered = turn(&id, "hello");
     opened(&test.store, &answered);
@@ -173,9 +178,7 @@ fn closing_twice_changes_nothing() {
     assert_eq!(all(&test.store, &id), before);
 }
 
-#[test]
-fn a_message_that_was_answered_gets_the_same_answer_again() {
-    let test = TestStore::new();
+fn a_message_that_was_answered_gets_the_same_answer_again(test: &TestStore) {
     let id = conversation("conv-1");
     let mut first = turn(&id, "hello");
     first.client_message_id = Some("m-1".into());
@@ -205,9 +208,7 @@ fn a_message_that_was_answered_gets_the_same_answer_again() {
     assert_eq!(opened(&test.store, &elsewhere).0, 1);
 }
 
-#[test]
-fn a_failed_newest_message_that_is_sent_again_keeps_its_place() {
-    let test = TestStore::new();
+fn a_failed_newest_message_that_is_sent_again_keeps_its_place(test: &TestStore) {
     let id = conversation("conv-1");
     for closes_first in [true, false] {
         let mut failing = turn(&id, "try");
@@ -229,9 +230,7 @@ fn a_failed_newest_message_that_is_sent_again_keeps_its_place() {
     assert_contiguous_and_alternating(&messages);
 }
 
-#[test]
-fn a_message_that_is_being_answered_is_busy_when_it_is_sent_again() {
-    let test = TestStore::new();
+fn a_message_that_is_being_answered_is_busy_when_it_is_sent_again(test: &TestStore) {
     let id = conversation("conv-1");
     let mut running = turn(&id, "hello");
     running.client_message_id = Some("m-1".into());
@@ -243,9 +242,7 @@ fn a_message_that_is_being_answered_is_busy_when_it_is_sent_again() {
     ));
 }
 
-#[test]
-fn a_reopened_turn_that_is_left_behind_again_is_closed_without_a_gap() {
-    let test = TestStore::new();
+fn a_reopened_turn_that_is_left_behind_again_is_closed_without_a_gap(test: &TestStore) {
     let id = conversation("conv-1");
     let mut failing = turn(&id, "try");
     failing.client_message_id = Some("m-1".into());
@@ -261,9 +258,7 @@ fn a_reopened_turn_that_is_left_behind_again_is_closed_without_a_gap() {
     assert_contiguous_and_alternating(&messages);
 }
 
-#[test]
-fn an_older_failed_message_that_is_sent_again_becomes_the_newest_turn() {
-    let test = TestStore::new();
+fn an_older_failed_message_that_is_sent_again_becomes_the_newest_turn(test: &TestStore) {
     let id = conversation("conv-1");
     let mut failing = turn(&id, "try");
     failing.client_message_id = Some("m-1".into());
@@ -287,9 +282,7 @@ fn an_older_failed_message_that_is_sent_again_becomes_the_newest_turn() {
     assert_contiguous_and_alternating(&messages);
 }
 
-#[test]
-fn pages_walk_back_to_the_first_message() {
-    let test = TestStore::new();
+fn pages_walk_back_to_the_first_message(test: &TestStore) {
     let id = conversation("conv-1");
     for number in 0..4 {
         say(&test.store, &id, &format!("q{number}"), Some("a"));
@@ -310,36 +303,15 @@ fn pages_walk_back_to_the_first_message() {
     assert!(test.store.block_on(unknown).unwrap().is_none());
 }
 
-#[test]
-fn a_page_carries_the_newest_summary_and_the_to_do_lists() {
-    let test = TestStore::new();
+fn a_page_carries_the_newest_summary_and_the_to_do_lists(test: &TestStore) {
     let id = conversation("conv-1");
     say(&test.store, &id, "hello", Some("good day"));
-    let StoreConfig { database, .. } = testing::config(&test.dir);
-    let database = Database::at(&database, BUSY_TIMEOUT).unwrap();
-    let mut connection = database.connect(Access::ReadWrite).unwrap();
-    for (version, summary) in [(2, "newer"), (1, "older")] {
-        diesel::insert_into(context_summaries::table)
-            .values((
-                context_summaries::conversation_id.eq("conv-1"),
-                context_summaries::version.eq(version),
-                context_summaries::summary.eq(summary),
-                context_summaries::covers_seq.eq(2),
-                context_summaries::created_at.eq(1),
-            ))
-            .execute(&mut connection)
-            .unwrap();
-    }
-    diesel::insert_into(todo_lists::table)
-        .values((
-            todo_lists::id.eq("list-1"),
-            todo_lists::conversation_id.eq("conv-1"),
-            todo_lists::todo_data.eq("[]"),
-            todo_lists::created_at.eq(1),
-            todo_lists::updated_at.eq(1),
-        ))
-        .execute(&mut connection)
-        .unwrap();
+    test.execute(
+        "INSERT INTO context_summaries (conversation_id, version, summary, covers_seq, created_at)
+         VALUES ('conv-1', 2, 'newer', 2, 1), ('conv-1', 1, 'older', 2, 1);
+         INSERT INTO todo_lists (id, conversation_id, todo_data, created_at, updated_at)
+         VALUES ('list-1', 'conv-1', '[]', 1, 1)",
+    );
 
     let page = test.store.block_on(test.store.conversations().page(id, 10, None));
     let page = page.unwrap().unwrap();
@@ -347,21 +319,15 @@ fn a_page_carries_the_newest_summary_and_the_to_do_lists() {
     assert_eq!(page.todos, ["[]"]);
 }
 
-#[test]
-fn conversations_stay_contiguous_while_several_stores_write_to_one_file() {
+fn conversations_stay_contiguous_while_several_stores_write_to_them(test: &TestStore) {
     const TURNS: usize = 6;
-    let test = TestStore::new();
     let ids = [conversation("conv-a"), conversation("conv-b")];
     std::thread::scope(|scope| {
         for store_number in 0..3 {
-            let (test, ids) = (&test, &ids);
+            let ids = &ids;
             scope.spawn(move || {
                 // Three that never pause can keep one of them waiting for long.
-                let store = Store::open(StoreConfig {
-                    busy_timeout: Duration::from_secs(60),
-                    ..testing::config(&test.dir)
-                });
-                let store = store.unwrap();
+                let store = test.patient_neighbour();
                 let turns = (0..TURNS).map(|number| {
                     let conversations = store.conversations();
                     let id = &ids[number % ids.len()];
@@ -390,4 +356,59 @@ fn conversations_stay_contiguous_while_several_stores_write_to_one_file() {
         assert_contiguous_and_alternating(&messages);
         assert!(messages.iter().all(|message| message.status != MessageStatus::Pending));
     }
+}
+
+fn j18_any_text_comes_back_as_it_was(test: &TestStore) {
+    let every_plane: String = (0..=16_u32)
+        .filter_map(|plane| char::from_u32(plane * 0x1_0000 + 0xfffd))
+        .collect();
+    let long = "long ".repeat(200_000);
+    let texts_to_store = [
+        "'quotes' \"and\" $1 ?1 :name",
+        "back\\slash \\0 \\x00",
+        "{}[]",
+        &every_plane,
+        &long,
+    ];
+    let id = conversation("conv-1");
+    for text in texts_to_store {
+        say(&test.store, &id, text, Some(text));
+    }
+    let stored = all(&test.store, &id);
+    let expected: Vec<&str> = texts_to_store.into_iter().flat_map(|text| [text, text]).collect();
+    assert!(texts(&stored) == expected, "a text came back changed");
+}
+
+/// Opens a turn of its own in each of several stores at once; how many opened.
+fn opened_at_once(test: &TestStore, id: &ConversationId) -> usize {
+    let stores: Vec<Store> = (0..4).map(|_| test.patient_neighbour()).collect();
+    let opening = stores.iter().enumerate().map(|(number, store)| {
+        let opened = store.conversations().open_turn(turn(id, &format!("from {number}")));
+        async move {
+            match opened.await {
+                Ok(TurnOpened::Opened { .. }) => 1,
+                Err(StoreError::ConversationBusy { .. }) => 0,
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    let opened = test.store.block_on(futures_util::future::join_all(opening));
+    opened.into_iter().sum()
+}
+
+fn of_many_stores_that_open_a_turn_at_once_one_holds_the_conversation(test: &TestStore) {
+    let id = conversation("conv-1");
+    assert_eq!(opened_at_once(test, &id), 1);
+    assert_eq!(statuses(&all(&test.store, &id)), ["pending"]);
+}
+
+fn of_many_stores_that_take_over_a_lease_that_ran_out_one_holds_it(test: &TestStore) {
+    let id = conversation("conv-1");
+    let mut dead = turn(&id, "lost");
+    dead.lease = Duration::ZERO;
+    opened(&test.store, &dead);
+    assert_eq!(opened_at_once(test, &id), 1);
+    let messages = all(&test.store, &id);
+    assert_eq!(statuses(&messages), ["failed", "failed", "pending"]);
+    assert_contiguous_and_alternating(&messages);
 }

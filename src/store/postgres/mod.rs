@@ -1,0 +1,128 @@
+//! PostgreSQL: a pool of connections, every job in a transaction of its own, any number of replicas at once.
+//!
+//! Who changes a conversation locks its row first. Leases are compared with the server's clock, the only one that
+//! replicas share. A job may run more than once (another transaction won, the connection broke while it committed):
+//! each is written so that the second time changes nothing.
+
+mod call_rows;
+mod calls;
+mod clock;
+mod conversations;
+mod health;
+mod migrate;
+#[expect(
+    clippy::duplicate_mod,
+    reason = "the queries are compiled for each database's connection type"
+)]
+#[path = "../queries/mod.rs"]
+mod queries;
+mod session;
+mod tls;
+mod transactions;
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use gateway_actors::protocol::{CallStore, ConversationStore, StoreFuture, StoreHealth};
+use tokio::runtime::Handle;
+
+use self::session::{Connection, Server};
+use self::transactions::{Access, Transactions};
+use super::Engine;
+use super::error::OpenError;
+use crate::config::{PostgresAddress, PostgresLimits};
+
+/// Where a PostgreSQL database is, and how it is used.
+#[derive(Debug, Clone)]
+pub struct PostgresConfig {
+    /// The server, the database and the login.
+    pub address: PostgresAddress,
+    /// Connections and time limits.
+    pub limits: PostgresLimits,
+}
+
+impl PostgresConfig {
+    /// This database, with the default limits.
+    #[must_use]
+    pub fn new(address: PostgresAddress) -> Self {
+        Self {
+            address,
+            limits: PostgresLimits::default(),
+        }
+    }
+}
+
+/// A connection of its own, after creating or upgrading the tables. Blocks.
+pub(super) fn connect(config: &PostgresConfig, runtime: &Handle) -> Result<Connection, OpenError> {
+    let server = Server::new(config)?;
+    let connection = runtime.block_on(server.first_session(config.limits.start_wait))?;
+    migrate::prepare(server.label(), connection)?;
+    runtime.block_on(server.first_session(config.limits.start_wait))
+}
+
+/// An open PostgreSQL database.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    transactions: Transactions,
+}
+
+impl Postgres {
+    /// Waits for the server, creates or upgrades the tables, and makes the pool.
+    pub(super) fn open(config: &PostgresConfig, runtime: &Handle) -> Result<Self, OpenError> {
+        let server = Server::new(config)?;
+        let connection = runtime.block_on(server.first_session(config.limits.start_wait))?;
+        migrate::prepare(server.label(), connection)?;
+        Ok(Self {
+            transactions: Transactions::new(&server, &config.limits, runtime),
+        })
+    }
+}
+
+impl Engine for Postgres {
+    fn conversations(&self) -> Arc<dyn ConversationStore> {
+        Arc::new(conversations::Conversations::new(self.transactions.clone()))
+    }
+
+    fn calls(&self) -> Arc<dyn CallStore> {
+        Arc::new(calls::Calls::new(self.transactions.clone()))
+    }
+
+    fn health(&self) -> Arc<dyn StoreHealth> {
+        Arc::new(health::Health::new(self.transactions.clone()))
+    }
+
+    fn release_leases_of(&self, instances: Vec<String>) -> StoreFuture<usize> {
+        let instances = Arc::new(instances);
+        self.transactions.submit(Access::Write, move |connection| {
+            let instances = Arc::clone(&instances);
+            async move {
+                let now = clock::now_us(connection).await?;
+                queries::release(connection, &instances, now).await
+            }
+            .boxed()
+        })
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        async move { self.transactions.close().await }.boxed()
+    }
+}
+
+/// The lock of a conversation's row, held until the transaction ends.
+mod lock {
+    use diesel::prelude::*;
+    use diesel_async::RunQueryDsl;
+
+    use super::Connection;
+    use crate::store::schema::conversations;
+
+    pub(super) async fn conversation(connection: &mut Connection, id: &str) -> QueryResult<()> {
+        let locked = conversations::table
+            .find(id)
+            .select(conversations::id)
+            .for_update()
+            .first::<String>(connection);
+        locked.await.optional().map(drop)
+    }
+}

@@ -1,0 +1,225 @@
+//! Connections: how one is made and set up, and the pool.
+
+use std::time::Duration;
+
+use diesel::ConnectionError;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use diesel_async::pooled_connection::bb8;
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::FutureExt;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{PostgresConfig, tls};
+use crate::config::PostgresLimits;
+use crate::store::error::OpenError;
+
+/// The connection that every query takes.
+pub(super) type Connection = AsyncPgConnection;
+
+/// The connections that jobs share.
+pub(super) type Pool = bb8::Pool<Connection>;
+
+/// How long a job waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(2);
+/// How long opening one connection may take, if the address does not say.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A connection whose transaction does nothing for so long is closed by the server: its client has died or hangs.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(15);
+/// How soon the network is asked whether a silent server is still there, how often, and when it is given up.
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
+/// How long sent data may go unacknowledged.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+/// Pauses between two tries to reach a server at the start.
+const START_PAUSE: Duration = Duration::from_millis(250);
+
+diesel::define_sql_function! {
+    /// Sets a parameter of the session.
+    fn set_config(name: Text, value: Text, is_local: Bool) -> Text;
+}
+
+/// A server and how to talk to it. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Server {
+    config: tokio_postgres::Config,
+    tls: Option<MakeRustlsConnect>,
+    limits: PostgresLimits,
+    label: String,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// The server of this configuration; no connection is made yet.
+    pub(super) fn new(config: &PostgresConfig) -> Result<Self, OpenError> {
+        let mut server = config.address.server.clone();
+        if server.get_connect_timeout().is_none() {
+            server.connect_timeout(CONNECT);
+        }
+        if server.get_tcp_user_timeout().is_none() {
+            server.tcp_user_timeout(UNACKNOWLEDGED);
+        }
+        let (idle, interval, retries) = KEEPALIVE;
+        server
+            .keepalives_idle(idle)
+            .keepalives_interval(interval)
+            .keepalives_retries(retries);
+        Ok(Self {
+            config: server,
+            tls: tls::connector(&config.address)?,
+            limits: config.limits,
+            label: config.address.label(),
+        })
+    }
+
+    /// Host, port and database.
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The first connection. A server that is away, or not ready yet, is tried again until `patience` has passed; one
+    /// that refuses the login is not.
+    pub(super) async fn first_session(&self, patience: Duration) -> Result<Connection, OpenError> {
+        let deadline = Instant::now() + patience;
+        let mut told = false;
+        loop {
+            let refusal = match self.session().await {
+                Ok(connection) => return Ok(connection),
+                Err(refusal) => refusal,
+            };
+            let server = self.label.clone();
+            match refusal {
+                Refusal::Final(reason) => return Err(OpenError::Refused { server, reason }),
+                Refusal::Away(reason) if Instant::now() + START_PAUSE >= deadline => {
+                    return Err(OpenError::Unreachable { server, reason });
+                }
+                Refusal::Away(reason) => {
+                    if !told {
+                        tracing::warn!(%server, %reason, "waiting for the database");
+                        told = true;
+                    }
+                    sleep(START_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// The pool; its connections are opened when they are first needed. Call on the store runtime.
+    pub(super) fn pool(&self, max_connections: u32) -> Pool {
+        let mut config = ManagerConfig::default();
+        // The server may have been restarted since a connection was last used: a question costs less than a refusal.
+        config.recycling_method = RecyclingMethod::Verified;
+        let server = self.clone();
+        config.custom_setup = Box::new(move |_| {
+            let server = server.clone();
+            async move {
+                server.session().await.map_err(|refusal| {
+                    tracing::warn!(
+                        server = server.label,
+                        reason = refusal.reason(),
+                        "cannot connect to the database"
+                    );
+                    ConnectionError::BadConnection(refusal.reason().to_owned())
+                })
+            }
+            .boxed()
+        });
+        Pool::builder()
+            .max_size(max_connections)
+            .connection_timeout(ACQUIRE)
+            .build_unchecked(AsyncDieselConnectionManager::new_with_config(String::new(), config))
+    }
+
+    /// A connection, ready for use.
+    pub(super) async fn session(&self) -> Result<Connection, Refusal> {
+        let limit = self.config.get_connect_timeout().copied().unwrap_or(CONNECT);
+        match timeout(limit, self.connect()).await {
+            Ok(connected) => connected,
+            Err(_elapsed) => Err(Refusal::Away("no answer in time".to_owned())),
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, Refusal> {
+        let connected = match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                Connection::try_from_client_and_connection(client, connection).await
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                Connection::try_from_client_and_connection(client, connection).await
+            }
+        };
+        let mut connection = connected.map_err(|error| Refusal::Away(error.to_string()))?;
+        self.set_up(&mut connection)
+            .await
+            .map_err(|error| Refusal::Away(error.to_string()))?;
+        Ok(connection)
+    }
+
+    async fn set_up(&self, connection: &mut Connection) -> QueryResult<()> {
+        let ms = |limit: Duration| limit.as_millis().to_string();
+        diesel::select((
+            set_config("statement_timeout", ms(self.limits.statement_timeout), false),
+            set_config("lock_timeout", ms(self.limits.lock_timeout), false),
+            set_config("idle_in_transaction_session_timeout", ms(IDLE_IN_TRANSACTION), false),
+        ))
+        .execute(connection)
+        .await
+        .map(drop)
+    }
+}
+
+/// Why there is no connection, in the driver's words, which never hold the password.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Trying again may help.
+    Away(String),
+    /// The login, the database or the certificate is wrong.
+    Final(String),
+}
+
+impl Refusal {
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            Self::Away(reason) | Self::Final(reason) => reason,
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Refusal {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let cause = std::error::Error::source(&error);
+        let is_certificate = cause
+            .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+            .and_then(std::io::Error::get_ref)
+            .is_some_and(|inner| inner.is::<rustls::Error>());
+        let reason = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+        let is_login = error.code().is_some_and(|code| {
+            [
+                SqlState::INVALID_PASSWORD,
+                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+                SqlState::INVALID_CATALOG_NAME,
+                SqlState::INSUFFICIENT_PRIVILEGE,
+            ]
+            .contains(code)
+        });
+        // What the server said has a code, what the network did has a cause of its own; what has neither is that the
+        // login cannot be tried at all (no password given, no TLS offered).
+        let is_impossible = error.code().is_none() && cause.is_some_and(|cause| !cause.is::<std::io::Error>());
+        match is_login || is_certificate || is_impossible {
+            true => Self::Final(reason),
+            false => Self::Away(reason),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The call records.
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel::{QueryResult, SqliteConnection};
+use gateway_actors::protocol::{CallRecord, CallStore, Outcome, StoreFuture};
+
+use super::writer::Writer;
+use crate::store::call_row::CallRow;
+use crate::store::now_us;
+use crate::store::schema::llm_calls;
+
+/// The call records of one database.
+#[derive(Debug)]
+pub(super) struct Calls {
+    writer: Writer,
+}
+
+impl Calls {
+    pub(super) fn new(writer: Writer) -> Self {
+        Self { writer }
+    }
+}
+
+impl CallStore for Calls {
+    fn insert_calls(&self, records: Vec<Arc<CallRecord>>) -> StoreFuture<()> {
+        if records.is_empty() {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        self.writer.submit(move |connection| {
+            // All of them in one hop to the connection's thread: a hop costs more than a row.
+            let inserted = connection.spawn_blocking(move |connection| insert(connection, &records, now_us()));
+            Box::pin(async move { Ok(inserted.await?) })
+        })
+    }
+}
+
+/// Inserts records in the order given, on the connection's own thread. One that is there already stays as it is, save
+/// that a finished attempt replaces one that was found interrupted.
+///
+/// The insert is one statement for each record, prepared once: an upsert would be prepared anew every time, and
+/// preparing costs more than inserting.
+fn insert(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i64) -> QueryResult<()> {
+    for record in records {
+        let is_new = insert_new(connection, record, now)?;
+        if !is_new && record.outcome != Outcome::Interrupted && forget_interrupted(connection, record)? {
+            insert_new(connection, record, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the record was not there yet.
+fn insert_new(connection: &mut SqliteConnection, record: &CallRecord, now: i64) -> QueryResult<bool> {
+    Ok(CallRow::new(record, now).execute(connection)? > 0)
+}
+
+/// Whether the record was there, but only knew that its attempt was interrupted.
+fn forget_interrupted(connection: &mut SqliteConnection, record: &CallRecord) -> QueryResult<bool> {
+    let this = llm_calls::attempt_id.eq(record.dispatch.attempt.to_string());
+    let interrupted = llm_calls::outcome.eq(Outcome::Interrupted.as_str());
+    let deleted = diesel::delete(llm_calls::table.filter(this.and(interrupted))).execute(connection)?;
+    Ok(deleted > 0)
+}

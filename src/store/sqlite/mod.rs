@@ -1,0 +1,143 @@
+//! SQLite: one file, one connection that writes, a small pool that reads.
+//!
+//! Nobody else writes while a transaction does, in this process or another, so nothing is locked by the row.
+
+mod call_insert;
+mod calls;
+mod connection;
+mod conversations;
+mod health;
+mod migrate;
+#[expect(
+    clippy::duplicate_mod,
+    reason = "the queries are compiled for each database's connection type"
+)]
+#[path = "../queries/mod.rs"]
+mod queries;
+#[cfg(test)]
+mod testing;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::SqliteConnection;
+use futures_util::future::BoxFuture;
+use gateway_actors::protocol::{CallStore, ConversationStore, StoreFuture, StoreHealth};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use self::connection::{BUSY_TIMEOUT, Connection, Database};
+use self::writer::Writer;
+use super::error::OpenError;
+use super::{Engine, now_us};
+
+/// Where a SQLite database is.
+#[derive(Debug, Clone)]
+pub struct SqliteConfig {
+    /// The file; created with its folder if it does not exist.
+    pub path: PathBuf,
+    /// How long a statement waits for another process that holds the file. Default 5 s.
+    pub busy_timeout: Duration,
+}
+
+impl SqliteConfig {
+    /// A database in this file, with the default timeout.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            busy_timeout: BUSY_TIMEOUT,
+        }
+    }
+}
+
+/// A connection to the file of its own, on the calling thread, after creating or upgrading the tables.
+pub(super) fn connect(config: &SqliteConfig) -> Result<SqliteConnection, OpenError> {
+    migrate::prepare(&config.path, &Database::at(&config.path, config.busy_timeout)?)
+}
+
+/// An open SQLite file.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    writer: Writer,
+    writing: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+    conversations: Arc<conversations::Conversations>,
+    calls: Arc<calls::Calls>,
+    health: Arc<health::Health>,
+}
+
+impl Sqlite {
+    /// Opens the file, creating it or upgrading its tables where needed.
+    pub(super) fn open(config: &SqliteConfig, runtime: &Handle) -> Result<Self, OpenError> {
+        let database = Database::at(&config.path, config.busy_timeout)?;
+        let connection = migrate::prepare(&config.path, &database)?;
+        Ok(Self::start(database, connection, runtime))
+    }
+
+    fn start(database: Database, connection: SqliteConnection, runtime: &Handle) -> Self {
+        let (readers, connection) = {
+            let _inside = runtime.enter();
+            (database.read_pool(), Connection::new(connection))
+        };
+        let (writer, queue) = writer::queue();
+        let (stop, stopped) = oneshot::channel();
+        let writing = runtime.spawn(queue.run(connection, database, stopped));
+        Self {
+            conversations: Arc::new(conversations::Conversations::new(
+                writer.clone(),
+                readers,
+                runtime.clone(),
+            )),
+            calls: Arc::new(calls::Calls::new(writer.clone())),
+            health: Arc::new(health::Health::new(writer.clone())),
+            writer,
+            writing,
+            stop,
+        }
+    }
+}
+
+impl Engine for Sqlite {
+    fn conversations(&self) -> Arc<dyn ConversationStore> {
+        Arc::clone(&self.conversations) as Arc<dyn ConversationStore>
+    }
+
+    fn calls(&self) -> Arc<dyn CallStore> {
+        Arc::clone(&self.calls) as Arc<dyn CallStore>
+    }
+
+    fn health(&self) -> Arc<dyn StoreHealth> {
+        Arc::clone(&self.health) as Arc<dyn StoreHealth>
+    }
+
+    fn release_leases_of(&self, instances: Vec<String>) -> StoreFuture<usize> {
+        self.writer
+            .submit(move |connection| Box::pin(async move { queries::release(connection, &instances, now_us()).await }))
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        drop(self.stop);
+        let writing = self.writing;
+        Box::pin(async move {
+            // A writer that panicked has nothing left to finish.
+            let _ = writing.await;
+        })
+    }
+}
+
+/// Nothing to lock by the row: the transaction holds the whole file.
+mod lock {
+    use std::future::{Ready, ready};
+
+    use diesel::QueryResult;
+
+    use super::Connection;
+
+    pub(super) fn conversation(_connection: &mut Connection, _id: &str) -> Ready<QueryResult<()>> {
+        ready(Ok(()))
+    }
+}

@@ -1,0 +1,178 @@
+//! Whole rows of every table, read from SQLite in the order of their keys and written to PostgreSQL.
+
+use diesel::prelude::*;
+use diesel_async::AsyncPgConnection;
+
+use crate::store::schema::{context_summaries, conversations, llm_calls, messages, todo_lists};
+
+/// Rows that are read and written at once.
+pub(super) const PAGE: i64 = 500;
+
+/// A table whose rows can be moved.
+pub(super) trait Moved: Sized + PartialEq + Send + Sync {
+    /// The table's name.
+    const TABLE: &'static str;
+
+    /// The next rows of the source behind this one, or the first, in the order of their keys.
+    fn page(source: &mut SqliteConnection, after: Option<&Self>) -> QueryResult<Vec<Self>>;
+
+    /// The rows of the target behind `after` and up to `last` (which are rows of the source), in the order of their
+    /// keys, and not many more than a page of them.
+    fn between(
+        target: &mut AsyncPgConnection,
+        after: Option<&Self>,
+        last: Option<&Self>,
+    ) -> impl Future<Output = QueryResult<Vec<Self>>> + Send;
+
+    /// Writes rows whose keys are not there yet; how many they were.
+    fn insert(target: &mut AsyncPgConnection, rows: &[Self]) -> impl Future<Output = QueryResult<usize>> + Send;
+}
+
+/// Declares a table's row and how it moves. The key is one column, or a column and a number within it.
+macro_rules! moved {
+    (@behind $table:ident, $row:ident, $key:ident) => {
+        $table::$key.gt(&$row.$key)
+    };
+    (@behind $table:ident, $row:ident, $key:ident, $number:ident) => {
+        $table::$key.gt(&$row.$key).or($table::$key.eq(&$row.$key).and($table::$number.gt($row.$number)))
+    };
+    (@up_to $table:ident, $row:ident, $key:ident) => {
+        $table::$key.le(&$row.$key)
+    };
+    (@up_to $table:ident, $row:ident, $key:ident, $number:ident) => {
+        $table::$key.lt(&$row.$key).or($table::$key.eq(&$row.$key).and($table::$number.le($row.$number)))
+    };
+    ($(#[$doc:meta])* $name:ident, $table:ident, key ($($key:ident),+) { $($column:ident: $type:ty,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
+        #[diesel(table_name = $table)]
+        pub(super) struct $name {
+            $($column: $type,)+
+        }
+
+        impl Moved for $name {
+            const TABLE: &'static str = stringify!($table);
+
+            fn page(source: &mut SqliteConnection, after: Option<&Self>) -> QueryResult<Vec<Self>> {
+                let mut query = $table::table.select(Self::as_select()).into_boxed();
+                if let Some(after) = after {
+                    query = query.filter(moved!(@behind $table, after, $($key),+));
+                }
+                query.order(($($table::$key,)+)).limit(PAGE).load(source)
+            }
+
+            async fn between(
+                target: &mut AsyncPgConnection,
+                after: Option<&Self>,
+                last: Option<&Self>,
+            ) -> QueryResult<Vec<Self>> {
+                let mut query = $table::table.select(Self::as_select()).into_boxed();
+                if let Some(after) = after {
+                    query = query.filter(moved!(@behind $table, after, $($key),+));
+                }
+                if let Some(last) = last {
+                    query = query.filter(moved!(@up_to $table, last, $($key),+));
+                }
+                let query = query.order(($($table::$key,)+)).limit(PAGE + 1);
+                diesel_async::RunQueryDsl::load(query, target).await
+            }
+
+            async fn insert(target: &mut AsyncPgConnection, rows: &[Self]) -> QueryResult<usize> {
+                let insert = diesel::insert_into($table::table).values(rows).on_conflict_do_nothing();
+                diesel_async::RunQueryDsl::execute(insert, target).await
+            }
+        }
+    };
+}
+
+moved! {
+    /// A row of `conversations`.
+    Conversation, conversations, key (id) {
+        id: String,
+        user_id: Option<String>,
+        project_id: Option<String>,
+        created_at: i64,
+        updated_at: i64,
+        metadata: String,
+        next_seq: i64,
+        lease_request: Option<String>,
+        lease_instance: Option<String>,
+        lease_expires_at: Option<i64>,
+    }
+}
+
+moved! {
+    /// A row of `messages`.
+    Message, messages, key (conversation_id, seq) {
+        conversation_id: String,
+        seq: i64,
+        role: String,
+        content: String,
+        status: String,
+        client_message_id: Option<String>,
+        request_id: Option<String>,
+        metadata: String,
+        created_at: i64,
+    }
+}
+
+moved! {
+    /// A row of `context_summaries`.
+    Summary, context_summaries, key (conversation_id, version) {
+        conversation_id: String,
+        version: i64,
+        summary: String,
+        covers_seq: i64,
+        created_at: i64,
+    }
+}
+
+moved! {
+    /// A row of `todo_lists`.
+    TodoList, todo_lists, key (id) {
+        id: String,
+        conversation_id: String,
+        todo_data: String,
+        created_at: i64,
+        updated_at: i64,
+    }
+}
+
+moved! {
+    /// A row of `llm_calls`.
+    Call, llm_calls, key (attempt_id) {
+        attempt_id: String,
+        request_id: String,
+        ordinal: i32,
+        instance_id: String,
+        cell: i32,
+        conversation_id: Option<String>,
+        user_id: Option<String>,
+        project_id: Option<String>,
+        endpoint: String,
+        model_id: String,
+        api_model: String,
+        provider: String,
+        layer: String,
+        task: String,
+        input_tokens: i64,
+        cached_input_tokens: i64,
+        output_tokens: i64,
+        reasoning_tokens: i64,
+        usage_source: String,
+        cost_nano_usd: i64,
+        held_nano_usd: i64,
+        input_price_pico_usd: Option<i64>,
+        cached_input_price_pico_usd: Option<i64>,
+        output_price_pico_usd: Option<i64>,
+        estimated: bool,
+        streamed: bool,
+        outcome: String,
+        status: Option<i32>,
+        success: bool,
+        first_byte_us: Option<i64>,
+        duration_us: i64,
+        started_at: i64,
+        created_at: i64,
+    }
+}

@@ -1,0 +1,89 @@
+//! Turns and call records to store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_actors::protocol::{
+    AttemptId, CallRecord, CellId, CloseTurn, ConversationId, DispatchRecord, InstanceId, Layer, NanoUsd, OpenTurn,
+    Outcome, PicoUsdPerToken, Price, RequestId, TaskType, TokenUsage, UsageSource,
+};
+pub(crate) fn conversation(id: &str) -> ConversationId {
+    id.parse().unwrap()
+}
+
+/// A turn of a new request and a new instance that holds the conversation for a minute.
+pub(crate) fn turn(conversation: &ConversationId, message: &str) -> OpenTurn {
+    OpenTurn {
+        conversation: conversation.clone(),
+        request: RequestId::generate(),
+        instance: InstanceId::generate(),
+        user_id: Some("user-1".into()),
+        project_id: None,
+        client_message_id: None,
+        message: message.into(),
+        lease: Duration::from_secs(60),
+        history_limit: 50,
+    }
+}
+
+pub(crate) fn close(turn: &OpenTurn, user_seq: i64, answer: Option<&str>) -> CloseTurn {
+    CloseTurn {
+        conversation: turn.conversation.clone(),
+        request: turn.request,
+        user_seq,
+        answer: answer.map(Into::into),
+    }
+}
+
+/// An attempt with every field set.
+pub(crate) fn dispatch() -> DispatchRecord {
+    DispatchRecord {
+        attempt: AttemptId {
+            request: RequestId::generate(),
+            ordinal: 1,
+        },
+        instance: InstanceId::generate(),
+        cell: CellId(3),
+        conversation: Some(conversation("conv-1")),
+        user_id: Some("user-1".into()),
+        project_id: Some("project \"one\"".into()),
+        endpoint: "/v1/chat".into(),
+        model: "alpha-small".into(),
+        api_model: "gpt-4o-mini".into(),
+        provider: "alpha".into(),
+        layer: Layer::L1,
+        task: TaskType::CreateProject,
+        price: Some(Price {
+            input: PicoUsdPerToken(150_000),
+            cached_input: PicoUsdPerToken(75_000),
+            output: PicoUsdPerToken(600_000),
+        }),
+        held: NanoUsd(5_000),
+        streamed: true,
+        started_at: 1_700_000_000_000_000,
+    }
+}
+
+/// How an attempt ended well.
+pub(crate) fn finished(dispatch: &DispatchRecord) -> CallRecord {
+    CallRecord {
+        dispatch: dispatch.clone(),
+        outcome: Outcome::Completed,
+        status: Some(200),
+        usage: TokenUsage {
+            input: 10,
+            cached_input: 4,
+            output: 20,
+            reasoning: 5,
+        },
+        usage_source: UsageSource::Reported,
+        cost: NanoUsd(1_234),
+        estimated: false,
+        first_byte_us: Some(120),
+        duration_us: 4_500,
+    }
+}
+
+pub(crate) fn finished_call() -> Arc<CallRecord> {
+    Arc::new(finished(&dispatch()))
+}

@@ -1,0 +1,207 @@
+//! Moving a SQLite database into a PostgreSQL one.
+
+use std::sync::Arc;
+
+use ai_mcp_gateway::store::{
+    OpenError, PostgresConfig, SqliteConfig, StoreConfig, TableMoved, TransferError, transfer,
+};
+use gateway_actors::protocol::CallRecord;
+
+use crate::database::TestDatabase;
+use crate::samples::{close, conversation, dispatch, finished_call, turn};
+
+const TABLES: [&str; 5] = [
+    "conversations",
+    "messages",
+    "context_summaries",
+    "todo_lists",
+    "llm_calls",
+];
+/// More than one page of the copy, which has 500 rows.
+const CALLS: usize = 1_203;
+const TURNS: usize = 260;
+
+/// A SQLite database with rows in every table, and an empty PostgreSQL one.
+struct Databases {
+    source: TestDatabase,
+    target: TestDatabase,
+}
+
+impl Databases {
+    fn new() -> Self {
+        let source = TestDatabase::sqlite();
+        let store = source.open();
+        store
+            .block_on(
+                store
+                    .calls()
+                    .insert_calls((1..CALLS).map(|_| finished_call()).collect()),
+            )
+            .unwrap();
+        let left = Arc::new(CallRecord::interrupted(dispatch()));
+        store.block_on(store.calls().insert_calls(vec![left])).unwrap();
+        for number in 0..TURNS {
+            let turn = turn(
+                &conversation(&format!("conv-{}", number % 7)),
+                "it's \"quoted\" ünïcode \u{1f600}",
+            );
+            let conversations = store.conversations();
+            let opened = store.block_on(conversations.open_turn(turn.clone())).unwrap();
+            let gateway_actors::protocol::TurnOpened::Opened { seq, .. } = opened else {
+                panic!("{opened:?}");
+            };
+            let answer = (number % 5 > 0).then_some("answer");
+            store
+                .block_on(conversations.close_turn(close(&turn, seq, answer)))
+                .unwrap();
+        }
+        source.execute(
+            "INSERT INTO context_summaries (conversation_id, version, summary, covers_seq, created_at)
+             VALUES ('conv-1', 1, 'a summary', 2, 1), ('conv-1', 2, 'a newer one', 4, 2);
+             INSERT INTO todo_lists (id, conversation_id, todo_data, created_at, updated_at)
+             VALUES ('list-1', 'conv-1', '[]', 1, 1)",
+        );
+        Self {
+            source,
+            target: TestDatabase::postgres(),
+        }
+    }
+
+    fn configs(&self) -> (SqliteConfig, PostgresConfig) {
+        match (self.source.config(), self.target.config()) {
+            (StoreConfig::Sqlite(source), StoreConfig::Postgres(target)) => (source, *target),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn transfer(&self) -> Result<Vec<TableMoved>, TransferError> {
+        let (source, target) = self.configs();
+        transfer(&source, &target)
+    }
+
+    #[track_caller]
+    fn assert_same(&self) {
+        for (table, columns, order) in [
+            (
+                "conversations",
+                "id || coalesce(user_id, '-') || created_at || updated_at || metadata || next_seq",
+                "id",
+            ),
+            (
+                "messages",
+                "conversation_id || seq || role || content || status || coalesce(request_id, '-') || created_at",
+                "conversation_id, seq",
+            ),
+            (
+                "context_summaries",
+                "conversation_id || version || summary || covers_seq || created_at",
+                "version",
+            ),
+            (
+                "todo_lists",
+                "id || conversation_id || todo_data || created_at || updated_at",
+                "id",
+            ),
+            (
+                "llm_calls",
+                "attempt_id || ordinal || project_id || outcome || cost_nano_usd || coalesce(status, 0) || created_at
+                 || CAST(estimated AS INTEGER)",
+                "attempt_id",
+            ),
+        ] {
+            let query = format!("SELECT {columns} FROM {table} ORDER BY {order}");
+            let (source, target) = (self.source.texts(&query), self.target.texts(&query));
+            assert!(!source.is_empty(), "{table}");
+            assert!(source == target, "{table} differs");
+        }
+    }
+
+    fn count(&self, table: &str) -> String {
+        self.target
+            .texts(&format!("SELECT count(*)::text FROM {table}"))
+            .remove(0)
+    }
+}
+
+#[test]
+fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
+    let databases = Databases::new();
+    let moved = databases.transfer().unwrap();
+    assert_eq!(moved.iter().map(|table| table.table).collect::<Vec<_>>(), TABLES);
+    assert_eq!(
+        moved.iter().map(|table| table.rows).collect::<Vec<_>>(),
+        [7, 2 * TURNS, 2, 1, CALLS]
+    );
+    assert!(moved.iter().all(|table| table.copied == table.rows), "{moved:?}");
+    databases.assert_same();
+    let again = databases.transfer().unwrap();
+    assert!(again.iter().all(|table| table.copied == 0), "{again:?}");
+    databases.assert_same();
+}
+
+#[test]
+fn a_run_that_was_stopped_in_the_middle_is_gone_on_with() {
+    let databases = Databases::new();
+    drop(databases.target.open());
+    // Stops it after the first page of call records.
+    databases.target.execute(
+        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF (SELECT count(*) FROM llm_calls) >= 500 THEN RAISE 'stopped'; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER stop BEFORE INSERT ON llm_calls FOR EACH STATEMENT EXECUTE FUNCTION stop()",
+    );
+    let stopped = databases.transfer().unwrap_err();
+    assert!(
+        matches!(stopped, TransferError::Stopped { table: "llm_calls", .. }),
+        "{stopped:?}"
+    );
+    assert_eq!(databases.count("llm_calls"), "500");
+    databases.target.execute("DROP TRIGGER stop ON llm_calls");
+    let moved = databases.transfer().unwrap();
+    assert_eq!(
+        moved.last().map(|table| (table.rows, table.copied)),
+        Some((CALLS, CALLS - 500))
+    );
+    databases.assert_same();
+}
+
+#[test]
+fn a_target_with_other_data_is_refused_and_nothing_is_written() {
+    for foreign in [
+        "INSERT INTO llm_calls SELECT * FROM copied",
+        "INSERT INTO conversations (id, created_at, updated_at, next_seq) VALUES ('aaa', 1, 1, 1)",
+        "INSERT INTO conversations (id, created_at, updated_at, next_seq) VALUES ('conv-1', 1, 1, 1)",
+        "INSERT INTO conversations (id, created_at, updated_at, next_seq) VALUES ('zzz', 1, 1, 1)",
+    ] {
+        let databases = Databases::new();
+        let other = databases.target.open();
+        other
+            .block_on(other.calls().insert_calls(vec![finished_call()]))
+            .unwrap();
+        databases
+            .target
+            .execute("CREATE TABLE copied AS SELECT * FROM llm_calls; DELETE FROM llm_calls");
+        databases.target.execute(foreign);
+        let refused = databases.transfer().unwrap_err();
+        assert!(matches!(refused, TransferError::ForeignData { .. }), "{refused:?}");
+        assert_eq!(databases.count("messages"), "0");
+    }
+}
+
+#[test]
+fn a_source_of_a_newer_version_and_one_that_is_not_there_are_refused() {
+    let databases = Databases::new();
+    databases
+        .source
+        .execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')");
+    let refused = databases.transfer().unwrap_err();
+    assert!(
+        matches!(refused, TransferError::Open(OpenError::NewerSchema { .. })),
+        "{refused:?}"
+    );
+
+    let (mut source, target) = databases.configs();
+    source.path.set_file_name("missing.db");
+    let refused = transfer(&source, &target).unwrap_err();
+    assert!(matches!(refused, TransferError::NoSource(_)), "{refused:?}");
+    assert!(!source.path.exists());
+}

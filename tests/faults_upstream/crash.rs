@@ -64,6 +64,7 @@ fn k9_killed_at_any_stage_of_a_request_it_records_the_attempt_once_at_its_worst_
                 let reply = stream.finish();
                 assert!(!reply.is_done(), "{stage}");
             });
+            // With an event to wait for, the client itself knows when to strike.
             if events == 0 {
                 wait_for(stage, SOON, || alpha.running() == 1);
                 gateway.signal(rustix::process::Signal::KILL);

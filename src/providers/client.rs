@@ -15,7 +15,7 @@ use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
 
 use super::BuildError;
-use super::interim::WithoutInterim;
+use super::heads::PlainHeads;
 
 /// How long a connection may stay unused.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -89,11 +89,11 @@ fn tcp() -> impl Service<ConnectInfo<Uri>, Response = Connection<Uri, TcpStream>
 }
 
 /// A connection as the HTTP client has it.
-type Wire<S> = Connection<Uri, WithoutInterim<S>>;
+type Wire<S> = Connection<Uri, PlainHeads<S>>;
 
 fn tcp_connector() -> impl Service<ConnectInfo<Uri>, Response = Wire<TcpStream>, Error = ConnectError> + Clone + 'static
 {
-    tcp().map(without_interim)
+    tcp().map(plain_heads)
 }
 
 /// TLS is made here and not by the HTTP client, so that interim answers can be taken out above it.
@@ -104,13 +104,13 @@ fn tls_connector(
     let tls = TlsConnector::service(config);
     tcp().and_then(move |connection: Connection<Uri, TcpStream>| {
         let made = tls.call(connection);
-        async move { made.await.map(without_interim).map_err(ConnectError::Io) }
+        async move { made.await.map(plain_heads).map_err(ConnectError::Io) }
     })
 }
 
-fn without_interim<S>(connection: Connection<Uri, S>) -> Wire<S> {
+fn plain_heads<S>(connection: Connection<Uri, S>) -> Wire<S> {
     let (stream, connection) = connection.replace_io(());
-    connection.replace_io(WithoutInterim::new(stream)).1
+    connection.replace_io(PlainHeads::new(stream)).1
 }
 
 fn build<C, S>(connector: C, timeout: Duration) -> Client

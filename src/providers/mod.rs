@@ -7,7 +7,7 @@
 mod client;
 mod failure;
 mod frames;
-mod interim;
+mod heads;
 mod openai_compatible;
 mod probe;
 mod reply;

@@ -375,3 +375,19 @@ async fn debug_output_names_the_providers_and_tells_no_key() {
     let upstreams = Upstreams::new(&[settings("http://127.0.0.1:1/v1")]).unwrap();
     assert_eq!(format!("{upstreams:?}"), r#"{"alpha"}"#);
 }
+
+#[actix_web::test]
+async fn g11_an_answer_without_a_length_goes_on_until_the_connection_ends_and_shares_it_with_nobody() {
+    let script = vec![Step::Say(
+        format!("HTTP/1.1 200 OK\r\n{JSON}\r\n\r\n{ANSWER}").into_bytes(),
+    )];
+    let server = Server::start(script).await;
+    let upstreams = Upstreams::new(&[settings_of(&server)]).unwrap();
+    for _ in 0..2 {
+        let Ok(UpstreamReply::Complete(completion)) = upstreams.call(call(false)).await else {
+            panic!("no answer")
+        };
+        assert_eq!(completion.body, ANSWER);
+    }
+    assert_eq!(server.connections(), 2);
+}

@@ -242,3 +242,12 @@ async fn dropping_a_stream_closes_the_connection() {
     drop(stream);
     tokio::time::timeout(LONG, server.client_left()).await.unwrap();
 }
+
+#[actix_web::test]
+async fn a_stream_without_chunks_goes_on_until_the_connection_ends() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    let events = [ROLE, HELLO, STOP, DONE].map(|event| Step::Say(event.into()));
+    let server = Server::start([Step::Say(head.into())].into_iter().chain(events).collect()).await;
+    let (text, end, _) = read(open(&server).await).await;
+    assert_eq!((text, end.is_none()), ([ROLE, HELLO, STOP, DONE].concat(), true));
+}

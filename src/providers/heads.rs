@@ -1,8 +1,12 @@
-//! Takes interim answers (`100 Continue`, `103 Early Hints`) out of what a provider sends.
+//! Turns the heads of a provider's answers into ones that the HTTP client reads right.
 //!
-//! A provider may send any number of them, unasked, before its answer. The HTTP client takes the first head it reads
-//! for the answer, and gives the connection to the next request while the answer to the last is still on its way: one
-//! client would get what was meant for another. So they are taken out below it, where the bytes are read.
+//! * Interim answers (`100 Continue`, `103 Early Hints`) are taken out. A provider may send any number of them, unasked,
+//!   before its answer; the client takes the first head it reads for the answer.
+//! * An answer of HTTP/1.1 that says nothing of its length ends with the connection (RFC 9112, section 6.3); the client
+//!   reads only those of HTTP/1.0 like that, and takes others for empty. So it is made one of HTTP/1.0.
+//!
+//! Either way the client would give the connection to the next request while bytes of the last answer are on their way:
+//! one caller would get what was meant for another. So it is mended below the client, where the bytes are read.
 
 use std::io;
 use std::pin::Pin;
@@ -14,15 +18,15 @@ use bytes::{Buf as _, BytesMut};
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The most bytes of interim answers before one answer.
+/// The most bytes of interim answers before one answer, and of a head that is waited for as a whole.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// The bytes that show whether a head is that of an interim answer: `HTTP/1.1 103`.
-const TELLING_BYTES: usize = 12;
+/// The most header fields of a head that is looked into; the client refuses more.
+const MOST_FIELDS: usize = 96;
 
-/// A connection to a provider without its interim answers.
+/// A connection to a provider on which every answer is whole and says where it ends.
 #[derive(Debug)]
-pub(super) struct WithoutInterim<S> {
+pub(super) struct PlainHeads<S> {
     stream: S,
     state: State,
 }
@@ -31,7 +35,7 @@ pub(super) struct WithoutInterim<S> {
 enum State {
     /// A request has been written: what is read next is a head.
     Head {
-        /// Bytes that have been read and not been given on, as they are or may be an interim answer.
+        /// Bytes that have been read and not been given on: a head that is not there as a whole yet.
         held: BytesMut,
         /// Bytes of interim answers so far.
         skipped: usize,
@@ -42,38 +46,52 @@ enum State {
     Passing,
 }
 
-/// What the beginning of a head shows.
+/// What the bytes before an answer's body are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Head {
-    /// An answer, or no HTTP at all: the client's to judge.
+    /// The head of an answer that says where it ends, or no HTTP at all: the client's to judge.
     Answer,
-    /// An interim answer; its length, once all of it is there.
-    Interim(Option<usize>),
-    /// Too little to tell.
+    /// The head of an HTTP/1.1 answer that ends with the connection; where its version's last digit stands.
+    UntilClose { minor: usize },
+    /// The head of an interim answer, and its length.
+    Interim(usize),
+    /// Not all of it is there.
     Unclear,
 }
 
 impl Head {
     fn of(bytes: &[u8]) -> Self {
-        let fits = |(place, &byte): (usize, &u8)| match place {
-            0..=6 => b"HTTP/1.".get(place) == Some(&byte),
-            8 => byte == b' ',
-            9 => byte == b'1',
-            _ => byte.is_ascii_digit(),
+        let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+        let mut response = httparse::Response::new(&mut fields);
+        let mut parser = httparse::ParserConfig::default();
+        // As the client does.
+        parser.allow_spaces_after_header_name_in_responses(true);
+        let length = match parser.parse_response(&mut response, bytes) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Self::Unclear,
+            Err(_) => return Self::Answer,
         };
-        if !bytes.iter().take(TELLING_BYTES).enumerate().all(fits) {
-            return Self::Answer;
-        }
-        match bytes.get(9..TELLING_BYTES) {
-            None => Self::Unclear,
+        let status = response.code.unwrap_or_default();
+        match status {
             // Switching protocols is the last thing that a server says in this one.
-            Some(b"101") => Self::Answer,
-            Some(_) => Self::Interim(memmem::find(bytes, b"\r\n\r\n").map(|end| end + 4)),
+            101 | 204 | 304 => Self::Answer,
+            100..200 => Self::Interim(length),
+            _ if response.version == Some(1) && !says_where_it_ends(response.headers) => {
+                let version = bytes.get(..length).and_then(|head| memmem::find(head, b"HTTP/1.1"));
+                version.map_or(Self::Answer, |at| Self::UntilClose { minor: at + 7 })
+            }
+            _ => Self::Answer,
         }
     }
 }
 
-impl<S> WithoutInterim<S> {
+fn says_where_it_ends(fields: &[httparse::Header<'_>]) -> bool {
+    fields.iter().any(|field| {
+        field.name.eq_ignore_ascii_case("content-length") || field.name.eq_ignore_ascii_case("transfer-encoding")
+    })
+}
+
+impl<S> PlainHeads<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
@@ -91,7 +109,7 @@ impl<S> WithoutInterim<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WithoutInterim<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for PlainHeads<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { stream, state } = self.get_mut();
         loop {
@@ -111,15 +129,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for WithoutInterim<S> {
                     ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))?;
                     let is_end = read.filled().is_empty();
                     held.extend_from_slice(read.filled());
-                    while let Head::Interim(Some(length)) = Head::of(held) {
+                    let mut head = Head::of(held);
+                    while let Head::Interim(length) = head {
                         held.advance(length);
                         *skipped += length;
+                        head = Head::of(held);
                     }
-                    if held.len() + *skipped > MOST_BYTES && Head::of(held) != Head::Answer {
+                    if let Head::UntilClose { minor } = head
+                        && let Some(digit) = held.get_mut(minor)
+                    {
+                        *digit = b'0';
+                        head = Head::Answer;
+                    }
+                    if *skipped > MOST_BYTES {
                         let endless = "interim answers without end";
                         return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, endless)));
                     }
-                    if is_end || (!held.is_empty() && Head::of(held) == Head::Answer) {
+                    // A head without end is the client's to refuse.
+                    if is_end || (head == Head::Answer && !held.is_empty()) || held.len() > MOST_BYTES {
                         *state = State::Giving(std::mem::take(held));
                     }
                 }
@@ -128,7 +155,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for WithoutInterim<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for WithoutInterim<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for PlainHeads<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.request_begins();
@@ -176,7 +203,7 @@ impl OverTcp for AsyncTlsStream<TcpStream> {
     }
 }
 
-impl<S: OverTcp + AsyncRead + AsyncWrite + Unpin> ActixStream for WithoutInterim<S> {
+impl<S: OverTcp + AsyncRead + AsyncWrite + Unpin> ActixStream for PlainHeads<S> {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         ActixStream::poll_read_ready(self.stream.tcp(), cx)
     }
@@ -196,9 +223,9 @@ mod tests {
     const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
     /// A connection on which a request has been sent, and the server's end of it.
-    async fn asked() -> (WithoutInterim<DuplexStream>, DuplexStream) {
+    async fn asked() -> (PlainHeads<DuplexStream>, DuplexStream) {
         let (near, far) = duplex(1024 * 1024);
-        let mut connection = WithoutInterim::new(near);
+        let mut connection = PlainHeads::new(near);
         connection.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         (connection, far)
     }
@@ -243,6 +270,7 @@ mod tests {
             "not http",
             "HTTP/1",
             "HTTP/1.1 1",
+            "HTTP/1.0 200 OK\r\n\r\nuntil it closes",
             "HTTP/2 103 x\r\n\r\n",
             "",
         ] {
@@ -269,7 +297,33 @@ mod tests {
     async fn interim_answers_without_end_are_an_error() {
         let many = HINTS.repeat(MOST_BYTES / HINTS.len() + 2);
         assert!(what_comes_through(&[many.as_bytes()]).await.is_err());
-        let long = format!("HTTP/1.1 103 Early Hints\r\nx: {}", "a".repeat(MOST_BYTES));
-        assert!(what_comes_through(&[long.as_bytes()]).await.is_err());
+    }
+
+    #[actix_web::test]
+    async fn an_answer_that_ends_with_the_connection_says_so_in_its_version() {
+        let body = "\r\ncontent-type: text/plain\r\n\r\nHTTP/1.1 is what it says";
+        for size in [1, 5, 1000] {
+            let sent = format!("{HINTS}HTTP/1.1 200 OK{body}");
+            let pieces: Vec<&[u8]> = sent.as_bytes().chunks(size).collect();
+            let expected = format!("HTTP/1.0 200 OK{body}");
+            assert_eq!(
+                what_comes_through(&pieces).await.unwrap(),
+                expected,
+                "in pieces of {size}"
+            );
+        }
+        for whole in [
+            "HTTP/1.1 204 No Content\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\nCONTENT-LENGTH: 0\n\n",
+        ] {
+            assert_eq!(what_comes_through(&[whole.as_bytes()]).await.unwrap(), whole);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_head_without_end_is_given_on_for_the_client_to_refuse() {
+        let long = format!("HTTP/1.1 200 OK\r\nx: {}", "a".repeat(MOST_BYTES));
+        assert_eq!(what_comes_through(&[long.as_bytes()]).await.unwrap(), long);
     }
 }

@@ -1,7 +1,7 @@
 //! The tables: the same in both databases, made and taken back by the migrations.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::thread;
 
@@ -80,16 +80,39 @@ fn both_databases_have_the_same_columns_keys_indexes_and_references() {
     assert!(differences.is_empty(), "{differences:#?}");
 }
 
-/// Every `CHECK (…)` of a migration, with the column or table that it stands in, without line breaks and collations.
-fn checks(database: &str) -> Vec<String> {
+#[test]
+fn the_migrations_of_each_database_are_taken_back_whole_and_applied_again() {
+    for (database, name, queries) in [
+        (TestDatabase::sqlite(), "sqlite", SQLITE_CATALOGUE),
+        (TestDatabase::postgres(), "postgres", POSTGRES_CATALOGUE),
+    ] {
+        drop(database.open());
+        let tables = catalogue(&database, queries);
+        for change in changes(name).iter().rev() {
+            database.execute(&std::fs::read_to_string(change.join("down.sql")).unwrap());
+        }
+        database.execute("DELETE FROM __diesel_schema_migrations");
+        assert_eq!(catalogue(&database, queries), BTreeSet::new());
+        drop(database.open());
+        assert_eq!(catalogue(&database, queries), tables);
+    }
+}
+
+/// The folders of a database's migrations, oldest first.
+fn changes(database: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
     let mut changes: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
     changes.sort();
+    changes
+}
+
+/// Every `CHECK (…)` of a migration, with the column or table that it stands in, without line breaks and collations.
+fn checks(database: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for change in changes {
+    for change in changes(database) {
         let text = std::fs::read_to_string(change.join("up.sql")).unwrap();
         let without_comments: Vec<_> = text.lines().filter(|line| !line.trim().starts_with("--")).collect();
         let text = without_comments.join(" ").replace(" COLLATE \"C\"", "");

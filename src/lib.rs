@@ -2,8 +2,9 @@
 //!
 //! `http` and `cli` send requests in; `providers` and `store` are the far sides that the actors reach through ports;
 //! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it, `reload`
-//! exchanges its models meanwhile.
+//! exchanges its models meanwhile, of which `catalogue` publishes what is routed by.
 
+mod catalogue;
 pub mod cli;
 pub mod commands;
 pub mod config;

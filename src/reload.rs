@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
 use gateway_actors::protocol::{Catalogue, Model};
 use tokio::signal::unix::Signal;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::catalogue::LiveCatalogue;
 use crate::config::{Loaded, Problems, Settings};
 
 /// How often the file is looked at.
@@ -43,7 +43,7 @@ impl Reloader {
     pub(crate) async fn run(
         mut self,
         running: &Settings,
-        catalogue: &ArcSwap<Catalogue>,
+        catalogue: &LiveCatalogue,
         hangup: &mut Signal,
     ) -> Infallible {
         let mut looks = interval(LOOK);
@@ -59,7 +59,7 @@ impl Reloader {
         }
     }
 
-    fn reload(&mut self, running: &Settings, catalogue: &ArcSwap<Catalogue>) {
+    fn reload(&mut self, running: &Settings, catalogue: &LiveCatalogue) {
         if let Some(file) = &mut self.file {
             file.is_being_read();
         }
@@ -91,12 +91,13 @@ impl Reloader {
                 "left out: this process has no such provider; start the gateway again to add it"
             );
         }
-        if new.models().is_empty() {
+        // Free models may make up for it, and are found while the gateway serves.
+        if new.models().is_empty() && running.free_model_provider().is_none() {
             tracing::warn!("the settings have no model that this process can route to; the models stay as they were");
             return;
         }
         tracing::info!(models = new.models().len(), "the models were loaded again");
-        catalogue.store(new);
+        catalogue.set_configured(new);
     }
 }
 

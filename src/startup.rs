@@ -192,7 +192,7 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
         () = signals.terminate() => Ok(()),
         reason = fatal(&system) => Err(ServeError::Fatal { reason }),
         reason = first(&mut cell_failure) => Err(ServeError::Cell(reason)),
-        never = reloader.run(settings, &system.catalogue, &mut hangup) => match never {},
+        never = reloader.run(settings, &system.live_catalogue, &mut hangup) => match never {},
     };
     let drain = drain(&settings.drain, &system, &lifecycle, &handle);
     tokio::select! {

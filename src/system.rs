@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! main thread      SupervisorActor
-//! control          ProviderDirector            publishes health
+//! control          ProviderDirector            publishes health; asks for free models
 //! conversations    ContextActor                orders turns
 //! worker 0..n      a cell each: RouterActor, ProviderActor per provider, BudgetActor, CostTracker, pipeline
 //! store runtime    the database (no actor)
@@ -33,8 +33,9 @@ use gateway_actors::supervisor::SupervisorActor;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::catalogue::{LiveCatalogue, RefreshTimes, keep_fresh};
 use crate::config::{AmbiguousRetry, ProviderSettings, Settings};
-use crate::providers::{BuildError, Probes, Upstreams};
+use crate::providers::{BuildError, FreeModels, Probes, Upstreams};
 use crate::store::{JournalDir, JournalLimits, JournalOpenError};
 
 /// How long an ask of the ContextActor may go unanswered: its handlers take microseconds.
@@ -79,6 +80,8 @@ pub(crate) struct Ports {
 #[derive(Debug)]
 pub(crate) struct ActorSystem {
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
+    /// Who wants to change the catalogue does it here.
+    pub(crate) live_catalogue: Arc<LiveCatalogue>,
     pub(crate) health: Arc<ArcSwap<HealthSnapshot>>,
     pub(crate) gauges: Gauges,
     pub(crate) totals: Vec<Arc<CellTotals>>,
@@ -173,7 +176,9 @@ impl ActorSystem {
             ContextActor::new(reporter)
         });
         let usable = settings.providers.iter().filter(|provider| provider.is_usable());
-        let usable = usable.map(|provider| provider.name.clone()).collect();
+        let usable = Arc::new(usable.map(|provider| provider.name.clone()).collect());
+        let live_catalogue = Arc::new(LiveCatalogue::new(Arc::clone(&catalogue), Arc::clone(&usable)));
+        refresh_free_models(settings, &arbiters.control, Arc::clone(&live_catalogue));
         let in_flight = settings.providers.iter().map(|provider| {
             let in_flight = InFlight::new(provider.max_in_flight);
             (provider.name.clone(), Arc::new(in_flight))
@@ -182,9 +187,10 @@ impl ActorSystem {
             sources: RouterSources {
                 catalogue: Arc::clone(&catalogue),
                 health: Arc::clone(&health),
-                usable: Arc::new(usable),
+                usable,
             },
             catalogue,
+            live_catalogue,
             health,
             gauges: Gauges::default(),
             totals: (0..settings.http.workers).map(|_| Arc::default()).collect(),
@@ -319,6 +325,27 @@ impl ActorSystem {
             },
             Arc::clone,
         )
+    }
+}
+
+/// Lets the control thread ask for free models, if the settings name somebody to ask.
+fn refresh_free_models(settings: &Settings, control: &Arbiter, catalogue: Arc<LiveCatalogue>) {
+    let Some(provider) = settings.free_model_provider().cloned() else {
+        return;
+    };
+    let times = RefreshTimes {
+        ttl: settings.openrouter.free_models_ttl,
+        retry: settings.openrouter.free_models_retry,
+    };
+    let refresh = move || match FreeModels::new(&provider) {
+        Ok(source) => {
+            actix_rt::spawn(async move { keep_fresh(&catalogue, times, async || source.fetch().await).await });
+        }
+        // The cells fail by the same, and the start with them.
+        Err(error) => tracing::error!(%error, "free models cannot be asked for"),
+    };
+    if !control.spawn_fn(refresh) {
+        tracing::error!("the control thread has ended");
     }
 }
 

@@ -7,6 +7,7 @@ use gateway_actors::protocol::{Alias, Capabilities, Capability, Layer, Model, Pr
 use url::Url;
 
 use super::catalogue::Draft;
+use super::openrouter::OpenRouterSettings;
 use super::problem::Report;
 use super::provider::ProviderKind;
 use super::providers::{Providers, default_base_url, plain};
@@ -31,6 +32,7 @@ const ASSUMED_MAX_OUTPUT: u32 = 4_096;
 pub(super) struct Builtins {
     /// `OPENAI_BASE_URL` and its like, by provider name.
     pub(super) base_urls: BTreeMap<&'static str, Url>,
+    pub(super) openrouter: OpenRouterSettings,
     fallback_models: Vec<String>,
     replace_openai: Option<String>,
     replace_claude: Option<String>,
@@ -46,6 +48,7 @@ impl Default for Builtins {
     fn default() -> Self {
         Self {
             base_urls: BTreeMap::new(),
+            openrouter: OpenRouterSettings::default(),
             fallback_models: Vec::new(),
             replace_openai: None,
             replace_claude: None,
@@ -79,6 +82,7 @@ impl Builtins {
         reader.set_some(openai, &mut self.replace_openai, name);
         let claude = key("replace_claude").or_variable("OPENROUTER_REPLACE_CLAUDE");
         reader.set_some(claude, &mut self.replace_claude, name);
+        self.openrouter.read(reader);
     }
 
     pub(super) fn read_oss(&mut self, reader: &mut Reader<'_>) {

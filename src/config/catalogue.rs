@@ -86,11 +86,9 @@ pub(super) fn assemble(parts: Parts, builtins: &Builtins, providers: &Providers,
     add_aliases(&mut draft, shipped, report);
 
     let task_lists = known_names(parts.lists, &draft, report);
-    if !draft
-        .models
-        .iter()
-        .any(|model| providers.is_usable(model.provider.as_str()))
-    {
+    let is_usable = |model: &Model| providers.is_usable(model.provider.as_str());
+    let finds_its_own = builtins.openrouter.free_models && providers.list_free_models();
+    if !draft.models.iter().any(is_usable) && !finds_its_own {
         report.warn(
             "models",
             "no model can be used: set OPENROUTER_API_KEY or OPENAI_API_KEY, switch on a local model with \

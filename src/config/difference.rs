@@ -25,6 +25,7 @@ impl Settings {
             redis,
             cost,
             log,
+            openrouter,
             providers,
             models: _,
             catalogue: _,
@@ -40,6 +41,7 @@ impl Settings {
             ("redis", same_redis(redis, &other.redis)),
             ("cost", *cost == other.cost),
             ("log", *log == other.log),
+            ("openrouter", *openrouter == other.openrouter),
             ("providers", same_providers(providers, &other.providers)),
         ];
         let differs = |(name, is_same): (&'static str, bool)| (!is_same).then_some(name);

@@ -68,6 +68,12 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> Option<WrittenModel> {
     })
 }
 
+/// Whether a model may have this id: a name that asks for no layer.
+#[must_use]
+pub fn is_model_id(id: &str) -> bool {
+    model_id(Written::Text(id)).is_ok()
+}
+
 fn model_id(written: Written<'_>) -> Result<String, String> {
     let id = name(written)?;
     if id == "auto" || id.parse::<Layer>().is_ok() {

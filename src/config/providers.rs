@@ -124,6 +124,11 @@ impl Providers {
             .any(|(_, provider)| provider.name.as_str() == name && provider.is_usable())
     }
 
+    /// Whether one of them can be asked for its free models.
+    pub(super) fn list_free_models(&self) -> bool {
+        self.configured.iter().any(|(_, provider)| provider.lists_free_models())
+    }
+
     /// Completes the providers: built-in ones, addresses from the environment, and checks across settings.
     pub(super) fn complete(
         mut self,

@@ -15,6 +15,7 @@ use super::drain::{DrainSettings, WrittenDrain};
 use super::http::HttpSettings;
 use super::log::LogSettings;
 use super::models::{WrittenAlias, WrittenModel, read_aliases, read_model};
+use super::openrouter::OpenRouterSettings;
 use super::problem::{Problem, Problems, Report};
 use super::provider::ProviderSettings;
 use super::providers::Providers;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub cost: CostSettings,
     /// What is logged.
     pub log: LogSettings,
+    /// OpenRouter's free models in the place of an empty layer L0.
+    pub openrouter: OpenRouterSettings,
     /// The providers that exist, each name once. Some may lack their key ([`ProviderSettings::is_usable`]).
     pub providers: Vec<ProviderSettings>,
     /// The models of these providers.
@@ -243,6 +246,7 @@ impl Draft {
             redis: self.redis,
             cost: self.cost,
             log: self.log,
+            openrouter: self.builtins.openrouter,
             providers: Vec::new(),
             models: assembled.models,
             catalogue: assembled.catalogue,

@@ -69,6 +69,15 @@ pub(super) fn millis(range: RangeInclusive<u64>) -> impl Fn(Written<'_>) -> Resu
     }
 }
 
+/// A span of time, written in seconds.
+pub(super) fn seconds(range: RangeInclusive<u64>) -> impl Fn(Written<'_>) -> Result<Duration, String> {
+    let seconds = integer::<u64>(range);
+    move |written| match seconds(written) {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(message) => Err(format!("{message} (seconds)")),
+    }
+}
+
 /// One of a closed set of words.
 pub(super) fn word<T: FromStr<Err: Display>>(written: Written<'_>) -> Result<T, String> {
     let text = written.string()?.trim();

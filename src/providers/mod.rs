@@ -7,6 +7,7 @@
 mod client;
 mod failure;
 mod frames;
+mod free_models;
 mod heads;
 mod openai_compatible;
 mod probe;
@@ -27,6 +28,7 @@ use gateway_actors::protocol::{
 
 use crate::config::{ProviderKind, ProviderSettings};
 use client::Clients;
+pub use free_models::{FreeModels, FreeModelsError, ListError};
 use openai_compatible::{OpenAiCompatible, connection_kind};
 pub use probe::Probes;
 use simulator::Simulator;

@@ -1,8 +1,9 @@
 //! What a reload takes in, and when the file counts as changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 
+use arc_swap::ArcSwap;
 use gateway_actors::protocol::TaskType;
 use tempfile::TempDir;
 
@@ -39,10 +40,11 @@ fn ids(catalogue: &Catalogue) -> Vec<&str> {
 /// What the catalogue holds after a reload of this file over one that lists provider alpha and model `a`.
 fn after(config: &str) -> Arc<Catalogue> {
     let running = settings(&(ALPHA.to_owned() + &model("a", "alpha")));
-    let catalogue = ArcSwap::new(Arc::clone(&running.catalogue));
+    let published = Arc::new(ArcSwap::new(Arc::clone(&running.catalogue)));
+    let live = LiveCatalogue::new(Arc::clone(&published), Arc::new(HashSet::new()));
     let config = config.to_owned();
-    Reloader::new(None, move || load(&config)).reload(&running, &catalogue);
-    catalogue.load_full()
+    Reloader::new(None, move || load(&config)).reload(&running, &live);
+    published.load_full()
 }
 
 #[test]

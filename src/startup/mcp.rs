@@ -69,7 +69,7 @@ async fn run(
         }
         () = signals.terminate() => Ok(()),
         reason = fatal(&system) => Err(ServeError::Fatal { reason }),
-        never = reloader.run(settings, &system.catalogue, &mut hangup) => match never {},
+        never = reloader.run(settings, &system.live_catalogue, &mut hangup) => match never {},
     };
     tracing::info!("draining");
     end.stop();

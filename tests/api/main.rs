@@ -33,7 +33,11 @@ mod shutdown;
 #[cfg(test)]
 mod stats;
 #[cfg(test)]
-#[expect(dead_code, reason = "shared with the other test programs, some of which use more")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "shared with the other test programs, some of which use more"
+)]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]

@@ -13,6 +13,8 @@ mod crash;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod free_models;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod process;

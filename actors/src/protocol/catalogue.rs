@@ -85,6 +85,14 @@ impl Catalogue {
         catalogue
     }
 
+    /// This catalogue and more models behind its own. One whose id is taken is left out.
+    #[must_use]
+    pub fn with(&self, more: impl IntoIterator<Item = Model>) -> Self {
+        let own = self.models.iter().map(|model| Model::clone(model));
+        let models = own.chain(more).collect();
+        Self::new(models, self.aliases.clone(), self.task_lists.clone())
+    }
+
     /// Every model, in the catalogue's own order.
     #[must_use]
     pub fn models(&self) -> &[Arc<Model>] {

@@ -50,6 +50,29 @@ fn a_models_table_replaces_the_shipped_catalogue_and_its_absence_keeps_it() {
 }
 
 #[test]
+fn free_models_are_asked_for_where_openrouter_has_its_key_and_they_are_wanted() {
+    let source = |config: &str, env: &[(&str, &str)]| {
+        let settings = settings(config, env);
+        settings.free_model_provider().map(|provider| provider.name.to_string())
+    };
+    let key = [("OPENROUTER_API_KEY", "sk-or"), ("OPENAI_API_KEY", "sk-a")];
+    assert_eq!(source("", &key).as_deref(), Some("openrouter"));
+    assert_eq!(source("[openrouter]\nfree_models = false", &key), None);
+    assert_eq!(source("", &key[1..]), None);
+    let renamed = "[[providers]]\nname = \"mine\"\nkind = \"openrouter\"\napi_key_env = \"MINE\"\n";
+    assert_eq!(source(renamed, &[("MINE", "sk-or")]).as_deref(), Some("mine"));
+    assert_eq!(source(renamed, &[]), None);
+}
+
+#[test]
+fn that_no_model_can_be_used_is_no_warning_while_free_ones_are_looked_for() {
+    let key = [("OPENROUTER_API_KEY", "sk-or"), ("HOME", "/home/me")];
+    assert_eq!(warnings("models = []", &key), "");
+    let said = warnings("models = []\n[openrouter]\nfree_models = false", &key);
+    assert!(said.contains("no model can be used"), "{said}");
+}
+
+#[test]
 fn switched_off_models_are_left_out() {
     let config = format!("{CONTRACT}enabled = false\nprice_source = \"x\"\nprice_date = \"2026-11-22\"\n");
     assert!(settings(&config, &[]).models.is_empty());

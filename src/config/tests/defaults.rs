@@ -9,8 +9,8 @@ use std::time::Duration;
 use gateway_actors::protocol::Layer;
 
 use super::super::{
-    BreakerSettings, CostSettings, Database, FailoverSettings, HttpSettings, LogSettings, RoutingSettings, Settings,
-    Sources, UpstreamTimeouts,
+    BreakerSettings, CostSettings, Database, FailoverSettings, HttpSettings, LogSettings, OpenRouterSettings,
+    RoutingSettings, Settings, Sources, UpstreamTimeouts,
 };
 use super::{CONTRACT, load, problems, settings, sources, warnings};
 
@@ -46,6 +46,7 @@ fn the_shipped_file_says_what_the_code_says() {
     assert_eq!(loaded.failover, FailoverSettings::default());
     assert_eq!(loaded.cost, CostSettings::default());
     assert_eq!(loaded.log, LogSettings::default());
+    assert_eq!(loaded.openrouter, OpenRouterSettings::default());
     let routing = RoutingSettings::default();
     assert_eq!(loaded.routing, routing);
     assert_eq!(loaded.drain.in_flight, Duration::from_secs(30));

@@ -25,9 +25,9 @@ fn every_other_table_is_named() {
     assert_differs(CONTRACT, &[KEY, ("DATABASE_URL", "sqlite:other.db")], &["store"]);
     let tables = format!(
         "[breaker]\nmin_calls = 9\n[failover]\nmax_extra_attempts = 1\n[drain]\nin_flight_ms = 7\n[log]\nlevel = \
-         \"warn\"\n{CONTRACT}"
+         \"warn\"\n[openrouter]\nfree_models = false\n{CONTRACT}"
     );
-    assert_differs(&tables, &[KEY], &["breaker", "failover", "drain", "log"]);
+    assert_differs(&tables, &[KEY], &["breaker", "failover", "drain", "log", "openrouter"]);
 }
 
 #[test]

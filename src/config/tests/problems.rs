@@ -152,6 +152,36 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn how_often_free_models_are_asked_for_has_its_limits() {
+    for (key, value, message) in [
+        ("free_models", "\"sometimes\"", "must be true or false"),
+        (
+            "free_models_ttl_s",
+            "0",
+            "must be a whole number from 1 to 86400 (seconds)",
+        ),
+        (
+            "free_models_ttl_s",
+            "86401",
+            "must be a whole number from 1 to 86400 (seconds)",
+        ),
+        (
+            "free_models_retry_s",
+            "0",
+            "must be a whole number from 1 to 3600 (seconds)",
+        ),
+        (
+            "free_models_retry_s",
+            "1.5",
+            "must be a whole number from 1 to 3600 (seconds)",
+        ),
+    ] {
+        let said = problems(&format!("[openrouter]\n{key} = {value}\n"), &[]);
+        assert_eq!(said, format!("gw.toml:2 openrouter.{key}: {message}\n"));
+    }
+}
+
+#[test]
 fn half_a_price_is_refused() {
     for config in [
         without("input_usd_per_mtok"),

@@ -1,5 +1,6 @@
 //! What the provider does with a request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How the provider treats requests from now on. Those that are under way finish as they began.
@@ -66,5 +67,26 @@ impl Behaviour {
             | Self::Raw(_) => true,
             Self::Status(..) | Self::ErrorFrameFirst | Self::EmptyStream | Self::CommentsOnly => false,
         }
+    }
+}
+
+/// What the provider says when it is asked for its models.
+#[derive(Debug, Clone)]
+pub(crate) enum ModelList {
+    /// This, as JSON.
+    Json(Arc<str>),
+    /// This status, these headers and this body.
+    Status(u16, &'static [(&'static str, &'static str)], &'static str),
+    /// Nothing at all.
+    Stall,
+    /// The beginning of a list, and nothing more.
+    StallInBody,
+    /// A list without end.
+    Endless,
+}
+
+impl Default for ModelList {
+    fn default() -> Self {
+        Self::Json(r#"{"object":"list","data":[]}"#.into())
     }
 }

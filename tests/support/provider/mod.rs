@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-pub(crate) use behaviour::Behaviour;
+pub(crate) use behaviour::{Behaviour, ModelList};
 pub(crate) use bill::Charge;
 
 use bill::{Ledger, Received};
@@ -54,6 +54,7 @@ impl Provider {
             .unwrap();
         let (script, orders) = watch::channel(Script {
             behaviour: Behaviour::Answer,
+            models: ModelList::default(),
             tokens: DEFAULT_TOKENS,
             alive: true,
         });
@@ -95,6 +96,11 @@ impl Provider {
     /// Changes how requests that arrive from now on are treated.
     pub(crate) fn set(&self, behaviour: Behaviour) {
         self.script.send_modify(|script| script.behaviour = behaviour);
+    }
+
+    /// Changes what is said to whoever asks for the list of models from now on.
+    pub(crate) fn set_models(&self, models: ModelList) {
+        self.script.send_modify(|script| script.models = models);
     }
 
     /// Changes how many tokens an answer has.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::answers::{self, AnswerText};
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, ModelList};
 use super::bill::{Charge, Ledger, Received};
 use super::http::Connection;
 
@@ -20,6 +20,8 @@ use super::http::Connection;
 #[derive(Debug, Clone)]
 pub(super) struct Script {
     pub(super) behaviour: Behaviour,
+    /// What is said of its models.
+    pub(super) models: ModelList,
     /// Tokens of each answer.
     pub(super) tokens: usize,
     /// Whether the provider listens.
@@ -90,7 +92,7 @@ async fn serve_connection(mut connection: Connection, shared: Arc<Shared>, scrip
             shared
                 .ledger
                 .send_modify(|ledger| ledger.probes.push(Arc::new(request)));
-            if connection.send(200, JSON, MODELS).await.is_err() {
+            if !matches!(list_models(&mut connection, &script.models).await, Ok(true)) {
                 return;
             }
             continue;
@@ -157,9 +159,30 @@ async fn answer(
     Ok(Some(connection))
 }
 
-const MODELS: &[u8] = br#"{"object":"list","data":[]}"#;
-
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+
+/// Answers a question for the list of models. False when the connection must go.
+async fn list_models(connection: &mut Connection, models: &ModelList) -> io::Result<bool> {
+    match models {
+        ModelList::Json(text) => connection.send(200, JSON, text.as_bytes()).await.map(|()| true),
+        ModelList::Status(status, headers, text) => {
+            connection.send(*status, headers, text.as_bytes()).await.map(|()| true)
+        }
+        ModelList::Stall => connection.stall().await.map(|()| false),
+        ModelList::StallInBody => {
+            connection.send_claiming(1_000, 200, JSON, b"{\"data\":[").await?;
+            connection.stall().await.map(|()| false)
+        }
+        ModelList::Endless => {
+            connection.begin_stream().await?;
+            connection.send_chunk("{\"data\":[{}").await?;
+            let more = ",{}".repeat(10_000);
+            loop {
+                connection.send_chunk(&more).await?;
+            }
+        }
+    }
+}
 
 /// Sends an answer at once. False when it was not sent whole and the connection must go.
 async fn send_whole(connection: &mut Connection, tab: &Tab<'_>, behaviour: &Behaviour) -> io::Result<bool> {

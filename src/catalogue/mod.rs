@@ -1,0 +1,103 @@
+//! The catalogue that requests are routed by: the configured one, and a provider's free models behind it while the
+//! configured one has nothing usable in layer L0.
+//!
+//! Two write it, from different threads: a reload of the settings exchanges the configured part ([`crate::reload`]),
+//! the refresh ([`keep_fresh`]) the free models. Whichever changes, both are put together anew and published in one
+//! step.
+
+mod refresh;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gateway_actors::protocol::{Catalogue, Layer, Model, ProviderName};
+use tokio::sync::watch;
+
+pub(crate) use refresh::{RefreshTimes, keep_fresh};
+
+/// The parts of the catalogue, and where it is published.
+#[derive(Debug)]
+pub(crate) struct LiveCatalogue {
+    published: Arc<ArcSwap<Catalogue>>,
+    /// Providers that can be called by this process.
+    usable: Arc<HashSet<ProviderName>>,
+    parts: watch::Sender<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    configured: Arc<Catalogue>,
+    free: Vec<Model>,
+    /// Whether the configured catalogue has nothing usable in layer L0.
+    lacks_free_layer: bool,
+}
+
+impl LiveCatalogue {
+    /// A catalogue without free models, of which `published` shows the configured ones already.
+    pub(crate) fn new(published: Arc<ArcSwap<Catalogue>>, usable: Arc<HashSet<ProviderName>>) -> Self {
+        let configured = published.load_full();
+        let parts = Parts {
+            lacks_free_layer: lacks_free_layer(&configured, &usable),
+            configured,
+            free: Vec::new(),
+        };
+        Self {
+            published,
+            usable,
+            parts: watch::Sender::new(parts),
+        }
+    }
+
+    /// Exchanges the configured models.
+    pub(crate) fn set_configured(&self, configured: Arc<Catalogue>) {
+        self.change(|parts| {
+            parts.lacks_free_layer = lacks_free_layer(&configured, &self.usable);
+            parts.configured = configured;
+        });
+    }
+
+    /// Exchanges the free models.
+    fn set_free(&self, free: Vec<Model>) {
+        self.change(|parts| parts.free = free);
+    }
+
+    /// Waits until the configured catalogue has nothing usable in layer L0.
+    async fn until_wanted(&self) {
+        let mut parts = self.parts.subscribe();
+        // The sender is ours, so it is there.
+        let _ = parts.wait_for(|parts| parts.lacks_free_layer).await;
+    }
+
+    /// Changes the parts and publishes what they make. The channel's lock is held meanwhile, so that of two changes at
+    /// once the later one is also the one that is published.
+    fn change(&self, change: impl FnOnce(&mut Parts)) {
+        self.parts.send_modify(|parts| {
+            change(parts);
+            self.published.store(parts.together());
+        });
+    }
+}
+
+impl Parts {
+    fn together(&self) -> Arc<Catalogue> {
+        if !self.lacks_free_layer || self.free.is_empty() {
+            return Arc::clone(&self.configured);
+        }
+        // Whoever lists a model has said what it is for.
+        let is_configured = |model: &&Model| {
+            let of_this_name = self.configured.by_api_model(&model.api_model);
+            of_this_name.iter().any(|known| known.provider == model.provider)
+        };
+        let more = self.free.iter().filter(|model| !is_configured(model)).cloned();
+        Arc::new(self.configured.with(more))
+    }
+}
+
+fn lacks_free_layer(catalogue: &Catalogue, usable: &HashSet<ProviderName>) -> bool {
+    let mut of_layer_0 = catalogue.models().iter().filter(|model| model.layer == Layer::L0);
+    !of_layer_0.any(|model| usable.contains(&model.provider))
+}
+
+#[cfg(test)]
+mod tests;

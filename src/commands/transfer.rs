@@ -33,7 +33,7 @@ impl MoveError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NotSupported(_) | Self::Transfer(TransferError::NoSource(_)) => 64,
+            Self::NotSupported(_) | Self::Transfer(TransferError::NoSource(_) | TransferError::NotOurs(_)) => 64,
             Self::Recovery(error) => error.exit_code(),
             Self::InUse | Self::Journal(_) | Self::Transfer(_) => 69,
         }

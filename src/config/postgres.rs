@@ -23,6 +23,10 @@ pub enum TlsMode {
     VerifyFull,
 }
 
+/// What an address must be.
+const SHAPE: &str =
+    "be postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the parts written as %XX";
+
 impl TlsMode {
     fn parse(text: &str) -> Option<Self> {
         match text {
@@ -53,6 +57,9 @@ impl PostgresAddress {
     /// # Errors
     /// What the address must be; without any part of it.
     pub fn parse(url: &str) -> Result<Self, String> {
+        if holds_stray_separator(url) {
+            return Err(SHAPE.to_owned());
+        }
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
         let mut tls = TlsMode::Prefer;
         let mut root_certificates = None;
@@ -75,9 +82,7 @@ impl PostgresAddress {
             false => format!("{place}?{}", others.join("&")),
         };
         // What the driver says of a bad address may repeat a piece of the password.
-        let server: tokio_postgres::Config = rest.parse().or(Err(
-            "be postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the parts written as %XX",
-        ))?;
+        let server: tokio_postgres::Config = rest.parse().or(Err(SHAPE))?;
         Self::new(server, tls, root_certificates)
     }
 
@@ -136,6 +141,14 @@ impl PostgresAddress {
     }
 }
 
+/// Whether a character that divides the parts of an address stands within one: then a piece of the password would be taken
+/// for the host or the database, and be shown as such.
+fn holds_stray_separator(url: &str) -> bool {
+    let parts = url.split_once("://").map_or(url, |(_scheme, parts)| parts);
+    let login = parts.rsplit_once('@').map_or("", |(login, _place)| login);
+    login.contains(['@', '/', '?', '#']) || parts.contains('#')
+}
+
 /// A value of an address's query, with its `%XX` made characters.
 fn percent_decoded(value: &str) -> Option<String> {
     let pair = format!("v={}", value.replace('+', "%2B"));
@@ -146,6 +159,16 @@ fn percent_decoded(value: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_with_a_stray_separator_is_refused_and_no_piece_of_it_shown() {
+        for password in ["SEC@RET", "S@CRET1/CRET2", "SEC#RET", "SEC/RET", "SEC?RET", "S@E@C"] {
+            let refused = PostgresAddress::parse(&format!("postgres://u:{password}@127.0.0.1/x")).unwrap_err();
+            assert_eq!(refused, SHAPE, "{password}");
+        }
+        let address = PostgresAddress::parse("postgres://u:S%40E%23C%2F@127.0.0.1:1/x?sslmode=disable").unwrap();
+        assert_eq!(address.label(), "127.0.0.1:1/x");
+    }
 
     #[test]
     fn an_address_is_read_with_its_tls_mode() {

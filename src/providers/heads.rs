@@ -4,9 +4,12 @@
 //!   before its answer; the client takes the first head it reads for the answer.
 //! * An answer of HTTP/1.1 that says nothing of its length ends with the connection (RFC 9112, section 6.3); the client
 //!   reads only those of HTTP/1.0 like that, and takes others for empty. So it is made one of HTTP/1.0.
+//! * An answer that has no body by its status (204, 304) may be followed by one all the same, from a server that is wrong.
+//!   No other request may follow on its connection.
 //!
-//! Either way the client would give the connection to the next request while bytes of the last answer are on their way:
-//! one caller would get what was meant for another. So it is mended below the client, where the bytes are read.
+//! In each of these cases the client would give the connection to the next request while bytes of the last answer are on
+//! their way: one caller would get what was meant for another. So it is mended below the client, where the bytes are
+//! read.
 
 use std::io;
 use std::pin::Pin;
@@ -53,6 +56,8 @@ enum Head {
     Answer,
     /// The head of an HTTP/1.1 answer that ends with the connection; where its version's last digit stands.
     UntilClose { minor: usize },
+    /// The head of an answer that has no body whatever its fields say; where its empty line begins.
+    Bodiless { end: usize },
     /// The head of an interim answer, and its length.
     Interim(usize),
     /// Not all of it is there.
@@ -74,8 +79,18 @@ impl Head {
         let status = response.code.unwrap_or_default();
         match status {
             // Switching protocols is the last thing that a server says in this one.
-            101 | 204 | 304 => Self::Answer,
+            101 => Self::Answer,
             100..200 => Self::Interim(length),
+            204 | 205 | 304 => {
+                let empty_line = if bytes.get(..length).is_some_and(|head| head.ends_with(b"\r\n")) {
+                    2
+                } else {
+                    1
+                };
+                Self::Bodiless {
+                    end: length.saturating_sub(empty_line),
+                }
+            }
             _ if response.version == Some(1) && !says_where_it_ends(response.headers) => {
                 let version = bytes.get(..length).and_then(|head| memmem::find(head, b"HTTP/1.1"));
                 version.map_or(Self::Answer, |at| Self::UntilClose { minor: at + 7 })
@@ -139,6 +154,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for PlainHeads<S> {
                         && let Some(digit) = held.get_mut(minor)
                     {
                         *digit = b'0';
+                        head = Head::Answer;
+                    }
+                    if let Head::Bodiless { end } = head {
+                        let rest = held.split_off(end);
+                        held.extend_from_slice(b"connection: close\r\n");
+                        held.unsplit(rest);
                         head = Head::Answer;
                     }
                     if *skipped > MOST_BYTES {
@@ -313,11 +334,42 @@ mod tests {
             );
         }
         for whole in [
-            "HTTP/1.1 204 No Content\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
             "HTTP/1.1 200 OK\nCONTENT-LENGTH: 0\n\n",
         ] {
             assert_eq!(what_comes_through(&[whole.as_bytes()]).await.unwrap(), whole);
+        }
+    }
+
+    #[actix_web::test]
+    async fn no_request_follows_an_answer_that_has_no_body_by_its_status() {
+        for (sent, expected) in [
+            (
+                "HTTP/1.1 204 No Content\r\n\r\n",
+                "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n",
+            ),
+            (
+                "HTTP/1.1 304 Not Modified\nconnection: keep-alive\n\nstray",
+                "HTTP/1.1 304 Not Modified\nconnection: keep-alive\nconnection: close\r\n\nstray",
+            ),
+        ] {
+            for size in [1, 1000] {
+                let pieces: Vec<&[u8]> = sent.as_bytes().chunks(size).collect();
+                assert_eq!(what_comes_through(&pieces).await.unwrap(), expected);
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn stray_line_breaks_before_an_answer_hide_no_interim_answer() {
+        let sent = ["\r\n", CONTINUE, "\r\n", HINTS, ANSWER].concat();
+        for size in [1, 3, 1000] {
+            let pieces: Vec<&[u8]> = sent.as_bytes().chunks(size).collect();
+            assert_eq!(
+                what_comes_through(&pieces).await.unwrap(),
+                ANSWER,
+                "in pieces of {size}"
+            );
         }
     }
 

@@ -391,3 +391,17 @@ async fn g11_an_answer_without_a_length_goes_on_until_the_connection_ends_and_sh
     }
     assert_eq!(server.connections(), 2);
 }
+
+#[actix_web::test]
+async fn g11_a_body_where_none_may_be_reaches_no_later_request() {
+    let stray = answer("200 OK", &[JSON], &ANSWER.replace("hello", "not yours"));
+    let mut script = vec![Step::Say(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())];
+    script.extend(stray);
+    script.push(Step::NextRequest);
+    let server = Server::start(script).await;
+    let upstreams = Upstreams::new(&[settings_of(&server)]).unwrap();
+    for _ in 0..2 {
+        assert!(upstreams.call(call(false)).await.is_err());
+    }
+    assert_eq!(server.connections(), 2);
+}

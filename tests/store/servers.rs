@@ -106,6 +106,10 @@ fn j4_a_job_that_gets_no_connection_in_time_is_unavailable() {
 
     let blocker = Blocker::lock(&database);
     let held = store.conversations().close_turn(close(&opened, 1, Some("answer")));
+    let waits = "SELECT 'x' FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_for("the turn to hold the only connection", LIMIT, || {
+        database.texts(waits).len() == 1
+    });
     let began = Instant::now();
     let refused = store.block_on(store.conversations().page(id, 1, None));
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
@@ -381,4 +385,27 @@ fn a_lease_is_measured_by_the_servers_clock() {
     store.block_on(store.conversations().open_turn(opened)).unwrap();
     let left = "SELECT (lease_expires_at - (extract(epoch FROM clock_timestamp()) * 1000000)::bigint BETWEEN 0 AND 60000000)::text FROM conversations";
     assert_eq!(test.texts(left), ["true"]);
+}
+
+#[test]
+fn a_server_that_only_reads_and_one_without_the_tables_are_not_well() {
+    let database = PostgresDatabase::create();
+    let store = Store::open(postgres_config(&database.url()).into()).unwrap();
+    assert!(healthy(&store));
+    let url = database.url();
+    let (_server, name) = url.rsplit_once('/').unwrap();
+    // Sessions that are open already go on as they were.
+    let only_reads = |setting: &str| {
+        database.execute(&format!("SET TRANSACTION READ WRITE; ALTER DATABASE {name} {setting}"));
+        database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+    };
+    only_reads("SET default_transaction_read_only = on");
+    assert!(!healthy(&store));
+    only_reads("RESET default_transaction_read_only");
+    assert!(healthy(&store));
+    database.execute("DROP TABLE messages, context_summaries, todo_lists, conversations CASCADE");
+    assert!(!healthy(&store));
 }

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use ai_mcp_gateway::store::{
     OpenError, PostgresConfig, SqliteConfig, StoreConfig, TableMoved, TransferError, transfer,
 };
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use gateway_actors::protocol::CallRecord;
 
-use crate::database::TestDatabase;
+use crate::database::{TestDatabase, postgres_config};
 use crate::samples::{close, conversation, dispatch, finished_call, turn};
+use crate::support::PostgresDatabase;
 
 const TABLES: [&str; 5] = [
     "conversations",
@@ -204,4 +207,20 @@ fn a_source_of_a_newer_version_and_one_that_is_not_there_are_refused() {
     let refused = transfer(&source, &target).unwrap_err();
     assert!(matches!(refused, TransferError::NoSource(_)), "{refused:?}");
     assert!(!source.path.exists());
+}
+
+#[test]
+fn a_file_without_a_gateways_tables_is_refused_and_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.db");
+    let target = PostgresDatabase::create();
+    std::fs::write(&path, "").unwrap();
+    for _ in 0..2 {
+        let before = std::fs::read(&path).unwrap();
+        let refused = transfer(&SqliteConfig::new(&path), &postgres_config(&target.url())).unwrap_err();
+        assert!(matches!(refused, TransferError::NotOurs(_)), "{refused:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        other.batch_execute("CREATE TABLE IF NOT EXISTS mine (x)").unwrap();
+    }
 }

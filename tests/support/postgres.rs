@@ -196,8 +196,11 @@ impl PostgresServer {
             .unwrap();
         signal(postmaster, what);
         let tasks = format!("/proc/{postmaster}/task/{postmaster}/children");
-        for child in std::fs::read_to_string(tasks).unwrap().split_whitespace() {
-            signal(child.parse().unwrap(), what);
+        // A read of this list may miss some while others of them end (proc(5)).
+        for _ in 0..5 {
+            for child in std::fs::read_to_string(&tasks).unwrap().split_whitespace() {
+                signal(child.parse().unwrap(), what);
+            }
         }
     }
 }

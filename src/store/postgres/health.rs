@@ -1,12 +1,16 @@
 //! Whether the database takes writes.
 
+use diesel::prelude::{ExpressionMethods, IntoSql, QueryDsl};
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use gateway_actors::protocol::{StoreFuture, StoreHealth};
 
 use super::transactions::{Access, Transactions};
+use crate::store::schema::conversations;
 
-/// Writes a note to the server's log of changes, which changes no table: what would stop a write stops the check.
+/// Begins a change of the tables that changes no row, and writes a note to the server's log of changes: a server that only
+/// reads, tables that are gone and a full disk all stop it.
 #[derive(Debug)]
 pub(super) struct Health {
     transactions: Transactions,
@@ -22,6 +26,11 @@ impl StoreHealth for Health {
     fn check(&self) -> StoreFuture<()> {
         self.transactions.submit(Access::Write, |connection| {
             async move {
+                let nothing = conversations::table.filter(false.into_sql::<Bool>());
+                diesel::update(nothing)
+                    .set(conversations::updated_at.eq(0))
+                    .execute(connection)
+                    .await?;
                 diesel::sql_query("SELECT pg_logical_emit_message(true, 'ai-mcp-gateway', 'health check')")
                     .execute(connection)
                     .await?;

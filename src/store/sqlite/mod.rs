@@ -22,7 +22,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection as _;
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+use diesel::{Connection as _, RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{CallStore, ConversationStore, StoreFuture, StoreHealth};
 use tokio::runtime::Handle;
@@ -31,7 +34,7 @@ use tokio::task::JoinHandle;
 
 use self::connection::{BUSY_TIMEOUT, Connection, Database};
 use self::writer::Writer;
-use super::error::OpenError;
+use super::error::{Fault, OpenError};
 use super::{Engine, now_us};
 
 /// Where a SQLite database is.
@@ -57,6 +60,25 @@ impl SqliteConfig {
 /// A connection to the file of its own, on the calling thread, after creating or upgrading the tables.
 pub(super) fn connect(config: &SqliteConfig) -> Result<SqliteConnection, OpenError> {
     migrate::prepare(&config.path, &Database::at(&config.path, config.busy_timeout)?)
+}
+
+/// Whether the file has a gateway's tables, of whatever version. Changes nothing in it.
+pub(super) fn has_tables(config: &SqliteConfig) -> Result<bool, OpenError> {
+    let failed = |fault: Fault| OpenError::of(config.path.clone(), fault);
+    let path = std::path::absolute(&config.path).map_err(|source| OpenError::Create {
+        path: config.path.clone(),
+        source,
+    })?;
+    let path = path.to_str().ok_or_else(|| OpenError::NotUtf8 {
+        path: config.path.clone(),
+    })?;
+    let mut connection = SqliteConnection::establish(path).map_err(|error| failed(error.into()))?;
+    let patience = format!("PRAGMA busy_timeout = {}", config.busy_timeout.as_millis());
+    let patient = connection.batch_execute(&patience);
+    patient.map_err(|error| failed(error.into()))?;
+    let tables = "(SELECT count(*) FROM sqlite_schema WHERE name IN ('__diesel_schema_migrations', 'conversations'))";
+    let found = diesel::select(sql::<BigInt>(tables)).get_result::<i64>(&mut connection);
+    found.map(|found| found == 2).map_err(|error| failed(error.into()))
 }
 
 /// An open SQLite file.

@@ -24,6 +24,9 @@ pub enum TransferError {
     /// There is no such file.
     #[error("there is no database at {}: check the path of --from", .0.display())]
     NoSource(std::path::PathBuf),
+    /// The file has none of a gateway's tables.
+    #[error("the file at {} is not a gateway's database: check the path of --from", .0.display())]
+    NotOurs(std::path::PathBuf),
     /// One of the databases cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -70,6 +73,9 @@ pub fn transfer(source: &SqliteConfig, target: &PostgresConfig) -> Result<Vec<Ta
         return Err(TransferError::NoSource(source.path.clone()));
     }
     let runtime = StoreRuntime::start(Network::Needed)?;
+    if !sqlite::has_tables(source)? {
+        return Err(TransferError::NotOurs(source.path.clone()));
+    }
     let mut source = sqlite::connect(source)?;
     let mut target = postgres::connect(target, runtime.handle())?;
     let opening = stopped("conversations");

@@ -1,13 +1,12 @@
-//! Rows A1, A14 and A15: slow heads, crowds of idle connections, and many requests on one.
+//! Rows A1 and A14: slow heads and crowds of idle connections.
 
 use std::net::TcpStream;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::COMPLETIONS;
 use crate::scene::{Scene, request};
-use crate::support::{RawClient, chat, wait_for};
+use crate::support::{RawClient, wait_for};
 
 const HOST: &str = "host: localhost";
 const SOON: Duration = Duration::from_secs(15);
@@ -90,30 +89,4 @@ fn allow_many_files() {
         "this test needs 11,000 open files: raise the hard limit (ulimit -Hn)"
     );
     setrlimit(Resource::Nofile, limit).unwrap();
-}
-
-#[test]
-fn a15_a_hundred_pipelined_requests_are_answered_in_order() {
-    let scene = Scene::new();
-    let requests: String = (0..100)
-        .map(|number| {
-            let body = chat(&format!("request {number}")).to_string();
-            let length = format!("content-length: {}", body.len());
-            let headers = [HOST, "content-type: application/json", &length];
-            request(&format!("POST {COMPLETIONS}"), &headers, &body)
-        })
-        .collect();
-    scene.expect_calls(100);
-    let mut client = scene.send(requests);
-    let mut ids: Vec<String> = Vec::new();
-    for number in 1..=100 {
-        let reply = client.read_reply();
-        assert_eq!(reply.status, 200, "{}", reply.text());
-        assert_eq!(reply.json()["id"], format!("chatcmpl-alpha-{number}"));
-        ids.push(reply.request_id().to_owned());
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), 100);
-    scene.finish();
 }

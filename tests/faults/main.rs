@@ -23,6 +23,7 @@ mod json;
 mod leaving;
 #[cfg(test)]
 mod overload;
+mod pipelining;
 #[cfg(test)]
 mod protocol;
 #[cfg(test)]

@@ -31,6 +31,14 @@ impl RawClient {
         }
     }
 
+    /// The same connection, to send on while the first is read from.
+    pub(crate) fn second(&self) -> Self {
+        Self {
+            stream: self.stream.try_clone().unwrap(),
+            read: Vec::new(),
+        }
+    }
+
     /// Sends these bytes.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
@@ -118,6 +126,21 @@ impl RawClient {
                     cut,
                 };
             }
+        }
+    }
+
+    /// Reads the next head and takes it out of what was read: the answer to a `HEAD`, or what stands before a body that
+    /// ends with the connection.
+    #[track_caller]
+    pub(crate) fn read_head(&mut self) -> Reply {
+        let end = self.read_through(0, b"\r\n\r\n");
+        let (status, headers) = parse_head(&self.read[..end]);
+        self.read.drain(..end);
+        Reply {
+            status,
+            headers,
+            body: Vec::new(),
+            cut: false,
         }
     }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method, Version};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -152,6 +152,9 @@ where
         status = response.status().as_u16(),
         "request answered"
     );
+    if http.version() < Version::HTTP_11 && response.body().size() == BodySize::Stream {
+        end_with_the_connection(&mut response);
+    }
     let response = response.map_body(|_, body| visit.attend(body));
     Ok(ServiceResponse::new(http, response))
 }
@@ -218,6 +221,13 @@ impl MessageBody for AttendedBody {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         self.body.as_pin_mut().poll_next(cx)
     }
+}
+
+/// HTTP/1.0 knows no chunks: what says nothing of its length ends where the connection does (RFC 9112, section 6.3).
+fn end_with_the_connection(response: &mut HttpResponse) {
+    let head = response.head_mut();
+    head.no_chunking(true);
+    head.set_connection_type(ConnectionType::Close);
 }
 
 fn too_late_to_finish() -> Failure {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use crate::COMPLETIONS;
 use crate::scene::{Scene, request};
-use crate::support::{RawClient, wait_for};
+use crate::support::{RawClient, chat, wait_for};
 
 const HOST: &str = "host: localhost";
 const SOON: Duration = Duration::from_secs(15);
@@ -61,6 +62,26 @@ fn a1_a_connection_may_be_idle_between_requests_for_longer_than_a_head_may_take(
     assert_eq!(late.read_reply().status, 408, "time for a head has passed");
     idle.send(request("GET /health/live", &[HOST], ""));
     assert_eq!(idle.read_reply().status, 200);
+    scene.finish();
+}
+
+#[test]
+fn a1_a_client_that_takes_its_answer_slowly_is_not_taken_for_one_whose_next_request_is_late() {
+    const TOKENS: usize = 1_500_000;
+    let scene = Scene::with("[http]\nhead_timeout_ms = 1000\nkeep_alive_ms = 1000\n");
+    scene.alpha.set_tokens(TOKENS);
+    scene.expect_calls(1);
+    let mut client = scene.connect();
+    client.post(COMPLETIONS, &chat("hello"));
+    assert_eq!(client.read_status(), 200);
+    for _ in 0..3 {
+        let mut clock = scene.send("GET /h");
+        assert_eq!(clock.read_reply().status, 408, "a second has passed");
+        client.read_bytes(1);
+    }
+    assert_eq!(client.read_reply().json()["usage"]["completion_tokens"], TOKENS);
+    client.send(request("GET /health/live", &[HOST], ""));
+    assert_eq!(client.read_reply().status, 200);
     scene.finish();
 }
 

@@ -63,9 +63,9 @@ impl<T> Connection<T> {
         Rc::clone(&self.traffic)
     }
 
-    /// Ready when the next request should have been there.
+    /// Ready when the next request should have been there. While an answer waits for its client none is due.
     fn poll_request_is_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.traffic.due() else {
+        let Some(due) = self.traffic.due().filter(|_| self.write_timer.is_none()) else {
             return Poll::Pending;
         };
         let timer = self.request_timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
@@ -181,8 +181,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
             ready!(this.poll_write_is_late(cx));
             return Poll::Ready(Err(too_slow("a client that takes its answer")));
         }
-        if this.write_timer.take().is_some() && !this.ahead.is_empty() {
-            cx.waker().wake_by_ref();
+        if this.write_timer.take().is_some() {
+            this.traffic.put_off();
+            if !this.ahead.is_empty() {
+                cx.waker().wake_by_ref();
+            }
         }
         // The answer may have changed when the next request is due. It cannot be late yet: reading will tell.
         let _ = this.poll_request_is_late(cx);

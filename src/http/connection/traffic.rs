@@ -16,7 +16,6 @@ pub(super) const CLOSING: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(in crate::http) struct Traffic {
     head_timeout: Duration,
-    keep_alive: Duration,
     /// Requests whose head was read and whose answer is not made yet.
     under_way: Cell<usize>,
     /// Whether anything came since the last request.
@@ -24,6 +23,8 @@ pub(in crate::http) struct Traffic {
     /// When the next request must be there whole with its head, or the connection ends. Nothing while one is under way,
     /// nor before the first: its head is actix's own to watch, which answers 408.
     due: Cell<Option<Instant>>,
+    /// How long the next request may take to come.
+    patience: Cell<Duration>,
     /// Whom to wake when no request is under way any more.
     waiting: RefCell<Option<Waker>>,
 }
@@ -39,10 +40,10 @@ impl Traffic {
     pub(super) fn new(settings: &HttpSettings) -> Self {
         Self {
             head_timeout: settings.head_timeout,
-            keep_alive: settings.keep_alive,
             under_way: Cell::new(0),
             is_coming: Cell::new(false),
             due: Cell::new(None),
+            patience: Cell::new(settings.keep_alive + settings.head_timeout),
             waiting: RefCell::new(None),
         }
     }
@@ -71,6 +72,13 @@ impl Traffic {
     /// When the next request must be there.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due.get()
+    }
+
+    /// The client has taken some of an answer that waited for it: its next request is not due before it has all.
+    pub(super) fn put_off(&self) {
+        if self.due.get().is_some() {
+            self.due.set(Some(Instant::now() + self.patience.get()));
+        }
     }
 
     /// Something has come.
@@ -102,12 +110,10 @@ impl Drop for UnderWay {
         traffic.under_way.set(traffic.under_way.get().saturating_sub(1));
         if traffic.under_way.get() == 0 {
             // actix ends idle connections itself, but not those on which the rest of a body is still to come.
-            let patience = if self.closes {
-                CLOSING
-            } else {
-                traffic.keep_alive + traffic.head_timeout
-            };
-            traffic.due.set(Some(Instant::now() + patience));
+            if self.closes {
+                traffic.patience.set(CLOSING);
+            }
+            traffic.due.set(Some(Instant::now() + traffic.patience.get()));
             if let Some(waiting) = traffic.waiting.take() {
                 waiting.wake();
             }

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::COMPLETIONS;
 use crate::support::{
-    Behaviour, CallRow, Charge, Gateway, Model, Provider, RawClient, Setup, chat, in_parallel, streamed_chat, wait_for,
+    Behaviour, CallRow, Charge, Draw, Gateway, Model, Provider, RawClient, Setup, chat, in_parallel, streamed_chat,
+    wait_for,
 };
 
 const SEEDS: usize = 1_000;
@@ -41,7 +42,7 @@ struct Plan {
 
 impl Plan {
     fn of(seed: usize) -> Self {
-        let mut random = SplitMix(u64::try_from(seed).unwrap());
+        let mut random = Draw::new(u64::try_from(seed).unwrap());
         let asks = match random.below(4) {
             0 | 1 => Asks::Stream,
             2 => Asks::Whole,
@@ -66,20 +67,6 @@ struct Shown(usize);
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "seed {}: {:?}", self.0, Plan::of(self.0))
-    }
-}
-
-/// The well-known generator of Steele, Lea and Flood.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        usize::try_from(mixed % u64::try_from(bound).unwrap()).unwrap()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::COMPLETIONS;
 use crate::scene::{Scene, hidden, request};
-use crate::support::{Behaviour, chat, streamed_chat, wait_for};
+use crate::support::{Behaviour, Draw, chat, streamed_chat, wait_for};
 
 const HOST: &str = "host: localhost";
 const JSON: &str = "content-type: application/json";
@@ -87,6 +87,52 @@ fn a15_each_pipelined_request_is_answered_in_its_own_way() {
         assert_eq!(last.header("connection"), Some("close"));
         assert_eq!(first.header("content-length"), last.header("content-length"));
         assert_eq!(client.read_to_close(), "");
+    }
+    scene.finish();
+}
+
+#[test]
+fn a15_whatever_is_pipelined_in_whatever_pieces_gets_the_same_answers_as_alone() {
+    const SEEDS: u64 = 300;
+    let kinds = [
+        (get("GET", &[]), 200),
+        (get("HEAD", &[]), 200),
+        (request("GET /nowhere", &[HOST], ""), 404),
+        (request("POST /v1/chat", &[HOST, JSON, "content-length: 2"], "{}"), 400),
+        (
+            request(
+                "GET /v1/models",
+                &[HOST, "transfer-encoding: chunked"],
+                "3\r\nabc\r\n0\r\n\r\n",
+            ),
+            200,
+        ),
+        (post_in_chunks(&Value::String("no chat at all".to_owned())), 400),
+    ];
+    let scene = Scene::new();
+    for seed in 0..SEEDS {
+        let mut draw = Draw::new(seed);
+        let drawn: Vec<_> = (0..=draw.below(20)).map(|_| draw.of(&kinds)).collect();
+        let bytes: String = drawn.iter().map(|(request, _)| request.as_str()).collect();
+        let mut client = scene.connect();
+        let mut rest = bytes.as_bytes();
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(draw.below(400).clamp(1, rest.len()));
+            client.send(piece);
+            rest = behind;
+        }
+        for (place, (request, status)) in drawn.iter().enumerate() {
+            let is_head = request.starts_with("HEAD");
+            let reply = if is_head {
+                client.read_head()
+            } else {
+                client.read_reply()
+            };
+            assert_eq!(
+                reply.status, *status,
+                "seed {seed}, answer {place}: {request:?} got {reply:?}"
+            );
+        }
     }
     scene.finish();
 }

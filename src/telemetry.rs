@@ -1,17 +1,42 @@
 //! Logs: to stderr, in text or JSON. Never bodies, prompts or keys.
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{LogFormat, LogLevel, LogSettings};
 
-fn level(level: LogLevel) -> tracing::Level {
+/// The gateway's own modules.
+const OWN: [&str; 3] = ["ai_mcp_gateway", "gateway_actors", "mcp"];
+
+fn level(level: LogLevel) -> Level {
     match level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
     }
+}
+
+/// Whether a line can be trusted to hold nothing of what people write, and no key. The gateway's own can; libraries are
+/// free to print whatever passes through them below `info` (a database driver its parameters, for one), and rmcp prints
+/// whole messages from `info` on. No setting brings these lines back.
+fn is_clean(line: &Metadata<'_>) -> bool {
+    let is_from = |name: &str| {
+        let below = line.target().strip_prefix(name);
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    };
+    let finest = if OWN.into_iter().any(is_from) {
+        Level::TRACE
+    } else if is_from("rmcp") {
+        Level::WARN
+    } else {
+        Level::INFO
+    };
+    *line.level() <= finest
 }
 
 /// Sends logs to stderr from now on, and panics to the log. Called once.
@@ -20,17 +45,11 @@ pub fn init(settings: &LogSettings) {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing_subscriber::filter::LevelFilter::from_level(level(settings.level)).into())
         .from_env_lossy();
-    // rmcp logs whole messages, prompts included, from `info` on.
-    let filter = match "rmcp=warn".parse() {
-        Ok(quiet) => filter.add_directive(quiet),
-        Err(_) => filter,
-    };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::registry().with(filter).with(filter_fn(is_clean));
+    let lines = fmt::layer().with_writer(std::io::stderr);
     let set = match settings.format {
-        LogFormat::Text => subscriber.with_ansi(false).try_init(),
-        LogFormat::Json => subscriber.json().try_init(),
+        LogFormat::Text => subscriber.with(lines.with_ansi(false)).try_init(),
+        LogFormat::Json => subscriber.with(lines.json()).try_init(),
     };
     if set.is_err() {
         tracing::warn!("logs were set up already");

@@ -6,6 +6,7 @@ use super::problem::Report;
 use super::providers::Providers;
 use super::reader::Environment;
 use super::settings::Settings;
+use super::store::Database;
 
 /// Provider kinds of a later version.
 pub(super) const KINDS: &[&str] = &["anthropic"];
@@ -29,7 +30,8 @@ pub(super) fn provider_in_use(model: &WrittenModel, report: &mut Report) {
 /// Reports settings that would have no effect, and refuses those whose promise cannot be kept.
 pub(super) fn check(settings: &Settings, providers: &Providers, environment: &Environment, report: &mut Report) {
     let postgres = &settings.store.postgres;
-    if postgres.host.is_none() && (postgres.database.is_some() || postgres.password.is_some()) {
+    let is_sqlite = matches!(settings.store.database, Database::Sqlite(_));
+    if is_sqlite && postgres.host.is_none() && (postgres.database.is_some() || postgres.password.is_some()) {
         report.warn(
             "POSTGRES_*",
             "not used without POSTGRES_HOST: set it, or DATABASE_URL=postgres://…",

@@ -13,6 +13,8 @@ mod holds;
 #[cfg(test)]
 mod idle_probes;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod native;
 #[cfg(test)]
 mod native_bad_input;

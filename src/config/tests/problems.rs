@@ -449,6 +449,9 @@ fn what_this_build_does_not_have_is_refused_only_where_a_promise_would_break() {
         let is_told = |line: &str| line.contains("not used") && (line.contains(name) || name.starts_with("POSTGRES_"));
         assert!(said.lines().any(is_told), "{name}: {said}");
     }
+    let elsewhere = ("DATABASE_URL", "postgres://gateway:p@db/gateway");
+    let said = warnings("", &[elsewhere, ("POSTGRES_PASSWORD", "p"), ("HOME", "/home/me")]);
+    assert!(!said.contains("POSTGRES_"), "{said}");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn answering(answer: &'static [u8]) -> String {
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let (mut peer, _) = listener.accept().unwrap();
-        peer.read(&mut [0; 1024]).unwrap();
+        assert!(peer.read(&mut [0; 1024]).unwrap() > 0);
         peer.write_all(answer).unwrap();
     });
     format!("postgres://me:{CANARY}@{address}/db?sslmode=disable")

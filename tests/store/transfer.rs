@@ -184,6 +184,29 @@ fn a_run_that_was_stopped_in_the_middle_is_gone_on_with() {
 }
 
 #[test]
+fn a_move_that_was_stopped_behind_its_last_row_only_has_to_be_ended() {
+    let databases = Databases::new();
+    drop(databases.target.open());
+    databases.target.execute(
+        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'stopped'; END $$;
+         CREATE TRIGGER stop BEFORE DELETE ON moves FOR EACH STATEMENT EXECUTE FUNCTION stop()",
+    );
+    let stopped = databases.transfer().unwrap_err();
+    assert!(
+        matches!(stopped, TransferError::Stopped { table: "moves", .. }),
+        "{stopped:?}"
+    );
+    databases.assert_same();
+    let refused = Store::open(databases.target.config()).unwrap_err();
+    assert!(matches!(refused, OpenError::HalfMoved { .. }), "{refused:?}");
+    databases.target.execute("DROP TRIGGER stop ON moves");
+    let moved = databases.transfer().unwrap();
+    assert!(moved.iter().all(|table| table.copied == 0), "{moved:?}");
+    databases.assert_same();
+    drop(databases.target.open());
+}
+
+#[test]
 fn a_target_that_something_else_wrote_to_during_a_move_is_never_taken_for_whole() {
     let databases = Databases::new();
     databases.stop_at_the_second_page_of_calls();

@@ -161,33 +161,27 @@ fn moved(expected: &[Totals; 5], copied: [usize; 5]) -> Vec<TableMoved> {
     tables.collect()
 }
 
-/// Whether every row of the target is one of the source; the error names the first table with another.
+/// Checks that every row of the target is one of the source; `other` makes the error for the first table with another.
 async fn compare_all(
     source: &mut SqliteConnection,
     target: &mut AsyncPgConnection,
     other: impl Fn(&'static str) -> TransferError,
 ) -> Result<(), TransferError> {
-    for (table, same) in [
-        (Conversation::TABLE, compare::<Conversation>(source, target).await?),
-        (Message::TABLE, compare::<Message>(source, target).await?),
-        (Summary::TABLE, compare::<Summary>(source, target).await?),
-        (TodoList::TABLE, compare::<TodoList>(source, target).await?),
-        (Call::TABLE, compare::<Call>(source, target).await?),
-    ] {
-        if !same {
-            return Err(other(table));
-        }
-    }
-    Ok(())
+    compare::<Conversation>(source, target, &other).await?;
+    compare::<Message>(source, target, &other).await?;
+    compare::<Summary>(source, target, &other).await?;
+    compare::<TodoList>(source, target, &other).await?;
+    compare::<Call>(source, target, &other).await
 }
 
 async fn compare<T: Moved>(
     source: &mut SqliteConnection,
     target: &mut AsyncPgConnection,
-) -> Result<bool, TransferError> {
+    other: &impl Fn(&'static str) -> TransferError,
+) -> Result<(), TransferError> {
     let at = TransferError::at(T::TABLE);
     if T::between(target, None, None).await.map_err(&at)?.is_empty() {
-        return Ok(true);
+        return Ok(());
     }
     let mut after = None;
     loop {
@@ -197,11 +191,11 @@ async fn compare<T: Moved>(
         // Both are in the order of their keys.
         let mut expected = page.iter();
         if !there.iter().all(|row| expected.any(|one| one == row)) {
-            return Ok(false);
+            return Err(other(T::TABLE));
         }
         match last {
             Some(last) => after = Some(last),
-            None => return Ok(true),
+            None => return Ok(()),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `ai-mcp-gateway migrate --from sqlite:PATH --to postgres://…`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::{Database, Settings};
 use crate::startup::{self, ServeError};
 use crate::store::{
-    JournalOpenError, PostgresConfig, SqliteConfig, Store, TableMoved, TransferError, is_in_use, transfer,
+    JournalOpenError, PostgresConfig, SqliteConfig, Store, TableMoved, Transfer, TransferError, is_in_use,
 };
 
 /// Why nothing was moved, or not everything.
@@ -58,28 +58,43 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
     let Database::Postgres(address) = target else {
         return Err(unsupported("--to or DATABASE_URL")("be postgres://…".to_owned()));
     };
-    if !path.is_file() {
-        return Err(TransferError::NoSource(path).into());
-    }
-    let mut source = settings.store.clone();
-    source.database = Database::Sqlite(path.clone());
-    let beside = path.parent().unwrap_or(Path::new("")).to_owned();
-    for data_dir in [settings.store.data_dir.clone(), beside] {
-        source.data_dir = data_dir;
-        take_over(&path, &source.journal_dir())?;
+    let journals = journals(settings, &path);
+    for journal in &journals {
+        refuse_if_in_use(journal)?;
     }
     let target = PostgresConfig {
         address: *address,
         limits: settings.store.limits,
     };
-    Ok(transfer(&SqliteConfig::new(path), &target)?)
+    // Before the source is opened for writing: it may be no gateway's, or another move may have its lock.
+    let transfer = Transfer::prepare(SqliteConfig::new(&path), &target)?;
+    for journal in &journals {
+        take_over(&path, journal)?;
+    }
+    Ok(transfer.run()?)
+}
+
+/// Where the journals of the source's gateways may be: in the settings' data folder, or beside the file.
+fn journals(settings: &Settings, path: &Path) -> [PathBuf; 2] {
+    let mut source = settings.store.clone();
+    source.database = Database::Sqlite(path.to_owned());
+    let beside = path.parent().unwrap_or(Path::new("")).to_owned();
+    [settings.store.data_dir.clone(), beside].map(|data_dir| {
+        source.data_dir = data_dir;
+        source.journal_dir()
+    })
+}
+
+fn refuse_if_in_use(journal_dir: &Path) -> Result<(), MoveError> {
+    match is_in_use(journal_dir)? {
+        true => Err(MoveError::InUse),
+        false => Ok(()),
+    }
 }
 
 /// Stores in the source what dead processes left in this journal.
 fn take_over(path: &Path, journal_dir: &Path) -> Result<(), MoveError> {
-    if is_in_use(journal_dir)? {
-        return Err(MoveError::InUse);
-    }
+    refuse_if_in_use(journal_dir)?;
     let store = Store::open(SqliteConfig::new(path).into()).map_err(ServeError::from)?;
     let recovered = startup::recover(&store, journal_dir);
     store.shutdown(startup::STORE_SHUTDOWN);

@@ -193,23 +193,36 @@ pub enum OpenError {
         /// What is wrong with it and how to mend it; never a part of it that may be secret.
         reason: String,
     },
-    /// The PostgreSQL server did not answer, or not in time.
-    #[error("cannot reach PostgreSQL at {server}: check that it runs and that DATABASE_URL names it ({reason})")]
+    /// The PostgreSQL server did not answer, is not ready, or has no connection to spare.
+    #[error("cannot reach PostgreSQL at {server}: {advice} ({reason})")]
     Unreachable {
         /// Host, port and database.
         server: String,
+        /// What to do next.
+        advice: &'static str,
         /// What the driver said.
         reason: String,
     },
-    /// The PostgreSQL server answered and refused: password, database, certificate.
-    #[error(
-        "PostgreSQL at {server} refuses the connection: check user, password and database in DATABASE_URL ({reason})"
-    )]
+    /// The PostgreSQL server answered and refused: user, password, database, encryption.
+    #[error("PostgreSQL at {server} refuses the connection: {advice} ({reason})")]
     Refused {
         /// Host, port and database.
         server: String,
+        /// What to do next.
+        advice: &'static str,
         /// What the driver said.
         reason: String,
+    },
+    /// A move of another database's data into this one has not ended.
+    #[error(
+        "the database {database} holds only a part of the data of {source_name}: its move is under way or was stopped; \
+         let `ai-mcp-gateway migrate --from {source_name}`, with the same DATABASE_URL, finish it, then start again"
+    )]
+    HalfMoved {
+        /// The file, or host, port and name of the database.
+        database: String,
+        /// The address of the database that the data comes from, without a password.
+        source_name: String,
     },
     /// The path cannot be given to the database.
     #[error("the database path {} is not valid UTF-8: choose another in DATABASE_URL", path.display())]
@@ -270,7 +283,7 @@ pub enum OpenError {
         known: String,
     },
     /// A change of the tables failed and was rolled back.
-    #[error("cannot upgrade the tables of the database {database}")]
+    #[error("cannot create or upgrade the tables of the database {database}: mend the cause and start again")]
     Migration {
         /// The file, or host, port and name of the database.
         database: String,

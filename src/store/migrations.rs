@@ -4,7 +4,7 @@ use diesel::backend::Backend;
 use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel_migrations::MigrationHarness;
 
-use super::error::Fault;
+use super::error::{Fault, OpenError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -58,4 +58,15 @@ where
         tracing::info!(migration = %migration.name(), "changed the database's tables");
     }
     Ok(())
+}
+
+/// Refuses a database that holds only a part of another's data, given where its unfinished move comes from.
+pub(super) fn refuse_half_moved(database: &str, source: Option<String>) -> Result<(), OpenError> {
+    match source {
+        None => Ok(()),
+        Some(source_name) => Err(OpenError::HalfMoved {
+            database: database.to_owned(),
+            source_name,
+        }),
+    }
 }

@@ -39,7 +39,7 @@ pub use self::journal::{
 };
 pub use self::postgres::PostgresConfig;
 pub use self::sqlite::SqliteConfig;
-pub use self::transfer::{TableMoved, TransferError, transfer};
+pub use self::transfer::{TableMoved, Transfer, TransferError};
 
 /// Where the database is.
 #[derive(Debug, Clone)]

@@ -92,6 +92,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// The move into this database that has not ended, if there is one.
+    moves (id) {
+        id -> Integer,
+        source -> Text,
+        source_totals -> Text,
+        last_table -> Nullable<Text>,
+        last_key -> Nullable<Text>,
+        last_number -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(messages -> conversations (conversation_id));
 diesel::joinable!(context_summaries -> conversations (conversation_id));
 diesel::joinable!(todo_lists -> conversations (conversation_id));

@@ -1,11 +1,14 @@
 //! `migrate --from sqlite:… --to postgres://…`: a user's data moves, and the gateway goes on with it.
 
+use std::process::Child;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
-use crate::support::{Client, Gateway, Model, PostgresDatabase, Provider, Setup, chat, run_to_exit, wait_for};
+use crate::support::{
+    Client, Gateway, Model, OpenTransaction, PostgresDatabase, Provider, Setup, chat, run_to_exit, wait_for,
+};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -25,20 +28,77 @@ fn page(client: &Client, conversation: &str) -> Value {
     client.get(&format!("/v1/context/{conversation}")).json()
 }
 
+/// A gateway with three conversations of one turn each, and three calls without one, in SQLite.
+fn filled(provider: &Provider) -> Gateway {
+    let gateway = Gateway::start(setup(provider));
+    for number in 0..3 {
+        say(&gateway.client(), &format!("conv-{number}"), "hello");
+        assert_eq!(gateway.client().post(COMPLETIONS, &chat("stateless")).status, 200);
+    }
+    gateway.wait_for_calls(6);
+    gateway
+}
+
+fn move_from(gateway: &Gateway) -> String {
+    format!(
+        "migrate --from sqlite:{}",
+        gateway.folder().join("gateway.db").display()
+    )
+}
+
+/// Settings with this database, on which a move waits for another's lock as long as it takes.
+fn patient(provider: &Provider, database: &PostgresDatabase) -> Setup {
+    setup(provider)
+        .toml("[store]\nlock_timeout_ms = 60000\nstatement_timeout_ms = 60000")
+        .env("DATABASE_URL", &database.url())
+}
+
+/// A move that has copied everything but call records, and cannot go on.
+struct Blocked {
+    process: Child,
+    _folder: tempfile::TempDir,
+    lock: OpenTransaction,
+}
+
+impl Blocked {
+    /// The target has its tables already.
+    fn start(command: &str, setup: &Setup, target: &PostgresDatabase) -> Self {
+        // Lets others read the table, and nobody write it.
+        let lock = target.begin("LOCK TABLE llm_calls IN SHARE MODE");
+        let folder = tempfile::tempdir().unwrap();
+        let process = Gateway::command(command, setup, folder.path()).spawn().unwrap();
+        let waiting =
+            "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        wait_for("the move to come to the call records", LIMIT, || {
+            target.texts(waiting).iter().any(|query| query.contains("llm_calls"))
+        });
+        Self {
+            process,
+            _folder: folder,
+            lock,
+        }
+    }
+
+    fn kill_9(mut self, target: &PostgresDatabase) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.lock.roll_back();
+        let sessions = "SELECT 'x' FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'ai-mcp-gateway'";
+        wait_for("the server to notice that the move has died", LIMIT, || {
+            target.texts(sessions).is_empty()
+        });
+    }
+}
+
 #[test]
 fn a_gateways_data_moves_from_sqlite_to_postgres_whatever_stops_it_on_the_way() {
     let database = PostgresDatabase::create();
     let alpha = Provider::start("alpha");
-    let mut old = Gateway::start(setup(&alpha));
-    for number in 0..3 {
-        say(&old.client(), &format!("conv-{number}"), "hello");
-        assert_eq!(old.client().post(COMPLETIONS, &chat("stateless")).status, 200);
-    }
-    old.wait_for_calls(6);
+    let mut old = filled(&alpha);
     let before = page(&old.client(), "conv-1");
-    let source = old.folder().join("gateway.db");
-    let to_postgres = setup(&alpha).env("DATABASE_URL", &database.url());
-    let command = format!("migrate --from sqlite:{}", source.display());
+    let to_postgres = patient(&alpha, &database);
+    let command = move_from(&old);
 
     let (code, said) = run_to_exit(&command, &to_postgres);
     assert_eq!(code, 69, "{said}");
@@ -48,25 +108,30 @@ fn a_gateways_data_moves_from_sqlite_to_postgres_whatever_stops_it_on_the_way() 
     old.kill_9();
     let (code, said) = run_to_exit("migrate", &to_postgres);
     assert_eq!(code, 0, "{said}");
-    database.execute(
-        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(4); RETURN NULL; END $$;
-         CREATE TRIGGER slow AFTER INSERT ON llm_calls FOR EACH STATEMENT EXECUTE FUNCTION slow()",
-    );
-    let folder = tempfile::tempdir().unwrap();
-    let mut killed = Gateway::command(&command, &to_postgres, folder.path()).spawn().unwrap();
-    wait_for("messages to be copied", LIMIT, || {
-        database.texts("SELECT count(*)::text FROM messages") == ["6"]
-    });
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    database.execute("DROP TRIGGER slow ON llm_calls");
+    Blocked::start(&command, &to_postgres, &database).kill_9(&database);
+    assert_eq!(database.texts("SELECT count(*)::text FROM messages"), ["6"]);
+
+    // A part of the data is not served as if it were all.
+    for opening in ["serve", "mcp", "migrate"] {
+        let (code, said) = run_to_exit(opening, &to_postgres);
+        assert_eq!(code, 69, "{opening}: {said}");
+        assert!(
+            said.contains("holds only a part of the data of sqlite:"),
+            "{opening}: {said}"
+        );
+        assert!(
+            said.contains(&format!("`ai-mcp-gateway {command}`")),
+            "{opening}: {said}"
+        );
+        assert!(!said.contains("postgres:"), "{opening}: {said}");
+    }
 
     let (code, said) = run_to_exit(&command, &to_postgres);
     assert_eq!(code, 0, "{said}");
     for line in [
         "conversations: 3 rows, 0 copied now",
         "messages: 6 rows, 0 copied now",
-        "llm_calls: 6 rows",
+        "llm_calls: 6 rows, 6 copied now",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
@@ -82,16 +147,59 @@ fn a_gateways_data_moves_from_sqlite_to_postgres_whatever_stops_it_on_the_way() 
 }
 
 #[test]
-fn data_is_moved_only_from_sqlite_to_postgres() {
+fn while_data_moves_into_a_database_a_second_move_and_a_gateway_are_refused_and_the_first_goes_on() {
+    let database = PostgresDatabase::create();
     let alpha = Provider::start("alpha");
+    let mut old = filled(&alpha);
+    old.kill_9();
+    let to_postgres = patient(&alpha, &database);
+    let command = move_from(&old);
+    assert_eq!(run_to_exit("migrate", &to_postgres).0, 0);
+    let mut first = Blocked::start(&command, &to_postgres, &database);
+    let mut other = filled(&alpha);
+    other.kill_9();
+    for second in [&command, &move_from(&other)] {
+        let (code, said) = run_to_exit(second, &to_postgres);
+        assert_eq!(code, 69, "{said}");
+        assert!(
+            said.contains("data is being moved into this database already"),
+            "{said}"
+        );
+    }
+    let (code, said) = run_to_exit("serve", &to_postgres);
+    assert_eq!(code, 69, "{said}");
+    assert!(said.contains("its move is under way or was stopped"), "{said}");
+
+    assert!(first.process.try_wait().unwrap().is_none(), "the first move has ended");
+    first.lock.roll_back();
+    assert!(first.process.wait().unwrap().success());
+    let gateway = Gateway::start(to_postgres);
+    assert_eq!(gateway.calls().len(), 6);
+    gateway.finish();
+}
+
+#[test]
+fn data_is_moved_only_from_a_gateways_sqlite_to_postgres() {
+    let alpha = Provider::start("alpha");
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.db");
+    std::fs::write(&other, "").unwrap();
+    let not_ours = format!("migrate --from sqlite:{} --to postgres://host/db", other.display());
     for command in [
         "migrate --from postgres://me:canary-5f1e@host/db --to sqlite:there.db",
         "migrate --from sqlite:here.db",
         "migrate --from sqlite:missing.db --to postgres://me:canary-5f1e@host/db",
         "migrate --from canary-5f1e --to postgres://host/db",
+        &not_ours,
     ] {
         let (code, said) = run_to_exit(command, &setup(&alpha));
         assert_eq!(code, 64, "{command}: {said}");
         assert!(!said.contains("canary"), "{said}");
     }
+    assert_eq!(std::fs::read(&other).unwrap(), b"");
+    assert_eq!(
+        std::fs::read_dir(&folder).unwrap().count(),
+        1,
+        "files beside the source"
+    );
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod connecting;
+#[cfg(test)]
 mod conversations;
 #[cfg(test)]
 mod database;

@@ -12,6 +12,7 @@ use crate::database::{TestDatabase, TestStore, on_each_database};
 on_each_database! {
     j16_a_database_of_a_newer_version_is_refused,
     j16_stores_that_open_a_new_database_at_once_all_succeed,
+    a_database_with_the_mark_of_an_unfinished_move_is_refused,
 }
 
 /// Lines that say the same in both databases, sorted: one each column, key, unique list, reference and check.
@@ -194,7 +195,7 @@ fn j16_a_database_of_a_newer_version_is_refused(test: &TestStore) {
 fn j16_stores_that_open_a_new_database_at_once_all_succeed(test: &TestStore) {
     test.execute(
         "DROP TABLE llm_calls; DROP TABLE todo_lists; DROP TABLE context_summaries; DROP TABLE messages;
-                  DROP TABLE conversations; DELETE FROM __diesel_schema_migrations",
+                  DROP TABLE conversations; DROP TABLE moves; DELETE FROM __diesel_schema_migrations",
     );
     let together = Barrier::new(6);
     thread::scope(|scope| {
@@ -210,5 +211,22 @@ fn j16_stores_that_open_a_new_database_at_once_all_succeed(test: &TestStore) {
             one.join().unwrap().unwrap();
         }
     });
-    assert_eq!(test.texts("SELECT version FROM __diesel_schema_migrations").len(), 1);
+    assert_eq!(
+        test.texts("SELECT version FROM __diesel_schema_migrations").len(),
+        changes("sqlite").len()
+    );
+}
+
+fn a_database_with_the_mark_of_an_unfinished_move_is_refused(test: &TestStore) {
+    test.execute("INSERT INTO moves (id, source, source_totals) VALUES (1, 'sqlite:/old/gateway.db', '')");
+    let error = Store::open(test.config()).unwrap_err();
+    assert!(
+        matches!(&error, OpenError::HalfMoved { source_name, .. } if source_name == "sqlite:/old/gateway.db"),
+        "{error:?}"
+    );
+    for part in ["only a part of the data", "migrate --from sqlite:/old/gateway.db"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    test.execute("DELETE FROM moves");
+    drop(test.neighbour());
 }

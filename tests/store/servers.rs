@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::database::{TestDatabase, postgres_config, query};
 use crate::samples::{close, conversation, finished_call, turn};
-use crate::support::{PostgresDatabase, PostgresServer, wait_for};
+use crate::support::{OpenTransaction, PostgresDatabase, PostgresServer, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -104,7 +104,7 @@ fn j4_a_job_that_gets_no_connection_in_time_is_unavailable() {
     let opened = turn(&id, "hello");
     store.block_on(store.conversations().open_turn(opened.clone())).unwrap();
 
-    let blocker = Blocker::lock(&database);
+    let blocker = lock_conversations(&database);
     let held = store.conversations().close_turn(close(&opened, 1, Some("answer")));
     let waits = "SELECT 'x' FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     wait_for("the turn to hold the only connection", LIMIT, || {
@@ -114,7 +114,7 @@ fn j4_a_job_that_gets_no_connection_in_time_is_unavailable() {
     let refused = store.block_on(store.conversations().page(id, 1, None));
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
-    blocker.release();
+    blocker.roll_back();
     store.block_on(held).unwrap();
 }
 
@@ -127,45 +127,18 @@ fn j4_a_row_that_another_program_locks_is_waited_for_no_longer_than_the_limit() 
     let id = conversation("conv-1");
     let opened = turn(&id, "hello");
     store.block_on(store.conversations().open_turn(opened.clone())).unwrap();
-    let blocker = Blocker::lock(&database);
+    let blocker = lock_conversations(&database);
     let refused = store.block_on(store.conversations().close_turn(close(&opened, 1, Some("answer"))));
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
-    blocker.release();
+    blocker.roll_back();
     store
         .block_on(store.conversations().close_turn(close(&opened, 1, Some("answer"))))
         .unwrap();
 }
 
 /// Another program in a transaction that has locked every conversation.
-struct Blocker {
-    runtime: tokio::runtime::Runtime,
-    client: tokio_postgres::Client,
-}
-
-impl Blocker {
-    fn lock(database: &PostgresDatabase) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let client = runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls)
-                .await
-                .unwrap();
-            tokio::spawn(connection);
-            client
-                .batch_execute("BEGIN; SELECT * FROM conversations FOR UPDATE")
-                .await
-                .unwrap();
-            client
-        });
-        Self { runtime, client }
-    }
-
-    fn release(self) {
-        self.runtime.block_on(self.client.batch_execute("ROLLBACK")).unwrap();
-    }
+fn lock_conversations(database: &PostgresDatabase) -> OpenTransaction {
+    database.begin("SELECT * FROM conversations FOR UPDATE")
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ai_mcp_gateway::store::{
-    OpenError, PostgresConfig, SqliteConfig, StoreConfig, TableMoved, TransferError, transfer,
+    OpenError, PostgresConfig, SqliteConfig, Store, StoreConfig, TableMoved, Transfer, TransferError,
 };
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
@@ -79,7 +79,24 @@ impl Databases {
 
     fn transfer(&self) -> Result<Vec<TableMoved>, TransferError> {
         let (source, target) = self.configs();
-        transfer(&source, &target)
+        transfer(source, &target)
+    }
+
+    /// Makes the move stop behind the first page of call records.
+    fn stop_at_the_second_page_of_calls(&self) {
+        drop(self.target.open());
+        self.target.execute(
+            "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN IF (SELECT count(*) FROM llm_calls) >= 500 THEN RAISE 'stopped'; END IF; RETURN NEW; END $$;
+             CREATE TRIGGER stop BEFORE INSERT ON llm_calls FOR EACH STATEMENT EXECUTE FUNCTION stop()",
+        );
+        let stopped = self.transfer().unwrap_err();
+        assert!(
+            matches!(stopped, TransferError::Stopped { table: "llm_calls", .. }),
+            "{stopped:?}"
+        );
+        assert_eq!(self.count("llm_calls"), "500");
+        self.target.execute("DROP TRIGGER stop ON llm_calls");
     }
 
     #[track_caller]
@@ -126,6 +143,10 @@ impl Databases {
     }
 }
 
+fn transfer(source: SqliteConfig, target: &PostgresConfig) -> Result<Vec<TableMoved>, TransferError> {
+    Transfer::prepare(source, target)?.run()
+}
+
 #[test]
 fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
     let databases = Databases::new();
@@ -145,26 +166,145 @@ fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
 #[test]
 fn a_run_that_was_stopped_in_the_middle_is_gone_on_with() {
     let databases = Databases::new();
-    drop(databases.target.open());
-    // Stops it after the first page of call records.
-    databases.target.execute(
-        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS
-         $$ BEGIN IF (SELECT count(*) FROM llm_calls) >= 500 THEN RAISE 'stopped'; END IF; RETURN NEW; END $$;
-         CREATE TRIGGER stop BEFORE INSERT ON llm_calls FOR EACH STATEMENT EXECUTE FUNCTION stop()",
-    );
-    let stopped = databases.transfer().unwrap_err();
-    assert!(
-        matches!(stopped, TransferError::Stopped { table: "llm_calls", .. }),
-        "{stopped:?}"
-    );
-    assert_eq!(databases.count("llm_calls"), "500");
-    databases.target.execute("DROP TRIGGER stop ON llm_calls");
+    databases.stop_at_the_second_page_of_calls();
+    let place = databases
+        .target
+        .texts("SELECT last_table || ' ' || last_number FROM moves");
+    assert_eq!(place, ["llm_calls 0"]);
+    let refused = Store::open(databases.target.config()).unwrap_err();
+    assert!(matches!(refused, OpenError::HalfMoved { .. }), "{refused:?}");
     let moved = databases.transfer().unwrap();
     assert_eq!(
         moved.last().map(|table| (table.rows, table.copied)),
         Some((CALLS, CALLS - 500))
     );
+    assert!(moved.iter().rev().skip(1).all(|table| table.copied == 0), "{moved:?}");
     databases.assert_same();
+    drop(databases.target.open());
+}
+
+#[test]
+fn a_move_that_was_stopped_behind_its_last_row_only_has_to_be_ended() {
+    let databases = Databases::new();
+    drop(databases.target.open());
+    databases.target.execute(
+        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'stopped'; END $$;
+         CREATE TRIGGER stop BEFORE DELETE ON moves FOR EACH STATEMENT EXECUTE FUNCTION stop()",
+    );
+    let stopped = databases.transfer().unwrap_err();
+    assert!(
+        matches!(stopped, TransferError::Stopped { table: "moves", .. }),
+        "{stopped:?}"
+    );
+    databases.assert_same();
+    let refused = Store::open(databases.target.config()).unwrap_err();
+    assert!(matches!(refused, OpenError::HalfMoved { .. }), "{refused:?}");
+    databases.target.execute("DROP TRIGGER stop ON moves");
+    let moved = databases.transfer().unwrap();
+    assert!(moved.iter().all(|table| table.copied == 0), "{moved:?}");
+    databases.assert_same();
+    drop(databases.target.open());
+}
+
+#[test]
+fn a_target_that_something_else_wrote_to_during_a_move_is_never_taken_for_whole() {
+    let databases = Databases::new();
+    databases.stop_at_the_second_page_of_calls();
+    databases
+        .target
+        .execute("UPDATE messages SET content = content || '!' WHERE conversation_id = 'conv-1' AND seq = 1");
+    let refused = databases.transfer().unwrap_err();
+    assert!(
+        matches!(refused, TransferError::Differs { table: "messages" }),
+        "{refused:?}"
+    );
+    let refused = Store::open(databases.target.config()).unwrap_err();
+    assert!(matches!(refused, OpenError::HalfMoved { .. }), "{refused:?}");
+}
+
+#[test]
+fn a_stopped_move_is_not_gone_on_with_from_another_source() {
+    let databases = Databases::new();
+    databases.stop_at_the_second_page_of_calls();
+    let other = Databases::new();
+    let (another, _) = other.configs();
+    let (source, target) = databases.configs();
+    let refused = transfer(another.clone(), &target).unwrap_err();
+    assert!(matches!(refused, TransferError::OtherSource { .. }), "{refused:?}");
+    for path in [&source.path, &another.path] {
+        let path = std::fs::canonicalize(path).unwrap().display().to_string();
+        assert!(refused.to_string().contains(&path), "{refused}");
+    }
+    assert_eq!(databases.count("llm_calls"), "500");
+    // The same data in another place is the same source.
+    let moved_away = source.path.with_file_name("elsewhere.db");
+    databases.source.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    std::fs::copy(&source.path, &moved_away).unwrap();
+    transfer(SqliteConfig::new(moved_away), &target).unwrap();
+    databases.assert_same();
+}
+
+#[test]
+fn a_source_that_changed_after_the_stop_is_gone_on_with_only_if_what_was_copied_is_as_it_was() {
+    let databases = Databases::new();
+    databases.stop_at_the_second_page_of_calls();
+    let store = databases.source.open();
+    let later = store.calls().insert_calls(vec![finished_call()]);
+    store.block_on(later).unwrap();
+    drop(store);
+    databases
+        .source
+        .execute("UPDATE conversations SET updated_at = updated_at + 1 WHERE id = 'conv-2'");
+    let refused = databases.transfer().unwrap_err();
+    let changed = TransferError::SourceChanged {
+        table: "conversations",
+        source_name: String::new(),
+    };
+    assert_eq!(
+        std::mem::discriminant(&refused),
+        std::mem::discriminant(&changed),
+        "{refused:?}"
+    );
+    assert_eq!(databases.count("llm_calls"), "500");
+
+    databases
+        .source
+        .execute("UPDATE conversations SET updated_at = updated_at - 1 WHERE id = 'conv-2'");
+    let moved = databases.transfer().unwrap();
+    assert_eq!(
+        moved.last().map(|table| (table.rows, table.copied)),
+        Some((CALLS + 1, CALLS + 1 - 500))
+    );
+    databases.assert_same();
+}
+
+#[test]
+fn of_two_moves_into_one_database_the_second_is_refused_at_once() {
+    let databases = Databases::new();
+    let (source, target) = databases.configs();
+    let first = Transfer::prepare(source.clone(), &target).unwrap();
+    let refused = Transfer::prepare(source, &target).unwrap_err();
+    assert!(matches!(refused, TransferError::UnderWay), "{refused:?}");
+    first.run().unwrap();
+    databases.assert_same();
+}
+
+#[test]
+fn of_two_moves_of_one_source_the_second_finds_it_locked() {
+    let databases = Databases::new();
+    let (mut source, target) = databases.configs();
+    source.busy_timeout = std::time::Duration::from_millis(50);
+    let second = Transfer::prepare(source, &target).unwrap();
+    let TestDatabase::Sqlite(folder) = &databases.source else {
+        panic!("{:?}", databases.source);
+    };
+    let mut first = SqliteConnection::establish(folder.path().join("gateway.db").to_str().unwrap()).unwrap();
+    first.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let refused = second.run().unwrap_err();
+    assert!(
+        matches!(refused, TransferError::Open(OpenError::Locked { .. })),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -204,7 +344,7 @@ fn a_source_of_a_newer_version_and_one_that_is_not_there_are_refused() {
 
     let (mut source, target) = databases.configs();
     source.path.set_file_name("missing.db");
-    let refused = transfer(&source, &target).unwrap_err();
+    let refused = transfer(source.clone(), &target).unwrap_err();
     assert!(matches!(refused, TransferError::NoSource(_)), "{refused:?}");
     assert!(!source.path.exists());
 }
@@ -217,7 +357,7 @@ fn a_file_without_a_gateways_tables_is_refused_and_not_touched() {
     std::fs::write(&path, "").unwrap();
     for _ in 0..2 {
         let before = std::fs::read(&path).unwrap();
-        let refused = transfer(&SqliteConfig::new(&path), &postgres_config(&target.url())).unwrap_err();
+        let refused = transfer(SqliteConfig::new(&path), &postgres_config(&target.url())).unwrap_err();
         assert!(matches!(refused, TransferError::NotOurs(_)), "{refused:?}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
         let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();

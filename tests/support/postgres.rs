@@ -53,6 +53,21 @@ impl PostgresDatabase {
         execute(&self.url(), statements);
     }
 
+    /// Runs statements in a transaction that stays open, with the locks that it takes.
+    pub(crate) fn begin(&self, statements: &str) -> OpenTransaction {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let client = runtime.block_on(async {
+            let client = connect(&self.url()).await.unwrap();
+            client.batch_execute(&format!("BEGIN; {statements}")).await.unwrap();
+            client
+        });
+        OpenTransaction { runtime, client }
+    }
+
     /// The first column of every row that a query gives, as text.
     pub(crate) fn texts(&self, query: &str) -> Vec<String> {
         texts(&self.url(), query)
@@ -66,6 +81,19 @@ impl Drop for PostgresDatabase {
         if let Err(error) = dropped {
             eprintln!("{} stays behind: {error}", self.name);
         }
+    }
+}
+
+/// A transaction of another program.
+pub(crate) struct OpenTransaction {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+}
+
+impl OpenTransaction {
+    /// Takes back what it did, and frees its locks.
+    pub(crate) fn roll_back(self) {
+        self.runtime.block_on(self.client.batch_execute("ROLLBACK")).unwrap();
     }
 }
 

@@ -4,12 +4,15 @@ use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::Connection;
 use crate::store::error::{Fault, FaultKind, OpenError};
 use crate::store::migrations::{self, Stopped};
+use crate::store::schema::moves;
 
 /// Every change of the tables that this binary knows.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -21,9 +24,32 @@ const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(4701338261129462137)";
 /// Changing tables, and waiting for another replica that does, may take longer than other statements.
 const PATIENCE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5min'";
 
+/// The number of the lock that the session has which moves data into the database. As arbitrary as the other.
+const MOVER: i64 = 4_701_338_261_129_462_138;
+
+diesel::define_sql_function! {
+    /// Takes a lock of this number for the session; whether it was free.
+    fn pg_try_advisory_lock(number: BigInt) -> Bool;
+}
+
+/// Makes this session the one that may move data into the database, until it ends; whether no other was.
+pub(super) async fn claim(database: &str, connection: &mut Connection) -> Result<bool, OpenError> {
+    let claim = diesel::select(pg_try_advisory_lock(MOVER));
+    let claimed = diesel_async::RunQueryDsl::get_result(claim, connection).await;
+    claimed.map_err(|error| failed(database, error.into()))
+}
+
 /// Applies every change that has not been applied. Blocks.
 pub(super) fn prepare(database: &str, connection: Connection) -> Result<(), OpenError> {
     migrate(database, &mut AsyncConnectionWrapper::from(connection), &MIGRATIONS)
+}
+
+/// The same; then refuses a database that holds only a part of the data that is moved into it.
+pub(super) fn prepare_whole(database: &str, connection: Connection) -> Result<(), OpenError> {
+    let mut connection = AsyncConnectionWrapper::from(connection);
+    migrate(database, &mut connection, &MIGRATIONS)?;
+    let source = moves::table.select(moves::source).first(&mut connection).optional();
+    migrations::refuse_half_moved(database, source.map_err(|error| failed(database, error.into()))?)
 }
 
 fn migrate<S>(database: &str, connection: &mut AsyncConnectionWrapper<Connection>, source: &S) -> Result<(), OpenError>
@@ -49,6 +75,12 @@ fn failed(database: &str, fault: Fault) -> OpenError {
     match fault.kind {
         FaultKind::Lost | FaultKind::Unavailable => OpenError::Unreachable {
             server: database.to_owned(),
+            advice: "the connection ended, or a statement took too long: check the server's log and start again",
+            reason: fault.message.to_string(),
+        },
+        FaultKind::Failed if fault.message.starts_with("permission denied") => OpenError::Refused {
+            server: database.to_owned(),
+            advice: "its user may not create tables: make it the database's owner, or GRANT ALL ON SCHEMA public to it",
             reason: fault.message.to_string(),
         },
         FaultKind::Full | FaultKind::Corrupt | FaultKind::Conflict | FaultKind::Failed => OpenError::Migration {

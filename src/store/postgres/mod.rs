@@ -16,6 +16,7 @@ mod migrate;
 )]
 #[path = "../queries/mod.rs"]
 mod queries;
+mod refusal;
 mod session;
 mod tls;
 mod transactions;
@@ -53,12 +54,17 @@ impl PostgresConfig {
     }
 }
 
-/// A connection of its own, after creating or upgrading the tables. Blocks.
-pub(super) fn connect(config: &PostgresConfig, runtime: &Handle) -> Result<Connection, OpenError> {
+/// The one connection that may move data into the database, after creating or upgrading the tables; none while another
+/// process has it. It ends with the connection. Blocks.
+pub(super) fn claim(config: &PostgresConfig, runtime: &Handle) -> Result<Option<Connection>, OpenError> {
     let server = Server::new(config)?;
+    let mut mover = runtime.block_on(server.first_session(config.limits.start_wait))?;
+    if !runtime.block_on(migrate::claim(server.label(), &mut mover))? {
+        return Ok(None);
+    }
     let connection = runtime.block_on(server.first_session(config.limits.start_wait))?;
     migrate::prepare(server.label(), connection)?;
-    runtime.block_on(server.first_session(config.limits.start_wait))
+    Ok(Some(mover))
 }
 
 /// An open PostgreSQL database.
@@ -68,11 +74,12 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Waits for the server, creates or upgrades the tables, and makes the pool.
+    /// Waits for the server, creates or upgrades the tables, and makes the pool. Refuses a database that holds only a
+    /// part of the data that is moved into it.
     pub(super) fn open(config: &PostgresConfig, runtime: &Handle) -> Result<Self, OpenError> {
         let server = Server::new(config)?;
         let connection = runtime.block_on(server.first_session(config.limits.start_wait))?;
-        migrate::prepare(server.label(), connection)?;
+        migrate::prepare_whole(server.label(), connection)?;
         Ok(Self {
             transactions: Transactions::new(&server, &config.limits, runtime),
         })

@@ -11,9 +11,9 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::NoTls;
-use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::refusal::Refusal;
 use super::{PostgresConfig, tls};
 use crate::config::PostgresLimits;
 use crate::store::error::OpenError;
@@ -99,13 +99,13 @@ impl Server {
             };
             let server = self.label.clone();
             match refusal {
-                Refusal::Final(reason) => return Err(OpenError::Refused { server, reason }),
-                Refusal::Away(reason) if Instant::now() + START_PAUSE >= deadline => {
-                    return Err(OpenError::Unreachable { server, reason });
+                Refusal::Final { advice, reason } => return Err(OpenError::Refused { server, advice, reason }),
+                Refusal::Away { advice, reason } if Instant::now() + START_PAUSE >= deadline => {
+                    return Err(OpenError::Unreachable { server, advice, reason });
                 }
-                Refusal::Away(reason) => {
+                Refusal::Away { advice, reason } => {
                     if !told {
-                        tracing::warn!(%server, %reason, "waiting for the database");
+                        tracing::warn!(%server, %reason, advice, "waiting for the database");
                         told = true;
                     }
                     sleep(START_PAUSE).await;
@@ -127,6 +127,7 @@ impl Server {
                     tracing::warn!(
                         server = server.label,
                         reason = refusal.reason(),
+                        advice = refusal.advice(),
                         "cannot connect to the database"
                     );
                     ConnectionError::BadConnection(refusal.reason().to_owned())
@@ -145,7 +146,7 @@ impl Server {
         let limit = self.config.get_connect_timeout().copied().unwrap_or(CONNECT);
         match timeout(limit, self.connect()).await {
             Ok(connected) => connected,
-            Err(_elapsed) => Err(Refusal::Away("no answer in time".to_owned())),
+            Err(_elapsed) => Err(Refusal::silent()),
         }
     }
 
@@ -160,10 +161,10 @@ impl Server {
                 Connection::try_from_client_and_connection(client, connection).await
             }
         };
-        let mut connection = connected.map_err(|error| Refusal::Away(error.to_string()))?;
+        let mut connection = connected.map_err(|error| Refusal::away(error.to_string()))?;
         self.set_up(&mut connection)
             .await
-            .map_err(|error| Refusal::Away(error.to_string()))?;
+            .map_err(|error| Refusal::away(error.to_string()))?;
         Ok(connection)
     }
 
@@ -177,49 +178,5 @@ impl Server {
         .execute(connection)
         .await
         .map(drop)
-    }
-}
-
-/// Why there is no connection, in the driver's words, which never hold the password.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// Trying again may help.
-    Away(String),
-    /// The login, the database or the certificate is wrong.
-    Final(String),
-}
-
-impl Refusal {
-    pub(super) fn reason(&self) -> &str {
-        match self {
-            Self::Away(reason) | Self::Final(reason) => reason,
-        }
-    }
-}
-
-impl From<tokio_postgres::Error> for Refusal {
-    fn from(error: tokio_postgres::Error) -> Self {
-        let cause = std::error::Error::source(&error);
-        let is_certificate = cause
-            .and_then(|cause| cause.downcast_ref::<std::io::Error>())
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inner| inner.is::<rustls::Error>());
-        let reason = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-        let is_login = error.code().is_some_and(|code| {
-            [
-                SqlState::INVALID_PASSWORD,
-                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-                SqlState::INVALID_CATALOG_NAME,
-                SqlState::INSUFFICIENT_PRIVILEGE,
-            ]
-            .contains(code)
-        });
-        // What the server said has a code, what the network did has a cause of its own; what has neither is that the
-        // login cannot be tried at all (no password given, no TLS offered).
-        let is_impossible = error.code().is_none() && cause.is_some_and(|cause| !cause.is::<std::io::Error>());
-        match is_login || is_certificate || is_impossible {
-            true => Self::Final(reason),
-            false => Self::Away(reason),
-        }
     }
 }

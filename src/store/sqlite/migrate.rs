@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use diesel::SqliteConnection;
 use diesel::migration::MigrationSource;
+use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -12,11 +12,13 @@ use super::connection::{Access, Database};
 use crate::store::error::OpenError;
 use crate::store::files::{private_file, private_folder};
 use crate::store::migrations::{self, Stopped};
+use crate::store::schema::moves;
 
 /// Every change of the tables that this binary knows.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Creates what is missing and applies every change that has not been applied. An existing file is never replaced.
+/// Creates what is missing and applies every change that has not been applied. An existing file is never replaced. One
+/// that holds only a part of the data that is moved into it is refused.
 ///
 /// One process at a time: the others wait at a lock file beside the database. SQLite's own lock would not do, since
 /// two processes that turn the same new file to WAL at once fail without waiting.
@@ -35,6 +37,9 @@ pub(super) fn prepare(path: &Path, database: &Database) -> Result<SqliteConnecti
         .connect(Access::ReadWrite)
         .map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
     migrate(path, &mut connection, &MIGRATIONS)?;
+    let source = moves::table.select(moves::source).first(&mut connection).optional();
+    let source = source.map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
+    migrations::refuse_half_moved(&path.display().to_string(), source)?;
     Ok(connection)
 }
 
@@ -89,7 +94,6 @@ mod tests {
 
     use diesel::connection::SimpleConnection;
     use diesel::dsl::sql;
-    use diesel::prelude::*;
     use diesel::sql_types::BigInt;
     use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
@@ -180,7 +184,8 @@ mod tests {
             messages,
             context_summaries,
             todo_lists,
-            llm_calls
+            llm_calls,
+            moves
         );
     }
 

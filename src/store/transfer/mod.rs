@@ -1,56 +1,33 @@
 //! Moves a SQLite database into a PostgreSQL one.
 //!
-//! First every row of the target is compared with the source; nothing is written unless all of them came from there.
-//! Then what is missing is copied, page by page, each in a transaction. Stopped at any point and run again it ends with
-//! the same data. The source is locked against writers meanwhile, and not changed.
+//! Rows are copied page by page, each page in a transaction that also notes in the target's mark how far the move is
+//! (`mark`). While the mark is there no gateway starts on the target, and a run that was stopped is gone on with behind
+//! the row that was copied last, if the source still holds what it held. The mark goes when everything is there: counts
+//! and sums of every table are the same on both sides.
+//!
+//! Into a target with rows but without a mark nothing is written unless each of its rows is one of the source. The
+//! source is locked against writers meanwhile, and not changed; the target is locked against other moves.
 
+mod error;
+mod mark;
 mod rows;
+mod totals;
 
 use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 
+use self::mark::{Mark, Place};
 use self::rows::{Call, Conversation, Message, Moved, Summary, TodoList};
-use super::error::{Fault, OpenError};
+use self::totals::{Then, Totals, differing, totals_of_source};
+use super::error::OpenError;
 use super::runtime::{Network, StoreRuntime};
 use super::{PostgresConfig, SqliteConfig, postgres, sqlite};
 
-/// One move at a time into one database. The number is arbitrary.
-const ONE_AT_A_TIME: &str = "SELECT pg_advisory_lock(4701338261129462138)";
+pub use self::error::TransferError;
 
-/// Why data was not moved, or not all of it.
-#[derive(Debug, thiserror::Error)]
-pub enum TransferError {
-    /// There is no such file.
-    #[error("there is no database at {}: check the path of --from", .0.display())]
-    NoSource(std::path::PathBuf),
-    /// The file has none of a gateway's tables.
-    #[error("the file at {} is not a gateway's database: check the path of --from", .0.display())]
-    NotOurs(std::path::PathBuf),
-    /// One of the databases cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The target has rows that did not come from the source.
-    #[error(
-        "the table {table} of the target has rows that are not in the source: nothing was written; move into an empty \
-         database"
-    )]
-    ForeignData {
-        /// The table.
-        table: &'static str,
-    },
-    /// A database refused a statement.
-    #[error(
-        "moving stopped at the table {table}: mend the cause and run the same command again, it goes on from there"
-    )]
-    Stopped {
-        /// The table.
-        table: &'static str,
-        /// What the driver said.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
+/// The mark's own table, for errors.
+const MARK: &str = "moves";
 
 /// What was done to one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,60 +40,158 @@ pub struct TableMoved {
     pub copied: usize,
 }
 
-/// Moves every row of the file into the database. Blocks. Both are upgraded first where they need it.
-///
-/// # Errors
-/// When one of them cannot be opened or is of a newer version, when the target holds other data, and when one fails on
-/// the way.
-pub fn transfer(source: &SqliteConfig, target: &PostgresConfig) -> Result<Vec<TableMoved>, TransferError> {
-    if !source.path.is_file() {
-        return Err(TransferError::NoSource(source.path.clone()));
-    }
-    let runtime = StoreRuntime::start(Network::Needed)?;
-    if !sqlite::has_tables(source)? {
-        return Err(TransferError::NotOurs(source.path.clone()));
-    }
-    let mut source = sqlite::connect(source)?;
-    let mut target = postgres::connect(target, runtime.handle())?;
-    let opening = stopped("conversations");
-    source.batch_execute("BEGIN IMMEDIATE").map_err(&opening)?;
-    runtime
-        .block_on(target.batch_execute(ONE_AT_A_TIME))
-        .map_err(&opening)?;
-    let moved = runtime.block_on(all(&mut source, &mut target))?;
-    source.batch_execute("ROLLBACK").map_err(opening)?;
-    Ok(moved)
+/// A move from a file into a database. While it exists no other process can move data into that database.
+#[derive(Debug)]
+pub struct Transfer {
+    source: SqliteConfig,
+    target: Target,
+    runtime: StoreRuntime,
 }
 
-async fn all(source: &mut SqliteConnection, target: &mut AsyncPgConnection) -> Result<Vec<TableMoved>, TransferError> {
-    compare::<Conversation>(source, target).await?;
-    compare::<Message>(source, target).await?;
-    compare::<Summary>(source, target).await?;
-    compare::<TodoList>(source, target).await?;
-    compare::<Call>(source, target).await?;
-    Ok(vec![
-        copy::<Conversation>(source, target).await?,
-        copy::<Message>(source, target).await?,
-        copy::<Summary>(source, target).await?,
-        copy::<TodoList>(source, target).await?,
-        copy::<Call>(source, target).await?,
-    ])
+/// The session that has the target's lock.
+struct Target(AsyncPgConnection);
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Target").finish_non_exhaustive()
+    }
 }
 
-/// Whether every row of the target is one of the source.
-async fn compare<T: Moved>(source: &mut SqliteConnection, target: &mut AsyncPgConnection) -> Result<(), TransferError> {
-    let foreign = || TransferError::ForeignData { table: T::TABLE };
-    let mut after: Option<T> = None;
+impl Transfer {
+    /// Looks at the source, without changing it, and claims the target, whose tables are created or upgraded where they
+    /// need it. Blocks.
+    ///
+    /// # Errors
+    /// When the source is not a gateway's file, the target cannot be opened, or another move into it is under way.
+    pub fn prepare(source: SqliteConfig, target: &PostgresConfig) -> Result<Self, TransferError> {
+        if !source.path.is_file() {
+            return Err(TransferError::NoSource(source.path));
+        }
+        if !sqlite::has_tables(&source)? {
+            return Err(TransferError::NotOurs(source.path));
+        }
+        let runtime = StoreRuntime::start(Network::Needed)?;
+        let target = postgres::claim(target, runtime.handle())?.ok_or(TransferError::UnderWay)?;
+        Ok(Self {
+            source,
+            target: Target(target),
+            runtime,
+        })
+    }
+
+    /// Moves every row of the file, or those that an earlier run did not get to. Blocks. The file's tables are upgraded
+    /// first where they need it.
+    ///
+    /// # Errors
+    /// When the source cannot be opened, is locked or of a newer version, when the target holds other data, and when one
+    /// of the databases fails on the way.
+    pub fn run(mut self) -> Result<Vec<TableMoved>, TransferError> {
+        let mut source = sqlite::connect(&self.source)?;
+        let locked = source.batch_execute("BEGIN IMMEDIATE");
+        locked.map_err(|error| OpenError::of(self.source.path.clone(), error.into()))?;
+        let name = format!("sqlite:{}", address(&self.source).display());
+        let moved = self.runtime.block_on(all(&name, &mut source, &mut self.target.0))?;
+        source.batch_execute("ROLLBACK").map_err(TransferError::at(MARK))?;
+        Ok(moved)
+    }
+}
+
+/// The same for every way to name the file.
+fn address(source: &SqliteConfig) -> std::path::PathBuf {
+    std::fs::canonicalize(&source.path).unwrap_or_else(|_| source.path.clone())
+}
+
+async fn all(
+    name: &str,
+    source: &mut SqliteConnection,
+    target: &mut AsyncPgConnection,
+) -> Result<Vec<TableMoved>, TransferError> {
+    let expected = totals_of_source(source)?;
+    let text = expected.iter().map(Totals::to_string).collect::<Vec<_>>().join("\n");
+    let mut resume = match mark::read(target).await.map_err(TransferError::at(MARK))? {
+        Some(mark) if mark.source_totals == text => mark.last,
+        Some(mark) if mark.source != name => {
+            return Err(TransferError::OtherSource {
+                begun: mark.source,
+                asked: name.to_owned(),
+            });
+        }
+        Some(_) => {
+            let changed = |table| TransferError::SourceChanged {
+                source_name: name.to_owned(),
+                table,
+            };
+            compare_all(source, target, changed).await?;
+            None
+        }
+        None => {
+            compare_all(source, target, |table| TransferError::ForeignData { table }).await?;
+            if differing(target, &expected, Then::Nothing).await?.is_none() {
+                return Ok(moved(&expected, [0; 5]));
+            }
+            None
+        }
+    };
+    let mark = Mark {
+        source: name.to_owned(),
+        source_totals: text,
+        last: resume.clone(),
+    };
+    mark::write(target, &mark).await.map_err(TransferError::at(MARK))?;
+    let resume = &mut resume;
+    let copied = [
+        copy::<Conversation>(source, target, resume).await?,
+        copy::<Message>(source, target, resume).await?,
+        copy::<Summary>(source, target, resume).await?,
+        copy::<TodoList>(source, target, resume).await?,
+        copy::<Call>(source, target, resume).await?,
+    ];
+    match differing(target, &expected, Then::RemoveMark).await? {
+        None => Ok(moved(&expected, copied)),
+        Some(table) => Err(TransferError::Differs { table }),
+    }
+}
+
+fn moved(expected: &[Totals; 5], copied: [usize; 5]) -> Vec<TableMoved> {
+    let tables = expected.iter().zip(copied).map(|(expected, copied)| TableMoved {
+        table: expected.table,
+        rows: usize::try_from(expected.rows).unwrap_or_default(),
+        copied,
+    });
+    tables.collect()
+}
+
+/// Checks that every row of the target is one of the source; `other` makes the error for the first table with another.
+async fn compare_all(
+    source: &mut SqliteConnection,
+    target: &mut AsyncPgConnection,
+    other: impl Fn(&'static str) -> TransferError,
+) -> Result<(), TransferError> {
+    compare::<Conversation>(source, target, &other).await?;
+    compare::<Message>(source, target, &other).await?;
+    compare::<Summary>(source, target, &other).await?;
+    compare::<TodoList>(source, target, &other).await?;
+    compare::<Call>(source, target, &other).await
+}
+
+async fn compare<T: Moved>(
+    source: &mut SqliteConnection,
+    target: &mut AsyncPgConnection,
+    other: &impl Fn(&'static str) -> TransferError,
+) -> Result<(), TransferError> {
+    let at = TransferError::at(T::TABLE);
+    if T::between(target, None, None).await.map_err(&at)?.is_empty() {
+        return Ok(());
+    }
+    let mut after = None;
     loop {
-        let mut page = T::page(source, after.as_ref()).map_err(stopped(T::TABLE))?;
-        let last = page.pop();
-        let there = T::between(target, after.as_ref(), last.as_ref())
-            .await
-            .map_err(stopped(T::TABLE))?;
+        let page = T::page(source, after.as_ref()).map_err(&at)?;
+        let last = page.last().map(Moved::key);
+        let there = T::between(target, after.as_ref(), last.as_ref()).await.map_err(&at)?;
         // Both are in the order of their keys.
-        let mut expected = page.iter().chain(&last);
+        let mut expected = page.iter();
         if !there.iter().all(|row| expected.any(|one| one == row)) {
-            return Err(foreign());
+            return Err(other(T::TABLE));
         }
         match last {
             Some(last) => after = Some(last),
@@ -125,34 +200,29 @@ async fn compare<T: Moved>(source: &mut SqliteConnection, target: &mut AsyncPgCo
     }
 }
 
-/// Copies the rows that the target does not have.
+/// Copies the rows that the target does not have; how many they were. Where an earlier run got further than this table
+/// nothing is done, where it stopped in it the rest is copied.
 async fn copy<T: Moved>(
     source: &mut SqliteConnection,
     target: &mut AsyncPgConnection,
-) -> Result<TableMoved, TransferError> {
-    let (mut rows, mut copied) = (0, 0);
-    let mut after: Option<T> = None;
-    loop {
-        let mut page = T::page(source, after.as_ref()).map_err(stopped(T::TABLE))?;
-        if page.is_empty() {
-            return Ok(TableMoved {
-                table: T::TABLE,
-                rows,
-                copied,
-            });
-        }
-        rows += page.len();
-        copied += target
-            .transaction(async |target| T::insert(target, &page).await)
-            .await
-            .map_err(stopped(T::TABLE))?;
-        after = page.pop();
+    resume: &mut Option<Place>,
+) -> Result<usize, TransferError> {
+    if resume.as_ref().is_some_and(|place| place.table != T::TABLE) {
+        return Ok(0);
     }
-}
-
-fn stopped(table: &'static str) -> impl Fn(diesel::result::Error) -> TransferError {
-    move |error| TransferError::Stopped {
-        table,
-        source: Box::new(Fault::from(error)),
+    let mut after = resume.take().map(|place| place.key);
+    let mut copied = 0;
+    loop {
+        let page = T::page(source, after.as_ref()).map_err(TransferError::at(T::TABLE))?;
+        let Some(last) = page.last().map(Moved::key) else {
+            return Ok(copied);
+        };
+        let one_page = target.transaction(async |target| {
+            let copied = T::insert(target, &page).await?;
+            mark::advance(target, T::TABLE, &last).await?;
+            Ok(copied)
+        });
+        copied += one_page.await.map_err(TransferError::at(T::TABLE))?;
+        after = Some(last);
     }
 }

@@ -1,6 +1,8 @@
 //! Whole rows of every table, read from SQLite in the order of their keys and written to PostgreSQL.
 
+use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use diesel_async::AsyncPgConnection;
 
 use crate::store::schema::{context_summaries, conversations, llm_calls, messages, todo_lists};
@@ -8,52 +10,99 @@ use crate::store::schema::{context_summaries, conversations, llm_calls, messages
 /// Rows that are read and written at once.
 pub(super) const PAGE: i64 = 500;
 
+/// What tells the rows of a table apart and orders them, the same way in both databases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) id: String,
+    /// The number within the id; 0 where the id alone is the key.
+    pub(super) number: i64,
+}
+
 /// A table whose rows can be moved.
 pub(super) trait Moved: Sized + PartialEq + Send + Sync {
     /// The table's name.
     const TABLE: &'static str;
 
+    /// The row's key.
+    fn key(&self) -> Key;
+
     /// The next rows of the source behind this one, or the first, in the order of their keys.
-    fn page(source: &mut SqliteConnection, after: Option<&Self>) -> QueryResult<Vec<Self>>;
+    fn page(source: &mut SqliteConnection, after: Option<&Key>) -> QueryResult<Vec<Self>>;
 
     /// The rows of the target behind `after` and up to `last` (which are rows of the source), in the order of their
     /// keys, and not many more than a page of them.
     fn between(
         target: &mut AsyncPgConnection,
-        after: Option<&Self>,
-        last: Option<&Self>,
+        after: Option<&Key>,
+        last: Option<&Key>,
     ) -> impl Future<Output = QueryResult<Vec<Self>>> + Send;
 
     /// Writes rows whose keys are not there yet; how many they were.
     fn insert(target: &mut AsyncPgConnection, rows: &[Self]) -> impl Future<Output = QueryResult<usize>> + Send;
+
+    /// How many rows the source has, and the sums of what is in their columns.
+    fn totals_of_source(source: &mut SqliteConnection) -> QueryResult<(i64, String)>;
+
+    /// The same of the target.
+    fn totals_of_target(target: &mut AsyncPgConnection) -> impl Future<Output = QueryResult<(i64, String)>> + Send;
 }
 
 /// Declares a table's row and how it moves. The key is one column, or a column and a number within it.
 macro_rules! moved {
-    (@behind $table:ident, $row:ident, $key:ident) => {
-        $table::$key.gt(&$row.$key)
+    (@key $row:ident, $key:ident) => {
+        Key { id: $row.$key.clone(), number: 0 }
     };
-    (@behind $table:ident, $row:ident, $key:ident, $number:ident) => {
-        $table::$key.gt(&$row.$key).or($table::$key.eq(&$row.$key).and($table::$number.gt($row.$number)))
+    (@key $row:ident, $key:ident, $number:ident) => {
+        Key { id: $row.$key.clone(), number: $row.$number }
     };
-    (@up_to $table:ident, $row:ident, $key:ident) => {
-        $table::$key.le(&$row.$key)
+    (@behind $table:ident, $place:ident, $key:ident) => {
+        $table::$key.gt(&$place.id)
     };
-    (@up_to $table:ident, $row:ident, $key:ident, $number:ident) => {
-        $table::$key.lt(&$row.$key).or($table::$key.eq(&$row.$key).and($table::$number.le($row.$number)))
+    (@behind $table:ident, $place:ident, $key:ident, $number:ident) => {
+        $table::$key.gt(&$place.id).or($table::$key.eq(&$place.id).and($table::$number.gt($place.number)))
     };
-    ($(#[$doc:meta])* $name:ident, $table:ident, key ($($key:ident),+) { $($column:ident: $type:ty,)+ }) => {
+    (@up_to $table:ident, $place:ident, $key:ident) => {
+        $table::$key.le(&$place.id)
+    };
+    (@up_to $table:ident, $place:ident, $key:ident, $number:ident) => {
+        $table::$key.lt(&$place.id).or($table::$key.eq(&$place.id).and($table::$number.le($place.number)))
+    };
+    // SQL that both databases understand alike: the characters of a text, and a number without what would make the sum
+    // of many too large.
+    (@sum $column:ident String) => {
+        concat!("' ' || coalesce(sum(length(", stringify!($column), ")), 0)")
+    };
+    (@sum $column:ident bool) => {
+        concat!("' ' || coalesce(sum(CAST(", stringify!($column), " AS INTEGER)), 0)")
+    };
+    (@sum $column:ident Option $inner:ident) => {
+        concat!(moved!(@sum $column $inner), " || ' ' || count(", stringify!($column), ")")
+    };
+    (@sum $column:ident $number:ident) => {
+        concat!("' ' || coalesce(sum(", stringify!($column), " % 1000000007), 0)")
+    };
+    ($(#[$doc:meta])* $name:ident, $table:ident, key ($($key:ident),+) {
+        $($column:ident: $type:ident $(<$inner:ident>)?,)+
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
         #[diesel(table_name = $table)]
         pub(super) struct $name {
-            $($column: $type,)+
+            $($column: $type $(<$inner>)?,)+
+        }
+
+        impl $name {
+            const SUMS: &'static str = concat!("''", $(" || ", moved!(@sum $column $type $($inner)?),)+);
         }
 
         impl Moved for $name {
             const TABLE: &'static str = stringify!($table);
 
-            fn page(source: &mut SqliteConnection, after: Option<&Self>) -> QueryResult<Vec<Self>> {
+            fn key(&self) -> Key {
+                moved!(@key self, $($key),+)
+            }
+
+            fn page(source: &mut SqliteConnection, after: Option<&Key>) -> QueryResult<Vec<Self>> {
                 let mut query = $table::table.select(Self::as_select()).into_boxed();
                 if let Some(after) = after {
                     query = query.filter(moved!(@behind $table, after, $($key),+));
@@ -63,8 +112,8 @@ macro_rules! moved {
 
             async fn between(
                 target: &mut AsyncPgConnection,
-                after: Option<&Self>,
-                last: Option<&Self>,
+                after: Option<&Key>,
+                last: Option<&Key>,
             ) -> QueryResult<Vec<Self>> {
                 let mut query = $table::table.select(Self::as_select()).into_boxed();
                 if let Some(after) = after {
@@ -80,6 +129,15 @@ macro_rules! moved {
             async fn insert(target: &mut AsyncPgConnection, rows: &[Self]) -> QueryResult<usize> {
                 let insert = diesel::insert_into($table::table).values(rows).on_conflict_do_nothing();
                 diesel_async::RunQueryDsl::execute(insert, target).await
+            }
+
+            fn totals_of_source(source: &mut SqliteConnection) -> QueryResult<(i64, String)> {
+                $table::table.select((count_star(), sql::<Text>(Self::SUMS))).first(source)
+            }
+
+            async fn totals_of_target(target: &mut AsyncPgConnection) -> QueryResult<(i64, String)> {
+                let totals = $table::table.select((count_star(), sql::<Text>(Self::SUMS)));
+                diesel_async::RunQueryDsl::first(totals, target).await
             }
         }
     };

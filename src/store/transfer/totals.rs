@@ -1,0 +1,82 @@
+//! What a database holds, as row counts and sums: few statements tell whether two hold the same.
+
+use diesel::SqliteConnection;
+use diesel::result::Error as DieselError;
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+
+use super::error::TransferError;
+use super::rows::{Call, Conversation, Message, Moved, Summary, TodoList};
+use super::{MARK, mark};
+
+/// The sums of a large table take longer than other statements.
+const PATIENCE: &str = "SET LOCAL statement_timeout = 0";
+
+/// What a table holds: the same on both sides when the same rows are in it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) table: &'static str,
+    pub(super) rows: i64,
+    sums: String,
+}
+
+impl std::fmt::Display for Totals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}{}", self.table, self.rows, self.sums)
+    }
+}
+
+/// What every table of the source holds.
+pub(super) fn totals_of_source(source: &mut SqliteConnection) -> Result<[Totals; 5], TransferError> {
+    fn of<T: Moved>(source: &mut SqliteConnection) -> Result<Totals, TransferError> {
+        let (rows, sums) = T::totals_of_source(source).map_err(TransferError::at(T::TABLE))?;
+        let table = T::TABLE;
+        Ok(Totals { table, rows, sums })
+    }
+    Ok([
+        of::<Conversation>(source)?,
+        of::<Message>(source)?,
+        of::<Summary>(source)?,
+        of::<TodoList>(source)?,
+        of::<Call>(source)?,
+    ])
+}
+
+async fn totals_of_target(target: &mut AsyncPgConnection) -> Result<[Totals; 5], DieselError> {
+    async fn of<T: Moved>(target: &mut AsyncPgConnection) -> Result<Totals, DieselError> {
+        let (rows, sums) = T::totals_of_target(target).await?;
+        let table = T::TABLE;
+        Ok(Totals { table, rows, sums })
+    }
+    Ok([
+        of::<Conversation>(target).await?,
+        of::<Message>(target).await?,
+        of::<Summary>(target).await?,
+        of::<TodoList>(target).await?,
+        of::<Call>(target).await?,
+    ])
+}
+
+/// What is done when everything is there, in the same transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Nothing,
+    RemoveMark,
+}
+
+/// The first table of the target that does not hold what the source holds.
+pub(super) async fn differing(
+    target: &mut AsyncPgConnection,
+    expected: &[Totals; 5],
+    then: Then,
+) -> Result<Option<&'static str>, TransferError> {
+    let checked = target.transaction::<_, DieselError, _>(async |target| {
+        target.batch_execute(PATIENCE).await?;
+        let found = totals_of_target(target).await?;
+        let differs = expected.iter().zip(found).find(|(expected, found)| *expected != found);
+        if differs.is_none() && then == Then::RemoveMark {
+            mark::remove(target).await?;
+        }
+        Ok(differs.map(|(expected, _)| expected.table))
+    });
+    checked.await.map_err(TransferError::at(MARK))
+}

@@ -1,6 +1,7 @@
 //! Moving a SQLite database into a PostgreSQL one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ai_mcp_gateway::store::{
     OpenError, PostgresConfig, SqliteConfig, Store, StoreConfig, TableMoved, Transfer, TransferError,
@@ -145,6 +146,35 @@ impl Databases {
 
 fn transfer(source: SqliteConfig, target: &PostgresConfig) -> Result<Vec<TableMoved>, TransferError> {
     Transfer::prepare(source, target)?.run()
+}
+
+#[test]
+fn a_move_is_not_held_to_the_time_that_a_statement_of_a_request_may_take() {
+    let databases = Databases::new();
+    drop(databases.target.open());
+    databases.target.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN PERFORM pg_sleep(1.2); RETURN NEW; END $$;
+         CREATE TRIGGER slow BEFORE INSERT ON todo_lists FOR EACH STATEMENT EXECUTE FUNCTION slow()",
+    );
+    let (source, mut target) = databases.configs();
+    target.limits.statement_timeout = Duration::from_secs(1);
+    transfer(source, &target).unwrap();
+    databases.assert_same();
+}
+
+#[test]
+fn rows_of_any_size_are_moved_a_few_at_a_time() {
+    let databases = Databases::new();
+    // As large as messages may be; a page of them is cut by its bytes, behind every fourth.
+    databases.source.execute(
+        "WITH RECURSIVE number(n) AS (SELECT 1001 UNION ALL SELECT n + 2 FROM number WHERE n < 1021)
+         INSERT INTO messages (conversation_id, seq, role, content, status, metadata, created_at)
+         SELECT 'conv-1', n, 'user', printf('%.*c', 2097152, 'x'), 'done', '{}', n FROM number",
+    );
+    let moved = databases.transfer().unwrap();
+    assert!(moved.iter().all(|table| table.copied == table.rows), "{moved:?}");
+    databases.assert_same();
 }
 
 #[test]

@@ -34,6 +34,11 @@ diesel::define_sql_function! {
 
 /// Makes this session the one that may move data into the database, until it ends; whether no other was.
 pub(super) async fn claim(database: &str, connection: &mut Connection) -> Result<bool, OpenError> {
+    use diesel_async::SimpleAsyncConnection as _;
+
+    // Nobody waits for its statements but who moves.
+    let unlimited = connection.batch_execute("SET statement_timeout = 0").await;
+    unlimited.map_err(|error| failed(database, error.into()))?;
     let claim = diesel::select(pg_try_advisory_lock(MOVER));
     let claimed = diesel_async::RunQueryDsl::get_result(claim, connection).await;
     claimed.map_err(|error| failed(database, error.into()))

@@ -1,5 +1,6 @@
 //! Whole rows of every table, read from SQLite in the order of their keys and written to PostgreSQL.
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -7,8 +8,10 @@ use diesel_async::AsyncPgConnection;
 
 use crate::store::schema::{context_summaries, conversations, llm_calls, messages, todo_lists};
 
-/// Rows that are read and written at once.
-pub(super) const PAGE: i64 = 500;
+/// Rows that are read and written at once, at most.
+const PAGE: i64 = 500;
+/// Bytes of them, give or take a row.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// What tells the rows of a table apart and orders them, the same way in both databases.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +84,15 @@ macro_rules! moved {
     (@sum $column:ident $number:ident) => {
         concat!("' ' || coalesce(sum(", stringify!($column), " % 1000000007), 0)")
     };
+    (@bytes $row:ident $column:ident String) => {
+        $row.$column.len()
+    };
+    (@bytes $row:ident $column:ident Option String) => {
+        $row.$column.as_deref().map_or(0, str::len)
+    };
+    (@bytes $row:ident $column:ident $($number:ident)+) => {
+        size_of_val(&$row.$column)
+    };
     ($(#[$doc:meta])* $name:ident, $table:ident, key ($($key:ident),+) {
         $($column:ident: $type:ident $(<$inner:ident>)?,)+
     }) => {
@@ -92,6 +104,11 @@ macro_rules! moved {
         }
 
         impl $name {
+            /// About how many bytes the row has.
+            fn bytes(&self) -> usize {
+                0 $(+ moved!(@bytes self $column $type $($inner)?))+
+            }
+
             const SUMS: &'static str = concat!("''", $(" || ", moved!(@sum $column $type $($inner)?),)+);
         }
 
@@ -107,7 +124,18 @@ macro_rules! moved {
                 if let Some(after) = after {
                     query = query.filter(moved!(@behind $table, after, $($key),+));
                 }
-                query.order(($($table::$key,)+)).limit(PAGE).load(source)
+                let query = query.order(($($table::$key,)+)).limit(PAGE);
+                let mut bytes = 0;
+                let mut page = Vec::new();
+                for row in query.load_iter::<Self, DefaultLoadingMode>(source)? {
+                    let row = row?;
+                    bytes += row.bytes();
+                    page.push(row);
+                    if bytes >= PAGE_BYTES {
+                        break;
+                    }
+                }
+                Ok(page)
             }
 
             async fn between(

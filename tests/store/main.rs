@@ -9,8 +9,6 @@ mod conversations;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
-mod samples;
-#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod servers;
@@ -24,3 +22,6 @@ mod servers;
 mod support;
 #[cfg(test)]
 mod transfer;
+
+#[cfg(test)]
+use gateway_actors::testkit::samples;

@@ -73,22 +73,43 @@ def _find_binaries() -> Path | None:
 
 def _install() -> None:
     """Installs Debian's package without the server that it would start."""
+    missing = "PostgreSQL is not installed"
     if shutil.which("apt-get") is None:
-        raise SetupError("PostgreSQL is not installed, and there is no apt-get: install initdb and postgres yourself")
+        raise SetupError(f"{missing}, and there is no apt-get: install initdb and postgres yourself, then try again")
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if prefix and not _may_use_sudo():
+        raise SetupError(
+            f"{missing}, and installing it needs root, or sudo without a password: "
+            "run `apt-get install postgresql` as root, then try again"
+        )
     say("installing PostgreSQL with apt-get (once)")
+    # By env, since sudo passes no environment on.
+    apt_get = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=60"]
+    install = ["--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "install", "postgresql"]
+
+    def works(*step: str) -> bool:
+        return subprocess.run([*prefix, *step], stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode == 0
+
+    # A source that cannot be reached need not be the one with the package: what counts is whether that can be had.
+    works(*apt_get, "update")
+    if not works(*apt_get, "--download-only", *install):
+        raise SetupError(
+            f"{missing}, and apt-get cannot download it (what it said is above): check the network and the package "
+            "sources, or install the package postgresql yourself, then try again"
+        )
     # Debian's package makes and starts a server unless this file says no. One that is there is left as it is.
     keep_quiet = "test -e $0 || { mkdir -p ${0%/*} && echo 'create_main_cluster = false' >$0; }"
-    steps = [
-        ["sh", "-c", keep_quiet, "/etc/postgresql-common/createcluster.conf"],
-        ["apt-get", "-q", "-y", "update"],
-        ["apt-get", "-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "install", "postgresql"],
-    ]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for step in steps:
-        done = subprocess.run([*prefix, *step], env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-        if done.returncode != 0:
-            raise SetupError(f"`{' '.join(step[:4])} …` failed: install the package postgresql yourself and try again")
+    if not works("sh", "-c", keep_quiet, "/etc/postgresql-common/createcluster.conf") or not works(*apt_get, *install):
+        raise SetupError(
+            f"{missing}, and apt-get cannot install it (what it said is above): mend that, or install the package "
+            "postgresql yourself, then try again"
+        )
+
+
+def _may_use_sudo() -> bool:
+    if shutil.which("sudo") is None:
+        return False
+    return subprocess.run(["sudo", "-n", "true"], stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode == 0
 
 
 def _owner() -> pwd.struct_passwd | None:
@@ -104,10 +125,10 @@ def _owner() -> pwd.struct_passwd | None:
 
 
 class PostgresServer:
-    """A server with data in one folder."""
+    """A server with data in one folder, by the programs in another."""
 
-    def __init__(self, folder: Path, port: int, certificate: Path | None, key: Path | None) -> None:
-        self._bin = binaries()
+    def __init__(self, programs: Path, folder: Path, port: int, certificate: Path | None, key: Path | None) -> None:
+        self._bin = programs
         self._owner = _owner()
         self._folder = folder
         self._data = folder / "data"
@@ -232,8 +253,10 @@ def serve(options: argparse.Namespace) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
+    # First, since the package brings the user who is to reach the folder.
+    programs = binaries()
     folder = options.data.resolve() if options.data else _throw_away_folder()
-    server = PostgresServer(folder, options.port, options.tls_certificate, options.tls_key)
+    server = PostgresServer(programs, folder, options.port, options.tls_certificate, options.tls_key)
     try:
         print(f"listening on {server.start()}", flush=True)
         if options.until_eof:

@@ -21,8 +21,8 @@ readonly POSTGRES_START_LIMIT_SECONDS=300
 readonly TEST_LIMIT_SECONDS=1800
 
 failed_steps=()
-model_pid=""
-postgres_pid=""
+server_pids=()
+served_url=""
 
 # step NAME COMMAND…: runs it, tells how long it took, and remembers when it failed.
 step() {
@@ -38,7 +38,7 @@ step() {
 # shellcheck disable=SC2329 # called by the trap
 stop_everything() {
     local pid
-    for pid in $model_pid $postgres_pid; do
+    for pid in "${server_pids[@]}"; do
         kill "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
@@ -125,42 +125,42 @@ clients() {
     return "$outcome"
 }
 
-# The small real model: the tests find it at GATEWAY_TEST_MODEL_URL, under the name `smollm2`.
-real_model() {
-    python3 scripts/real_model.py fetch || return
+# serve NAME SECONDS COMMAND…: starts a server that runs until the end, and waits this long for its line
+# `listening on URL`, whose URL is then in `served_url`. What it writes is in $LOGS/NAME.out and $LOGS/NAME.log.
+serve() {
+    local name=$1 limit=$2 pid line
+    local out=$LOGS/$name.out log=$LOGS/$name.log
+    shift 2
     # Emptied here and not only by the redirection below, which happens when the server starts: the line of an earlier run
     # must not be taken for this one's.
-    : >"$LOGS/model.out"
-    python3 scripts/real_model.py serve --port 0 </dev/null >"$LOGS/model.out" 2>"$LOGS/model.log" &
-    model_pid=$!
-    local deadline=$((SECONDS + MODEL_START_LIMIT_SECONDS)) line
-    until line=$(grep -m1 '^listening on http://' "$LOGS/model.out"); do
-        if ! kill -0 "$model_pid" 2>/dev/null || ((SECONDS >= deadline)); then
-            echo "the model server did not start:"
-            tail -n 20 "$LOGS/model.log"
+    : >"$out"
+    "$@" </dev/null >"$out" 2>"$log" &
+    pid=$!
+    server_pids+=("$pid")
+    local deadline=$((SECONDS + limit))
+    until line=$(grep -m1 '^listening on ' "$out"); do
+        if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
+            echo "$name did not start:"
+            tail -n 20 "$log"
             return 1
         fi
         sleep 0.1
     done
-    export GATEWAY_TEST_MODEL_URL=${line#listening on }/v1
+    served_url=${line#listening on }
+}
+
+# The small real model: the tests find it at GATEWAY_TEST_MODEL_URL, under the name `smollm2`.
+real_model() {
+    python3 scripts/real_model.py fetch || return
+    serve model "$MODEL_START_LIMIT_SECONDS" python3 scripts/real_model.py serve --port 0 || return
+    export GATEWAY_TEST_MODEL_URL=$served_url/v1
     echo "GATEWAY_TEST_MODEL_URL=$GATEWAY_TEST_MODEL_URL"
 }
 
 # A PostgreSQL of this run: tests make their own databases at GATEWAY_TEST_POSTGRES_URL.
 postgres() {
-    : >"$LOGS/postgres.out"
-    python3 scripts/postgres.py serve </dev/null >"$LOGS/postgres.out" 2>"$LOGS/postgres.log" &
-    postgres_pid=$!
-    local deadline=$((SECONDS + POSTGRES_START_LIMIT_SECONDS)) line
-    until line=$(grep -m1 '^listening on postgres://' "$LOGS/postgres.out"); do
-        if ! kill -0 "$postgres_pid" 2>/dev/null || ((SECONDS >= deadline)); then
-            echo "PostgreSQL did not start:"
-            tail -n 20 "$LOGS/postgres.log"
-            return 1
-        fi
-        sleep 0.1
-    done
-    export GATEWAY_TEST_POSTGRES_URL=${line#listening on }
+    serve postgres "$POSTGRES_START_LIMIT_SECONDS" python3 scripts/postgres.py serve || return
+    export GATEWAY_TEST_POSTGRES_URL=$served_url
     echo "GATEWAY_TEST_POSTGRES_URL is set"
 }
 

@@ -11,6 +11,7 @@ use gateway_actors::protocol::{
     OutgoingRequest, StoredMessage, TurnCall, TurnDialect,
 };
 use gateway_actors::testkit::{PlainRequest, Script, TestCell, test_model};
+use tokio::sync::Notify;
 
 /// 10 input and 5 output tokens at 1 nano-USD each.
 const COST: NanoUsd = NanoUsd(15);
@@ -36,6 +37,21 @@ async fn settled(cell: &TestCell) {
     assert_eq!(cell.totals.load().cost, recorded);
     assert_eq!(cell.budget.load().spent, recorded);
     assert_eq!(cell.totals.load().calls, cell.store.calls().len() as u64);
+}
+
+/// A script that waits until it is let go.
+fn held(then: Script) -> (Arc<Notify>, Script) {
+    let release = Arc::new(Notify::new());
+    (Arc::clone(&release), Script::Held(release, Box::new(then)))
+}
+
+/// Asks, and leaves when the provider has been asked.
+async fn ask_and_leave<T>(cell: &TestCell, asked: impl Future<Output = T>) {
+    let mut asked = Box::pin(asked);
+    assert!(futures_util::poll!(&mut asked).is_pending());
+    while cell.upstream.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn records(cell: &TestCell) -> Vec<(String, Outcome, NanoUsd, bool)> {
@@ -152,13 +168,9 @@ async fn a_stream_that_is_given_up_before_its_first_byte_is_booked_at_its_worst_
         ..DispatchSettings::default()
     };
     let cell = TestCell::start(models, settings);
-    cell.upstream.script("a", [Script::Slow(Duration::from_secs(60))]);
-    let mut asked = Box::pin(cell.pipeline.stream(cell.call()));
-    assert!(futures_util::poll!(&mut asked).is_pending());
-    while cell.upstream.calls().is_empty() {
-        tokio::task::yield_now().await;
-    }
-    drop(asked);
+    let (_never, held) = held(Script::Answer);
+    cell.upstream.script("a", [held]);
+    ask_and_leave(&cell, cell.pipeline.stream(cell.call())).await;
     assert_eq!(
         records(&cell).await,
         [("a".to_owned(), Outcome::ClientLeft, HELD, true)]
@@ -170,19 +182,14 @@ async fn a_stream_that_is_given_up_before_its_first_byte_is_booked_at_its_worst_
 async fn nothing_more_is_tried_for_a_client_that_has_left() {
     for stream in [false, true] {
         let cell = cell();
-        let failure = Script::SlowFail(Duration::from_millis(20), FailureKind::ServerError, Billing::NotBilled);
-        cell.upstream.script("a", [failure]);
-        let patience = Duration::from_millis(5);
-        let waited = if stream {
-            tokio::time::timeout(patience, cell.pipeline.stream(cell.call()))
-                .await
-                .is_err()
+        let (fails, held) = held(Script::Fail(FailureKind::ServerError, Billing::NotBilled));
+        cell.upstream.script("a", [held]);
+        if stream {
+            ask_and_leave(&cell, cell.pipeline.stream(cell.call())).await;
         } else {
-            tokio::time::timeout(patience, cell.pipeline.complete(cell.call()))
-                .await
-                .is_err()
-        };
-        assert!(waited);
+            ask_and_leave(&cell, cell.pipeline.complete(cell.call())).await;
+        }
+        fails.notify_one();
         assert_eq!(
             records(&cell).await,
             [("a".to_owned(), Outcome::Refused, NanoUsd::ZERO, false)],
@@ -196,13 +203,10 @@ async fn nothing_more_is_tried_for_a_client_that_has_left() {
 #[actix_rt::test]
 async fn a_client_that_leaves_before_the_answer_leaves_it_settled() {
     let cell = cell();
-    cell.upstream.script("a", [Script::Slow(Duration::from_millis(20))]);
-    let mut asked = Box::pin(cell.pipeline.complete(cell.call()));
-    assert!(futures_util::poll!(&mut asked).is_pending());
-    while cell.upstream.calls().is_empty() {
-        tokio::task::yield_now().await;
-    }
-    drop(asked);
+    let (answers, held) = held(Script::Answer);
+    cell.upstream.script("a", [held]);
+    ask_and_leave(&cell, cell.pipeline.complete(cell.call())).await;
+    answers.notify_one();
     // The request's task is not cancelled.
     while cell.store.calls().is_empty() {
         tokio::task::yield_now().await;

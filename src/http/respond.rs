@@ -1,17 +1,13 @@
 //! Answers: JSON, and the few values that JSON needs in a form of its own.
 
-use std::time::Duration;
-
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use gateway_actors::protocol::NanoUsd;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::error::Failure;
-use crate::status::usd_number;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -33,19 +29,9 @@ pub(crate) fn json_with<T: Serialize>(status: StatusCode, value: &T) -> Result<H
     }
 }
 
-/// An amount as a JSON number of USD, exact at every size since no float is on the way.
-pub(crate) fn usd(amount: NanoUsd) -> Result<Box<RawValue>, Failure> {
-    usd_number(amount).map_err(|_not_json| Failure::internal())
-}
-
 /// A decimal text as the JSON number it spells.
 pub(crate) fn raw_number(text: String) -> Result<Box<RawValue>, Failure> {
     RawValue::from_string(text).map_err(|_not_json| Failure::internal())
-}
-
-/// Milliseconds, whole ones.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The present moment as RFC 3339 in UTC with milliseconds.
@@ -75,12 +61,5 @@ mod tests {
         assert_eq!(micros_text(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(micros_text(1_763_793_720_000_999), "2025-11-22T06:42:00.000Z");
         assert_eq!(micros_text(1_709_210_096_789_000), "2024-02-29T12:34:56.789Z");
-    }
-
-    #[test]
-    fn amounts_are_json_numbers_without_a_float_in_between() {
-        for (nano, text) in [(0, "0"), (1, "0.000000001"), (i64::MAX, "9223372036.854775807")] {
-            assert_eq!(serde_json::to_string(&usd(NanoUsd(nano)).unwrap()).unwrap(), text);
-        }
     }
 }

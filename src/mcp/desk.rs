@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use gateway_actors::dispatch::Pipeline;
 use gateway_actors::protocol::{
-    CallContext, ChatCall, Completion, ConversationId, GatewayError, Needs, OutgoingRequest, PlanRequest, Served,
-    StoredMessage, TurnCall, TurnDialect,
+    CallContext, ChatCall, ConversationId, GatewayError, PlanRequest, Served, TurnCall, TurnDialect,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::dialects::openai_chat::{ConversationRequest, plain_answer};
+use crate::dialects::openai_chat::PlainText;
 
 /// Orders that wait to be taken to the pipeline. They are taken at once, and the slots bound how many there are.
 const WAITING: usize = 16;
@@ -102,9 +101,11 @@ async fn answer(pipeline: &Pipeline, question: Question) -> Result<Reply, Gatewa
         plan,
         context,
     } = question;
-    let dialect = Instructed {
-        system,
+    let dialect = PlainText {
+        system: Some(system.into()),
         message: Arc::clone(&message),
+        max_tokens: None,
+        temperature: None,
     };
     if let Some(conversation) = conversation {
         let turn = pipeline.turn(TurnCall {
@@ -133,40 +134,4 @@ async fn answer(pipeline: &Pipeline, question: Question) -> Result<Reply, Gatewa
         text: dialect.answer_text(&given.completion)?.into(),
         served: Some(given.served),
     })
-}
-
-/// A message under instructions, plain text both ways.
-struct Instructed {
-    system: &'static str,
-    message: Arc<str>,
-}
-
-impl std::fmt::Debug for Instructed {
-    /// Without the message: what people write to models is not for logs.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instructed")
-            .field("bytes", &self.message.len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl TurnDialect for Instructed {
-    fn request(&self, history: &[StoredMessage]) -> (Rc<dyn OutgoingRequest>, Needs) {
-        let history = history
-            .iter()
-            .map(|message| (message.role, Arc::clone(&message.content)));
-        let request = ConversationRequest {
-            system: Some(self.system.into()),
-            history: history.collect(),
-            message: Arc::clone(&self.message),
-            max_tokens: None,
-            temperature: None,
-        };
-        let needs = request.needs();
-        (Rc::new(request), needs)
-    }
-
-    fn answer_text(&self, completion: &Completion) -> Result<String, GatewayError> {
-        plain_answer(completion)
-    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gateway_actors::protocol::{Catalogue, CellTotals, Gauges, HealthSnapshot, StoreHealth, SystemHealth, Totals};
+use gateway_actors::protocol::{Catalogue, CellTotals, Gauges, HealthSnapshot, StoreHealth, SystemHealth};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -45,11 +45,5 @@ impl Status {
             started: Instant::now(),
             parts,
         }
-    }
-
-    /// The totals of all cells together.
-    pub(super) fn totals(&self) -> Totals {
-        let cells = self.parts.totals.iter().map(|cell| cell.load());
-        cells.fold(Totals::default(), Totals::and)
     }
 }

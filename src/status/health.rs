@@ -1,4 +1,4 @@
-//! Providers, models and layers as they are now.
+//! Providers, models, layers and actors as they are now.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,49 @@ use tokio::time::Instant;
 
 use super::ProviderInfo;
 
+/// How everything but the database is.
+#[derive(Debug, Serialize)]
+pub(crate) struct Condition<'a> {
+    /// Every configured provider by name.
+    providers: BTreeMap<&'a str, ProviderEntry<'a>>,
+    /// Every layer, those without models too.
+    layers: BTreeMap<Layer, LayerEntry>,
+    /// The actors that panicked.
+    actors: Vec<ActorEntry>,
+    #[serde(skip)]
+    failed_for_good: bool,
+}
+
+impl<'a> Condition<'a> {
+    pub(crate) fn new(
+        configured: &'a [ProviderInfo],
+        catalogue: &'a Catalogue,
+        snapshot: &HealthSnapshot,
+        system: &SystemHealth,
+    ) -> Self {
+        Self {
+            providers: providers(configured, catalogue, snapshot),
+            layers: layers(configured, catalogue, snapshot),
+            actors: actors(system),
+            failed_for_good: system.fatal.is_some(),
+        }
+    }
+
+    /// Whether no actor failed for good, every provider may be called, and every layer that has models has one to call.
+    pub(crate) fn is_well(&self) -> bool {
+        let closed = Gate::default().as_str();
+        !self.failed_for_good
+            && self.providers.values().all(|provider| provider.state == closed)
+            && self
+                .layers
+                .values()
+                .all(|layer| layer.models == 0 || layer.available > 0)
+    }
+}
+
 /// A provider and its models.
 #[derive(Debug, Serialize)]
-pub(crate) struct ProviderEntry<'a> {
+struct ProviderEntry<'a> {
     kind: &'static str,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,27 +68,19 @@ struct ModelEntry {
 
 /// How many models a layer has, and how many of them could be called now.
 #[derive(Serialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct LayerEntry {
+struct LayerEntry {
     models: usize,
     available: usize,
 }
 
 /// An actor that panicked.
 #[derive(Debug, Serialize)]
-pub(crate) struct ActorEntry {
+struct ActorEntry {
     name: &'static str,
     restarts: u32,
 }
 
-/// Whether every provider may be called and every layer that has models has one to call.
-pub(crate) fn all_well(providers: &BTreeMap<&str, ProviderEntry<'_>>, layers: &BTreeMap<Layer, LayerEntry>) -> bool {
-    let closed = Gate::default().as_str();
-    providers.values().all(|provider| provider.state == closed)
-        && layers.values().all(|layer| layer.models == 0 || layer.available > 0)
-}
-
-/// Every configured provider by name.
-pub(crate) fn providers<'a>(
+fn providers<'a>(
     configured: &'a [ProviderInfo],
     catalogue: &'a Catalogue,
     snapshot: &HealthSnapshot,
@@ -85,8 +117,7 @@ fn model_entry(model: &Model, snapshot: &HealthSnapshot) -> ModelEntry {
     }
 }
 
-/// Every layer, those without models too.
-pub(crate) fn layers(
+fn layers(
     configured: &[ProviderInfo],
     catalogue: &Catalogue,
     snapshot: &HealthSnapshot,
@@ -107,8 +138,7 @@ pub(crate) fn layers(
     layers
 }
 
-/// The actors that panicked.
-pub(crate) fn actors(system: &SystemHealth) -> Vec<ActorEntry> {
+fn actors(system: &SystemHealth) -> Vec<ActorEntry> {
     let entry = |actor: &gateway_actors::protocol::ActorHealth| ActorEntry {
         name: actor.name,
         restarts: actor.restarts,

@@ -4,13 +4,15 @@ mod health;
 mod probe;
 mod requests;
 mod totals;
+mod under_way;
 
 use gateway_actors::protocol::ProviderName;
 
-pub(crate) use health::{ActorEntry, LayerEntry, ProviderEntry, actors, all_well, layers, providers};
+pub(crate) use health::Condition;
 pub(crate) use probe::StoreProbe;
-pub(crate) use requests::RequestTotals;
-pub(crate) use totals::{Llm, Memory, Uptime, usd_number};
+pub(crate) use requests::{RequestTotals, Requests};
+pub(crate) use totals::{Llm, Memory, Uptime, of_all_cells, usd_number};
+pub(crate) use under_way::UnderWay;
 
 /// A configured provider, as the health and the statistics tell of it.
 #[derive(Debug, Clone)]

@@ -1,13 +1,24 @@
-//! Counts of the requests that were served, for `/v1/server-stats`.
+//! Counts of the requests that were served.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Requests that were under way and are over, refused ones included; the health and stats routes do not count.
+use serde::Serialize;
+
+/// Requests that were under way and are over, refused ones included; those that ask for health or counts do not count.
 #[derive(Debug, Default)]
 pub(crate) struct RequestTotals {
     count: AtomicU64,
     micros: AtomicU64,
+}
+
+/// A copy of the totals.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Requests {
+    total: u64,
+    /// In milliseconds, with one decimal.
+    average_duration: f64,
 }
 
 impl RequestTotals {
@@ -18,18 +29,14 @@ impl RequestTotals {
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// How many there were.
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// How long they took on average, in milliseconds with one decimal.
-    pub(crate) fn average_ms(&self) -> f64 {
-        let count = self.count();
-        if count == 0 {
-            return 0.0;
+    /// How many there were, and how long they took on average.
+    pub(crate) fn load(&self) -> Requests {
+        let total = self.count.load(Ordering::Relaxed);
+        let micros = self.micros.load(Ordering::Relaxed);
+        let tenths = micros.checked_div(total).unwrap_or_default() / 100;
+        Requests {
+            total,
+            average_duration: f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0,
         }
-        let tenths = self.micros.load(Ordering::Relaxed) / count / 100;
-        f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
     }
 }

@@ -1,8 +1,9 @@
 //! Counts since the process started, and what it uses now.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::{NanoUsd, Totals};
+use gateway_actors::protocol::{CellTotals, NanoUsd, Totals};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -22,6 +23,14 @@ impl Uptime {
             formatted: format!("{hours}h {minutes}m {}s", seconds % 60),
         }
     }
+}
+
+/// The totals of all cells together.
+pub(crate) fn of_all_cells(cells: &[Arc<CellTotals>]) -> Totals {
+    cells
+        .iter()
+        .map(|cell| cell.load())
+        .fold(Totals::default(), Totals::and)
 }
 
 /// Attempts, failed ones too.
@@ -115,6 +124,16 @@ mod tests {
     fn uptime_is_written_in_hours_minutes_and_seconds() {
         assert_eq!(Uptime::new(Duration::from_secs(3_600)).formatted, "1h 0m 0s");
         assert_eq!(Uptime::new(Duration::from_secs(90_061)).formatted, "25h 1m 1s");
+    }
+
+    #[test]
+    fn amounts_are_json_numbers_without_a_float_in_between() {
+        for (nano, text) in [(0, "0"), (1, "0.000000001"), (i64::MAX, "9223372036.854775807")] {
+            assert_eq!(
+                serde_json::to_string(&usd_number(NanoUsd(nano)).unwrap()).unwrap(),
+                text
+            );
+        }
     }
 
     #[test]

@@ -16,8 +16,6 @@ mod postgres;
 mod runtime;
 mod schema;
 mod sqlite;
-#[cfg(test)]
-mod testing;
 mod transfer;
 
 use std::fmt;

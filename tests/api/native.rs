@@ -1,10 +1,14 @@
 //! `/v1/route`, `/v1/chat` and `/v1/context`: their shapes, and the conversation behind them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Behaviour, Client, Gateway, Model, Provider, Setup, in_parallel};
+use crate::support::{Behaviour, Client, Gateway, Model, Provider, Setup, in_parallel, wait_for};
+
+const SOON: Duration = Duration::from_secs(20);
 
 fn start(provider: &Provider) -> Gateway {
     Gateway::start(
@@ -235,20 +239,25 @@ fn turns_of_one_conversation_take_their_turn_and_too_many_are_told_it_is_busy() 
     let alpha = Provider::start("alpha");
     let gateway = start(&alpha);
     let client = gateway.client();
-    alpha.set(Behaviour::Slow(Duration::from_millis(300)));
-    let replies = in_parallel(20, 20, |turn| {
-        client.post(
-            "/v1/chat",
-            &json!({ "conversationId": "c", "message": format!("turn {turn}") }),
-        )
+    alpha.set(Behaviour::Held);
+    let refused = AtomicUsize::new(0);
+    let replies = thread::scope(|scope| {
+        let turns = scope.spawn(|| {
+            in_parallel(20, 20, |turn| {
+                let turn = json!({ "conversationId": "c", "message": format!("turn {turn}") });
+                let reply = client.post("/v1/chat", &turn);
+                refused.fetch_add(usize::from(reply.status == 409), Ordering::Relaxed);
+                reply
+            })
+        });
+        wait_for("all but one that runs and four that wait to be refused", SOON, || {
+            refused.load(Ordering::Relaxed) == 15
+        });
+        alpha.set(Behaviour::Answer);
+        turns.join().unwrap()
     });
     let (answered, busy): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 200);
-    assert!(
-        answered.len() >= 5,
-        "one runs and four wait, but {} were answered",
-        answered.len()
-    );
-    assert!(!busy.is_empty(), "twenty turns waited for one conversation");
+    assert_eq!((answered.len(), busy.len()), (5, 15));
     for reply in busy {
         assert_eq!(reply.error(409)["type"], "conversation_busy");
     }

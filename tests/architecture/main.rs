@@ -3,16 +3,13 @@
 //! The rules are data (`rules.rs`), each with an offence that proves that it fires and an innocent neighbour that it
 //! lets pass. A module that does not exist yet has nothing to break them with.
 
-#[cfg(test)]
+#![cfg(test)]
+
 mod check;
-#[cfg(test)]
 mod dependencies;
-#[cfg(test)]
 mod rules;
-#[cfg(test)]
 mod source;
 
-#[cfg(test)]
 mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};

@@ -154,14 +154,30 @@ fn j12_a_database_that_cannot_be_used_stops_the_start_with_a_code_and_a_message(
     assert_eq!(run_on(&locked, "migrate").0, 0);
 }
 
+/// Another program that holds the file of a gateway which has stored a turn.
+fn hold_file(gateway: &Gateway) -> SqliteConnection {
+    assert_eq!(gateway.client().post("/v1/chat", &turn("before")).status, 200);
+    let mut holder = open(&gateway.folder().join("gateway.db"));
+    holder.batch_execute("BEGIN IMMEDIATE").unwrap();
+    holder
+}
+
+/// Ends what [`hold_file`] began, and waits until turns are stored again.
+fn let_go(mut holder: SqliteConnection, gateway: &Gateway) {
+    holder.batch_execute("COMMIT").unwrap();
+    drop(holder);
+    let client = gateway.client();
+    wait_for("turns to be taken again", SOON, || {
+        client.post("/v1/chat", &turn("after")).status == 200
+    });
+}
+
 #[test]
 fn j13_while_another_program_holds_the_file_turns_are_refused_in_time_and_the_rest_goes_on() {
     let alpha = Provider::start("alpha");
     let gateway = free_and_priced(&alpha);
+    let holder = hold_file(&gateway);
     let client = gateway.client();
-    assert_eq!(client.post("/v1/chat", &turn("before")).status, 200);
-    let mut holder = open(&gateway.folder().join("gateway.db"));
-    holder.batch_execute("BEGIN IMMEDIATE").unwrap();
 
     let asked = alpha.requests();
     thread::scope(|scope| {
@@ -182,10 +198,7 @@ fn j13_while_another_program_holds_the_file_turns_are_refused_in_time_and_the_re
         }
     });
     assert_eq!(alpha.requests(), asked + 10);
-    holder.batch_execute("COMMIT").unwrap();
-    wait_for("turns to be taken again", SOON, || {
-        client.post("/v1/chat", &turn("after")).status == 200
-    });
+    let_go(holder, &gateway);
     gateway.finish();
 }
 
@@ -193,10 +206,7 @@ fn j13_while_another_program_holds_the_file_turns_are_refused_in_time_and_the_re
 fn j14_clients_that_leave_while_their_turn_waits_for_the_file_break_nothing() {
     let alpha = Provider::start("alpha");
     let gateway = free_and_priced(&alpha);
-    let client = gateway.client();
-    assert_eq!(client.post("/v1/chat", &turn("before")).status, 200);
-    let mut holder = open(&gateway.folder().join("gateway.db"));
-    holder.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let holder = hold_file(&gateway);
     let in_flight = |gateway: &Gateway| gateway.stats()["gateway"]["inFlight"].as_u64().unwrap();
     for (number, leave) in [RawClient::reset, RawClient::leave]
         .into_iter()
@@ -209,11 +219,7 @@ fn j14_clients_that_leave_while_their_turn_waits_for_the_file_break_nothing() {
         wait_for("the turn to wait", SOON, || in_flight(&gateway) >= 1);
         leave(raw);
     }
-    holder.batch_execute("COMMIT").unwrap();
-    drop(holder);
-    wait_for("turns to be taken again", SOON, || {
-        client.post("/v1/chat", &turn("after")).status == 200
-    });
+    let_go(holder, &gateway);
     gateway.finish();
 }
 

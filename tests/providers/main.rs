@@ -1,11 +1,6 @@
 //! The provider adapter against a server that says exactly the bytes of each case.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail like tests"
-)]
+#![cfg(test)]
 
 mod answers;
 mod server;

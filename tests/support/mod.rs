@@ -4,6 +4,12 @@
 //! Every test has its own provider, gateway, port and data folder, so tests run side by side. Nothing here waits by
 //! sleeping for a fixed time: [`wait_for`] polls a condition.
 
+#![expect(
+    dead_code,
+    unused_imports,
+    reason = "every test program has a copy, and none uses all of it"
+)]
+
 mod client;
 mod gateway;
 mod load;

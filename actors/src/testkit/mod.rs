@@ -1,7 +1,8 @@
-//! In-memory ports and a wired cell, for tests and benchmarks. Compiled only with the feature `testkit`.
+//! In-memory ports, a wired cell and records to store, for tests and benchmarks. Compiled only with the feature `testkit`.
 
 mod cell;
 mod journal;
+pub mod samples;
 mod store;
 mod upstream;
 

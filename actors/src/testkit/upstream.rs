@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_core::future::LocalBoxFuture;
 use futures_util::StreamExt;
-use tokio::time::sleep;
+use tokio::sync::Notify;
 
 use crate::protocol::{
     Billing, Completion, FailureKind, Model, ModelId, OutgoingRequest, StreamFrame, TokenUsage, Upstream, UpstreamCall,
@@ -15,16 +15,14 @@ use crate::protocol::{
 };
 
 /// What one call meets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Script {
     /// An answer with 10 input and 5 output tokens.
     Answer,
-    /// The same after a while.
-    Slow(Duration),
     /// A failure.
     Fail(FailureKind, Billing),
-    /// The same after a while.
-    SlowFail(Duration, FailureKind, Billing),
+    /// Nothing until the test says so, then this.
+    Held(Arc<Notify>, Box<Self>),
     /// A stream of so many frames before its end.
     Frames(usize),
     /// A stream that breaks after so many frames.
@@ -75,26 +73,25 @@ impl Upstream for ScriptedUpstream {
             .borrow_mut()
             .get_mut(&call.model.id)
             .and_then(VecDeque::pop_front);
-        let script = next.unwrap_or(Script::Answer);
-        Box::pin(async move {
-            match script {
-                Script::Answer => Ok(reply(call.stream, 5, false)),
-                Script::Slow(time) => {
-                    sleep(time).await;
-                    Ok(reply(call.stream, 5, false))
-                }
-                Script::Fail(kind, billing) => Err(UpstreamFailure::new(kind, billing, "scripted")),
-                Script::SlowFail(time, kind, billing) => {
-                    sleep(time).await;
-                    Err(UpstreamFailure::new(kind, billing, "scripted"))
-                }
-                Script::Frames(frames) => Ok(reply(call.stream, frames, false)),
-                Script::BreakAfter(frames) => Ok(reply(call.stream, frames, true)),
-                #[expect(clippy::panic, reason = "the fault that the script asks for")]
-                Script::Panic => panic!("scripted"),
-            }
-        })
+        play(next.unwrap_or(Script::Answer), call.stream)
     }
+}
+
+fn play(script: Script, stream: bool) -> LocalBoxFuture<'static, Result<UpstreamReply, UpstreamFailure>> {
+    Box::pin(async move {
+        match script {
+            Script::Answer => Ok(reply(stream, 5, false)),
+            Script::Fail(kind, billing) => Err(UpstreamFailure::new(kind, billing, "scripted")),
+            Script::Held(released, then) => {
+                released.notified().await;
+                play(*then, stream).await
+            }
+            Script::Frames(frames) => Ok(reply(stream, frames, false)),
+            Script::BreakAfter(frames) => Ok(reply(stream, frames, true)),
+            #[expect(clippy::panic, reason = "the fault that the script asks for")]
+            Script::Panic => panic!("scripted"),
+        }
+    })
 }
 
 const USAGE: UsageReport = UsageReport::Reported(TokenUsage {

@@ -8,6 +8,7 @@ mod event;
 mod json;
 mod messages;
 mod native;
+mod plain_text;
 mod precheck;
 mod request;
 mod response;
@@ -17,7 +18,8 @@ mod usage;
 
 pub use error::{error_body, error_event};
 pub use event::ErrorObject;
-pub use native::{ConversationRequest, plain_answer};
+pub use native::ConversationRequest;
+pub use plain_text::PlainText;
 pub use request::ChatCompletionsRequest;
 pub use response::{AnswerText, Explanation, Inspected, ShapeError, answer_text, explanation, inspect};
 pub use stream::{StreamFault, StreamScanner, UsageEvents};

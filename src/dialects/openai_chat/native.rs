@@ -140,7 +140,7 @@ impl OutgoingRequest for ConversationRequest {
 ///
 /// # Errors
 /// When there is no text: a refusal, an empty answer, or a call of a tool that nobody offered.
-pub fn plain_answer(completion: &Completion) -> Result<String, GatewayError> {
+pub(super) fn plain_answer(completion: &Completion) -> Result<String, GatewayError> {
     match answer_text(&completion.body) {
         Ok(answer) if !answer.text.is_empty() => Ok(answer.text),
         Ok(answer) if answer.refusal.is_some() => Err(GatewayError::new(

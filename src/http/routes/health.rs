@@ -1,17 +1,15 @@
 //! `GET /health` for people, `/health/live` and `/health/ready` for whoever starts, stops and balances processes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use gateway_actors::protocol::Layer;
 use serde::Serialize;
 
 use crate::http::error::Failure;
 use crate::http::respond::{json, json_with, now_text};
 use crate::http::shared::{Edge, Lifecycle};
-use crate::status::{ActorEntry, LayerEntry, ProviderEntry, actors, all_well, layers, providers};
+use crate::status::Condition;
 
 /// A thread that is so late with its beat gets no work done: nobody should be sent here.
 const HANGS_FROM: Duration = Duration::from_secs(2);
@@ -24,9 +22,8 @@ struct Health<'a> {
     database: bool,
     timestamp: String,
     version: &'static str,
-    providers: BTreeMap<&'a str, ProviderEntry<'a>>,
-    layers: BTreeMap<Layer, LayerEntry>,
-    actors: Vec<ActorEntry>,
+    #[serde(flatten)]
+    condition: Condition<'a>,
     alerts: Vec<String>,
 }
 
@@ -34,19 +31,14 @@ pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
     let shared = edge.shared();
     let database = shared.store_probe.is_well().await;
     let (catalogue, snapshot) = (shared.catalogue.load(), shared.health.load());
-    let system = shared.system_health.borrow().clone();
-    let providers = providers(&shared.providers, &catalogue, &snapshot);
-    let layers = layers(&shared.providers, &catalogue, &snapshot);
-    let well = database && system.fatal.is_none() && all_well(&providers, &layers);
+    let condition = Condition::new(&shared.providers, &catalogue, &snapshot, &shared.system_health.borrow());
     json(&Health {
-        status: status(shared.lifecycle(), well),
+        status: status(shared.lifecycle(), database && condition.is_well()),
         redis: None,
         database,
         timestamp: now_text(),
         version: env!("CARGO_PKG_VERSION"),
-        providers,
-        layers,
-        actors: actors(&system),
+        condition,
         alerts: Vec::new(),
     })
 }

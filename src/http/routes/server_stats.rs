@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
-use gateway_actors::protocol::Totals;
 use serde::Serialize;
 
 use crate::http::error::Failure;
 use crate::http::respond::{json, now_text};
-use crate::http::shared::{Edge, Shared};
-use crate::status::{Llm, Memory, Uptime};
+use crate::http::shared::Edge;
+use crate::status::{Llm, Memory, Requests, UnderWay, Uptime, of_all_cells};
 
 #[derive(Serialize)]
 struct ServerStats<'a> {
@@ -22,36 +21,13 @@ struct ServerStats<'a> {
     timestamp: String,
 }
 
-/// Requests that are over, refused ones included; the health and stats routes do not count.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Requests {
-    total: u64,
-    average_duration: f64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct UnderWay {
-    in_flight: usize,
-    body_bytes: usize,
-    open_holds: i64,
-    leases: i64,
-    open_streams: i64,
-    open_turns: i64,
-    unwritten_records: u64,
-}
-
 pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
     let shared = edge.shared();
-    let cells = shared.totals.iter().map(|cell| cell.load());
-    let totals = cells.fold(Totals::default(), Totals::and);
+    let totals = of_all_cells(&shared.totals);
+    let gateway = UnderWay::new(shared.admission.in_flight(), &shared.gauges, totals);
     let stats = ServerStats {
         uptime: Uptime::new(shared.started().elapsed()),
-        requests: Requests {
-            total: shared.requests.count(),
-            average_duration: shared.requests.average_ms(),
-        },
+        requests: shared.requests.load(),
         llm: Llm::new(totals).map_err(|_never| Failure::internal())?,
         memory: Memory::now(),
         providers: shared
@@ -59,20 +35,8 @@ pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
             .iter()
             .map(|provider| (provider.name.as_str(), provider.has_key))
             .collect(),
-        gateway: under_way(shared, totals),
+        gateway: gateway.with_http(shared.bodies.held(), &shared.gauges),
         timestamp: now_text(),
     };
     std::future::ready(json(&stats)).await
-}
-
-fn under_way(shared: &Shared, totals: Totals) -> UnderWay {
-    UnderWay {
-        in_flight: shared.admission.in_flight(),
-        body_bytes: shared.bodies.held(),
-        open_holds: shared.gauges.holds.get(),
-        leases: shared.gauges.attempts.get(),
-        open_streams: shared.gauges.streams.get(),
-        open_turns: shared.gauges.turns.get(),
-        unwritten_records: totals.unwritten,
-    }
 }

@@ -2,7 +2,9 @@
 
 mod request;
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gateway_actors::protocol::{
     AttemptTrace, CallContext, ConversationId, Layer, NanoUsd, Needs, PlanRequest, RequestId, Target, TaskType,
@@ -10,15 +12,14 @@ use gateway_actors::protocol::{
 use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations};
 use serde::Serialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use self::request::{AgentRequest, INSTRUCTIONS};
 use super::{Given, schema};
+use crate::answer::{Answerer, Performance, summary};
 use crate::mcp::desk::{Question, Reply};
 use crate::mcp::error::ToolFailure;
 use crate::mcp::progress::Progress;
 use crate::mcp::server::Inner;
-use crate::status::usd_number;
 
 pub(super) const NAME: &str = "code_agent";
 
@@ -58,10 +59,10 @@ struct Output<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Routing<'a> {
-    summary: String,
-    layer: Option<Layer>,
-    model: Option<&'a str>,
-    provider: Option<&'a str>,
+    summary: Cow<'static, str>,
+    #[serde(flatten)]
+    by: Answerer<'a>,
+    /// HTTP does not list them.
     attempts: Vec<AttemptEntry<'a>>,
 }
 
@@ -74,21 +75,6 @@ struct AttemptEntry<'a> {
     reason: String,
     outcome: &'static str,
     cost_nano_usd: NanoUsd,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Performance {
-    duration_ms: u64,
-    tokens: Tokens,
-    cost: Box<RawValue>,
-    cost_nano_usd: NanoUsd,
-}
-
-#[derive(Serialize, Default)]
-struct Tokens {
-    input: u64,
-    output: u64,
 }
 
 fn output_schema() -> serde_json::Value {
@@ -156,8 +142,8 @@ pub(super) async fn call(inner: &Inner, given: Given<'_>) -> Result<CallToolResu
     let answered = progress.tell_during(steps, inner.desk.ask(question)).await;
     drop(slot);
     let reply = answered.map_err(|error| ToolFailure::from(error).of(request))?;
-    let duration_ms = u64::try_from(given.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let output = output(&reply, wanted.conversation.as_ref(), request, duration_ms);
+    let took = given.arrived.elapsed();
+    let output = output(&reply, wanted.conversation.as_ref(), request, took);
     let rendered = output.and_then(|output| render(&output)).map_err(|error| {
         tracing::error!(%error, "an answer could not be written as JSON");
         ToolFailure::internal().of(request)
@@ -170,32 +156,17 @@ fn output<'a>(
     reply: &'a Reply,
     conversation_id: Option<&'a ConversationId>,
     request_id: RequestId,
-    duration_ms: u64,
+    took: Duration,
 ) -> Result<Output<'a>, serde_json::Error> {
     let served = reply.served.as_ref();
-    let model = served.map(|served| &served.model);
-    let cost = served.map_or(NanoUsd::ZERO, |served| served.cost);
     Ok(Output {
         result: &reply.text,
         routing: Routing {
-            summary: served.map_or_else(
-                || "this message was answered before".to_owned(),
-                gateway_actors::protocol::Served::summary,
-            ),
-            layer: model.map(|model| model.layer),
-            model: model.map(|model| model.id.as_str()),
-            provider: model.map(|model| model.provider.as_str()),
+            summary: summary(served),
+            by: Answerer::of(served),
             attempts: served.map_or_else(Vec::new, |served| served.attempts.iter().map(attempt).collect()),
         },
-        performance: Performance {
-            duration_ms,
-            tokens: served.map_or_else(Tokens::default, |served| Tokens {
-                input: served.usage.input,
-                output: served.usage.output,
-            }),
-            cost: usd_number(cost)?,
-            cost_nano_usd: cost,
-        },
+        performance: Performance::new(served, took)?,
         conversation_id,
         request_id,
     })
@@ -215,11 +186,7 @@ fn attempt(trace: &AttemptTrace) -> AttemptEntry<'_> {
 /// The answer as text for clients that know nothing else, the account of it in a line of its own, and all of it as
 /// structured content.
 fn render(output: &Output<'_>) -> Result<CallToolResult, serde_json::Error> {
-    let Performance { tokens, cost, .. } = &output.performance;
-    let account = format!(
-        "[{}; {} tokens in, {} out; {} USD]",
-        output.routing.summary, tokens.input, tokens.output, cost
-    );
+    let account = format!("[{}; {}]", output.routing.summary, output.performance.account());
     let text = [output.result.to_owned(), account].map(ContentBlock::text);
     let mut result = CallToolResult::success(text.into());
     result.structured_content = Some(serde_json::to_value(output)?);

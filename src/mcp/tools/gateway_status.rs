@@ -1,8 +1,5 @@
 //! `gateway_status`: which models and providers work, and what this process has done.
 
-use std::collections::BTreeMap;
-
-use gateway_actors::protocol::Layer;
 use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,7 +7,7 @@ use serde_json::json;
 use super::{Given, arguments, schema};
 use crate::mcp::error::ToolFailure;
 use crate::mcp::server::Inner;
-use crate::status::{ActorEntry, LayerEntry, Llm, Memory, ProviderEntry, Uptime, actors, all_well, layers, providers};
+use crate::status::{Condition, Llm, Memory, Requests, UnderWay, Uptime, of_all_cells};
 
 pub(super) const NAME: &str = "gateway_status";
 
@@ -29,30 +26,12 @@ struct Output<'a> {
     version: &'static str,
     uptime: Uptime,
     database: bool,
-    providers: BTreeMap<&'a str, ProviderEntry<'a>>,
-    layers: BTreeMap<Layer, LayerEntry>,
-    actors: Vec<ActorEntry>,
+    #[serde(flatten)]
+    condition: Condition<'a>,
     requests: Requests,
     llm: Llm,
     memory: Memory,
     gateway: UnderWay,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Requests {
-    total: u64,
-    average_duration: f64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct UnderWay {
-    in_flight: usize,
-    open_holds: i64,
-    leases: i64,
-    open_turns: i64,
-    unwritten_records: u64,
 }
 
 pub(super) fn description() -> Tool {
@@ -112,32 +91,19 @@ pub(super) async fn call(inner: &Inner, given: Given<'_>) -> Result<CallToolResu
     let parts = &status.parts;
     let database = status.store.is_well().await;
     let (catalogue, snapshot) = (parts.catalogue.load(), parts.health.load());
-    let system = parts.system_health.borrow().clone();
-    let providers = providers(&parts.providers, &catalogue, &snapshot);
-    let layers = layers(&parts.providers, &catalogue, &snapshot);
-    let well = database && system.fatal.is_none() && all_well(&providers, &layers);
-    let totals = status.totals();
+    let condition = Condition::new(&parts.providers, &catalogue, &snapshot, &parts.system_health.borrow());
+    let well = database && condition.is_well();
+    let totals = of_all_cells(&parts.totals);
     let output = Output {
         status: if well { "ok" } else { "degraded" },
         version: env!("CARGO_PKG_VERSION"),
         uptime: Uptime::new(status.started.elapsed()),
         database,
-        providers,
-        layers,
-        actors: actors(&system),
-        requests: Requests {
-            total: status.calls.count(),
-            average_duration: status.calls.average_ms(),
-        },
+        condition,
+        requests: status.calls.load(),
         llm: Llm::new(totals).map_err(not_written)?,
         memory: Memory::now(),
-        gateway: UnderWay {
-            in_flight: inner.slots.inside(),
-            open_holds: parts.gauges.holds.get(),
-            leases: parts.gauges.attempts.get(),
-            open_turns: parts.gauges.turns.get(),
-            unwritten_records: totals.unwritten,
-        },
+        gateway: UnderWay::new(inner.slots.inside(), &parts.gauges, totals),
     };
     let text = serde_json::to_string(&output).map_err(not_written)?;
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);

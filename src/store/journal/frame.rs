@@ -180,7 +180,8 @@ fn holds_frame(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::{dispatch, finished};
+    use gateway_actors::testkit::samples::{dispatch, finished};
+
     use super::*;
 
     /// Three frames, one after the other, and the place at which each ends.

@@ -1,6 +1,7 @@
 //! Journal files at random: every entry before the damage is read, and nothing that was not written.
 
-use super::super::super::testing::{dispatch, finished};
+use gateway_actors::testkit::samples::{dispatch, finished};
+
 use super::*;
 use crate::fuzz::{Rng, any_bytes, damage, fuzz};
 

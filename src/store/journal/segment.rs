@@ -132,7 +132,8 @@ pub(super) fn read(path: &Path) -> io::Result<Decoded> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::dispatch;
+    use gateway_actors::testkit::samples::dispatch;
+
     use super::super::frame::{EntryRef, EventRef};
     use super::*;
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gateway_actors::protocol::{AttemptId, AttemptJournal, CellId, DispatchRecord, InstanceId, JournalSeq, Outcome};
+use gateway_actors::testkit::samples::{dispatch, finished};
 use tempfile::TempDir;
 
-use super::super::testing::{dispatch, finished};
 use super::{FileJournal, JournalDir, JournalLimits, recover_dead};
 
 struct Process {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel_async::SimpleAsyncConnection;
 use gateway_actors::protocol::{CloseTurn, OpenTurn, StoreError, StoreFuture, TurnOpened};
+use gateway_actors::testkit::samples::{close, conversation, finished_call, turn};
 use tokio::sync::oneshot;
 
 use super::super::SqliteConfig;
@@ -13,7 +14,6 @@ use super::super::testing::{self, TestStore};
 use super::{BoxFuture, Connection, Instant, QUEUE, Queued, TypedJob, Writer, refuse_stale};
 use crate::store::Store;
 use crate::store::error::{Fault, QueryError};
-use crate::store::testing::{close, conversation, finished_call, turn};
 
 /// Keeps the writer busy until the sender is used, so that the jobs that follow share a transaction.
 fn hold_writer(store: &Store, writer: &Writer) -> (oneshot::Sender<()>, StoreFuture<()>) {

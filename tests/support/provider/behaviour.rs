@@ -11,6 +11,8 @@ pub(crate) enum Behaviour {
     Answer,
     /// Answers with this time between two pieces: before each event of a stream, before the head otherwise.
     Slow(Duration),
+    /// Says nothing until another behaviour is set, then does as that one.
+    Held,
     /// Answers, but says nothing of usage.
     UsageMissing,
     /// Answers with this status, these headers and this body, and charges nothing.
@@ -65,6 +67,8 @@ impl Behaviour {
             | Self::TruncatedBody
             | Self::ResetAfterRequest
             | Self::Raw(_) => true,
+            // It is the next behaviour that answers.
+            Self::Held => false,
             Self::Status(..) | Self::ErrorFrameFirst | Self::EmptyStream | Self::CommentsOnly => false,
         }
     }

@@ -93,7 +93,7 @@ impl Provider {
         format!("http://{}/v1", self.address)
     }
 
-    /// Changes how requests that arrive from now on are treated.
+    /// Changes how requests that arrive from now on are treated, and those that were held.
     pub(crate) fn set(&self, behaviour: Behaviour) {
         self.script.send_modify(|script| script.behaviour = behaviour);
     }

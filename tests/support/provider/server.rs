@@ -85,9 +85,9 @@ async fn accept_while_alive(listener: &TcpListener, shared: &Arc<Shared>, mut sc
     handle_is_gone
 }
 
-async fn serve_connection(mut connection: Connection, shared: Arc<Shared>, script: watch::Receiver<Script>) {
+async fn serve_connection(mut connection: Connection, shared: Arc<Shared>, mut orders: watch::Receiver<Script>) {
     while let Ok(Some(request)) = connection.read_request().await {
-        let script = script.borrow().clone();
+        let mut script = orders.borrow().clone();
         if request.path.ends_with("/models") {
             shared
                 .ledger
@@ -98,6 +98,12 @@ async fn serve_connection(mut connection: Connection, shared: Arc<Shared>, scrip
             continue;
         }
         let _running = Running::begin(&shared, request.clone());
+        if matches!(script.behaviour, Behaviour::Held) {
+            match orders.wait_for(|now| !matches!(now.behaviour, Behaviour::Held)).await {
+                Ok(now) => script = now.clone(),
+                Err(_handle_is_gone) => return,
+            }
+        }
         match answer(connection, &shared, &script, &request).await {
             Ok(Some(kept)) => connection = kept,
             Ok(None) | Err(_) => return,

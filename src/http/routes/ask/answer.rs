@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use actix_web::HttpResponse;
-use gateway_actors::protocol::{ConversationId, Layer, NanoUsd, RequestId, Served};
+use gateway_actors::protocol::{ConversationId, RequestId, Served};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
+use crate::answer::{Answerer, Performance, summary};
 use crate::http::error::Failure;
 use crate::http::middleware::Incoming;
-use crate::http::respond::{json, millis, usd};
+use crate::http::respond::json;
 
 /// What there is to tell.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct AskAnswer<'a> {
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     result: ResultPart<'a>,
-    routing: Routing<'a>,
+    routing: Routing,
     context: Context<'a>,
     performance: Performance,
     request_id: RequestId,
@@ -34,15 +34,14 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct ResultPart<'a> {
     response: &'a str,
-    model: Option<&'a str>,
-    provider: Option<&'a str>,
-    layer: Option<Layer>,
+    #[serde(flatten)]
+    by: Answerer<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Routing<'a> {
-    summary: Cow<'a, str>,
+struct Routing {
+    summary: Cow<'static, str>,
     from_cache: bool,
 }
 
@@ -52,55 +51,25 @@ struct Context<'a> {
     conversation_id: &'a ConversationId,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Performance {
-    duration_ms: u64,
-    tokens: Tokens,
-    cost: Box<RawValue>,
-    cost_nano_usd: NanoUsd,
-}
-
-#[derive(Serialize, Default)]
-struct Tokens {
-    input: u64,
-    output: u64,
-}
-
 pub(super) fn answer(given: &AskAnswer<'_>) -> Result<HttpResponse, Failure> {
     json(&body(given)?)
 }
 
 fn body<'a>(given: &AskAnswer<'a>) -> Result<Body<'a>, Failure> {
-    let model = given.served.map(|served| &served.model);
-    let cost = given.served.map_or(NanoUsd::ZERO, |served| served.cost);
+    let performance = Performance::new(given.served, given.incoming.arrived.elapsed());
     Ok(Body {
         result: ResultPart {
             response: given.text,
-            model: model.map(|model| model.id.as_str()),
-            provider: model.map(|model| model.provider.as_str()),
-            layer: model.map(|model| model.layer),
+            by: Answerer::of(given.served),
         },
         routing: Routing {
-            summary: given
-                .served
-                .map_or("this message was answered before".into(), |served| {
-                    served.summary().into()
-                }),
+            summary: summary(given.served),
             from_cache: given.served.is_none(),
         },
         context: Context {
             conversation_id: given.conversation,
         },
-        performance: Performance {
-            duration_ms: millis(given.incoming.arrived.elapsed()),
-            tokens: given.served.map_or_else(Tokens::default, |served| Tokens {
-                input: served.usage.input,
-                output: served.usage.output,
-            }),
-            cost: usd(cost)?,
-            cost_nano_usd: cost,
-        },
+        performance: performance.map_err(|_not_json| Failure::internal())?,
         request_id: given.incoming.id,
     })
 }
@@ -109,7 +78,7 @@ fn body<'a>(given: &AskAnswer<'a>) -> Result<Body<'a>, Failure> {
 mod tests {
     use std::sync::Arc;
 
-    use gateway_actors::protocol::{TokenUsage, UsageSource};
+    use gateway_actors::protocol::{NanoUsd, TokenUsage, UsageSource};
     use serde_json::{Value, json};
     use tokio::time::Instant;
 

@@ -4,7 +4,6 @@
 //! without one stores nothing; the fresh id in its answer is an offer to begin a conversation under.
 
 mod answer;
-mod dialect;
 mod request;
 
 use std::rc::Rc;
@@ -14,7 +13,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use gateway_actors::protocol::{CallContext, ChatCall, ConversationId, PlanRequest, TaskType, TurnCall, TurnDialect};
 
 use self::answer::{AskAnswer, answer};
-use self::dialect::PlainText;
 use self::request::AskRequest;
 use crate::http::error::Failure;
 use crate::http::extract::{deadline, read_json};
@@ -76,7 +74,7 @@ async fn stateless(
     edge: &Edge,
     incoming: Incoming,
 ) -> Result<HttpResponse, Failure> {
-    let dialect = PlainText::new(&ask);
+    let dialect = ask.dialect();
     let (outgoing, needs) = dialect.request(&[]);
     let plan = PlanRequest {
         needs,
@@ -110,7 +108,7 @@ async fn in_conversation(
         client_message_id: ask.client_message_id.clone(),
         message: Arc::clone(&ask.message),
         plan: ask.plan(incoming.id, default_task),
-        dialect: Rc::new(PlainText::new(&ask)),
+        dialect: Rc::new(ask.dialect()),
         context,
     };
     let given = edge.pipeline().turn(call).await?;

@@ -6,6 +6,7 @@ use gateway_actors::protocol::{
     ConversationId, GatewayError, Layer, Needs, PlanRequest, QualityLevel, RequestId, Target, TaskType,
 };
 
+use crate::dialects::openai_chat::PlainText;
 use crate::http::extract::Fields;
 
 const FIELDS: &[&str] = &[
@@ -34,8 +35,8 @@ pub(super) struct AskRequest {
     pub(super) client_message_id: Option<Arc<str>>,
     pub(super) user_id: Option<Arc<str>>,
     pub(super) project_id: Option<Arc<str>>,
-    pub(super) max_tokens: Option<u32>,
-    pub(super) temperature: Option<f64>,
+    max_tokens: Option<u32>,
+    temperature: Option<f64>,
     target: Target,
     max_layer: Option<Layer>,
     task: Option<TaskType>,
@@ -74,6 +75,16 @@ impl AskRequest {
             task: self.task.unwrap_or(default_task),
             quality: self.quality,
             needs: Needs::default(),
+        }
+    }
+
+    /// How the message is written for a provider.
+    pub(super) fn dialect(&self) -> PlainText {
+        PlainText {
+            system: None,
+            message: Arc::clone(&self.message),
+            max_tokens: self.max_tokens,
+            temperature: self.temperature,
         }
     }
 }

@@ -1,33 +1,27 @@
-//! How the gateway's own messages are written for providers and how their answers are read: plain text both ways.
+//! Turns of plain text: how they are written for providers, and how their answers are read.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use gateway_actors::protocol::{Completion, GatewayError, Needs, OutgoingRequest, StoredMessage, TurnDialect};
 
-use super::request::AskRequest;
-use crate::dialects::openai_chat::{ConversationRequest, plain_answer};
+use super::native::{ConversationRequest, plain_answer};
 
-/// One message of a client, to be sent after whatever history it has.
+/// One message, to be sent after whatever history it has.
 #[derive(Clone)]
-pub(super) struct PlainText {
-    message: Arc<str>,
-    max_tokens: Option<u32>,
-    temperature: Option<f64>,
-}
-
-impl PlainText {
-    pub(super) fn new(ask: &AskRequest) -> Self {
-        Self {
-            message: Arc::clone(&ask.message),
-            max_tokens: ask.max_tokens,
-            temperature: ask.temperature,
-        }
-    }
+pub struct PlainText {
+    /// Instructions that come before everything.
+    pub system: Option<Arc<str>>,
+    /// The message.
+    pub message: Arc<str>,
+    /// Output tokens at most; the model's own limit if absent.
+    pub max_tokens: Option<u32>,
+    /// Sent as it is, 0 too; not sent if absent.
+    pub temperature: Option<f64>,
 }
 
 impl std::fmt::Debug for PlainText {
-    /// Without the message: what people write to models is not for logs.
+    /// Without the texts: what people write to models is not for logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PlainText")
             .field("bytes", &self.message.len())
@@ -41,7 +35,7 @@ impl TurnDialect for PlainText {
             .iter()
             .map(|message| (message.role, Arc::clone(&message.content)));
         let request = ConversationRequest {
-            system: None,
+            system: self.system.clone(),
             history: history.collect(),
             message: Arc::clone(&self.message),
             max_tokens: self.max_tokens,

@@ -1,18 +1,26 @@
-//! What the store's tests share.
+//! Turns and call records to store.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::{
+use crate::protocol::{
     AttemptId, CallRecord, CellId, CloseTurn, ConversationId, DispatchRecord, InstanceId, Layer, NanoUsd, OpenTurn,
     Outcome, PicoUsdPerToken, Price, RequestId, TaskType, TokenUsage, UsageSource,
 };
-pub(super) fn conversation(id: &str) -> ConversationId {
+
+/// A conversation's id.
+///
+/// # Panics
+/// When the text is none.
+#[must_use]
+#[expect(clippy::unwrap_used, reason = "a test that gives a text that is no id is wrong")]
+pub fn conversation(id: &str) -> ConversationId {
     id.parse().unwrap()
 }
 
 /// A turn of a new request and a new instance that holds the conversation for a minute.
-pub(super) fn turn(conversation: &ConversationId, message: &str) -> OpenTurn {
+#[must_use]
+pub fn turn(conversation: &ConversationId, message: &str) -> OpenTurn {
     OpenTurn {
         conversation: conversation.clone(),
         request: RequestId::generate(),
@@ -26,7 +34,9 @@ pub(super) fn turn(conversation: &ConversationId, message: &str) -> OpenTurn {
     }
 }
 
-pub(super) fn close(turn: &OpenTurn, user_seq: i64, answer: Option<&str>) -> CloseTurn {
+/// The end of a turn, whose message has this number.
+#[must_use]
+pub fn close(turn: &OpenTurn, user_seq: i64, answer: Option<&str>) -> CloseTurn {
     CloseTurn {
         conversation: turn.conversation.clone(),
         request: turn.request,
@@ -35,8 +45,9 @@ pub(super) fn close(turn: &OpenTurn, user_seq: i64, answer: Option<&str>) -> Clo
     }
 }
 
-/// An attempt with every field set.
-pub(super) fn dispatch() -> DispatchRecord {
+/// A new attempt with every field set.
+#[must_use]
+pub fn dispatch() -> DispatchRecord {
     DispatchRecord {
         attempt: AttemptId {
             request: RequestId::generate(),
@@ -65,7 +76,8 @@ pub(super) fn dispatch() -> DispatchRecord {
 }
 
 /// How an attempt ended well.
-pub(super) fn finished(dispatch: &DispatchRecord) -> CallRecord {
+#[must_use]
+pub fn finished(dispatch: &DispatchRecord) -> CallRecord {
     CallRecord {
         dispatch: dispatch.clone(),
         outcome: Outcome::Completed,
@@ -84,6 +96,8 @@ pub(super) fn finished(dispatch: &DispatchRecord) -> CallRecord {
     }
 }
 
-pub(super) fn finished_call() -> Arc<CallRecord> {
+/// A new attempt that ended well.
+#[must_use]
+pub fn finished_call() -> Arc<CallRecord> {
     Arc::new(finished(&dispatch()))
 }

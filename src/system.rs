@@ -87,6 +87,7 @@ pub(crate) struct ActorSystem {
     pub(crate) totals: Vec<Arc<CellTotals>>,
     pub(crate) crashes: CrashReporter,
     pub(crate) system_health: watch::Receiver<SystemHealth>,
+    cut: watch::Sender<bool>,
     ports: Ports,
     providers: Vec<ProviderSettings>,
     in_flight: HashMap<ProviderName, Arc<InFlight>>,
@@ -196,6 +197,7 @@ impl ActorSystem {
             totals: (0..settings.http.workers).map(|_| Arc::default()).collect(),
             crashes,
             system_health,
+            cut: watch::Sender::new(false),
             ports,
             in_flight: in_flight.collect(),
             providers: settings.providers.clone(),
@@ -236,6 +238,11 @@ impl ActorSystem {
             });
             Ok(pipeline)
         })
+    }
+
+    /// Cuts what is under way in every cell: each attempt settles by what has come, while its actors still live.
+    pub(crate) fn cut(&self) {
+        self.cut.send_replace(true);
     }
 
     /// The actors of the cells that were started.
@@ -303,6 +310,7 @@ impl ActorSystem {
             conversations: Arc::clone(&self.ports.conversations),
             last_resort: Arc::clone(&self.last_resort),
             gauges: self.gauges.clone(),
+            cut: self.cut.subscribe(),
             settings: self.dispatch,
         }))
     }

@@ -381,8 +381,8 @@ impl Run {
             (UsageSource::None, UsageSource::None) => UsageSource::None,
         };
         debug_assert!(
-            finished.outcome != Outcome::Interrupted,
-            "only a dropped attempt is interrupted"
+            !matches!(finished.outcome, Outcome::Cut | Outcome::Interrupted),
+            "only a dropped attempt is cut or interrupted"
         );
     }
 }

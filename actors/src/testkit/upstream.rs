@@ -29,6 +29,8 @@ pub enum Script {
     Frames(usize),
     /// A stream that breaks after so many frames.
     BreakAfter(usize),
+    /// A stream that says nothing more after so many frames.
+    Stall(usize),
     /// A panic in the task that makes the call.
     Panic,
 }
@@ -78,18 +80,19 @@ impl Upstream for ScriptedUpstream {
         let script = next.unwrap_or(Script::Answer);
         Box::pin(async move {
             match script {
-                Script::Answer => Ok(reply(call.stream, 5, false)),
+                Script::Answer => Ok(reply(call.stream, 5, End::Mark)),
                 Script::Slow(time) => {
                     sleep(time).await;
-                    Ok(reply(call.stream, 5, false))
+                    Ok(reply(call.stream, 5, End::Mark))
                 }
                 Script::Fail(kind, billing) => Err(UpstreamFailure::new(kind, billing, "scripted")),
                 Script::SlowFail(time, kind, billing) => {
                     sleep(time).await;
                     Err(UpstreamFailure::new(kind, billing, "scripted"))
                 }
-                Script::Frames(frames) => Ok(reply(call.stream, frames, false)),
-                Script::BreakAfter(frames) => Ok(reply(call.stream, frames, true)),
+                Script::Frames(frames) => Ok(reply(call.stream, frames, End::Mark)),
+                Script::BreakAfter(frames) => Ok(reply(call.stream, frames, End::Break)),
+                Script::Stall(frames) => Ok(reply(call.stream, frames, End::Never)),
                 #[expect(clippy::panic, reason = "the fault that the script asks for")]
                 Script::Panic => panic!("scripted"),
             }
@@ -104,7 +107,14 @@ const USAGE: UsageReport = UsageReport::Reported(TokenUsage {
     reasoning: 0,
 });
 
-fn reply(stream: bool, frames: usize, breaks: bool) -> UpstreamReply {
+/// How a stream ends.
+enum End {
+    Mark,
+    Break,
+    Never,
+}
+
+fn reply(stream: bool, frames: usize, end: End) -> UpstreamReply {
     if !stream {
         return UpstreamReply::Complete(Completion {
             status: 200,
@@ -119,18 +129,26 @@ fn reply(stream: bool, frames: usize, breaks: bool) -> UpstreamReply {
         terminal: false,
     };
     let mut frames: Vec<Result<StreamFrame, UpstreamFailure>> = (0..frames).map(|_| Ok(frame("x"))).collect();
-    if breaks {
-        let failure = UpstreamFailure::new(FailureKind::Reset, Billing::Ambiguous, "scripted");
-        frames.push(Err(failure));
-    } else {
-        frames.push(Ok(StreamFrame {
+    match end {
+        End::Mark => frames.push(Ok(StreamFrame {
             usage: Some(USAGE),
             terminal: true,
             ..frame("[DONE]")
-        }));
+        })),
+        End::Break => {
+            let failure = UpstreamFailure::new(FailureKind::Reset, Billing::Ambiguous, "scripted");
+            frames.push(Err(failure));
+        }
+        End::Never => {}
     }
+    let stalls = matches!(end, End::Never);
+    let frames = futures_util::stream::iter(frames);
     UpstreamReply::Stream(UpstreamStream {
         status: 200,
-        frames: futures_util::stream::iter(frames).boxed_local(),
+        frames: if stalls {
+            frames.chain(futures_util::stream::pending()).boxed_local()
+        } else {
+            frames.boxed_local()
+        },
     })
 }

@@ -134,7 +134,16 @@ async fn close(cell: &CellParts, call: &TurnCall, user_seq: i64, answer: Option<
 }
 
 fn store_error(error: StoreError, call: &TurnCall) -> GatewayError {
-    let cause = std::error::Error::source(&error).map(ToString::to_string);
-    tracing::warn!(request = %call.plan.request, error = %error, cause, "a turn could not be stored");
+    let request = call.plan.request;
+    match &error {
+        // The client's doing, or another process's: nothing is wrong with the store.
+        StoreError::ConversationBusy { .. } | StoreError::MessageMismatch => {
+            tracing::info!(%request, %error, "a turn was refused");
+        }
+        StoreError::Unavailable { .. } | StoreError::Full | StoreError::Failed { .. } => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%request, %error, cause, "a turn could not be stored");
+        }
+    }
     error.into()
 }

@@ -126,7 +126,7 @@ async fn end(cell: &CellParts, attempt: Attempt, downstream: Downstream, last: S
 }
 
 async fn fail(cell: &CellParts, attempt: Attempt, downstream: Downstream, failure: &UpstreamFailure) {
-    tracing::info!(failure = %failure, "a stream broke after it had begun");
+    tracing::info!(failure = %failure, status = failure.status, "a stream broke after it had begun");
     attempt.failed(failure);
     if let Downstream::Present(client) = downstream {
         deliver(&client, Err(told(failure)), cell.settings.write_stall).await;

@@ -326,6 +326,7 @@ impl Run {
                     provider = %candidate.model.provider,
                     model = %candidate.model.id,
                     failure = %failure,
+                    status = failure.status,
                     "an attempt failed"
                 );
                 let finished = attempt.failed(&failure);

@@ -245,7 +245,13 @@ fn edge_parts(
     #[cfg(feature = "fault-injection")]
     let faults = {
         let system = Arc::clone(system);
-        http::FaultSwitch(Box::new(move |actor| system.crash(actor)))
+        http::FaultSwitch(Box::new(move |fault| match fault {
+            "disk-full" | "disk-free" => {
+                crate::store::fill_disk(fault == "disk-full");
+                true
+            }
+            actor => system.crash(actor),
+        }))
     };
     EdgeParts {
         settings: settings.http.clone(),

@@ -9,6 +9,8 @@ mod desktop;
 #[cfg(test)]
 mod ending;
 #[cfg(test)]
+mod fields;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod process;

@@ -57,6 +57,9 @@ pub struct PipelineParts {
     pub gauges: Gauges,
     /// Comes true when the process ends and waits for nothing any more: what is under way is cut, and settles.
     pub cut: watch::Receiver<bool>,
+    /// Makes the next stream that gets an event panic when it is set. For tests of what happens then.
+    #[cfg(feature = "fault-injection")]
+    pub crash_stream: Arc<std::sync::atomic::AtomicBool>,
     /// The pipeline's numbers.
     pub settings: DispatchSettings,
 }

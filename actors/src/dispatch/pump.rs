@@ -88,6 +88,8 @@ pub(super) async fn pump(
         };
         match item {
             Some(Ok(frame)) => {
+                #[cfg(feature = "fault-injection")]
+                panic_if_told(&cell);
                 attempt.meter(frame.content_bytes, frame.usage);
                 downstream = downstream.after(&frame);
                 if frame.terminal {
@@ -110,6 +112,12 @@ pub(super) async fn pump(
             }
         }
     }
+}
+
+#[cfg(feature = "fault-injection")]
+fn panic_if_told(cell: &CellParts) {
+    let told = cell.crash_stream.swap(false, std::sync::atomic::Ordering::AcqRel);
+    assert!(!told, "injected into a stream");
 }
 
 /// The end mark is there: the attempt is journalled before the last bytes go out.

@@ -151,6 +151,8 @@ impl TestCell {
             last_resort: Arc::new(LastResort::new(Instant::now())),
             gauges: gauges.clone(),
             cut: watched,
+            #[cfg(feature = "fault-injection")]
+            crash_stream: Arc::default(),
             settings,
         });
         Self {

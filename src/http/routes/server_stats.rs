@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use gateway_actors::protocol::Totals;
 use serde::Serialize;
 
 use crate::http::error::Failure;
+use crate::http::extract::Query;
 use crate::http::respond::{json, now_text};
 use crate::http::shared::{Edge, Shared};
 use crate::status::{Llm, Memory, Uptime};
@@ -42,7 +43,9 @@ struct UnderWay {
     unwritten_records: u64,
 }
 
-pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
+pub(super) async fn get(request: HttpRequest, edge: Edge) -> Result<HttpResponse, Failure> {
+    // It has no filters: who asks for a part must not take the whole for it.
+    Query::parse(request.query_string(), &[])?;
     let shared = edge.shared();
     let cells = shared.totals.iter().map(|cell| cell.load());
     let totals = cells.fold(Totals::default(), Totals::and);

@@ -16,8 +16,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actix_rt::net::{ActixStream, Ready, TcpStream};
-use actix_tls::connect::rustls_0_23::reexports::AsyncTlsStream;
+use actix_rt::net::{ActixStream, Ready};
 use bytes::{Buf as _, BytesMut};
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -203,31 +202,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PlainHeads<S> {
     }
 }
 
-/// A connection that has TCP below it, with or without TLS between.
-pub(super) trait OverTcp {
-    /// What is below.
-    fn tcp(&self) -> &TcpStream;
-}
-
-impl OverTcp for TcpStream {
-    fn tcp(&self) -> &TcpStream {
-        self
-    }
-}
-
-impl OverTcp for AsyncTlsStream<TcpStream> {
-    fn tcp(&self) -> &TcpStream {
-        self.get_ref().0
-    }
-}
-
-impl<S: OverTcp + AsyncRead + AsyncWrite + Unpin> ActixStream for PlainHeads<S> {
+impl<S: ActixStream> ActixStream for PlainHeads<S> {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.stream.tcp(), cx)
+        self.stream.poll_read_ready(cx)
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.stream.tcp(), cx)
+        self.stream.poll_write_ready(cx)
     }
 }
 

@@ -54,9 +54,9 @@ impl OpenAiCompatible {
         let sent = Rc::clone(&connected).send(sent);
         let mut response = watchdog.guard(sent).await?.map_err(|error| from_send_error(&error))?;
         // The connection is in use until the last of the answer is read, or nobody wants it any more.
-        let source = response
-            .take_payload()
-            .inspect(move |_chunk| drop(Rc::clone(&connected)));
+        let source = response.take_payload().inspect(move |_chunk| {
+            let _in_use = &connected;
+        });
         let reading = Reading {
             limits: self.limits,
             stream: call.stream,

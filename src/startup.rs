@@ -31,7 +31,7 @@ pub use self::mcp::mcp;
 pub(crate) const STORE_SHUTDOWN: Duration = Duration::from_secs(10);
 /// How long call records may take to reach the database at the end; what does not is in the journal.
 const FLUSH: Duration = Duration::from_secs(5);
-/// How long what is cut may take to be told so and to settle.
+/// How long what is cut may take to be told so, to settle, and to be written when nobody waits any longer.
 const CUT: Duration = Duration::from_secs(2);
 /// How long the last bytes may take to reach their clients when nothing is under way any more.
 const LAST_BYTES: Duration = Duration::from_secs(5);
@@ -125,7 +125,7 @@ fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<()
         // The timer is made inside the block: outside of it there is no runtime any more.
         store.block_on(async { sleep(Duration::from_millis(5)).await });
     }
-    recover(store, journal_dir)
+    take_over(store, journal_dir, Some(instance))
 }
 
 /// Opens the database of the settings, creating or upgrading it where needed.
@@ -144,6 +144,11 @@ pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
 
 /// Stores the call records of dead processes and gives back the conversations they held.
 pub(crate) fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
+    take_over(store, journal_dir, None)
+}
+
+/// The same, of a process that may itself be among those that have ended.
+fn take_over(store: &Store, journal_dir: &Path, myself: Option<InstanceId>) -> Result<(), ServeError> {
     let calls = store.calls();
     for dead in recover_dead(journal_dir)? {
         let records: Vec<_> = dead.records.iter().cloned().map(Arc::new).collect();
@@ -154,7 +159,15 @@ pub(crate) fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeErro
         let released = store
             .block_on(store.release_leases_of(&[dead.instance]))
             .map_err(ServeError::Recovery)?;
-        tracing::info!(instance = %dead.instance, call_records = found, conversations = released, "took over from a process that had died");
+        if myself == Some(dead.instance) {
+            tracing::info!(
+                call_records = found,
+                conversations = released,
+                "stored what was left in this process's journal"
+            );
+        } else {
+            tracing::info!(instance = %dead.instance, call_records = found, conversations = released, "took over from a process that had died");
+        }
         dead.discard()?;
     }
     Ok(())
@@ -199,8 +212,9 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
         () = drain => {}
         () = signals.terminate() => {
             tracing::warn!("second signal: what is under way is cut");
-            lifecycle.send_replace(Lifecycle::Ending);
-            // Ending the workers drops their tasks, which journals what was under way at its worst case.
+            cut(&system, &lifecycle).await;
+            settle(&system, CUT).await;
+            // A worker that does not end by itself is ended with the process; its journal is read afterwards.
             let _ = timeout(CUT, handle.stop(false)).await;
         }
     }
@@ -231,7 +245,13 @@ fn edge_parts(
     #[cfg(feature = "fault-injection")]
     let faults = {
         let system = Arc::clone(system);
-        http::FaultSwitch(Box::new(move |actor| system.crash(actor)))
+        http::FaultSwitch(Box::new(move |fault| match fault {
+            "disk-full" | "disk-free" => {
+                crate::store::fill_disk(fault == "disk-full");
+                true
+            }
+            actor => system.crash(actor),
+        }))
     };
     EdgeParts {
         settings: settings.http.clone(),
@@ -280,9 +300,9 @@ async fn first(failure: &mut watch::Receiver<Option<String>>) -> String {
     }
 }
 
-/// Readiness says no; after a while new requests are refused; what is under way ends, or is told that it will not; records
-/// reach the database; the server stops last, since a stopped worker ends the tasks on its thread. Until then it accepts
-/// connections, so that whoever comes is told to go elsewhere and whoever watches can look.
+/// Readiness says no; after a while new requests are refused; what is under way ends, or is told that it will not and
+/// settles; records reach the database; the server stops last, since a stopped worker ends the tasks and the actors on its
+/// thread. Until then it accepts connections, so that whoever comes is told to go elsewhere and whoever watches can look.
 async fn drain(
     settings: &DrainSettings,
     system: &Arc<ActorSystem>,
@@ -296,7 +316,6 @@ async fn drain(
     let start = Instant::now();
     let gauges = &system.gauges;
     let only_streams = || gauges.turns.get() == 0 && gauges.attempts.get() <= gauges.streams.get();
-    let nothing = || only_streams() && gauges.streams.get() == 0;
     if !until(start + settings.in_flight, only_streams).await {
         tracing::warn!(limit = ?settings.in_flight, "answers that are not ready in time are given up");
         lifecycle.send_replace(Lifecycle::Cutting);
@@ -304,13 +323,30 @@ async fn drain(
     if !until(start + settings.streams, || gauges.streams.get() == 0).await {
         tracing::warn!(limit = ?settings.streams, "streams that do not end in time are cut");
     }
-    lifecycle.send_replace(Lifecycle::Ending);
-    until(Instant::now() + CUT, nothing).await;
+    cut(system, lifecycle).await;
     server.pause().await;
-    if timeout(FLUSH, flush(system)).await.is_err() {
+    settle(system, FLUSH).await;
+    server.stop(true).await;
+}
+
+/// Cuts what is under way, and waits until all of it has been told so and has settled.
+async fn cut(system: &ActorSystem, lifecycle: &watch::Sender<Lifecycle>) {
+    // In this order: who reads a stream that is cut must know why.
+    lifecycle.send_replace(Lifecycle::Ending);
+    system.cut();
+    until(Instant::now() + CUT, || nothing_under_way(system)).await;
+}
+
+fn nothing_under_way(system: &ActorSystem) -> bool {
+    let gauges = &system.gauges;
+    gauges.turns.get() == 0 && gauges.attempts.get() == 0 && gauges.streams.get() == 0
+}
+
+/// Takes the call records to the database, within this time.
+async fn settle(system: &ActorSystem, at_most: Duration) {
+    if timeout(at_most, flush(system)).await.is_err() {
         tracing::warn!("call records are left in the journal for the next start");
     }
-    server.stop(true).await;
 }
 
 /// Waits until it is done, and says whether it is.

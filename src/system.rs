@@ -87,6 +87,7 @@ pub(crate) struct ActorSystem {
     pub(crate) totals: Vec<Arc<CellTotals>>,
     pub(crate) crashes: CrashReporter,
     pub(crate) system_health: watch::Receiver<SystemHealth>,
+    cut: watch::Sender<bool>,
     ports: Ports,
     providers: Vec<ProviderSettings>,
     in_flight: HashMap<ProviderName, Arc<InFlight>>,
@@ -102,6 +103,8 @@ pub(crate) struct ActorSystem {
     supervisor: Addr<SupervisorActor>,
     next_cell: AtomicU16,
     cells: ArcSwap<Vec<CellAddrs>>,
+    #[cfg(feature = "fault-injection")]
+    crash_stream: Arc<std::sync::atomic::AtomicBool>,
 }
 
 /// The actors of a cell, for the few who address them from outside: the drain, and tests that make them panic.
@@ -196,6 +199,7 @@ impl ActorSystem {
             totals: (0..settings.http.workers).map(|_| Arc::default()).collect(),
             crashes,
             system_health,
+            cut: watch::Sender::new(false),
             ports,
             in_flight: in_flight.collect(),
             providers: settings.providers.clone(),
@@ -214,6 +218,8 @@ impl ActorSystem {
             supervisor: arbiters.supervisor.clone(),
             next_cell: AtomicU16::new(0),
             cells: ArcSwap::default(),
+            #[cfg(feature = "fault-injection")]
+            crash_stream: Arc::default(),
         };
         (Arc::new(system), arbiters)
     }
@@ -236,6 +242,11 @@ impl ActorSystem {
             });
             Ok(pipeline)
         })
+    }
+
+    /// Cuts what is under way in every cell: each attempt settles by what has come, while its actors still live.
+    pub(crate) fn cut(&self) {
+        self.cut.send_replace(true);
     }
 
     /// The actors of the cells that were started.
@@ -303,6 +314,9 @@ impl ActorSystem {
             conversations: Arc::clone(&self.ports.conversations),
             last_resort: Arc::clone(&self.last_resort),
             gauges: self.gauges.clone(),
+            cut: self.cut.subscribe(),
+            #[cfg(feature = "fault-injection")]
+            crash_stream: Arc::clone(&self.crash_stream),
             settings: self.dispatch,
         }))
     }
@@ -351,12 +365,16 @@ fn refresh_free_models(settings: &Settings, control: &Arbiter, catalogue: Arc<Li
 
 #[cfg(feature = "fault-injection")]
 impl ActorSystem {
-    /// Makes an actor of this name panic on its next message; `false` when there is none.
+    /// Makes an actor of this name panic on its next message, or a `stream` on its next event; `false` when there is none.
     pub(crate) fn crash(&self, actor: &str) -> bool {
         use gateway_actors::runtime::{Crash, tell};
 
         let cells = self.cells();
         let told = match (actor, cells.first()) {
+            ("stream", _) => {
+                self.crash_stream.store(true, Ordering::Release);
+                return true;
+            }
             ("context", _) => tell(&self.context, Crash),
             ("provider-director", _) => tell(&self.director, Crash),
             ("supervisor", _) => tell(&self.supervisor, Crash),

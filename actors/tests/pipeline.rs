@@ -326,3 +326,51 @@ async fn a_failed_turn_is_stored_as_failed() {
     settled(&cell).await;
     cell.stop();
 }
+
+#[actix_rt::test]
+async fn what_is_cut_at_the_end_of_the_process_settles_by_what_has_come() {
+    let cell = cell();
+    cell.upstream.script("a", [held(Script::Answer).1, Script::Stall(7)]);
+    let whole = cell.pipeline.complete(cell.call());
+    let half = async {
+        let mut stream = cell.pipeline.stream(cell.call()).await.unwrap();
+        for _ in 0..7 {
+            stream.events.recv().await.unwrap().unwrap();
+        }
+        cell.cut.send_replace(true);
+        assert!(stream.events.recv().await.is_none());
+    };
+    let (whole, ()) = tokio::join!(whole, half);
+    assert_eq!(whole.unwrap_err().kind, ErrorKind::Draining);
+    let mut rows = records(&cell).await;
+    rows.sort_by_key(|row| row.2);
+    // 20 input tokens and a byte for each of seven frames; nothing is known of the other.
+    let cut = |cost| ("a".to_owned(), Outcome::Cut, cost, true);
+    assert_eq!(rows, [cut(NanoUsd(27)), cut(HELD)]);
+    for call in [
+        cell.pipeline.complete(cell.call()).await.err(),
+        cell.pipeline.turn(turn(&cell, "c")).await.err(),
+    ] {
+        assert_eq!(call.unwrap().kind, ErrorKind::Draining);
+    }
+    assert_eq!(cell.upstream.calls().len(), 2, "called after the cut");
+    cell.stop();
+}
+
+#[actix_rt::test]
+async fn a_turn_that_is_cut_is_stored_as_failed() {
+    let cell = cell();
+    cell.upstream.script("a", [held(Script::Answer).1]);
+    let cutting = async {
+        while cell.gauges.attempts.get() == 0 {
+            tokio::task::yield_now().await;
+        }
+        cell.cut.send_replace(true);
+    };
+    let (answer, ()) = tokio::join!(cell.pipeline.turn(turn(&cell, "c")), cutting);
+    assert_eq!(answer.unwrap_err().kind, ErrorKind::Draining);
+    let messages = cell.store.messages(&"c".parse().unwrap());
+    assert_eq!(messages[1].status, MessageStatus::Failed);
+    assert_eq!(records(&cell).await[0].1, Outcome::Cut);
+    cell.stop();
+}

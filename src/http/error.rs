@@ -24,10 +24,7 @@ pub(crate) enum ErrorShape {
 /// The HTTP status of an error. This is the only place that knows.
 pub(crate) fn status(kind: ErrorKind) -> StatusCode {
     let code = match kind {
-        ErrorKind::MalformedJson
-        | ErrorKind::InvalidRequest
-        | ErrorKind::InvalidHeader
-        | ErrorKind::UpstreamRejected => 400,
+        ErrorKind::MalformedJson | ErrorKind::InvalidRequest | ErrorKind::InvalidHeader => 400,
         ErrorKind::Unauthenticated => 401,
         ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => 403,
         ErrorKind::NotFound | ErrorKind::ModelNotFound => 404,
@@ -36,7 +33,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::ConversationBusy => 409,
         ErrorKind::PayloadTooLarge => 413,
         ErrorKind::UnsupportedMediaType => 415,
-        ErrorKind::ContextTooLong | ErrorKind::IdempotencyMismatch => 422,
+        ErrorKind::ContextTooLong | ErrorKind::IdempotencyMismatch | ErrorKind::UpstreamRejected => 422,
         ErrorKind::UpstreamRateLimited => 429,
         ErrorKind::ClientClosed => 499,
         ErrorKind::NotSupported => 501,
@@ -213,7 +210,6 @@ mod tests {
         (ErrorKind::MalformedJson, 400),
         (ErrorKind::InvalidRequest, 400),
         (ErrorKind::InvalidHeader, 400),
-        (ErrorKind::UpstreamRejected, 400),
         (ErrorKind::Unauthenticated, 401),
         (ErrorKind::Forbidden, 403),
         (ErrorKind::LayerNotAllowed, 403),
@@ -226,6 +222,7 @@ mod tests {
         (ErrorKind::UnsupportedMediaType, 415),
         (ErrorKind::ContextTooLong, 422),
         (ErrorKind::IdempotencyMismatch, 422),
+        (ErrorKind::UpstreamRejected, 422),
         (ErrorKind::UpstreamRateLimited, 429),
         (ErrorKind::ClientClosed, 499),
         (ErrorKind::Internal, 500),

@@ -105,6 +105,8 @@ impl MessageBody for EventBody {
         let next = match self.events.poll_recv(cx) {
             Poll::Ready(Some(Ok(events))) => self.forward(events),
             Poll::Ready(Some(Err(error))) => Some(self.cut(&error)),
+            // Its task may have been cut before the end was noticed here.
+            Poll::Ready(None) if self.ending.as_mut().poll(cx).is_ready() => Some(self.shut_down()),
             Poll::Ready(None) => Some(self.close()),
             Poll::Pending if self.ending.as_mut().poll(cx).is_ready() => Some(self.shut_down()),
             Poll::Pending => {
@@ -135,6 +137,16 @@ mod tests {
         assert_eq!(next(&mut body).await.as_deref(), Some("data: {}\n\n"));
         let told = next(&mut body).await.unwrap();
         assert!(told.contains("\"draining\"") && !told.contains("[DONE]"), "{told}");
+        assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_whose_task_was_cut_since_the_gateway_stops_says_so() {
+        let (sender, events) = mpsc::channel(8);
+        let mut body = EventBody::new(events, Box::pin(ready(())));
+        drop(sender);
+        let told = next(&mut body).await.unwrap();
+        assert!(told.contains("\"draining\""), "{told}");
         assert_eq!(next(&mut body).await, None);
     }
 

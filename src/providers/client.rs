@@ -13,9 +13,11 @@ use awc::http::Uri;
 use awc::{Client, Connector};
 use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
+use tokio::io::AsyncRead;
 
 use super::BuildError;
 use super::heads::PlainHeads;
+use super::resting::Resting;
 
 /// How long a connection may stay unused.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -89,7 +91,7 @@ fn tcp() -> impl Service<ConnectInfo<Uri>, Response = Connection<Uri, TcpStream>
 }
 
 /// A connection as the HTTP client has it.
-type Wire<S> = Connection<Uri, PlainHeads<S>>;
+type Wire<S> = Connection<Uri, PlainHeads<Resting<S>>>;
 
 fn tcp_connector() -> impl Service<ConnectInfo<Uri>, Response = Wire<TcpStream>, Error = ConnectError> + Clone + 'static
 {
@@ -108,9 +110,11 @@ fn tls_connector(
     })
 }
 
-fn plain_heads<S>(connection: Connection<Uri, S>) -> Wire<S> {
+fn plain_heads<S: AsyncRead + Unpin + 'static>(connection: Connection<Uri, S>) -> Wire<S> {
     let (stream, connection) = connection.replace_io(());
-    connection.replace_io(PlainHeads::new(stream)).1
+    connection
+        .replace_io(PlainHeads::new(Resting::new(stream, KEEP_ALIVE)))
+        .1
 }
 
 fn build<C, S>(connector: C, timeout: Duration) -> Client

@@ -111,10 +111,13 @@ pub(super) fn from_status(
     let explained = explanation(body);
     let mut detail = format!("answered {}", status.as_u16());
     let repeats_key = key.is_some_and(|key| text.contains(key.expose_secret()));
-    if !text.trim().is_empty() && !matches!(kind, FailureKind::Auth | FailureKind::Redirect) && !repeats_key {
-        let said = explained.error.map_or_else(|| quoted(&text), |error| error.to_string());
+    // Of what it said no more than this word: the rest may repeat what was asked.
+    if let Some(code) = explained.error.and_then(|error| error.code)
+        && !matches!(kind, FailureKind::Auth | FailureKind::Redirect)
+        && !repeats_key
+    {
         detail.push_str(": ");
-        detail.push_str(&said);
+        detail.push_str(&code);
     }
     let mut failure = UpstreamFailure::new(kind, Billing::NotBilled, detail).with_status(status.as_u16());
     failure.retry_after = retry_after(headers, SystemTime::now());
@@ -142,12 +145,6 @@ fn kind_of(status: StatusCode, body: &str) -> FailureKind {
 fn says(body: &str, words: &[&str]) -> bool {
     let body = body.to_ascii_lowercase();
     words.iter().any(|word| body.contains(word))
-}
-
-/// A short piece of a text that may be anything.
-fn quoted(text: &str) -> String {
-    let piece: String = text.trim().chars().take(200).collect();
-    format!("\"{}\"", piece.escape_debug())
 }
 
 #[cfg(test)]
@@ -217,15 +214,32 @@ mod tests {
     }
 
     #[test]
-    fn the_log_gets_a_short_escaped_piece_and_never_the_key() {
-        let failure = read(
-            500,
-            r#"{"error":{"message":"line one\nline \u001b[31mtwo","code":"oops"}}"#,
-        );
-        assert_eq!(failure.detail, r#"answered 500: oops "line one\nline \u{1b}[31mtwo""#);
-        assert!(read(500, &"long ".repeat(1000)).detail.len() < 250);
+    fn the_log_gets_a_word_of_what_the_provider_says_and_never_the_key() {
+        let long = format!(r#"{{"error":{{"code":"{}","type":"server_error"}}}}"#, "x".repeat(65));
+        for (body, detail) in [
+            (
+                r#"{"error":{"message":"you said: hello","code":"oops"}}"#,
+                "answered 500: oops",
+            ),
+            (
+                r#"{"error":{"message":"you said: hello","type":"server_error","code":null}}"#,
+                "answered 500: server_error",
+            ),
+            (r#"{"error":{"code":503}}"#, "answered 500: 503"),
+            (r#"{"error":{"code":"two words"}}"#, "answered 500"),
+            (r#"{"error":{"code":"\u001b[31m\n"}}"#, "answered 500"),
+            (&long, "answered 500: server_error"),
+            (r#"{"error":"you said: hello"}"#, "answered 500"),
+            ("you said: hello", "answered 500"),
+            ("", "answered 500"),
+        ] {
+            assert_eq!(read(500, body).detail, detail, "{body}");
+        }
         for status in [400, 401, 403, 500] {
-            let failure = read(status, r#"{"error":{"message":"Incorrect API key: sk-very-secret"}}"#);
+            let failure = read(
+                status,
+                r#"{"error":{"message":"Incorrect API key: sk-very-secret","code":"sk-very-secret"}}"#,
+            );
             assert!(!failure.detail.contains("secret"), "{}", failure.detail);
         }
     }

@@ -4,19 +4,19 @@
 //!   before its answer; the client takes the first head it reads for the answer.
 //! * An answer of HTTP/1.1 that says nothing of its length ends with the connection (RFC 9112, section 6.3); the client
 //!   reads only those of HTTP/1.0 like that, and takes others for empty. So it is made one of HTTP/1.0.
-//! * An answer that has no body by its status (204, 304) may be followed by one all the same, from a server that is wrong.
-//!   No other request may follow on its connection.
+//! * An answer that has no body by its status (204, 205, 304) may announce or be followed by one all the same. The client
+//!   would wait for what was announced, and take what follows for the next answer. So its fields are left out, and no
+//!   other request may follow on its connection.
 //!
 //! In each of these cases the client would give the connection to the next request while bytes of the last answer are on
 //! their way: one caller would get what was meant for another. So it is mended below the client, where the bytes are
-//! read.
+//! read. (Nobody here asks with HEAD, the other way to an answer without a body.)
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actix_rt::net::{ActixStream, Ready, TcpStream};
-use actix_tls::connect::rustls_0_23::reexports::AsyncTlsStream;
+use actix_rt::net::{ActixStream, Ready};
 use bytes::{Buf as _, BytesMut};
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -56,8 +56,8 @@ enum Head {
     Answer,
     /// The head of an HTTP/1.1 answer that ends with the connection; where its version's last digit stands.
     UntilClose { minor: usize },
-    /// The head of an answer that has no body whatever its fields say; where its empty line begins.
-    Bodiless { end: usize },
+    /// The head of an answer that has no body whatever its fields say, and its length.
+    Bodiless { status: u16, length: usize },
     /// The head of an interim answer, and its length.
     Interim(usize),
     /// Not all of it is there.
@@ -81,16 +81,7 @@ impl Head {
             // Switching protocols is the last thing that a server says in this one.
             101 => Self::Answer,
             100..200 => Self::Interim(length),
-            204 | 205 | 304 => {
-                let empty_line = if bytes.get(..length).is_some_and(|head| head.ends_with(b"\r\n")) {
-                    2
-                } else {
-                    1
-                };
-                Self::Bodiless {
-                    end: length.saturating_sub(empty_line),
-                }
-            }
+            204 | 205 | 304 => Self::Bodiless { status, length },
             _ if response.version == Some(1) && !says_where_it_ends(response.headers) => {
                 let version = bytes.get(..length).and_then(|head| memmem::find(head, b"HTTP/1.1"));
                 version.map_or(Self::Answer, |at| Self::UntilClose { minor: at + 7 })
@@ -98,6 +89,11 @@ impl Head {
             _ => Self::Answer,
         }
     }
+}
+
+/// The head of an answer without a body and of its connection's last.
+fn bodiless(status: u16) -> String {
+    format!("HTTP/1.1 {status} \r\nconnection: close\r\n\r\n")
 }
 
 fn says_where_it_ends(fields: &[httparse::Header<'_>]) -> bool {
@@ -156,9 +152,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for PlainHeads<S> {
                         *digit = b'0';
                         head = Head::Answer;
                     }
-                    if let Head::Bodiless { end } = head {
-                        let rest = held.split_off(end);
-                        held.extend_from_slice(b"connection: close\r\n");
+                    if let Head::Bodiless { status, length } = head {
+                        let rest = held.split_off(length);
+                        *held = BytesMut::from(bodiless(status).as_bytes());
                         held.unsplit(rest);
                         head = Head::Answer;
                     }
@@ -206,31 +202,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PlainHeads<S> {
     }
 }
 
-/// A connection that has TCP below it, with or without TLS between.
-pub(super) trait OverTcp {
-    /// What is below.
-    fn tcp(&self) -> &TcpStream;
-}
-
-impl OverTcp for TcpStream {
-    fn tcp(&self) -> &TcpStream {
-        self
-    }
-}
-
-impl OverTcp for AsyncTlsStream<TcpStream> {
-    fn tcp(&self) -> &TcpStream {
-        self.get_ref().0
-    }
-}
-
-impl<S: OverTcp + AsyncRead + AsyncWrite + Unpin> ActixStream for PlainHeads<S> {
+impl<S: ActixStream> ActixStream for PlainHeads<S> {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.stream.tcp(), cx)
+        self.stream.poll_read_ready(cx)
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.stream.tcp(), cx)
+        self.stream.poll_write_ready(cx)
     }
 }
 
@@ -342,15 +320,19 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn no_request_follows_an_answer_that_has_no_body_by_its_status() {
+    async fn an_answer_without_a_body_by_its_status_announces_none_and_is_its_connections_last() {
         for (sent, expected) in [
             (
-                "HTTP/1.1 204 No Content\r\n\r\n",
-                "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n",
+                "HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n",
+                "HTTP/1.1 204 \r\nconnection: close\r\n\r\n",
+            ),
+            (
+                "HTTP/1.0 205 Reset Content\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+                "HTTP/1.1 205 \r\nconnection: close\r\n\r\n0\r\n\r\n",
             ),
             (
                 "HTTP/1.1 304 Not Modified\nconnection: keep-alive\n\nstray",
-                "HTTP/1.1 304 Not Modified\nconnection: keep-alive\nconnection: close\r\n\nstray",
+                "HTTP/1.1 304 \r\nconnection: close\r\n\r\nstray",
             ),
         ] {
             for size in [1, 1000] {

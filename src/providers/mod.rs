@@ -12,6 +12,7 @@ mod heads;
 mod openai_compatible;
 mod probe;
 mod reply;
+mod resting;
 mod retry_after;
 mod simulator;
 mod watchdog;

@@ -8,6 +8,7 @@ use actix_http::HttpMessage as _;
 use awc::http::Uri;
 use awc::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use awc::{Client, ClientRequest, FrozenClientRequest};
+use futures_util::StreamExt as _;
 use gateway_actors::protocol::{UpstreamCall, UpstreamFailure, UpstreamReply};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Position, Url};
@@ -16,6 +17,7 @@ use super::BuildError;
 use super::client::ConnectionKind;
 use super::failure::from_send_error;
 use super::reply::{Reading, read_reply};
+use super::resting::Call;
 use super::watchdog::Watchdog;
 use crate::config::{ProviderKind, ProviderSettings, UpstreamLimits, UpstreamTimeouts};
 
@@ -47,9 +49,14 @@ impl OpenAiCompatible {
     /// Makes one call.
     pub(super) async fn call(self: Rc<Self>, call: UpstreamCall) -> Result<UpstreamReply, UpstreamFailure> {
         let mut watchdog = Watchdog::start(&self.timeouts, call.deadline)?;
+        let connected = Call::begin();
         let sent = self.request.send_body(call.request.body_for(&call.model));
+        let sent = Rc::clone(&connected).send(sent);
         let mut response = watchdog.guard(sent).await?.map_err(|error| from_send_error(&error))?;
-        let source = response.take_payload();
+        // The connection is in use until the last of the answer is read, or nobody wants it any more.
+        let source = response.take_payload().inspect(move |_chunk| {
+            let _in_use = &connected;
+        });
         let reading = Reading {
             limits: self.limits,
             stream: call.stream,

@@ -6,9 +6,11 @@ use std::time::Duration;
 use actix_rt::Arbiter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use super::{FLUSH, ServeError, Signals, describe, fatal, flush, in_system, provider_infos, until};
+use super::{
+    CUT, FLUSH, ServeError, Signals, describe, fatal, in_system, nothing_under_way, provider_infos, settle, until,
+};
 use crate::config::Settings;
 use crate::mcp::{self, Desk, GatewayServer, Orders, Pipes, StatusParts, StdioTransport};
 use crate::reload::Reloader;
@@ -79,17 +81,19 @@ async fn run(
             session.await;
         }
         // What nobody waits for any more may still end by itself: it is booked exactly then.
-        let nothing_open = || system.gauges.turns.get() == 0 && system.gauges.attempts.get() == 0;
-        until((began + patience).max(Instant::now() + LINGER), nothing_open).await;
-        if timeout(FLUSH, flush(&system)).await.is_err() {
-            tracing::warn!("call records are left in the journal for the next start");
-        }
+        until((began + patience).max(Instant::now() + LINGER), || {
+            nothing_under_way(&system)
+        })
+        .await;
     };
     tokio::select! {
         () = drain => {}
         () = signals.terminate() => tracing::warn!("second signal: what is under way is cut"),
     }
-    // Ending the cell drops its tasks, which journals what was under way at its worst case.
+    // Before the cell ends, and its actors with it.
+    system.cut();
+    until(Instant::now() + CUT, || nothing_under_way(&system)).await;
+    settle(&system, FLUSH).await;
     worker.stop();
     if worker.join().is_err() {
         tracing::error!("the cell's thread had panicked");

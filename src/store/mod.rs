@@ -37,6 +37,8 @@ pub use self::journal::{
 };
 pub use self::postgres::PostgresConfig;
 pub use self::sqlite::SqliteConfig;
+#[cfg(feature = "fault-injection")]
+pub(crate) use self::sqlite::fill_disk;
 pub use self::transfer::{TableMoved, Transfer, TransferError};
 
 /// Where the database is.

@@ -26,6 +26,17 @@ fn ends_well(mut scene: Scene, calls: usize) {
     );
     let log = scene.gateway.log();
     assert!(!log.iter().any(|line| line.contains("panicked")), "{log:#?}");
+    ended_in_order(&mut scene);
+}
+
+/// Nothing of an orderly end is an error, and the next start finds nothing to take over.
+#[track_caller]
+fn ended_in_order(scene: &mut Scene) {
+    scene.gateway.restart();
+    let log = scene.gateway.log();
+    for word in [" ERROR ", "took over", "left in this process's journal"] {
+        assert!(!log.iter().any(|line| line.contains(word)), "{word}: {log:#?}");
+    }
 }
 
 #[test]
@@ -136,6 +147,60 @@ fn drain_a_second_signal_ends_at_once_and_keeps_the_records() {
     assert!(!stream.finish().is_done());
     let calls = scene.gateway.calls();
     assert!(calls.len() == 1 && calls[0].estimated, "{calls:#?}");
+    assert_eq!(calls[0].outcome, "cut");
+    ended_in_order(&mut scene);
+}
+
+#[test]
+fn k7_two_signals_at_once_settle_whole_answers_turns_and_streams() {
+    let mut scene = Scene::new();
+    let client = scene.client();
+    scene.alpha.set(Behaviour::StallMidStream);
+    let mut stream = client.open_stream(COMPLETIONS, &streamed_chat("hello"));
+    stream.next_event();
+    scene.alpha.set(Behaviour::StallBeforeHead);
+    thread::scope(|threads| {
+        // What they are told depends on how soon the second signal is noticed.
+        let whole = threads.spawn(|| client.try_post(COMPLETIONS, &chat("hello")));
+        let turn = threads.spawn(|| client.try_post("/v1/chat", &json!({ "message": "hello", "conversationId": "c" })));
+        wait_for("all calls", SOON, || scene.alpha.requests() == 3);
+        scene.gateway.sigterm();
+        // Two that come before either is looked at are one.
+        let is_draining = || scene.gateway.log().iter().any(|line| line.contains("draining"));
+        wait_for("the drain to begin", SOON, is_draining);
+        scene.gateway.sigterm();
+        let _ = (whole.join().unwrap(), turn.join().unwrap());
+    });
+    assert_eq!(scene.gateway.wait_exit(SOON), 0);
+    let calls = scene.gateway.calls();
+    let outcomes: Vec<&str> = calls.iter().map(|call| call.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["cut"; 3], "{calls:#?}");
+    ended_in_order(&mut scene);
+    let history = scene.client().get("/v1/context/c").json();
+    assert_eq!(history["messages"][1]["status"], "failed", "{history}");
+}
+
+#[test]
+fn k7_whole_calls_cut_at_the_limit_are_settled_before_the_books_are_closed() {
+    let mut scene = Scene::with("[drain]\nin_flight_ms = 200\n");
+    scene.alpha.set(Behaviour::StallBeforeHead);
+    let client = scene.client();
+    thread::scope(|threads| {
+        let calls = [
+            threads.spawn(|| client.post(COMPLETIONS, &chat("hello"))),
+            threads.spawn(|| client.post("/v1/chat", &json!({ "message": "hello", "conversationId": "c" }))),
+        ];
+        wait_for("both calls", SOON, || scene.alpha.requests() == 2);
+        scene.gateway.sigterm();
+        for call in calls {
+            call.join().unwrap().error(503);
+        }
+    });
+    assert_eq!(scene.gateway.wait_exit(EXIT_LIMIT), 0);
+    for call in scene.gateway.calls() {
+        assert!(call.outcome == "cut" && call.estimated && !call.success, "{call:?}");
+    }
+    ends_well(scene, 2);
 }
 
 #[test]

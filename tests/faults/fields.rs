@@ -117,8 +117,15 @@ fn b7_values_of_the_wrong_type_are_refused_by_name() {
 fn b8_required_fields_that_are_missing_are_named() {
     let scene = Scene::new();
     for path in NATIVE {
-        for body in ["{}", r#"{"conversationId":"c"}"#] {
-            assert_eq!(scene.refuses(path, body, 400, "invalid_request")["param"], "message");
+        for body in [
+            "{}",
+            r#"{"conversationId":"c"}"#,
+            r#"{"message":null}"#,
+            r#"{"model":"auto","layer":"L0","maxTokens":5}"#,
+        ] {
+            let error = scene.refuses(path, body, 400, "invalid_request");
+            assert_eq!(error["param"], "message", "{body}");
+            assert!(error["message"].as_str().unwrap().contains("`message`"), "{error}");
         }
     }
     for (body, param) in [
@@ -127,11 +134,13 @@ fn b8_required_fields_that_are_missing_are_named() {
         (r#"{"model":"auto"}"#, "messages"),
         (r#"{"model":"auto","messages":[{"content":"x"}]}"#, "messages[0].role"),
     ] {
-        assert_eq!(
-            scene.refuses(COMPLETIONS, body, 400, "invalid_request")["param"],
-            param,
-            "{body}"
-        );
+        let error = scene.refuses(COMPLETIONS, body, 400, "invalid_request");
+        assert_eq!(error["param"], param, "{body}");
+    }
+    // Nothing else is required: without a conversation nothing is remembered.
+    for path in NATIVE {
+        scene.expect_calls(1);
+        assert_eq!(scene.client().post(path, &json!({ "message": "hello" })).status, 200);
     }
     scene.finish();
 }
@@ -203,17 +212,30 @@ fn b11_a_message_that_fits_no_window_is_refused_before_it_is_sent() {
 
 #[test]
 fn b12_words_outside_their_list_are_refused_with_the_list() {
+    const LAYERS: [&str; 4] = ["L0", "L1", "L2", "L3"];
     let scene = Scene::new();
-    for (field, value, known) in [
-        ("qualityLevel", "\"ultra\"", "critical"),
-        ("taskType", "\"exec\"", "create-project"),
-        ("layer", "\"L9\"", "L3"),
-        ("maxLayer", "\"l1\"", "L3"),
-    ] {
+    let lists: [(&str, &[&str]); 4] = [
+        ("qualityLevel", &["normal", "high", "critical"]),
+        ("taskType", &["chat", "code", "analyze", "create-project", "general"]),
+        ("layer", &LAYERS),
+        ("maxLayer", &LAYERS),
+    ];
+    for (field, known) in lists {
+        let upper = format!("\"{} \"", known[0]);
+        for value in ["\"ultra\"", "\"exec\"", "\"\"", "\"l1\"", "7", "[\"L0\"]", &upper] {
+            native_refuses(&scene, field, value);
+        }
+        for path in NATIVE {
+            let body = format!(r#"{{"message":"x","{field}":"ultra"}}"#);
+            let error = scene.refuses(path, body, 400, "invalid_request");
+            for word in known {
+                assert!(error["message"].as_str().unwrap().contains(word), "{word}: {error}");
+            }
+        }
+    }
+    // The words of other endpoints are no fields of these.
+    for (field, value) in [("mode", "\"exec\""), ("quality", "7"), ("quality", "\"high\"")] {
         native_refuses(&scene, field, value);
-        let body = format!(r#"{{"message":"x","{field}":{value}}}"#);
-        let error = scene.refuses("/v1/chat", body, 400, "invalid_request");
-        assert!(error["message"].as_str().unwrap().contains(known), "{error}");
     }
     scene.finish();
 }
@@ -269,21 +291,43 @@ fn b14_temperatures_out_of_their_range_are_refused_and_zero_is_sent_as_zero() {
 #[test]
 fn b15_files_are_no_field_and_nothing_is_read() {
     let scene = Scene::new();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     for value in [
         json!("x"),
+        json!([]),
         json!(["../../etc/passwd"]),
+        json!(["/proc/sys/kernel/hostname"]),
+        json!(["file:///proc/sys/kernel/hostname"]),
         json!(vec!["x"; 10_000]),
         json!(["x".repeat(1024 * 1024)]),
     ] {
         native_refuses(&scene, "files", &value.to_string());
     }
+    // A provider gets it as it came, and nothing of what such a name stands for.
+    let mut body = chat("read it");
+    body["files"] = json!(["/proc/sys/kernel/hostname", "../../etc/passwd"]);
+    scene.expect_calls(1);
+    assert_eq!(scene.client().post(COMPLETIONS, &body).status, 200);
+    let sent = scene.alpha.last_request();
+    assert_eq!(sent.json()["files"], body["files"]);
+    assert!(!sent.text().contains(&format!("\"{}\"", host.trim())) && !sent.text().contains("root:"));
     scene.finish();
 }
 
 #[test]
 fn b16_context_is_no_field_whatever_is_in_it() {
     let scene = Scene::new();
-    for value in [json!({ "files": "x" }), json!({ "gitStatus": {} }), json!("x")] {
+    for value in [
+        json!({ "files": "x" }),
+        json!({ "files": ["a"] }),
+        json!({ "gitStatus": {} }),
+        json!({ "gitStatus": "M a" }),
+        json!({}),
+        json!([]),
+        json!("x"),
+        json!(7),
+        json!(null),
+    ] {
         native_refuses(&scene, "context", &value.to_string());
     }
     scene.finish();
@@ -315,19 +359,70 @@ fn b19_queries_out_of_their_range_are_refused() {
         "limit=0",
         "limit=1000000000",
         "limit=5001",
+        "limit=9223372036854775808",
+        "limit=1.5",
+        "limit=%31%00",
         "limit=1&limit=1",
+        "limit=1&%6cimit=2",
         "limit=",
+        "limit",
         "before=0",
         "before=x",
+        "before=-1",
         "startDate=yesterday",
-        "userId=a&userId=b",
-        "groupBy=__proto__",
-        "groupBy=model;drop",
+        "userId=a",
     ] {
         let reply = scene.client().get(&format!("/v1/context/c?{query}"));
         let error = scene.assert_refused(&reply, 400, "invalid_request");
         let name = query.split('=').next().unwrap();
         assert_eq!(error["param"], name, "{query}");
+    }
+    scene.expect_calls(1);
+    let turn = json!({ "message": "hello", "conversationId": "c" });
+    assert_eq!(scene.client().post("/v1/chat", &turn).status, 200);
+    for (query, messages) in [("limit=1", 1), ("limit=5000", 2), ("before=2&limit=9", 1), ("", 2)] {
+        let page = scene.client().get(&format!("/v1/context/c?{query}")).json();
+        assert_eq!(page["messages"].as_array().unwrap().len(), messages, "{query}: {page}");
+    }
+    // Statistics have no filters: none is taken for one that finds nothing.
+    for query in [
+        "startDate=yesterday",
+        "startDate=2026-02-01&endDate=2026-01-01",
+        "userId=a&userId=b",
+        "limit=1",
+        "=",
+    ] {
+        let reply = scene.client().get(&format!("/v1/server-stats?{query}"));
+        let error = scene.assert_refused(&reply, 400, "invalid_request");
+        assert_eq!(error["param"], query.split('=').next().unwrap(), "{query}");
+    }
+    assert_eq!(scene.client().get("/v1/server-stats?").status, 200);
+    // Client libraries send queries along here, which change nothing.
+    let models = scene.client().get("/v1/models");
+    assert_eq!(
+        scene.client().get("/v1/models?limit=abc&after_id=x").json(),
+        models.json()
+    );
+    scene.finish();
+}
+
+#[test]
+fn b20_groupings_are_refused_where_there_are_none() {
+    let scene = Scene::new();
+    for path in ["/v1/server-stats", "/v1/context/c"] {
+        for grouping in [
+            "__proto__",
+            "constructor",
+            "model",
+            "model;drop",
+            "model,model",
+            "",
+            "%27%20OR%201=1",
+        ] {
+            let reply = scene.client().get(&format!("{path}?groupBy={grouping}"));
+            let error = scene.assert_refused(&reply, 400, "invalid_request");
+            assert_eq!(error["param"], "groupBy", "{path} {grouping}");
+        }
     }
     scene.finish();
 }

@@ -111,25 +111,40 @@ fn b3_the_character_zero_goes_through_the_openai_endpoint_as_it_came() {
 #[test]
 fn b4_nesting_without_end_is_refused() {
     let scene = Scene::new();
-    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-    for (path, nested) in [
-        (
-            COMPLETIONS,
-            format!("{{\"model\":\"auto\",\"messages\":[],\"x\":{}}}", nested(128)),
-        ),
-        (COMPLETIONS, "[".repeat(200_000)),
-        (COMPLETIONS, "{\"a\":".repeat(200_000)),
-        ("/v1/chat", format!("{{\"message\":{}}}", nested(200))),
-        ("/v1/chat", "[".repeat(200_000)),
-        ("/v1/route", "{\"a\":".repeat(100_000)),
-    ] {
-        let reply = scene.client().post_bytes(path, nested);
-        let kind = if reply.text().contains("malformed_json") {
+    let lists = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let objects = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+    let with = |path: &str, value: &str| {
+        if path == COMPLETIONS {
+            format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"x"}}],"x":{value}}}"#)
+        } else {
+            format!(r#"{{"message":{value}}}"#)
+        }
+    };
+    for path in WITH_BODY {
+        // The OpenAI endpoint looks at the whole body first, the others at one field after the other.
+        let kind = if path == COMPLETIONS {
             "malformed_json"
         } else {
             "invalid_request"
         };
-        scene.assert_refused(&reply, 400, kind);
+        for (endless, first_sight) in [("[", kind), ("{\"a\":", "malformed_json")] {
+            let endless = endless.repeat(200_000);
+            scene.refuses(path, endless.clone(), 400, first_sight);
+            scene.refuses(path, with(path, &endless), 400, "malformed_json");
+        }
+        // With the object around it, one level more than is read.
+        for levels in [128, 129, 200, 200_000] {
+            for value in [lists(levels), objects(levels)] {
+                scene.refuses(path, with(path, &value), 400, kind);
+            }
+        }
+    }
+    // Deeper than anything that clients send, and carried through.
+    for value in [lists(100), objects(100)] {
+        scene.expect_calls(1);
+        let reply = scene.client().post_bytes(COMPLETIONS, with(COMPLETIONS, &value));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(scene.alpha.last_request().text().contains(&value));
     }
     scene.finish();
 }

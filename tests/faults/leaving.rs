@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
 use crate::scene::Scene;
@@ -110,6 +110,48 @@ fn h9_actors_that_panic_while_a_stream_runs_do_not_break_it() {
         scene.expect_calls(scene.alpha.requests() - 1);
         scene.finish();
     }
+}
+
+#[test]
+fn h9_a_panic_in_a_stream_is_told_in_it_booked_and_counted() {
+    let alpha = Provider::start("alpha");
+    let mut gateway = priced(&alpha, 1);
+    gateway.expect_panics();
+    alpha.set_tokens(TOKENS);
+    alpha.set(Behaviour::Slow(Duration::from_millis(20)));
+    let client = gateway.client();
+    let mut beside = client.open_stream(COMPLETIONS, &streamed_chat("hello"));
+    beside.next_event();
+    let crash = client.post("/v1/faults/stream", &json!({}));
+    assert_eq!(
+        crash.status,
+        202,
+        "tests need a binary with --all-features: {}",
+        crash.text()
+    );
+    let reply = beside.finish();
+    assert!(!reply.is_done() && !reply.cut, "{}", reply.text());
+    let last: Value = serde_json::from_str(reply.events().last().unwrap()).unwrap();
+    assert_eq!(last["error"]["code"], "internal", "{}", reply.text());
+
+    // Whatever it had sent may be on the bill; the worker and its next streams are as before.
+    let call = gateway.wait_for_calls(1).remove(0);
+    assert_eq!(
+        (call.outcome.as_str(), call.estimated, call.success),
+        ("interrupted", true, false)
+    );
+    let due = alpha
+        .bill()
+        .iter()
+        .map(|charge| charge.input_tokens * 1_000 + charge.output_tokens * 2_000)
+        .sum::<u64>();
+    assert!(call.cost_nano_usd >= i64::try_from(due).unwrap(), "{call:?}");
+    assert_eq!(gateway.stats()["llm"]["failedCalls"], 1);
+    assert!(gateway.log().iter().any(|line| line.contains("panicked")));
+    for _ in 0..3 {
+        assert!(client.post(COMPLETIONS, &streamed_chat("hello")).is_done());
+    }
+    gateway.finish();
 }
 
 #[test]

@@ -74,6 +74,29 @@ fn g11_an_empty_answer_and_an_error_under_a_good_status_are_no_answers() {
 }
 
 #[test]
+fn g11_an_answer_without_a_body_by_its_status_is_empty_whatever_it_announces() {
+    let cases: [(&'static [u8], &str); 3] = [
+        (
+            b"HTTP/1.1 204 No Content\r\ncontent-length: 500\r\n\r\n",
+            "upstream_empty",
+        ),
+        (
+            b"HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n",
+            "upstream_empty",
+        ),
+        (
+            b"HTTP/1.1 304 Not Modified\r\ncontent-length: 500\r\n\r\n",
+            "upstream_error",
+        ),
+    ];
+    let scene = Scene::new();
+    for (bytes, word) in cases {
+        is_told_and_made_good(&scene, &Behaviour::Raw(bytes), 502, word);
+    }
+    scene.end();
+}
+
+#[test]
 fn g12_an_answer_that_is_cut_off_is_told_as_such_and_made_good_by_another_provider() {
     let cases: [&'static [u8]; 4] = [
         // Less than announced.

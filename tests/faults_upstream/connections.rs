@@ -11,7 +11,9 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::COMPLETIONS;
 use crate::scene::{QUICK_BREAKERS, Scene, assert_answered_by, assert_refused, for_model};
-use crate::support::{Behaviour, Gateway, Model, Provider, Setup, chat, in_parallel, streamed_chat};
+use crate::support::{Behaviour, Gateway, Model, Provider, Setup, chat, in_parallel, streamed_chat, wait_for};
+
+const SOON: Duration = Duration::from_secs(20);
 
 /// A TLS server whose certificate nobody has signed. It answers whoever trusts it all the same.
 fn server_that_nobody_vouches_for() -> String {
@@ -116,6 +118,47 @@ fn g3_a_connection_that_was_closed_while_nobody_used_it_costs_no_attempt() {
     assert_eq!(scene.requests(), (40, 0));
     let calls = scene.gateway.wait_for_calls(40);
     assert!(calls.iter().all(|call| call.success && call.ordinal == 1));
+    scene.end();
+}
+
+/// Connections of the gateway to this port whose far end is closed and whose own is not.
+fn half_closed(gateway: &Gateway, port: u16) -> usize {
+    const CLOSE_WAIT: &str = "08";
+    let path = format!("/proc/{}/net/tcp", gateway.pid().as_raw_nonzero());
+    let far_end = format!(":{port:04X}");
+    let connections = std::fs::read_to_string(path).unwrap();
+    let half_closed = connections.lines().filter(|line| {
+        let mut fields = line.split_whitespace().skip(2);
+        fields.next().is_some_and(|far| far.ends_with(&far_end)) && fields.next() == Some(CLOSE_WAIT)
+    });
+    half_closed.count()
+}
+
+#[test]
+fn g3_connections_that_a_dead_provider_has_closed_are_closed_here_too() {
+    let scene = Scene::new();
+    let port: u16 = scene
+        .alpha
+        .base_url()
+        .rsplit([':', '/'])
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    scene.alpha.set(Behaviour::Slow(Duration::from_millis(50)));
+    for reply in in_parallel(8, 8, |_| scene.ask()) {
+        assert_answered_by(&reply, "alpha");
+    }
+    scene.alpha.kill();
+    wait_for("the provider's end to be closed", SOON, || {
+        half_closed(&scene.gateway, port) > 0
+    });
+    wait_for("the gateway's end to be closed", SOON, || {
+        half_closed(&scene.gateway, port) == 0
+    });
+    scene.alpha.revive();
+    scene.alpha.set(Behaviour::Answer);
+    assert_answered_by(&scene.ask_alpha(), "alpha");
     scene.end();
 }
 

@@ -48,12 +48,17 @@ fn j10_with_a_full_disk_writes_are_refused_reads_work_and_all_is_well_when_there
     let log = gateway.folder().join("gateway.db-wal");
     limit_files(&gateway, Some(std::fs::metadata(log).unwrap().len()));
     let refused = client.post("/v1/chat", &turn("during"));
-    // SQLite tells a limit on file sizes from a full disk, for which it is 507: `store::writer_tests` has that.
+    // SQLite tells a limit on file sizes from a full disk, for which it is 507.
     assert_refused(&refused, 503, "ledger_unavailable");
     assert_eq!(alpha.requests(), asked, "a turn that could not be stored was sent");
     let page = client.get("/v1/context/before").json();
     assert_eq!(page["messages"].as_array().unwrap().len(), 2, "{page}");
     assert_eq!(client.get("/health/live").status, 200);
+    // Without room for anything, nobody should be sent here; what is there can still be read.
+    limit_files(&gateway, Some(0));
+    wait_for("readiness to go", SOON, || client.get("/health/ready").status == 503);
+    assert_eq!(client.get("/health").json()["database"], false);
+    assert_eq!(client.get("/v1/context/before").json(), page);
 
     limit_files(&gateway, None);
     wait_for("writes to be taken again", SOON, || {
@@ -67,6 +72,57 @@ fn j10_with_a_full_disk_writes_are_refused_reads_work_and_all_is_well_when_there
     );
     assert_lives(&gateway);
     gateway.finish();
+}
+
+#[test]
+fn j10_a_database_that_cannot_grow_is_told_as_507_and_leaves_no_half_of_a_turn() {
+    let alpha = Provider::start("alpha");
+    let gateway = free_and_priced(&alpha);
+    let client = gateway.client();
+    assert_eq!(client.post("/v1/chat", &turn("before")).status, 200);
+    let asked = alpha.requests();
+    let fault = |name: &str| assert_eq!(client.post(&format!("/v1/faults/{name}"), &json!({})).status, 202);
+
+    fault("disk-full");
+    let long = json!({ "conversationId": "during", "message": "a long text ".repeat(50_000) });
+    for _ in 0..3 {
+        assert_refused(&client.post("/v1/chat", &long), 507, "insufficient_storage");
+    }
+    assert_eq!(alpha.requests(), asked, "a turn that could not be stored was sent");
+    assert_eq!(client.get("/v1/context/during").status, 404, "half of a turn is left");
+    let page = client.get("/v1/context/before").json();
+    assert_eq!(page["messages"].as_array().unwrap().len(), 2, "{page}");
+    // What needs no new room goes on.
+    assert_answered_by(&client.post(COMPLETIONS, &chat("hello")), "alpha");
+
+    fault("disk-free");
+    assert_eq!(client.post("/v1/chat", &long).status, 200);
+    let page = client.get("/v1/context/during").json();
+    let seqs: Vec<_> = page["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["seq"].as_i64())
+        .collect();
+    assert_eq!(seqs, [Some(1), Some(2)], "{page}");
+    assert_lives(&gateway);
+    let checked: Vec<Integrity> = sql_query("PRAGMA integrity_check")
+        .load(&mut open(&gateway.folder().join("gateway.db")))
+        .unwrap();
+    assert_eq!(
+        checked
+            .iter()
+            .map(|row| row.integrity_check.as_str())
+            .collect::<Vec<_>>(),
+        ["ok"]
+    );
+    gateway.finish();
+}
+
+#[derive(QueryableByName)]
+struct Integrity {
+    #[diesel(sql_type = Text)]
+    integrity_check: String,
 }
 
 #[test]

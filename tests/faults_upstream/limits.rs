@@ -77,6 +77,57 @@ fn k10_without_file_descriptors_connections_wait_and_nothing_dies() {
     gateway.finish();
 }
 
+/// Address space of the process, in bytes.
+fn address_space(gateway: &Gateway) -> u64 {
+    let path = format!("/proc/{}/statm", gateway.pid().as_raw_nonzero());
+    let statm = std::fs::read_to_string(path).unwrap();
+    let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
+    pages * 4096
+}
+
+#[test]
+fn k10_without_room_for_another_thread_or_more_memory_requests_are_served_or_shed() {
+    let alpha = Provider::start("alpha");
+    let setup = Setup::free_l0(&[&alpha])
+        .toml(QUICK_BREAKERS)
+        .toml("[http]\nheld_body_bytes = 1048576\nmax_in_flight = 16\nqueue = 0");
+    let gateway = Gateway::start(setup);
+    let client = gateway.client();
+    let long = chat(&"x".repeat(100 * 1024));
+    let mixed = |number: usize| match number % 4 {
+        0 => client.post(COMPLETIONS, &chat("hello")),
+        1 => client.post(COMPLETIONS, &streamed_chat("hello")),
+        2 => client.post(COMPLETIONS, &long),
+        _ => client.post(
+            "/v1/chat",
+            &json!({ "conversationId": format!("c-{number}"), "message": "hello" }),
+        ),
+    };
+    for reply in in_parallel(64, 16, mixed) {
+        assert!(matches!(reply.status, 200 | 503), "{}", reply.text());
+    }
+    gateway.wait_until_settled();
+
+    // Less than the stack of a thread.
+    let usual = getrlimit(Resource::As);
+    let tight = Rlimit {
+        current: Some(address_space(&gateway) + 1024 * 1024),
+        maximum: usual.maximum,
+    };
+    prlimit(Some(gateway.pid()), Resource::As, tight).unwrap();
+    for reply in in_parallel(200, 16, mixed) {
+        if reply.status != 200 {
+            assert!(reply.error(503)["type"].is_string(), "{}", reply.text());
+        }
+    }
+    prlimit(Some(gateway.pid()), Resource::As, usual).unwrap();
+    assert_lives(&gateway);
+    for number in [0, 1, 3] {
+        wait_for("all to be served again", SOON, || mixed(number).status == 200);
+    }
+    gateway.finish();
+}
+
 #[test]
 fn k13_conversations_that_are_over_take_no_memory() {
     let alpha = Provider::start("alpha");

@@ -89,6 +89,7 @@ impl Scene {
     pub(crate) fn end(self) {
         assert_lives(&self.gateway);
         self.mend_alpha();
+        self.assert_log_tells_no_secret();
         self.gateway.finish();
     }
 
@@ -97,7 +98,15 @@ impl Scene {
     pub(crate) fn end_without_alpha(self) {
         assert_lives(&self.gateway);
         assert_answered_by(&self.ask(), "beta");
+        self.assert_log_tells_no_secret();
         self.gateway.finish();
+    }
+
+    #[track_caller]
+    fn assert_log_tells_no_secret(&self) {
+        for line in self.gateway.log() {
+            assert!(!SECRETS.iter().any(|secret| line.contains(secret)), "{line}");
+        }
     }
 }
 

@@ -138,6 +138,27 @@ fn g8_an_input_that_is_too_long_goes_to_no_equal_window_and_hurts_no_breaker() {
 }
 
 #[test]
+fn g5_what_a_provider_says_of_its_errors_is_in_no_log_and_its_code_is() {
+    const WITH_CODE: &str = r#"{"error":{"message":"you said: secret-upstream-detail","code":"over_easy","param":"secret-upstream-detail"}}"#;
+    const WITH_TEXT: &str = r#"{"error":"you said: secret-upstream-detail"}"#;
+    let scene = Scene::with(|setup, _, _| setup.toml(QUICK_BREAKERS).env("LOG_LEVEL", "debug"));
+    for status in [400, 413, 429, 500, 503] {
+        for said in [WITH_CODE, WITH_TEXT, "secret-upstream-detail\u{1b}[31m\n"] {
+            scene.alpha.set(Behaviour::Status(status, JSON, said));
+            let reply = scene.ask_alpha();
+            assert!(reply.status > 400, "{}", reply.text());
+            scene.mend_alpha();
+        }
+    }
+    scene.alpha.set(Behaviour::ErrorFrameFirst);
+    assert_answered_by(&scene.client().post(COMPLETIONS, &streamed_chat("hello")), "beta");
+    let log = scene.gateway.log().join("\n");
+    assert!(log.contains("answered 500: over_easy"), "{log}");
+    assert!(log.contains("status=500"), "{log}");
+    scene.end();
+}
+
+#[test]
 fn g9_a_model_that_is_gone_takes_no_other_model_of_its_provider_along() {
     let scene = Scene::with(|setup, alpha, _| setup.model(&Model::free("alpha-other", alpha)).toml(QUICK_BREAKERS));
     scene.alpha.set(Behaviour::Status(404, JSON, SAID));
@@ -162,7 +183,7 @@ fn g10_a_request_that_the_provider_will_not_take_goes_nowhere_else_and_hurts_no_
         scene.alpha.set(Behaviour::Status(status, JSON, SAID));
         let (alpha, beta) = scene.requests();
         for _ in 0..7 {
-            assert_refused(&scene.ask(), 400, "upstream_rejected");
+            assert_refused(&scene.ask(), 422, "upstream_rejected");
         }
         assert_eq!(scene.requests(), (alpha + 7, beta), "{status}");
     }

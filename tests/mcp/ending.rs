@@ -26,7 +26,7 @@ fn l9_at_the_end_of_input_a_call_under_way_is_given_up_after_a_while_and_booked(
         assert_eq!(tool_error(&process.answer(&id)["result"])["type"], "draining");
         let calls = process.calls();
         assert_eq!(calls.len(), 1, "{calls:#?}");
-        assert_eq!((calls[0].outcome.as_str(), calls[0].estimated), ("interrupted", true));
+        assert_eq!((calls[0].outcome.as_str(), calls[0].estimated), ("cut", true));
         process.finish();
     }
 }
@@ -140,5 +140,9 @@ fn a_second_signal_cuts_what_is_under_way_and_it_is_booked() {
     wait_for("it to drain", LIMIT, || process.log().contains("draining"));
     process.signal(Signal::TERM);
     assert_eq!(process.wait_exit(AT_ONCE), 0, "{}", process.log());
-    assert_eq!(process.calls().len(), 1);
+    let calls = process.calls();
+    assert_eq!((calls.len(), calls[0].outcome.as_str()), (1, "cut"));
+    for word in [" ERROR ", "took over", "left in this process's journal"] {
+        assert!(!process.log().contains(word), "{}", process.log());
+    }
 }

@@ -6,6 +6,7 @@ mod calls;
 mod clients;
 mod desktop;
 mod ending;
+mod fields;
 mod fuzz;
 mod process;
 mod protocol;

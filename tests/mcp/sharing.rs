@@ -1,10 +1,12 @@
 //! Several processes on one SQLite file and one data folder.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{LIMIT, Process};
+use crate::process::{LIMIT, Process, tool_error};
 use crate::support::{Behaviour, Gateway, Provider, Setup, in_parallel, wait_for};
 
 const TURNS: usize = 40;
@@ -140,4 +142,41 @@ fn turns_are_whole(gateway: &Gateway, conversation: &str, turns: usize) {
             questions.push(&message["content"]);
         }
     }
+}
+
+#[test]
+fn a_conversation_that_another_process_answers_in_is_refused_without_a_warning() {
+    let alpha = Provider::start("alpha");
+    let setup = Setup::free_l0(&[&alpha]);
+    let gateway = Gateway::start(setup.clone());
+    let mut process = Process::start_in(&setup, gateway.folder());
+    process.begin();
+    let client = gateway.client();
+    let message = json!({"message": "hello", "conversationId": "shared"});
+    let task = json!({"task": "hello", "conversationId": "shared"});
+
+    alpha.set(Behaviour::Slow(Duration::from_millis(1_500)));
+    let first = process.ask_tool("code_agent", &task);
+    wait_for("the first turn", LIMIT, || alpha.running() == 1);
+    let refused = client.post("/v1/chat", &message);
+    let error = refused.error(409);
+    assert_eq!(error["type"], "conversation_busy");
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(process.answer(&first)["result"]["isError"], false);
+
+    std::thread::scope(|threads| {
+        let second = threads.spawn(|| client.post("/v1/chat", &message));
+        wait_for("the second turn", LIMIT, || alpha.running() == 1);
+        let third = process.ask_tool("code_agent", &task);
+        let error = tool_error(&process.answer(&third)["result"]);
+        assert_eq!(error["type"], "conversation_busy", "{error}");
+        assert_eq!(second.join().unwrap().status, 200);
+    });
+    let logs = [gateway.log().join("\n"), process.log()];
+    for log in &logs {
+        assert!(log.contains("another turn of this conversation is running"), "{log}");
+        assert!(!log.contains(" WARN ") && !log.contains(" ERROR "), "{log}");
+    }
+    process.finish();
+    gateway.finish();
 }

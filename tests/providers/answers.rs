@@ -405,3 +405,29 @@ async fn g11_a_body_where_none_may_be_reaches_no_later_request() {
     }
     assert_eq!(server.connections(), 2);
 }
+
+#[actix_web::test]
+async fn g11_a_body_is_not_waited_for_where_none_may_be_whatever_is_announced() {
+    for (status, kind) in [
+        ("204 No Content", FailureKind::Empty),
+        ("205 Reset Content", FailureKind::Empty),
+        ("304 Not Modified", FailureKind::Redirect),
+    ] {
+        for field in [
+            "content-length: 100",
+            "Content-Length : 7",
+            "transfer-encoding: chunked",
+        ] {
+            for streamed in [false, true] {
+                let head = format!("HTTP/1.1 {status}\r\n{JSON}\r\n{field}\r\n\r\n");
+                let mut server = Server::start(vec![Step::Say(head.into()), Step::WaitForClient]).await;
+                let mut settings = settings_of(&server);
+                // What waits for a body fails by a time limit instead.
+                (settings.timeouts.first_byte, settings.timeouts.idle) = (super::LONG, SHORT);
+                let failure = failure(settings, streamed).await;
+                assert_eq!(failure.kind, kind, "{status} {field}");
+                server.client_left().await;
+            }
+        }
+    }
+}

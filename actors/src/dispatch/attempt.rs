@@ -113,7 +113,7 @@ impl Attempt {
             return self.finish(End::LeftUnanswered, Outcome::ClientLeft);
         }
         self.report_success();
-        self.finish(End::ClientLeft, Outcome::ClientLeft)
+        self.finish(End::LeftHalfway, Outcome::ClientLeft)
     }
 
     fn finish(&mut self, end: End<'_>, outcome: Outcome) -> Finished {
@@ -207,10 +207,17 @@ impl Attempt {
 }
 
 impl Drop for Attempt {
-    /// An attempt that nobody finished: its task panicked or was dropped. It may be on the bill.
+    /// An attempt that nobody finished: it was cut since the process ends, or its task panicked. It may be on the bill.
     fn drop(&mut self) {
-        if self.hold.is_some() {
+        if self.hold.is_none() {
+            return;
+        }
+        if !self.cell.is_cut() || std::thread::panicking() {
             self.finish(End::Abandoned, Outcome::Interrupted);
+        } else if self.first_byte.is_none() {
+            self.finish(End::LeftUnanswered, Outcome::Cut);
+        } else {
+            self.finish(End::LeftHalfway, Outcome::Cut);
         }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::retry::RetryBudget;
 use super::settings::DispatchSettings;
 use crate::budget::BudgetActor;
@@ -53,6 +55,11 @@ pub struct PipelineParts {
     pub last_resort: Arc<LastResort>,
     /// The process's counters.
     pub gauges: Gauges,
+    /// Comes true when the process ends and waits for nothing any more: what is under way is cut, and settles.
+    pub cut: watch::Receiver<bool>,
+    /// Makes the next stream that gets an event panic when it is set. For tests of what happens then.
+    #[cfg(feature = "fault-injection")]
+    pub crash_stream: Arc<std::sync::atomic::AtomicBool>,
     /// The pipeline's numbers.
     pub settings: DispatchSettings,
 }
@@ -73,6 +80,22 @@ impl CellParts {
             lingering: Cell::new(0),
             parts,
         }
+    }
+
+    /// Comes true when what is under way is to be cut.
+    pub(super) fn cut(&self) -> impl Future<Output = ()> + use<> {
+        let mut cut = self.parts.cut.clone();
+        async move {
+            if cut.wait_for(|cut| *cut).await.is_err() {
+                // Nobody is left who could say so.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Whether what is under way is being cut.
+    pub(super) fn is_cut(&self) -> bool {
+        *self.parts.cut.borrow()
     }
 
     pub(super) fn provider(&self, name: &ProviderName) -> Option<&ProviderHandle> {

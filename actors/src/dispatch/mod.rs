@@ -1,7 +1,8 @@
 //! The request pipeline of a cell: plan, lease, hold, attempts, stream pump, settle.
 //!
 //! * **Owns** the requests of its cell while they are under way, each in a task of its own: the future that an edge
-//!   awaits may be dropped at any time, and the attempt is settled all the same.
+//!   awaits may be dropped at any time, and the attempt is settled all the same. When the process ends and waits no
+//!   longer, it drops these tasks itself, while the actors that keep the books still live.
 //! * **Talks to** the actors of its own cell (asks for a plan, a lease, a hold; tells reports, settlements, records)
 //!   and, for a conversation, to the ContextActor and the store. It alone asks; no actor awaits another.
 //! * **On a panic** in a request's task that request ends, and its attempt is booked at its worst case.
@@ -54,12 +55,16 @@ impl Pipeline {
         let (mut reply, answer) = oneshot::channel();
         let cell = Rc::clone(&self.cell);
         actix_rt::spawn(async move {
-            let mut run = Run::new(cell, call, None, false);
-            let result = run.complete(&mut reply).await;
+            let mut run = Run::new(Rc::clone(&cell), call, None, false);
+            let result = tokio::select! {
+                biased;
+                () = cell.cut() => Err(shut_down()),
+                result = run.complete(&mut reply) => result,
+            };
             // Whoever waited may have left.
             let _ = reply.send(result);
         });
-        answer.await.unwrap_or_else(|_| Err(lost()))
+        answer.await.unwrap_or_else(|_| Err(self.lost()))
     }
 
     /// Gets a stream whose first meaningful event is there.
@@ -69,8 +74,15 @@ impl Pipeline {
     pub async fn stream(&self, call: ChatCall) -> Result<AnswerStream, GatewayError> {
         let (reply, answer) = oneshot::channel();
         let cell = Rc::clone(&self.cell);
-        actix_rt::spawn(stream(cell, call, reply));
-        answer.await.unwrap_or_else(|_| Err(lost()))
+        actix_rt::spawn(async move {
+            tokio::select! {
+                biased;
+                // Whoever reads the stream knows by itself that the process ends.
+                () = cell.cut() => {}
+                () = stream(Rc::clone(&cell), call, reply) => {}
+            }
+        });
+        answer.await.unwrap_or_else(|_| Err(self.lost()))
     }
 
     /// Runs a turn of a stored conversation: the message is durable before a model is asked, the answer before it
@@ -86,7 +98,18 @@ impl Pipeline {
             // Whoever waited may have left; the turn is stored.
             let _ = reply.send(result);
         });
-        answer.await.unwrap_or_else(|_| Err(lost()))
+        answer.await.unwrap_or_else(|_| Err(self.lost()))
+    }
+
+    /// The request's task ended without an answer.
+    fn lost(&self) -> GatewayError {
+        if self.cell.is_cut() {
+            return shut_down();
+        }
+        GatewayError::new(
+            ErrorKind::Internal,
+            "the gateway failed while answering; the request may have been billed",
+        )
     }
 }
 
@@ -116,10 +139,8 @@ async fn stream(cell: Rc<CellParts>, call: ChatCall, mut reply: oneshot::Sender<
     let _ = reply.send(answer);
 }
 
-/// The request's task ended without an answer.
-fn lost() -> GatewayError {
-    GatewayError::new(
-        ErrorKind::Internal,
-        "the gateway failed while answering; the request may have been billed",
-    )
+/// The process ended before the answer was there.
+fn shut_down() -> GatewayError {
+    let message = "the gateway shut down before the answer was there; send the request again";
+    GatewayError::new(ErrorKind::Draining, message)
 }

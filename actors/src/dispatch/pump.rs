@@ -88,6 +88,8 @@ pub(super) async fn pump(
         };
         match item {
             Some(Ok(frame)) => {
+                #[cfg(feature = "fault-injection")]
+                panic_if_told(&cell);
                 attempt.meter(frame.content_bytes, frame.usage);
                 downstream = downstream.after(&frame);
                 if frame.terminal {
@@ -112,6 +114,12 @@ pub(super) async fn pump(
     }
 }
 
+#[cfg(feature = "fault-injection")]
+fn panic_if_told(cell: &CellParts) {
+    let told = cell.crash_stream.swap(false, std::sync::atomic::Ordering::AcqRel);
+    assert!(!told, "injected into a stream");
+}
+
 /// The end mark is there: the attempt is journalled before the last bytes go out.
 async fn end(cell: &CellParts, attempt: Attempt, downstream: Downstream, last: StreamFrame) {
     let Downstream::Present(client) = downstream else {
@@ -126,7 +134,7 @@ async fn end(cell: &CellParts, attempt: Attempt, downstream: Downstream, last: S
 }
 
 async fn fail(cell: &CellParts, attempt: Attempt, downstream: Downstream, failure: &UpstreamFailure) {
-    tracing::info!(failure = %failure, "a stream broke after it had begun");
+    tracing::info!(failure = %failure, status = failure.status, "a stream broke after it had begun");
     attempt.failed(failure);
     if let Downstream::Present(client) = downstream {
         deliver(&client, Err(told(failure)), cell.settings.write_stall).await;

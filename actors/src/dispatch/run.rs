@@ -326,6 +326,7 @@ impl Run {
                     provider = %candidate.model.provider,
                     model = %candidate.model.id,
                     failure = %failure,
+                    status = failure.status,
                     "an attempt failed"
                 );
                 let finished = attempt.failed(&failure);
@@ -381,8 +382,8 @@ impl Run {
             (UsageSource::None, UsageSource::None) => UsageSource::None,
         };
         debug_assert!(
-            finished.outcome != Outcome::Interrupted,
-            "only a dropped attempt is interrupted"
+            !matches!(finished.outcome, Outcome::Cut | Outcome::Interrupted),
+            "only a dropped attempt is cut or interrupted"
         );
     }
 }

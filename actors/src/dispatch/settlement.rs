@@ -9,9 +9,9 @@ pub(super) enum End<'a> {
     Completed,
     /// It failed.
     Failed(&'a UpstreamFailure),
-    /// The client left, and the rest of the stream was not read.
-    ClientLeft,
-    /// The client left before a byte of the answer was there: how much of it the provider made is not known.
+    /// The rest of the stream was not read: the client left, or the gateway shut down.
+    LeftHalfway,
+    /// The same before a byte of the answer was there: how much of it the provider made is not known.
     LeftUnanswered,
     /// The task that ran it ended without a word.
     Abandoned,
@@ -52,7 +52,7 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
         },
         UsageReport::Absurd => full(held),
         UsageReport::Missing => match end {
-            End::Completed | End::ClientLeft => counted(size, price, held),
+            End::Completed | End::LeftHalfway => counted(size, price, held),
             End::Failed(failure) if failure.billing == Billing::NotBilled => Settlement {
                 usage: TokenUsage::default(),
                 source: UsageSource::None,
@@ -130,8 +130,8 @@ mod tests {
             (End::Completed, UsageReport::Missing, (200, true)),
             (End::Completed, UsageReport::Absurd, (1_000, true)),
             (End::Completed, reported(5_000, 0), (5_000, false)),
-            (End::ClientLeft, reported(10, 5), (20, false)),
-            (End::ClientLeft, UsageReport::Missing, (200, true)),
+            (End::LeftHalfway, reported(10, 5), (20, false)),
+            (End::LeftHalfway, UsageReport::Missing, (200, true)),
             (End::LeftUnanswered, UsageReport::Missing, (1_000, true)),
             (End::Failed(&refused), UsageReport::Missing, (0, false)),
             (End::Failed(&refused), reported(10, 5), (20, false)),

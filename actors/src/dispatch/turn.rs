@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::cell::CellParts;
 use super::client::Patient;
 use super::run::Run;
+use super::shut_down;
 use crate::protocol::{
     BeginTurn, ChatCall, CloseTurn, ContextError, ErrorKind, GatewayError, OpenTurn, StoreError, TurnAnswer, TurnCall,
     TurnOpened, TurnPermit,
@@ -30,7 +31,11 @@ const STORE_AGAIN: [Duration; 3] = [
 /// Runs a turn to its end.
 pub(super) async fn run(cell: Rc<CellParts>, call: TurnCall) -> Result<TurnAnswer, GatewayError> {
     let _turn = cell.gauges.turns.enter();
-    let _permit = permit(&cell, &call).await?;
+    let _permit = tokio::select! {
+        biased;
+        () = cell.cut() => return Err(shut_down()),
+        permit = permit(&cell, &call) => permit?,
+    };
     let opened = cell.conversations.open_turn(open(&cell, &call)).await;
     match opened.map_err(|error| store_error(error, &call))? {
         TurnOpened::AlreadyAnswered { answer } => Ok(TurnAnswer {
@@ -47,7 +52,13 @@ pub(super) async fn run(cell: Rc<CellParts>, call: TurnCall) -> Result<TurnAnswe
                 context: call.context.clone(),
             };
             let mut run = Run::new(Rc::clone(&cell), chat, Some(call.conversation.clone()), false);
-            let answer = run.complete(&mut Patient).await.and_then(|answer| {
+            let mut client = Patient;
+            let answer = tokio::select! {
+                biased;
+                () = cell.cut() => Err(shut_down()),
+                answer = run.complete(&mut client) => answer,
+            };
+            let answer = answer.and_then(|answer| {
                 let text = call.dialect.answer_text(&answer.completion)?;
                 Ok((Arc::<str>::from(text), answer.served))
             });
@@ -123,7 +134,16 @@ async fn close(cell: &CellParts, call: &TurnCall, user_seq: i64, answer: Option<
 }
 
 fn store_error(error: StoreError, call: &TurnCall) -> GatewayError {
-    let cause = std::error::Error::source(&error).map(ToString::to_string);
-    tracing::warn!(request = %call.plan.request, error = %error, cause, "a turn could not be stored");
+    let request = call.plan.request;
+    match &error {
+        // The client's doing, or another process's: nothing is wrong with the store.
+        StoreError::ConversationBusy { .. } | StoreError::MessageMismatch => {
+            tracing::info!(%request, %error, "a turn was refused");
+        }
+        StoreError::Unavailable { .. } | StoreError::Full | StoreError::Failed { .. } => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%request, %error, cause, "a turn could not be stored");
+        }
+    }
     error.into()
 }

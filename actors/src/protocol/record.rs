@@ -27,7 +27,9 @@ pub enum Outcome {
     Malformed,
     /// The client left before the whole answer.
     ClientLeft,
-    /// The process ended while the attempt ran; found in the journal afterwards.
+    /// The gateway shut down in order before the whole answer, and settled what had come.
+    Cut,
+    /// The task or the process ended while the attempt ran, without a word; the latter is found in the journal afterwards.
     Interrupted,
 }
 
@@ -43,6 +45,7 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Malformed => "malformed",
             Self::ClientLeft => "client_left",
+            Self::Cut => "cut",
             Self::Interrupted => "interrupted",
         }
     }

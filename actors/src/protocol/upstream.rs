@@ -166,7 +166,7 @@ pub struct UpstreamFailure {
     pub retry_after: Option<Duration>,
     /// Usage that was reported all the same.
     pub usage: UsageReport,
-    /// For the log: our words, with at most a short, escaped piece of what the provider said.
+    /// For the log: our words, with at most the code by which the provider calls its error.
     pub detail: String,
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix::Actor;
 use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::journal::MemoryJournal;
@@ -53,6 +54,8 @@ pub struct TestCell {
     pub router: LocalAddr<RouterActor>,
     /// The panics.
     pub crashes: CrashReporter,
+    /// Cuts what is under way when it is set.
+    pub cut: watch::Sender<bool>,
     arbiter: Arbiter,
 }
 
@@ -83,6 +86,7 @@ impl TestCell {
         let health: Arc<ArcSwap<HealthSnapshot>> = Arc::default();
         let (upstream, journal) = (Rc::<ScriptedUpstream>::default(), Rc::<MemoryJournal>::default());
         let (store, totals, budget) = (Arc::default(), Arc::default(), Arc::default());
+        let (cut, watched) = watch::channel(false);
         let (gauges, remote_asks) = (Gauges::default(), Arc::<RemoteAsks>::default());
         let usable = models.iter().map(|model| model.provider.clone()).collect();
         let arbiter = Arbiter::new();
@@ -146,6 +150,9 @@ impl TestCell {
             conversations,
             last_resort: Arc::new(LastResort::new(Instant::now())),
             gauges: gauges.clone(),
+            cut: watched,
+            #[cfg(feature = "fault-injection")]
+            crash_stream: Arc::default(),
             settings,
         });
         Self {
@@ -161,6 +168,7 @@ impl TestCell {
             cost,
             router,
             crashes,
+            cut,
             arbiter,
         }
     }

@@ -27,6 +27,8 @@ pub enum Script {
     Frames(usize),
     /// A stream that breaks after so many frames.
     BreakAfter(usize),
+    /// A stream that says nothing more after so many frames.
+    Stall(usize),
     /// A panic in the task that makes the call.
     Panic,
 }
@@ -80,14 +82,15 @@ impl Upstream for ScriptedUpstream {
 fn play(script: Script, stream: bool) -> LocalBoxFuture<'static, Result<UpstreamReply, UpstreamFailure>> {
     Box::pin(async move {
         match script {
-            Script::Answer => Ok(reply(stream, 5, false)),
+            Script::Answer => Ok(reply(stream, 5, End::Mark)),
             Script::Fail(kind, billing) => Err(UpstreamFailure::new(kind, billing, "scripted")),
             Script::Held(released, then) => {
                 released.notified().await;
                 play(*then, stream).await
             }
-            Script::Frames(frames) => Ok(reply(stream, frames, false)),
-            Script::BreakAfter(frames) => Ok(reply(stream, frames, true)),
+            Script::Frames(frames) => Ok(reply(stream, frames, End::Mark)),
+            Script::BreakAfter(frames) => Ok(reply(stream, frames, End::Break)),
+            Script::Stall(frames) => Ok(reply(stream, frames, End::Never)),
             #[expect(clippy::panic, reason = "the fault that the script asks for")]
             Script::Panic => panic!("scripted"),
         }
@@ -101,7 +104,14 @@ const USAGE: UsageReport = UsageReport::Reported(TokenUsage {
     reasoning: 0,
 });
 
-fn reply(stream: bool, frames: usize, breaks: bool) -> UpstreamReply {
+/// How a stream ends.
+enum End {
+    Mark,
+    Break,
+    Never,
+}
+
+fn reply(stream: bool, frames: usize, end: End) -> UpstreamReply {
     if !stream {
         return UpstreamReply::Complete(Completion {
             status: 200,
@@ -116,18 +126,26 @@ fn reply(stream: bool, frames: usize, breaks: bool) -> UpstreamReply {
         terminal: false,
     };
     let mut frames: Vec<Result<StreamFrame, UpstreamFailure>> = (0..frames).map(|_| Ok(frame("x"))).collect();
-    if breaks {
-        let failure = UpstreamFailure::new(FailureKind::Reset, Billing::Ambiguous, "scripted");
-        frames.push(Err(failure));
-    } else {
-        frames.push(Ok(StreamFrame {
+    match end {
+        End::Mark => frames.push(Ok(StreamFrame {
             usage: Some(USAGE),
             terminal: true,
             ..frame("[DONE]")
-        }));
+        })),
+        End::Break => {
+            let failure = UpstreamFailure::new(FailureKind::Reset, Billing::Ambiguous, "scripted");
+            frames.push(Err(failure));
+        }
+        End::Never => {}
     }
+    let stalls = matches!(end, End::Never);
+    let frames = futures_util::stream::iter(frames);
     UpstreamReply::Stream(UpstreamStream {
         status: 200,
-        frames: futures_util::stream::iter(frames).boxed_local(),
+        frames: if stalls {
+            frames.chain(futures_util::stream::pending()).boxed_local()
+        } else {
+            frames.boxed_local()
+        },
     })
 }

@@ -146,7 +146,10 @@ pub(super) fn unknown(name: &str, accepted: &[&str]) -> GatewayError {
         .filter(|char| !char.is_control())
         .take(NAME_AT_MOST)
         .collect();
-    let message = format!("`{shown}` is not known here; known are {}", accepted.join(", "));
+    let message = match accepted {
+        [] => format!("`{shown}` is not known here; nothing may be given"),
+        accepted => format!("`{shown}` is not known here; known are {}", accepted.join(", ")),
+    };
     GatewayError::invalid(shown, message)
 }
 

@@ -1,5 +1,6 @@
-//! `POST /v1/faults/{actor}`: makes an actor panic, or with `hang` the thread that answers hang for a while. Only in
-//! builds for tests.
+//! `POST /v1/faults/{actor}`: makes an actor panic, or with `stream` the next stream that gets an event; with `hang` the
+//! thread that answers hangs for a while, from `disk-full` to `disk-free` the SQLite file cannot grow. Only in builds for
+//! tests.
 
 use std::time::Duration;
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use crate::http::error::Failure;
+use crate::http::extract::Query;
 use crate::http::respond::{json, now_text};
 use crate::http::shared::Edge;
 use crate::status::{Llm, Memory, Requests, UnderWay, Uptime, of_all_cells};
@@ -21,7 +22,9 @@ struct ServerStats<'a> {
     timestamp: String,
 }
 
-pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
+pub(super) async fn get(request: HttpRequest, edge: Edge) -> Result<HttpResponse, Failure> {
+    // It has no filters: who asks for a part must not take the whole for it.
+    Query::parse(request.query_string(), &[])?;
     let shared = edge.shared();
     let totals = of_all_cells(&shared.totals);
     let gateway = UnderWay::new(shared.admission.in_flight(), &shared.gauges, totals);

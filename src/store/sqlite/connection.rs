@@ -22,6 +22,10 @@ pub(super) type ReadPool = Pool<Connection>;
 /// How long a statement waits for another process that holds the file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pages that the file may have from the next write on, if this is not 0: a full disk, for tests of what happens then.
+#[cfg(feature = "fault-injection")]
+pub(super) static MOST_PAGES: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
 /// Connections that reads share.
 const READ_CONNECTIONS: u32 = 2;
 

@@ -81,6 +81,14 @@ pub(super) fn has_tables(config: &SqliteConfig) -> Result<bool, OpenError> {
     found.map(|found| found == 2).map_err(|error| failed(error.into()))
 }
 
+/// Lets the file of this process grow no more, as on a full disk, or lifts that again. From the next write on.
+#[cfg(feature = "fault-injection")]
+pub(crate) fn fill_disk(full: bool) {
+    // What the file has already is the least that SQLite can be limited to.
+    let most = if full { 1 } else { u32::MAX - 1 };
+    connection::MOST_PAGES.store(most, std::sync::atomic::Ordering::Release);
+}
+
 /// An open SQLite file.
 #[derive(Debug)]
 pub(super) struct Sqlite {

@@ -202,7 +202,7 @@ async fn write(connection: Option<Connection>, database: &Database, mut jobs: Ve
             .map_err(Fault::from),
     };
     let (connection, committed) = match opened {
-        Ok(mut connection) => match commit(&mut connection, &mut jobs).await {
+        Ok(mut connection) => match commit_all(&mut connection, &mut jobs).await {
             Ok(()) => (Some(connection), Ok(())),
             Err(fault) => (None, Err(fault)),
         },
@@ -215,6 +215,19 @@ async fn write(connection: Option<Connection>, database: &Database, mut jobs: Ve
         job.answer(committed.clone());
     }
     connection
+}
+
+/// Runs the jobs in one transaction, on a disk that may be full for a test.
+async fn commit_all(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
+    #[cfg(feature = "fault-injection")]
+    {
+        let most = super::connection::MOST_PAGES.load(std::sync::atomic::Ordering::Acquire);
+        if most > 0 {
+            let limit = format!("PRAGMA max_page_count = {most}");
+            diesel_async::SimpleAsyncConnection::batch_execute(connection, &limit).await?;
+        }
+    }
+    commit(connection, jobs).await
 }
 
 /// Runs the jobs in one transaction.

@@ -179,11 +179,17 @@ fn g9_a_model_that_is_gone_takes_no_other_model_of_its_provider_along() {
 #[test]
 fn g10_a_request_that_the_provider_will_not_take_goes_nowhere_else_and_hurts_no_breaker() {
     let scene = Scene::new();
-    for status in [413, 415, 400, 409, 422] {
+    for (status, told, kind) in [
+        (413, 422, "upstream_rejected"),
+        (415, 422, "upstream_rejected"),
+        (409, 422, "upstream_rejected"),
+        (422, 422, "upstream_rejected"),
+        (400, 400, "invalid_request"),
+    ] {
         scene.alpha.set(Behaviour::Status(status, JSON, SAID));
         let (alpha, beta) = scene.requests();
         for _ in 0..7 {
-            assert_refused(&scene.ask(), 422, "upstream_rejected");
+            assert_refused(&scene.ask(), told, kind);
         }
         assert_eq!(scene.requests(), (alpha + 7, beta), "{status}");
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use gateway_actors::protocol::RequestId;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult, PaginatedRequestParams,
     ProtocolVersion, ServerCapabilities, ServerConfig,
@@ -96,7 +97,9 @@ impl ServerHandler for GatewayServer {
             let name = request.name.into_owned();
             return Err(Fault::UnknownTool { name }.into());
         };
+        let request_id = RequestId::generate();
         let given = Given {
+            request: request_id,
             arguments: request.arguments.unwrap_or_default(),
             arrived,
             context: &context,
@@ -105,7 +108,7 @@ impl ServerHandler for GatewayServer {
         let result = tokio::select! {
             result = guarded(tools::call(tool, &self.0, given)) => result,
             () = context.ct.cancelled() => Err(ToolFailure::cancelled()),
-            _ = give_up.wait_for(|now| *now) => Err(ToolFailure::draining()),
+            _ = give_up.wait_for(|now| *now) => Err(ToolFailure::draining().of(request_id)),
         };
         let took = arrived.elapsed();
         if tool.counts() {

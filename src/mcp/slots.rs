@@ -1,10 +1,11 @@
-//! How many calls run at once: a few, the others wait in line, and the line has an end.
+//! How many calls run at once: a few, the others wait in line, and the line has an end. A call that its client has given
+//! up keeps its place as long as a provider is busy with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gateway_actors::protocol::{ErrorKind, GatewayError};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 /// Calls that run at once. A client is one program, and every call may be a model's answer that costs money.
@@ -15,14 +16,14 @@ pub(super) const WAITING: usize = 128;
 /// The calls that run and wait.
 #[derive(Debug)]
 pub(super) struct Slots {
-    running: Semaphore,
+    running: Arc<Semaphore>,
     inside: Arc<AtomicUsize>,
 }
 
 /// A place among the calls that run. Dropping it lets the next one run.
 #[derive(Debug)]
-pub(super) struct Slot<'a> {
-    _running: SemaphorePermit<'a>,
+pub(super) struct Slot {
+    _running: OwnedSemaphorePermit,
     _inside: Inside,
 }
 
@@ -39,7 +40,7 @@ impl Drop for Inside {
 impl Slots {
     pub(super) fn new() -> Self {
         Self {
-            running: Semaphore::new(AT_ONCE),
+            running: Arc::new(Semaphore::new(AT_ONCE)),
             inside: Arc::default(),
         }
     }
@@ -50,14 +51,14 @@ impl Slots {
     }
 
     /// Waits for a place. They are given in the order in which they were asked for.
-    pub(super) async fn take(&self, deadline: Instant) -> Result<Slot<'_>, GatewayError> {
+    pub(super) async fn take(&self, deadline: Instant) -> Result<Slot, GatewayError> {
         let before = self.inside.fetch_add(1, Ordering::AcqRel);
         let inside = Inside(Arc::clone(&self.inside));
         if before >= AT_ONCE + WAITING {
             let message = format!("{WAITING} calls wait already; call again when some have been answered");
             return Err(GatewayError::new(ErrorKind::Overloaded, message));
         }
-        match timeout_at(deadline, self.running.acquire()).await {
+        match timeout_at(deadline, Arc::clone(&self.running).acquire_owned()).await {
             Ok(Ok(running)) => Ok(Slot {
                 _running: running,
                 _inside: inside,

@@ -96,9 +96,12 @@ fn bodiless(status: u16) -> String {
     format!("HTTP/1.1 {status} \r\nconnection: close\r\n\r\n")
 }
 
+/// A transfer coding other than `chunked` says nothing of it. The client passes over `identity` and refuses the others.
 fn says_where_it_ends(fields: &[httparse::Header<'_>]) -> bool {
     fields.iter().any(|field| {
-        field.name.eq_ignore_ascii_case("content-length") || field.name.eq_ignore_ascii_case("transfer-encoding")
+        let is_coding = field.name.eq_ignore_ascii_case("transfer-encoding");
+        field.name.eq_ignore_ascii_case("content-length")
+            || (is_coding && !field.value.trim_ascii().eq_ignore_ascii_case(b"identity"))
     })
 }
 

@@ -64,6 +64,7 @@ async fn run(
 
     let mut session = std::pin::pin!(mcp::serve(server, transport));
     let mut is_over = false;
+    let given_up = end.give_up();
     let ended = tokio::select! {
         () = &mut session => {
             is_over = true;
@@ -81,10 +82,9 @@ async fn run(
             session.await;
         }
         // What nobody waits for any more may still end by itself: it is booked exactly then.
-        until((began + patience).max(Instant::now() + LINGER), || {
-            nothing_under_way(&system)
-        })
-        .await;
+        let patience = if *given_up.borrow() { Duration::ZERO } else { patience };
+        let until_then = (began + patience).max(Instant::now() + LINGER);
+        until(until_then, || nothing_under_way(&system)).await;
     };
     tokio::select! {
         () = drain => {}

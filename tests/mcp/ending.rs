@@ -23,9 +23,11 @@ fn l9_at_the_end_of_input_a_call_under_way_is_given_up_after_a_while_and_booked(
         wait_for("the call to be under way", LIMIT, || alpha.running() == 1);
         process.close_input();
         assert_eq!(process.wait_exit(AT_ONCE), 0, "{}", process.log());
-        assert_eq!(tool_error(&process.answer(&id)["result"])["type"], "draining");
+        let error = tool_error(&process.answer(&id)["result"]);
+        assert_eq!(error["type"], "draining");
         let calls = process.calls();
         assert_eq!(calls.len(), 1, "{calls:#?}");
+        assert_eq!(error["requestId"], calls[0].request_id);
         assert_eq!((calls[0].outcome.as_str(), calls[0].estimated), ("cut", true));
         process.finish();
     }

@@ -45,6 +45,7 @@ fn b15_impossible_lists_of_files_are_refused_and_names_are_only_names() {
         "files",
         &[
             json!({"task": "x", "files": vec!["x"; 10_000]}),
+            json!({"task": "x", "files": vec!["x"; 65]}),
             json!({"task": "x", "files": ["x".repeat(1024 * 1024)]}),
             json!({"task": "x", "files": ["a\nb"]}),
         ],

@@ -378,18 +378,20 @@ async fn debug_output_names_the_providers_and_tells_no_key() {
 
 #[actix_web::test]
 async fn g11_an_answer_without_a_length_goes_on_until_the_connection_ends_and_shares_it_with_nobody() {
-    let script = vec![Step::Say(
-        format!("HTTP/1.1 200 OK\r\n{JSON}\r\n\r\n{ANSWER}").into_bytes(),
-    )];
-    let server = Server::start(script).await;
-    let upstreams = Upstreams::new(&[settings_of(&server)]).unwrap();
-    for _ in 0..2 {
-        let Ok(UpstreamReply::Complete(completion)) = upstreams.call(call(false)).await else {
-            panic!("no answer")
-        };
-        assert_eq!(completion.body, ANSWER);
+    for fields in [JSON.to_owned(), format!("{JSON}\r\ntransfer-encoding: Identity")] {
+        let script = vec![Step::Say(
+            format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{ANSWER}").into_bytes(),
+        )];
+        let server = Server::start(script).await;
+        let upstreams = Upstreams::new(&[settings_of(&server)]).unwrap();
+        for _ in 0..2 {
+            let Ok(UpstreamReply::Complete(completion)) = upstreams.call(call(false)).await else {
+                panic!("no answer to {fields:?}")
+            };
+            assert_eq!(completion.body, ANSWER);
+        }
+        assert_eq!(server.connections(), 2);
     }
-    assert_eq!(server.connections(), 2);
 }
 
 #[actix_web::test]

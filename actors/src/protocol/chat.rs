@@ -31,6 +31,9 @@ pub struct CallContext {
     pub deadline: Instant,
     /// Where the request's steps are told, if somebody watches.
     pub watcher: Option<CallWatcher>,
+    /// Something of the edge's that is kept until nothing is left to do for the request, whoever still waits for it: a
+    /// place among those that run.
+    pub place: Option<Arc<dyn fmt::Debug + Send + Sync>>,
 }
 
 /// A step of a request on its way to an answer.

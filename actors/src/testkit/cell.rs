@@ -195,6 +195,7 @@ impl TestCell {
                 project_id: None,
                 deadline: Instant::now() + Duration::from_secs(60),
                 watcher: None,
+                place: None,
             },
         }
     }

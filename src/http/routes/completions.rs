@@ -42,6 +42,7 @@ pub(super) async fn post(
         project_id: None,
         deadline,
         watcher: None,
+        place: None,
     };
     let call = call(completion, incoming, context);
     if stream {

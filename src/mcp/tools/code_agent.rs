@@ -114,7 +114,7 @@ fn output_schema() -> serde_json::Value {
 
 pub(super) async fn call(inner: &Inner, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
     let wanted = AgentRequest::read(given.arguments)?;
-    let request = RequestId::generate();
+    let request = given.request;
     let deadline = given.arrived + inner.patience;
     let slot = inner.slots.take(deadline).await?;
     let mut progress = Progress::of(given.context);
@@ -137,10 +137,10 @@ pub(super) async fn call(inner: &Inner, given: Given<'_>) -> Result<CallToolResu
             project_id: None,
             deadline,
             watcher,
+            place: Some(Arc::new(slot)),
         },
     };
     let answered = progress.tell_during(steps, inner.desk.ask(question)).await;
-    drop(slot);
     let reply = answered.map_err(|error| ToolFailure::from(error).of(request))?;
     let took = given.arrived.elapsed();
     let output = output(&reply, wanted.conversation.as_ref(), request, took);

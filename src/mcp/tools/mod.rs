@@ -5,6 +5,7 @@ mod gateway_status;
 
 use std::sync::Arc;
 
+use gateway_actors::protocol::RequestId;
 use rmcp::RoleServer;
 use rmcp::model::{CallToolResult, JsonObject, Tool};
 use rmcp::service::RequestContext;
@@ -27,6 +28,8 @@ const ALL: [Named; 2] = [Named::CodeAgent, Named::GatewayStatus];
 /// What a call came with.
 #[derive(Debug)]
 pub(super) struct Given<'a> {
+    /// By which the call's records are found.
+    pub(super) request: RequestId,
     pub(super) arguments: JsonObject,
     pub(super) arrived: Instant,
     pub(super) context: &'a RequestContext<RoleServer>,

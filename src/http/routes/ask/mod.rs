@@ -64,6 +64,7 @@ async fn read(
         project_id: ask.project_id.clone(),
         deadline,
         watcher: None,
+        place: None,
     };
     Ok((ask, context))
 }

@@ -15,8 +15,10 @@ use crate::mcp::tools::arguments;
 const LABEL_BYTES: usize = 256;
 /// Bytes of a path.
 const PATH_BYTES: usize = 4_096;
-/// Requirements and files at most.
-const MOST_ITEMS: usize = 256;
+/// Files at most.
+const MOST_FILES: usize = 64;
+/// Requirements at most.
+const MOST_REQUIREMENTS: usize = 256;
 
 /// What the model is told before the task.
 pub(super) const INSTRUCTIONS: &str = "\
@@ -69,13 +71,13 @@ pub(super) fn schema() -> Value {
         "type": "object",
         "properties": {
             "task": {"type": "string", "minLength": 1, "description": "what is to be done, in full sentences"},
-            "files": {"type": "array", "maxItems": MOST_ITEMS, "items": {"type": "string", "maxLength": PATH_BYTES},
+            "files": {"type": "array", "maxItems": MOST_FILES, "items": {"type": "string", "maxLength": PATH_BYTES},
                 "description": "paths of the files that the task is about; they are named to the model, not read"},
             "context": {"type": "object", "additionalProperties": false, "properties": {
                 "language": {"type": "string", "maxLength": LABEL_BYTES, "description": "for example typescript"},
                 "framework": {"type": "string", "maxLength": LABEL_BYTES, "description": "for example react"},
                 "existingCode": {"type": "string", "description": "the code that is to be changed, or to be fitted into"},
-                "requirements": {"type": "array", "maxItems": MOST_ITEMS, "items": {"type": "string"},
+                "requirements": {"type": "array", "maxItems": MOST_REQUIREMENTS, "items": {"type": "string"},
                     "description": "what the result must meet, one thing each"}
             }},
             "quality": {"type": "string", "enum": ["normal", "high", "critical"], "default": "normal",
@@ -99,11 +101,11 @@ impl AgentRequest {
         if given.task.trim().is_empty() {
             return Err(ToolFailure::invalid_args("`task` must not be empty"));
         }
-        items("files", &files)?;
+        items("files", &files, MOST_FILES)?;
         for path in &files {
             label("files", path, PATH_BYTES)?;
         }
-        items("context.requirements", requirements)?;
+        items("context.requirements", requirements, MOST_REQUIREMENTS)?;
         for requirement in requirements {
             text("context.requirements", requirement)?;
         }
@@ -144,9 +146,9 @@ fn label(name: &str, value: &str, most: usize) -> Result<(), ToolFailure> {
     Ok(())
 }
 
-fn items(name: &str, values: &[String]) -> Result<(), ToolFailure> {
-    if values.len() > MOST_ITEMS {
-        let message = format!("`{name}` must have at most {MOST_ITEMS} items");
+fn items(name: &str, values: &[String], most: usize) -> Result<(), ToolFailure> {
+    if values.len() > most {
+        let message = format!("`{name}` must have at most {most} items");
         return Err(ToolFailure::invalid_args(message));
     }
     Ok(())

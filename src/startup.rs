@@ -104,6 +104,7 @@ fn in_system(
     let instance = InstanceId::generate();
     let journal_dir = settings.store.journal_dir();
     recover(&store, &journal_dir)?;
+    recovery::look_at_others(&journal_dir);
     let ports = Ports {
         instance,
         journal: JournalDir::open(&journal_dir, instance)?,

@@ -1,12 +1,15 @@
-//! Journals that dead processes left.
+//! Journals that dead processes left: more of them than one transaction could store, and those of another address.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ai_mcp_gateway::store::{JournalDir, JournalLimits};
 use gateway_actors::protocol::{AttemptJournal, CallRecord, CellId, InstanceId};
 use gateway_actors::testkit::samples::{dispatch, finished};
 
-use crate::support::{Gateway, Model, PostgresDatabase, Provider, Setup, run_to_exit};
+use crate::support::{Gateway, Model, PostgresDatabase, Provider, Setup, run_to_exit, wait_for};
+
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A finished attempt of a process.
 fn record(instance: InstanceId) -> CallRecord {
@@ -75,4 +78,84 @@ fn more_records_than_one_job_has_time_for_are_stored_at_the_start() {
     let kept = std::fs::read_dir(&folder).unwrap().filter(kept).count();
     assert_eq!(kept, 0, "what is stored is not kept");
     gateway.finish();
+}
+
+#[test]
+fn a_journal_of_the_databases_earlier_address_is_warned_of_and_brought_in() {
+    let (database, data) = (PostgresDatabase::create(), tempfile::tempdir().unwrap());
+    let alpha = Provider::start("alpha");
+    let setup = || setup(&alpha, &database, data.path());
+    let journals = data.path().join("journal");
+    let earlier = journals.join("postgres-old.example_3a5432_2fgateway");
+    leave_journal(&earlier, 3);
+    // Those of a process that lives are its own business.
+    let neighbour = InstanceId::generate();
+    let living = JournalDir::open(&journals.join("other.db"), neighbour).unwrap();
+    let cell = living.cell(CellId(0), JournalLimits::default()).unwrap();
+    cell.finished(&record(neighbour)).unwrap();
+
+    let gateway = Gateway::start(setup());
+    let told = || {
+        let mut lines = gateway.log();
+        lines.retain(|line| line.contains("call records wait in the journal"));
+        lines
+    };
+    wait_for("the warning", LIMIT, || !told().is_empty());
+    let warning = &told()[0];
+    assert!(warning.contains(earlier.to_str().unwrap()), "{warning}");
+    assert!(warning.contains("call_records=4"), "{warning}");
+    assert_eq!(gateway.calls().len(), 0);
+
+    let command = format!("migrate --journal {}", earlier.display());
+    let (code, said) = run_to_exit(&command, &setup());
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("4 call records of the journal are in the database"),
+        "{said}"
+    );
+    assert_eq!(gateway.calls().len(), 4);
+    assert_eq!(std::fs::read_dir(&earlier).unwrap().count(), 0);
+    assert_eq!(told().len(), 1);
+    gateway.finish();
+
+    let (code, said) = run_to_exit(&command, &setup());
+    assert_eq!(code, 64, "{said}");
+    assert!(said.contains("there is no journal in"), "{said}");
+}
+
+#[test]
+fn a_journal_of_a_living_process_or_for_a_database_that_is_away_stays_as_it_is() {
+    let (database, data) = (PostgresDatabase::create(), tempfile::tempdir().unwrap());
+    let alpha = Provider::start("alpha");
+    let folder = data.path().join("journal/here");
+    leave_journal(&folder, 1);
+    let files = || {
+        let mut files: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
+        files.sort();
+        files
+    };
+    let before = files();
+    let command = format!("migrate --journal {}", folder.display());
+
+    let away = setup(&alpha, &database, data.path())
+        .env("DATABASE_URL", "postgres://me:canary-5f1e@127.0.0.1:1/db")
+        .toml("[store]\nstart_wait_ms = 100");
+    let (code, said) = run_to_exit(&command, &away);
+    assert_eq!(code, 69, "{said}");
+    assert_eq!(files(), before);
+
+    let living = JournalDir::open(&folder, InstanceId::generate()).unwrap();
+    let with_living = files();
+    let (code, said) = run_to_exit(&command, &setup(&alpha, &database, data.path()));
+    assert_eq!(code, 69, "{said}");
+    assert!(said.contains("a gateway is running with its journal in"), "{said}");
+    assert_eq!(files(), with_living);
+    drop(living);
+
+    let (code, said) = run_to_exit(&command, &setup(&alpha, &database, data.path()));
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("2 call records"), "{said}");
 }

@@ -43,7 +43,8 @@ enum Command {
     Serve(SettingArgs),
     /// Serves one MCP client over stdin and stdout, until its input ends. Desktop clients start it; `serve` need not run.
     Mcp(SettingArgs),
-    /// Creates or upgrades the database, then ends. With --from, moves another database's data into it first.
+    /// Creates or upgrades the database, then ends. With --from, moves another database's data into it first; with
+    /// --journal, stores what a journal folder holds.
     Migrate(MigrateArgs),
     /// Prints every problem of the settings, then ends: with 0 if there is none, else with 78.
     CheckConfig(SettingArgs),
@@ -59,6 +60,10 @@ struct MigrateArgs {
     /// Where to (postgres://…); DATABASE_URL if it is not given, which keeps the password off the command line.
     #[arg(long, value_name = "URL", requires = "from")]
     to: Option<String>,
+    /// Stores the call records that dead processes left in this folder below `journal/`, which may be another
+    /// database's; no gateway may run on it.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "from")]
+    journal: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -129,6 +134,7 @@ fn main() -> ExitCode {
             settings,
             from: Some(from),
             to,
+            ..
         }) => with_settings(&settings, |settings| {
             let moved = commands::move_data(settings, &from, to.as_deref());
             for table in moved.map_err(|error| (error.exit_code(), error.into()))? {
@@ -138,6 +144,16 @@ fn main() -> ExitCode {
                 ));
             }
             say("everything is in the new database");
+            Ok(())
+        }),
+        Command::Migrate(MigrateArgs {
+            settings,
+            journal: Some(folder),
+            ..
+        }) => with_settings(&settings, |settings| {
+            let stored = commands::bring_in(settings, &folder);
+            let stored = stored.map_err(|error| (error.exit_code(), error.into()))?;
+            say(&format!("{stored} call records of the journal are in the database"));
             Ok(())
         }),
         Command::Migrate(args) => with_settings(&args.settings, |settings| {

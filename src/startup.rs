@@ -1,6 +1,7 @@
 //! Build, run, drain: the life of a serving process.
 
 mod mcp;
+mod recovery;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -21,11 +22,11 @@ use crate::reload::Reloader;
 use crate::status::ProviderInfo;
 use crate::store::{
     JournalDir, JournalOpenError, OpenError, PostgresConfig, SqliteConfig, StorageHealth, Store, StoreConfig,
-    recover_dead,
 };
 use crate::system::{ActorSystem, CellError, Ports};
 
 pub use self::mcp::mcp;
+pub(crate) use self::recovery::{Recovered, recover, recover_until};
 
 /// How long the store may take to finish what is queued at the end.
 pub(crate) const STORE_SHUTDOWN: Duration = Duration::from_secs(10);
@@ -103,6 +104,7 @@ fn in_system(
     let instance = InstanceId::generate();
     let journal_dir = settings.store.journal_dir();
     recover(&store, &journal_dir)?;
+    recovery::look_at_others(&journal_dir);
     let ports = Ports {
         instance,
         journal: JournalDir::open(&journal_dir, instance)?,
@@ -110,8 +112,12 @@ fn in_system(
         conversations: store.conversations(),
     };
     let result = actix_rt::System::new().block_on(work(&store, ports));
-    if let Err(error) = collect(&store, &journal_dir, instance) {
-        tracing::warn!(error = %error, "what this process left in its journal is stored at the next start");
+    match collect(&store, &journal_dir, instance) {
+        Ok(Recovered { all: true, .. }) => {}
+        Ok(_) => tracing::warn!("what this process left in its journal is stored at the next start"),
+        Err(error) => {
+            tracing::warn!(error = %error, "what this process left in its journal is stored at the next start");
+        }
     }
     store.shutdown(STORE_SHUTDOWN);
     result
@@ -119,13 +125,14 @@ fn in_system(
 
 /// Stores what this process itself left in its journal: calls that were cut when it ended. Its worker threads give the
 /// journal back when they end, which may take a moment.
-fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<(), ServeError> {
+fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<Recovered, ServeError> {
     let deadline = Instant::now() + CUT;
     while JournalDir::is_claimed(journal_dir, instance)? && Instant::now() < deadline {
         // The timer is made inside the block: outside of it there is no runtime any more.
         store.block_on(async { sleep(Duration::from_millis(5)).await });
     }
-    take_over(store, journal_dir, Some(instance))
+    let deadline = Some(Instant::now() + STORE_SHUTDOWN);
+    recover_until(store, journal_dir, Some(instance), deadline)
 }
 
 /// Opens the database of the settings, creating or upgrading it where needed.
@@ -140,37 +147,6 @@ pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
             limits: settings.store.limits,
         }),
     })
-}
-
-/// Stores the call records of dead processes and gives back the conversations they held.
-pub(crate) fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
-    take_over(store, journal_dir, None)
-}
-
-/// The same, of a process that may itself be among those that have ended.
-fn take_over(store: &Store, journal_dir: &Path, myself: Option<InstanceId>) -> Result<(), ServeError> {
-    let calls = store.calls();
-    for dead in recover_dead(journal_dir)? {
-        let records: Vec<_> = dead.records.iter().cloned().map(Arc::new).collect();
-        let found = records.len();
-        store
-            .block_on(calls.insert_calls(records))
-            .map_err(ServeError::Recovery)?;
-        let released = store
-            .block_on(store.release_leases_of(&[dead.instance]))
-            .map_err(ServeError::Recovery)?;
-        if myself == Some(dead.instance) {
-            tracing::info!(
-                call_records = found,
-                conversations = released,
-                "stored what was left in this process's journal"
-            );
-        } else {
-            tracing::info!(instance = %dead.instance, call_records = found, conversations = released, "took over from a process that had died");
-        }
-        dead.discard()?;
-    }
-    Ok(())
 }
 
 async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Ports) -> Result<(), ServeError> {

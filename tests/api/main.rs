@@ -14,6 +14,7 @@ mod native_bad_input;
 mod panics;
 mod postgres;
 mod real_model;
+mod recovery;
 mod refusals;
 mod reload;
 mod settings;

@@ -7,10 +7,9 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use tokio::sync::oneshot;
 
-use super::core::{CostCore, Limits};
+use super::core::{CostCore, FromJournal, Limits, Pass};
 use crate::protocol::{
-    AttemptId, AttemptJournal, CallRecord, CallStore, CellTotals, CostError, FlushCalls, JournalContents, RecordCall,
-    StoreError,
+    AttemptId, AttemptJournal, CallRecord, CallStore, CellTotals, CostError, FlushCalls, RecordCall, StoreError,
 };
 use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
 
@@ -68,7 +67,7 @@ impl CostTracker {
             backlog: settings.backlog,
         };
         let source = Rc::clone(&journal);
-        let rebuild = move || CostCore::recover(limits, contents(&*source), Arc::clone(&totals));
+        let rebuild = move || recover(limits, &*source, Arc::clone(&totals));
         Self {
             guard: Guard::new("cost", crashes, rebuild),
             journal,
@@ -107,11 +106,25 @@ impl CostTracker {
     }
 }
 
-fn contents(journal: &dyn AttemptJournal) -> JournalContents {
-    journal.contents().unwrap_or_else(|error| {
-        tracing::error!(error = %error, "the journal cannot be read; call records are rebuilt without it");
-        JournalContents::default()
+/// The core that the journal and the published totals amount to.
+fn recover(limits: Limits, journal: &dyn AttemptJournal, totals: Arc<CellTotals>) -> CostCore {
+    let uncounted = Pass {
+        after: totals.load().counted,
+        most: usize::MAX,
+    };
+    let uncounted = read_back(journal, uncounted).unwrap_or_default();
+    let first = read_back(journal, limits.first_pass()).unwrap_or_default();
+    CostCore::recover(limits, &uncounted, first, totals)
+}
+
+/// A part of the journal, or nothing if it cannot be read: what it holds is then left to the next start.
+fn read_back(journal: &dyn AttemptJournal, pass: Pass) -> Option<FromJournal> {
+    let read = journal.finished_after(pass.after, pass.most);
+    read.inspect_err(|error| {
+        let cause = &error.source;
+        tracing::error!(error = %error, cause = %cause, "the journal cannot be read back; its call records are stored at the next start");
     })
+    .ok()
 }
 
 impl Actor for CostTracker {
@@ -152,8 +165,11 @@ impl Handler<BatchEnded> for CostTracker {
         let journal = Rc::clone(&self.journal);
         let full = self.guard.run(|core| {
             core.written(&ended.attempts);
-            if core.wants_spilled() {
-                core.take_spilled(contents(&*journal));
+            if let Some(pass) = core.wants_spilled() {
+                match read_back(&*journal, pass) {
+                    Some(records) => core.take_spilled(pass, records),
+                    None => core.leave_spilled(),
+                }
             }
             core.has_full_batch()
         });

@@ -3,7 +3,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::protocol::{AttemptId, CallRecord, CellTotals, JournalContents, RecordCall, Totals};
+use crate::protocol::{AttemptId, CallRecord, CellTotals, JournalSeq, RecordCall, Totals};
+
+/// How much of the journal is read back at once: enough that a file is not read often, little enough that the thread's
+/// streams do not notice.
+const BATCHES_IN_A_PASS: usize = 4;
 
 /// What a CostTracker decides from.
 #[derive(Debug)]
@@ -13,7 +17,10 @@ pub(super) struct CostCore {
     backlog: VecDeque<Arc<CallRecord>>,
     /// How many of the backlog's front are being written.
     writing: usize,
-    /// Records were left to the journal because the backlog was full.
+    /// The last journal entry that was put into the backlog. What the journal holds beyond it waits there alone.
+    taken: JournalSeq,
+    /// Records were left to the journal because the backlog was full. Later ones follow them there, so that they come
+    /// back in order.
     spilled: bool,
     totals: Totals,
     published: Arc<CellTotals>,
@@ -28,26 +35,52 @@ pub(super) struct Limits {
     pub(super) backlog: usize,
 }
 
-impl CostCore {
-    /// The state that the journal and the published totals amount to.
-    pub(super) fn recover(limits: Limits, journal: JournalContents, published: Arc<CellTotals>) -> Self {
-        let mut totals = published.load();
-        for (seq, record) in &journal.finished {
-            if *seq > totals.counted {
-                totals.add(record);
-            }
+/// Finished attempts from the journal, in its order.
+pub(super) type FromJournal = Vec<(JournalSeq, CallRecord)>;
+
+/// A part of what waits in the journal alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pass {
+    /// It lies behind this place.
+    pub(super) after: JournalSeq,
+    /// It is at most this many records.
+    pub(super) most: usize,
+}
+
+impl Limits {
+    /// The part of the journal that is read back first, by a core that knows nothing of it.
+    pub(super) fn first_pass(&self) -> Pass {
+        Pass {
+            after: JournalSeq::default(),
+            most: self.backlog.min(self.batch.saturating_mul(BATCHES_IN_A_PASS)).max(1),
         }
-        totals.counted = totals.counted.max(journal.last);
-        let backlog = journal.finished.into_iter().map(|(_, record)| Arc::new(record));
+    }
+}
+
+impl CostCore {
+    /// The state that the published totals, the journal's records that they do not count yet, and the journal's first
+    /// pass amount to.
+    pub(super) fn recover(
+        limits: Limits,
+        uncounted: &FromJournal,
+        first: FromJournal,
+        published: Arc<CellTotals>,
+    ) -> Self {
+        let mut totals = published.load();
+        for (seq, record) in uncounted {
+            totals.add(record);
+            totals.counted = totals.counted.max(*seq);
+        }
         let mut core = Self {
             limits,
-            backlog: backlog.collect(),
+            backlog: VecDeque::new(),
             writing: 0,
+            taken: JournalSeq::default(),
             spilled: false,
             totals,
             published,
         };
-        core.publish();
+        core.take_spilled(limits.first_pass(), first);
         core
     }
 
@@ -58,10 +91,18 @@ impl CostCore {
         }
         self.totals.add(&call.record);
         self.totals.counted = call.journalled.unwrap_or(self.totals.counted);
-        if self.backlog.len() < self.limits.backlog {
-            self.backlog.push_back(call.record);
-        } else {
-            self.spilled = true;
+        let has_room = self.backlog.len() < self.limits.backlog;
+        match call.journalled {
+            // Taken back from the journal before the message about it came.
+            Some(seq) if seq <= self.taken => {}
+            Some(seq) if has_room && !self.spilled => {
+                self.taken = seq;
+                self.backlog.push_back(call.record);
+            }
+            Some(_) => self.spilled = true,
+            None if has_room => self.backlog.push_back(call.record),
+            // Neither the journal nor the database takes anything, and memory is not for the rest.
+            None => {}
         }
         self.publish();
     }
@@ -95,18 +136,29 @@ impl CostCore {
         self.writing = 0;
     }
 
-    /// Whether records wait in the journal only, and there is room for them again.
-    pub(super) fn wants_spilled(&self) -> bool {
-        self.spilled && self.backlog.is_empty()
+    /// What to read back next, if records wait in the journal only and there is room for them again.
+    pub(super) fn wants_spilled(&self) -> Option<Pass> {
+        let wanted = Pass {
+            after: self.taken,
+            ..self.limits.first_pass()
+        };
+        (self.spilled && self.backlog.is_empty()).then_some(wanted)
     }
 
-    /// Takes back what was left to the journal.
-    pub(super) fn take_spilled(&mut self, journal: JournalContents) {
-        let room = self.limits.backlog;
-        self.spilled = journal.finished.len() > room;
-        let records = journal.finished.into_iter().take(room);
-        self.backlog = records.map(|(_, record)| Arc::new(record)).collect();
+    /// Takes back a part of what was left to the journal. One that is shorter than asked for was the last.
+    pub(super) fn take_spilled(&mut self, pass: Pass, records: FromJournal) {
+        self.spilled = records.len() >= pass.most;
+        for (seq, record) in records {
+            self.taken = self.taken.max(seq);
+            self.backlog.push_back(Arc::new(record));
+        }
         self.publish();
+    }
+
+    /// The journal cannot be read: what waits in it alone is left to the next start, and what comes goes its usual way.
+    pub(super) fn leave_spilled(&mut self) {
+        self.spilled = false;
+        self.taken = self.totals.counted;
     }
 
     /// Whether everything that was recorded is in the database.
@@ -124,7 +176,7 @@ impl CostCore {
 mod tests {
     use super::*;
     use crate::protocol::testkit::call_record;
-    use crate::protocol::{JournalSeq, NanoUsd, RequestId};
+    use crate::protocol::{NanoUsd, RequestId};
 
     const LIMITS: Limits = Limits { batch: 2, backlog: 3 };
 
@@ -142,7 +194,7 @@ mod tests {
 
     fn fresh() -> (CostCore, Arc<CellTotals>) {
         let published = Arc::new(CellTotals::default());
-        let core = CostCore::recover(LIMITS, JournalContents::default(), Arc::clone(&published));
+        let core = CostCore::recover(LIMITS, &Vec::new(), Vec::new(), Arc::clone(&published));
         (core, published)
     }
 
@@ -181,16 +233,13 @@ mod tests {
             record: Arc::new(counted.clone()),
             journalled: Some(JournalSeq(1)),
         });
-        let journal = JournalContents {
-            open: Vec::new(),
-            finished: vec![
-                (JournalSeq(1), counted),
-                (JournalSeq(2), missed),
-                (JournalSeq(3), CallRecord::clone(&waiting.record)),
-            ],
-            last: JournalSeq(3),
-        };
-        let mut core = CostCore::recover(LIMITS, journal, Arc::clone(&published));
+        let journal = vec![
+            (JournalSeq(1), counted),
+            (JournalSeq(2), missed),
+            (JournalSeq(3), CallRecord::clone(&waiting.record)),
+        ];
+        let uncounted = journal[1..].to_vec();
+        let mut core = CostCore::recover(LIMITS, &uncounted, journal, Arc::clone(&published));
         assert_eq!((published.load().calls, published.load().cost), (3, NanoUsd(7)));
         core.record(waiting);
         assert_eq!(
@@ -211,15 +260,64 @@ mod tests {
         while let Some(batch) = core.next_batch() {
             core.written(&ids(&batch));
         }
-        assert!(core.wants_spilled() && !core.is_settled());
-        let journal = JournalContents {
-            finished: vec![(JournalSeq(4), record(1)), (JournalSeq(5), record(1))],
-            ..JournalContents::default()
-        };
-        core.take_spilled(journal);
+        let pass = core.wants_spilled().unwrap();
+        assert_eq!((pass.after, core.is_settled()), (JournalSeq(3), false));
+        core.take_spilled(pass, vec![(JournalSeq(4), record(1)), (JournalSeq(5), record(1))]);
         let batch = core.next_batch().unwrap();
         core.written(&ids(&batch));
         assert!(core.is_settled());
         assert_eq!(published.load().calls, 5);
+    }
+
+    #[test]
+    fn what_comes_while_records_wait_in_the_journal_waits_behind_them() {
+        let (mut core, published) = fresh();
+        for seq in 1..=4 {
+            core.record(call(1, seq));
+        }
+        let batch = core.next_batch().unwrap();
+        core.written(&ids(&batch));
+        core.record(call(1, 5));
+        assert_eq!(published.load().unwritten, 1, "there is room, but 4 goes before 5");
+        let batch = core.next_batch().unwrap();
+        core.written(&ids(&batch));
+
+        // 6 is in the journal already, the message about it still to come.
+        let pass = core.wants_spilled().unwrap();
+        let (fourth, fifth, sixth) = (record(1), record(1), call(1, 6));
+        let of_sixth = CallRecord::clone(&sixth.record);
+        core.take_spilled(
+            pass,
+            vec![
+                (JournalSeq(4), fourth),
+                (JournalSeq(5), fifth),
+                (JournalSeq(6), of_sixth),
+            ],
+        );
+        core.record(sixth);
+        assert_eq!((published.load().calls, published.load().unwritten), (6, 3));
+        for _ in 0..2 {
+            let batch = core.next_batch().unwrap();
+            core.written(&ids(&batch));
+        }
+        let pass = core.wants_spilled().unwrap();
+        assert_eq!(pass.after, JournalSeq(6), "a whole pass may not have been the last");
+        core.take_spilled(pass, Vec::new());
+        core.record(call(1, 7));
+        assert_eq!((published.load().calls, published.load().unwritten), (7, 1));
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_keeps_nothing_new_from_the_database() {
+        let (mut core, published) = fresh();
+        for seq in 1..=5 {
+            core.record(call(1, seq));
+        }
+        while let Some(batch) = core.next_batch() {
+            core.written(&ids(&batch));
+        }
+        core.leave_spilled();
+        core.record(call(1, 6));
+        assert_eq!((published.load().calls, published.load().unwritten), (6, 1));
     }
 }

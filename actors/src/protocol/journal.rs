@@ -52,4 +52,12 @@ pub trait AttemptJournal: fmt::Debug {
     /// # Errors
     /// When the file cannot be read.
     fn contents(&self) -> Result<JournalContents, JournalError>;
+
+    /// Reads back finished attempts that have not been acknowledged and whose end lies behind this place, oldest first,
+    /// at most so many of them. It reads no more than it must, so that a long journal can be read back in parts, each
+    /// from the end of the one before.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    fn finished_after(&self, after: JournalSeq, most: usize) -> Result<Vec<(JournalSeq, CallRecord)>, JournalError>;
 }

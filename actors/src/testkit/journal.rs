@@ -20,12 +20,19 @@ struct State {
     finished: Vec<(JournalSeq, CallRecord)>,
     acknowledged: HashSet<AttemptId>,
     full: bool,
+    read_back: usize,
 }
 
 impl MemoryJournal {
     /// Makes every append fail from now on, or work again.
     pub fn set_full(&self, full: bool) {
         self.state.borrow_mut().full = full;
+    }
+
+    /// How many finished attempts were read back with [`AttemptJournal::finished_after`] so far.
+    #[must_use]
+    pub fn read_back(&self) -> usize {
+        self.state.borrow().read_back
     }
 
     /// Attempts that were sent and have no end yet.
@@ -79,5 +86,13 @@ impl AttemptJournal for MemoryJournal {
             finished: state.finished.clone(),
             last: JournalSeq(state.last),
         })
+    }
+
+    fn finished_after(&self, after: JournalSeq, most: usize) -> Result<Vec<(JournalSeq, CallRecord)>, JournalError> {
+        let mut state = self.state.borrow_mut();
+        let finished = state.finished.iter().filter(|(seq, _)| *seq > after);
+        let finished: Vec<_> = finished.take(most).cloned().collect();
+        state.read_back += finished.len();
+        Ok(finished)
     }
 }

@@ -1,8 +1,9 @@
 //! A cell's journal in files.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use gateway_actors::protocol::{
@@ -109,6 +110,10 @@ impl AttemptJournal for FileJournal {
     fn contents(&self) -> Result<JournalContents, JournalError> {
         self.state.borrow().contents()
     }
+
+    fn finished_after(&self, after: JournalSeq, most: usize) -> Result<Vec<(JournalSeq, CallRecord)>, JournalError> {
+        self.state.borrow().finished_after(after, most)
+    }
 }
 
 impl State {
@@ -149,18 +154,18 @@ impl State {
     fn append(&mut self, event: EventRef<'_>) -> Result<(JournalSeq, u64), JournalError> {
         let seq = JournalSeq(self.last.0 + 1);
         let mut buffer = std::mem::take(&mut self.buffer);
-        let appended = frame::encode(&EntryRef(seq.0, event), &mut buffer).and_then(|()| self.write(&buffer));
+        let appended = frame::encode(&EntryRef(seq.0, event), &mut buffer).and_then(|()| self.write(seq, &buffer));
         self.buffer = buffer;
         let number = appended.map_err(|source| JournalError { source })?;
         self.last = seq;
         Ok((seq, number))
     }
 
-    fn write(&mut self, frame: &[u8]) -> io::Result<u64> {
+    fn write(&mut self, seq: JournalSeq, frame: &[u8]) -> io::Result<u64> {
         let Some(newest) = self.segments.get_mut(&self.newest) else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        newest.append(frame)?;
+        newest.append(seq, frame)?;
         Ok(newest.number)
     }
 
@@ -284,11 +289,19 @@ impl State {
             last: self.last,
             ..JournalContents::default()
         };
+        let mut open = HashSet::new();
         for segment in self.segments.values().filter(|segment| segment.needed > 0) {
-            let decoded = segment::read(segment.path()).map_err(|source| JournalError { source })?;
-            for entry in decoded.entries {
-                self.sort_into(&mut contents, entry);
-            }
+            let read = segment::read(segment.path(), |entry| {
+                match entry.event {
+                    Event::Dispatched(record) if self.is_open(&record.attempt) && open.insert(record.attempt) => {
+                        contents.open.push(*record);
+                    }
+                    Event::Dispatched(_) => {}
+                    Event::Finished(record) => contents.finished.extend(self.needed_end(entry.seq, *record)),
+                }
+                ControlFlow::Continue(())
+            });
+            read.map_err(|source| JournalError { source })?;
         }
         let readable = self.attempts.values().filter(|place| !place.end_lost).count();
         if contents.open.len() + contents.finished.len() == readable {
@@ -300,24 +313,43 @@ impl State {
         }
     }
 
-    fn sort_into(&self, contents: &mut JournalContents, entry: frame::Entry) {
-        match entry.event {
-            Event::Dispatched(record) => {
-                let place = self.attempts.get(&record.attempt);
-                let is_open = place.is_some_and(|place| place.ended_in.is_none() && !place.end_lost);
-                if is_open && contents.open.iter().all(|other| other.attempt != record.attempt) {
-                    contents.open.push(*record);
-                }
+    /// Reads on behind a place, from the first segment that may hold what is wanted. What lies behind damage in a
+    /// segment is left out: it stays in its file.
+    fn finished_after(&self, after: JournalSeq, most: usize) -> Result<Vec<(JournalSeq, CallRecord)>, JournalError> {
+        let mut finished = Vec::new();
+        let of_use = |segment: &&Segment| segment.needed > 0 && segment.last() > after;
+        for segment in self.segments.values().filter(of_use) {
+            if finished.len() >= most {
+                break;
             }
-            Event::Finished(record) => {
-                let place = self.attempts.get(&record.dispatch.attempt);
-                let ended_at = place.and_then(|place| place.ended_in).map(|(_, seq)| seq);
-                let seq = JournalSeq(entry.seq);
-                if ended_at == Some(seq) {
-                    contents.finished.push((seq, *record));
+            let read = segment::read(segment.path(), |entry| {
+                if let Event::Finished(record) = entry.event
+                    && entry.seq > after.0
+                {
+                    finished.extend(self.needed_end(entry.seq, *record));
                 }
-            }
+                if finished.len() < most {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            });
+            read.map_err(|source| JournalError { source })?;
         }
+        Ok(finished)
+    }
+
+    /// Whether the attempt was sent and has no end yet.
+    fn is_open(&self, attempt: &AttemptId) -> bool {
+        let place = self.attempts.get(attempt);
+        place.is_some_and(|place| place.ended_in.is_none() && !place.end_lost)
+    }
+
+    /// The end of an attempt as it was read at this place, unless it is acknowledged or a later one counts.
+    fn needed_end(&self, seq: u64, record: CallRecord) -> Option<(JournalSeq, CallRecord)> {
+        let place = self.attempts.get(&record.dispatch.attempt)?;
+        let (_, ended_at) = place.ended_in?;
+        (ended_at == JournalSeq(seq)).then_some((ended_at, record))
     }
 }
 

@@ -109,43 +109,68 @@ fn parse(bytes: &[u8]) -> Parsed<'_> {
     }
 }
 
-/// A file's entries up to the first that is not whole, and what is behind them.
+/// A file's entries one by one, up to the first that is not whole.
 #[derive(Debug)]
-pub(super) struct Decoded {
-    /// Whole entries, in order.
-    pub(super) entries: Vec<Entry>,
-    /// Bytes that hold no readable entry, from the first bad one on.
-    pub(super) lost_bytes: usize,
-    /// Whether those bytes are more than an append that was cut off: a damaged entry, or whole ones after it.
-    pub(super) damaged: bool,
+pub(super) struct Entries<'a> {
+    rest: &'a [u8],
+    /// The beginnings that the file has told of so far.
+    begun: HashMap<AttemptId, DispatchRecord>,
+    /// What follows is no entry; more than an append that was cut off, if it says so.
+    stopped: Option<Stop>,
 }
 
-/// Reads a file's entries.
-pub(super) fn decode(bytes: &[u8]) -> Decoded {
-    let mut entries = Vec::new();
-    let mut begun = HashMap::new();
-    let mut rest = bytes;
-    let damaged = loop {
-        if rest.is_empty() {
-            break false;
+/// Why there is no further entry although there are bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// The last append was cut off.
+    Torn,
+    /// An entry is damaged, or whole ones follow a torn one.
+    Damaged,
+}
+
+impl<'a> Entries<'a> {
+    /// The entries in a file of these bytes.
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            begun: HashMap::new(),
+            stopped: None,
         }
-        match parse(rest) {
-            Parsed::Frame { payload, rest: next } => match read(payload, &mut begun) {
+    }
+
+    /// Bytes at the end that hold no readable entry. Known when all entries were taken.
+    pub(super) fn lost_bytes(&self) -> usize {
+        self.stopped.map_or(0, |_| self.rest.len())
+    }
+
+    /// Whether those bytes are more than an append that was cut off: a damaged entry, or whole ones after it.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.stopped == Some(Stop::Damaged)
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        if self.rest.is_empty() || self.stopped.is_some() {
+            return None;
+        }
+        let stop = match parse(self.rest) {
+            Parsed::Frame { payload, rest } => match read(payload, &mut self.begun) {
                 Some(entry) => {
-                    entries.push(entry);
-                    rest = next;
+                    self.rest = rest;
+                    return Some(entry);
                 }
                 // Written whole, but by a version that says it differently.
-                None => break true,
+                None => Stop::Damaged,
             },
-            Parsed::Short => break holds_frame(rest),
-            Parsed::Wrong => break true,
-        }
-    };
-    Decoded {
-        entries,
-        lost_bytes: rest.len(),
-        damaged,
+            Parsed::Short if holds_frame(self.rest) => Stop::Damaged,
+            Parsed::Short => Stop::Torn,
+            Parsed::Wrong => Stop::Damaged,
+        };
+        self.stopped = Some(stop);
+        None
     }
 }
 
@@ -161,7 +186,11 @@ fn read(payload: &[u8], begun: &mut HashMap<AttemptId, DispatchRecord>) -> Optio
             let dispatch = begun.get(&end.attempt())?.clone();
             Event::Finished(Box::new(end.of(dispatch)))
         }
-        WrittenEvent::Finished(record) => Event::Finished(record),
+        WrittenEvent::Finished(record) => {
+            // It may end once more, and that entry tells only what is new.
+            begun.insert(record.dispatch.attempt, record.dispatch.clone());
+            Event::Finished(record)
+        }
     };
     Some(Entry { seq, event })
 }
@@ -183,6 +212,23 @@ mod tests {
     use gateway_actors::testkit::samples::{dispatch, finished};
 
     use super::*;
+
+    /// All of a file's entries, and what is behind them.
+    #[derive(Debug)]
+    pub(super) struct Decoded {
+        pub(super) entries: Vec<Entry>,
+        pub(super) lost_bytes: usize,
+        pub(super) damaged: bool,
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Decoded {
+        let mut entries = Entries::of(bytes);
+        Decoded {
+            entries: entries.by_ref().collect(),
+            lost_bytes: entries.lost_bytes(),
+            damaged: entries.is_damaged(),
+        }
+    }
 
     /// Three frames, one after the other, and the place at which each ends.
     fn three_frames() -> (Vec<u8>, Vec<usize>) {

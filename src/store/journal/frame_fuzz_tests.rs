@@ -2,6 +2,7 @@
 
 use gateway_actors::testkit::samples::{dispatch, finished};
 
+use super::tests::{Decoded, decode};
 use super::*;
 use crate::fuzz::{Rng, any_bytes, damage, fuzz};
 

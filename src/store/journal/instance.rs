@@ -135,6 +135,20 @@ pub(super) fn take_over(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
+/// Whether nobody holds a process's lock, or there is none. Claims nothing.
+pub(super) fn is_free(path: &Path) -> io::Result<bool> {
+    let lock = match File::open(path) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// The segments that an instance has in the folder, in the order in which they were written.
 pub(super) fn segments_of(dir: &Path, instance: InstanceId) -> io::Result<Vec<SegmentName>> {
     let mut segments: Vec<_> = file_names(dir)?

@@ -8,6 +8,8 @@ mod end;
 mod file;
 mod frame;
 mod instance;
+#[cfg(test)]
+mod reading_tests;
 mod recover;
 mod segment;
 #[cfg(test)]
@@ -17,7 +19,7 @@ use std::path::PathBuf;
 
 pub use file::FileJournal;
 pub use instance::JournalDir;
-pub use recover::{DeadInstance, is_in_use, recover_dead};
+pub use recover::{DeadInstance, LeftRecords, count_left, is_in_use, recover_dead};
 
 /// How large a journal's files may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,26 +1,25 @@
 //! What dead processes left behind.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::slice;
 
-use gateway_actors::protocol::{AttemptId, CallRecord, InstanceId};
+use gateway_actors::protocol::{AttemptId, CallRecord, DispatchRecord, InstanceId};
 
-use super::frame::{Entry, Event};
-use super::instance::{file_names, lock_owner, lock_path, segments_of, take_over};
+use super::frame::Event;
+use super::instance::{file_names, is_free, lock_owner, lock_path, segments_of, take_over};
 use super::segment::{self, SegmentName};
 use super::{JournalDir, JournalOpenError};
 
-/// A process that died, and the attempts that the database may not have. While this exists no other process recovers
-/// the same; dropping it without [`DeadInstance::discard`] leaves everything for the next start.
+/// A process that died, and the files with the attempts that the database may not have. While this exists no other
+/// process recovers the same; dropping it without [`DeadInstance::discard`] leaves everything for the next start.
 #[derive(Debug)]
 pub struct DeadInstance {
     /// The process.
     pub instance: InstanceId,
-    /// Its attempts, oldest first: the finished ones as they were recorded, the others as interrupted. Some of them may
-    /// be in the database already.
-    pub records: Vec<CallRecord>,
     files: Vec<LeftFile>,
     lock_path: PathBuf,
     _lock: File,
@@ -30,13 +29,46 @@ pub struct DeadInstance {
 #[derive(Debug)]
 struct LeftFile {
     path: PathBuf,
+    found: Found,
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    NotRead,
+    Whole,
     /// Some of it could not be read: kept aside for a person to look at.
-    damaged: bool,
+    Damaged,
+}
+
+/// The attempts of a dead process, a file's worth at a time: see [`DeadInstance::records`].
+#[derive(Debug)]
+pub struct LeftRecords<'a> {
+    files: slice::IterMut<'a, LeftFile>,
+    /// Attempts whose end no file has told of so far.
+    open: HashMap<AttemptId, DispatchRecord>,
 }
 
 impl DeadInstance {
-    /// Removes the files: call it when the database has the records. Files that could not be read whole are kept,
-    /// renamed to end in `.bad`.
+    /// Reads its attempts, one file after another, so that no more than one file's are in memory: the finished ones as
+    /// they were recorded; last of all those without an end, as interrupted. Some of them may be in the database already.
+    ///
+    /// An item is an error when its file cannot be read; nothing may be discarded then.
+    pub fn records(&mut self) -> LeftRecords<'_> {
+        LeftRecords {
+            files: self.files.iter_mut(),
+            open: HashMap::new(),
+        }
+    }
+
+    /// How many files it left. Each holds a few thousand attempts.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Removes the files that were read: call it when the database has all records. Files that could not be read whole
+    /// are kept, renamed to end in `.bad`.
     ///
     /// # Errors
     /// When a file cannot be removed; the rest is left for the next start.
@@ -44,42 +76,128 @@ impl DeadInstance {
         for file in &self.files {
             file.discard().map_err(JournalOpenError::at(&file.path))?;
         }
+        if self.files.iter().any(|file| file.found == Found::NotRead) {
+            return Ok(());
+        }
         ignore_missing(fs::remove_file(&self.lock_path)).map_err(JournalOpenError::at(&self.lock_path))
     }
 }
 
-impl LeftFile {
-    fn discard(&self) -> io::Result<()> {
-        if !self.damaged {
-            return ignore_missing(fs::remove_file(&self.path));
+impl Iterator for LeftRecords<'_> {
+    type Item = Result<Vec<CallRecord>, JournalOpenError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(file) = self.files.next() {
+            return Some(file.read(&mut self.open));
         }
-        let kept = self.path.with_extension("log.bad");
-        tracing::warn!(kept = %kept.display(), "a damaged journal file is kept aside");
-        ignore_missing(fs::rename(&self.path, kept))
+        let interrupted: Vec<_> = self
+            .open
+            .drain()
+            .map(|(_, dispatch)| CallRecord::interrupted(dispatch))
+            .collect();
+        (!interrupted.is_empty()).then_some(Ok(interrupted))
     }
 }
 
-/// Finds the processes that died with files in the journal folder, and reads what they left. Processes that live, and
+impl LeftFile {
+    /// The attempts that ended in this file. Those that only began in it are `open` from here on.
+    fn read(&mut self, open: &mut HashMap<AttemptId, DispatchRecord>) -> Result<Vec<CallRecord>, JournalOpenError> {
+        let mut finished = Vec::new();
+        let read = segment::read(&self.path, |entry| {
+            match entry.event {
+                Event::Dispatched(dispatch) => {
+                    open.insert(dispatch.attempt, *dispatch);
+                }
+                Event::Finished(record) => {
+                    open.remove(&record.dispatch.attempt);
+                    finished.push(*record);
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        let damaged = read.map_err(JournalOpenError::at(&self.path))?;
+        self.found = if damaged { Found::Damaged } else { Found::Whole };
+        Ok(finished)
+    }
+
+    fn discard(&self) -> io::Result<()> {
+        match self.found {
+            Found::NotRead => Ok(()),
+            Found::Whole => ignore_missing(fs::remove_file(&self.path)),
+            Found::Damaged => {
+                let kept = self.path.with_extension("log.bad");
+                tracing::warn!(kept = %kept.display(), "a damaged journal file is kept aside");
+                ignore_missing(fs::rename(&self.path, kept))
+            }
+        }
+    }
+}
+
+/// Finds the processes that died with files in the journal folder, and claims what they left. Processes that live, and
 /// those that another process is recovering, are left alone.
 ///
 /// # Errors
-/// When the folder or a file in it cannot be read.
+/// When the folder or a lock in it cannot be read.
 pub fn recover_dead(folder: &Path) -> Result<Vec<DeadInstance>, JournalOpenError> {
-    let dir = folder.to_owned();
-    let names = file_names(&dir).map_err(JournalOpenError::at(&dir))?;
+    let names = file_names(folder).map_err(JournalOpenError::at(folder))?;
     let instances: BTreeSet<InstanceId> = names
         .iter()
         .filter_map(|name| lock_owner(name).or_else(|| SegmentName::parse(name).map(|segment| segment.instance)))
         .collect();
     let mut dead = Vec::new();
     for instance in instances {
-        let lock_path = lock_path(&dir, instance);
-        let lock = take_over(&lock_path).map_err(JournalOpenError::at(&lock_path))?;
-        if let Some(lock) = lock {
-            dead.push(read_dead(&dir, instance, lock_path, lock)?);
+        let lock_path = lock_path(folder, instance);
+        if let Some(lock) = take_over(&lock_path).map_err(JournalOpenError::at(&lock_path))? {
+            let segments = segments_of(folder, instance).map_err(JournalOpenError::at(folder))?;
+            let files = segments.iter().map(|name| LeftFile {
+                path: name.path(folder),
+                found: Found::NotRead,
+            });
+            dead.push(DeadInstance {
+                instance,
+                files: files.collect(),
+                lock_path,
+                _lock: lock,
+            });
         }
     }
     Ok(dead)
+}
+
+/// How many attempts of dead processes are in the journal folder, some of which the database may have. Changes nothing
+/// and claims nothing, so that the folder may be another database's, whose gateway may be starting.
+///
+/// # Errors
+/// When the folder or a file in it cannot be read.
+pub fn count_left(folder: &Path) -> Result<usize, JournalOpenError> {
+    let names = file_names(folder).map_err(JournalOpenError::at(folder))?;
+    let segments: BTreeSet<SegmentName> = names.iter().filter_map(|name| SegmentName::parse(name)).collect();
+    let mut free = HashMap::new();
+    let mut attempts = HashSet::new();
+    for name in segments {
+        let is_left = match free.get(&name.instance) {
+            Some(&known) => known,
+            None => {
+                let path = lock_path(folder, name.instance);
+                let found = is_free(&path).map_err(JournalOpenError::at(&path))?;
+                free.insert(name.instance, found);
+                found
+            }
+        };
+        if is_left {
+            let path = name.path(folder);
+            let read = segment::read(&path, |entry| {
+                attempts.insert(match entry.event {
+                    Event::Dispatched(dispatch) => dispatch.attempt,
+                    Event::Finished(record) => record.dispatch.attempt,
+                });
+                ControlFlow::Continue(())
+            });
+            // Its own gateway may have taken it meanwhile.
+            ignore_missing(read.map(drop)).map_err(JournalOpenError::at(&path))?;
+        }
+    }
+    Ok(attempts.len())
 }
 
 /// Whether a process that lives has its journal in this folder.
@@ -94,61 +212,6 @@ pub fn is_in_use(folder: &Path) -> Result<bool, JournalOpenError> {
         }
     }
     Ok(false)
-}
-
-fn read_dead(
-    dir: &Path,
-    instance: InstanceId,
-    lock_path: PathBuf,
-    lock: File,
-) -> Result<DeadInstance, JournalOpenError> {
-    let mut attempts = Attempts::default();
-    let mut files = Vec::new();
-    for name in segments_of(dir, instance).map_err(JournalOpenError::at(dir))? {
-        let path = name.path(dir);
-        let decoded = segment::read(&path).map_err(JournalOpenError::at(&path))?;
-        for entry in decoded.entries {
-            attempts.add(entry);
-        }
-        files.push(LeftFile {
-            path,
-            damaged: decoded.damaged,
-        });
-    }
-    Ok(DeadInstance {
-        instance,
-        records: attempts.into_records(),
-        files,
-        lock_path,
-        _lock: lock,
-    })
-}
-
-/// Attempts by id, in the order in which they were first seen.
-#[derive(Debug, Default)]
-struct Attempts {
-    records: Vec<CallRecord>,
-    places: HashMap<AttemptId, usize>,
-}
-
-impl Attempts {
-    /// Notes what an entry says: the end of an attempt replaces its beginning, never the other way round.
-    fn add(&mut self, entry: Entry) {
-        let (record, has_ended) = match entry.event {
-            Event::Dispatched(dispatch) => (CallRecord::interrupted(*dispatch), false),
-            Event::Finished(record) => (*record, true),
-        };
-        let place = *self.places.entry(record.dispatch.attempt).or_insert(self.records.len());
-        match self.records.get_mut(place) {
-            Some(known) if has_ended => *known = record,
-            Some(_) => {}
-            None => self.records.push(record),
-        }
-    }
-
-    fn into_records(self) -> Vec<CallRecord> {
-        self.records
-    }
 }
 
 fn ignore_missing(result: io::Result<()>) -> io::Result<()> {

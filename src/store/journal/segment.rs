@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use gateway_actors::protocol::{CellId, InstanceId};
+use gateway_actors::protocol::{CellId, InstanceId, JournalSeq};
 
 use super::super::files::private_file;
-use super::frame::{self, Decoded};
+use super::frame::{Entries, Entry};
 
 /// What a segment's file name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +43,8 @@ pub(super) struct Segment {
     path: PathBuf,
     file: File,
     len: u64,
+    /// The place of its last entry in the cell; 0 before the first.
+    last: JournalSeq,
     /// Attempts with an entry in it that the journal may not forget yet.
     pub(super) needed: usize,
     /// The file ends in a broken entry that could not be cut off: nothing may follow it.
@@ -58,6 +61,7 @@ impl Segment {
             path,
             file,
             len: 0,
+            last: JournalSeq::default(),
             needed: 0,
             broken: false,
         })
@@ -71,18 +75,24 @@ impl Segment {
         self.len
     }
 
+    /// The place of its last entry in the cell; 0 before the first.
+    pub(super) fn last(&self) -> JournalSeq {
+        self.last
+    }
+
     /// Whether another entry may be appended.
     pub(super) fn is_sound(&self) -> bool {
         !self.broken
     }
 
-    /// Appends a whole frame, or nothing: what a failed write left is cut off again.
-    pub(super) fn append(&mut self, frame: &[u8]) -> io::Result<()> {
+    /// Appends the whole frame of the entry at this place, or nothing: what a failed write left is cut off again.
+    pub(super) fn append(&mut self, seq: JournalSeq, frame: &[u8]) -> io::Result<()> {
         if let Err(error) = self.file.write_all(frame) {
             self.cut_back();
             return Err(error);
         }
         self.len = self.len.saturating_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
+        self.last = seq;
         Ok(())
     }
 
@@ -114,27 +124,35 @@ impl Segment {
     }
 }
 
-/// Reads a segment's entries, whoever wrote it.
-pub(super) fn read(path: &Path) -> io::Result<Decoded> {
+/// Passes a segment's entries on, whoever wrote it, until there are no more or `take` breaks off. Whether the file is
+/// found damaged: what lies behind the damage is not read.
+pub(super) fn read(path: &Path, mut take: impl FnMut(Entry) -> ControlFlow<()>) -> io::Result<bool> {
     let bytes = fs::read(path)?;
-    let decoded = frame::decode(&bytes);
-    if decoded.lost_bytes > 0 {
+    let mut entries = Entries::of(&bytes);
+    let mut taken = 0_usize;
+    for entry in entries.by_ref() {
+        taken += 1;
+        if take(entry).is_break() {
+            return Ok(false);
+        }
+    }
+    if entries.lost_bytes() > 0 {
         tracing::warn!(
             path = %path.display(),
-            entries = decoded.entries.len(),
-            lost_bytes = decoded.lost_bytes,
-            damaged = decoded.damaged,
+            entries = taken,
+            lost_bytes = entries.lost_bytes(),
+            damaged = entries.is_damaged(),
             "a journal file ends in bytes that are no entry"
         );
     }
-    Ok(decoded)
+    Ok(entries.is_damaged())
 }
 
 #[cfg(test)]
 mod tests {
     use gateway_actors::testkit::samples::dispatch;
 
-    use super::super::frame::{EntryRef, EventRef};
+    use super::super::frame::{self, EntryRef, EventRef};
     use super::*;
 
     fn name(number: u64) -> SegmentName {
@@ -171,13 +189,19 @@ mod tests {
         for seq in 1..=2 {
             let event = EventRef::Dispatched(&record);
             frame::encode(&EntryRef(seq, event), &mut buffer).unwrap();
-            segment.append(&buffer).unwrap();
+            segment.append(JournalSeq(seq), &buffer).unwrap();
             // What a full disk leaves of the next entry.
             segment.file.write_all(&buffer[..buffer.len() / 2]).unwrap();
             segment.cut_back();
         }
-        let decoded = read(segment.path()).unwrap();
-        assert_eq!((decoded.entries.len(), decoded.lost_bytes), (2, 0));
+        let mut seqs = Vec::new();
+        let damaged = read(segment.path(), |entry| {
+            seqs.push(entry.seq);
+            ControlFlow::Continue(())
+        });
+        assert!(!damaged.unwrap());
+        assert_eq!(seqs, [1, 2]);
+        assert_eq!(segment.len(), fs::metadata(segment.path()).unwrap().len());
         assert!(segment.is_sound());
     }
 
@@ -186,7 +210,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut segment = Segment::create(dir.path(), name(1)).unwrap();
         segment.fill_disk();
-        assert_eq!(segment.append(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(
+            segment.append(JournalSeq(1), b"x").unwrap_err().kind(),
+            io::ErrorKind::StorageFull
+        );
         assert!(!segment.is_sound());
     }
 }

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gateway_actors::protocol::{AttemptId, AttemptJournal, CellId, DispatchRecord, InstanceId, JournalSeq, Outcome};
+use gateway_actors::protocol::{
+    AttemptId, AttemptJournal, CallRecord, CellId, DispatchRecord, InstanceId, JournalSeq, Outcome,
+};
 use gateway_actors::testkit::samples::{dispatch, finished};
 use tempfile::TempDir;
 
-use super::{FileJournal, JournalDir, JournalLimits, recover_dead};
+use super::{DeadInstance, FileJournal, JournalDir, JournalLimits, count_left, recover_dead};
 
 struct Process {
     data: TempDir,
@@ -60,6 +62,10 @@ fn files(data: &Path) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+fn records(dead: &mut DeadInstance) -> Vec<CallRecord> {
+    dead.records().flat_map(Result::unwrap).collect()
 }
 
 fn open_attempts(journal: &FileJournal) -> Vec<AttemptId> {
@@ -212,11 +218,11 @@ fn a_process_that_ends_with_something_unacknowledged_leaves_it_for_the_next() {
     journal.finished(&finished(&record)).unwrap();
     let Process { data, dir, instance } = process;
     drop((journal, dir));
-    let dead = recover_dead(data.path()).unwrap();
+    let mut dead = recover_dead(data.path()).unwrap();
     assert_eq!(dead.len(), 1);
     assert_eq!(
-        (dead[0].instance, &dead[0].records),
-        (instance, &vec![finished(&record)])
+        (dead[0].instance, records(&mut dead[0])),
+        (instance, vec![finished(&record)])
     );
 }
 
@@ -233,14 +239,19 @@ fn the_attempts_of_a_killed_process_are_recovered_the_open_ones_as_interrupted()
     let data = process.killed();
 
     let mut dead = recover_dead(data.path()).unwrap();
-    let dead = dead.pop().unwrap();
+    let mut dead = dead.pop().unwrap();
     assert_eq!(dead.instance, process.instance);
-    assert_eq!(dead.records.len(), 3);
-    assert_eq!(dead.records[0], finished(&ended));
-    assert_eq!(dead.records[1].dispatch, open);
-    assert_eq!(dead.records[1].outcome, Outcome::Interrupted);
-    assert_eq!(dead.records[1].cost, open.held);
-    assert_eq!(dead.records[2], finished(&elsewhere));
+    let records = records(&mut dead);
+    assert_eq!(
+        records.len(),
+        3,
+        "an attempt that ended in another file than it began in is one"
+    );
+    assert_eq!(records[0], finished(&ended));
+    assert_eq!(records[1], finished(&elsewhere));
+    assert_eq!(records[2].dispatch, open);
+    assert_eq!(records[2].outcome, Outcome::Interrupted);
+    assert_eq!(records[2].cost, open.held);
     dead.discard().unwrap();
     assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0);
     assert!(recover_dead(data.path()).unwrap().is_empty());
@@ -269,8 +280,8 @@ fn of_two_processes_that_recover_at_once_one_gets_the_dead() {
     assert!(recover_dead(data.path()).unwrap().is_empty());
 
     drop(first);
-    let again = recover_dead(data.path()).unwrap();
-    assert_eq!(again[0].records.len(), 1, "what was not discarded is found again");
+    let mut again = recover_dead(data.path()).unwrap();
+    assert_eq!(records(&mut again[0]).len(), 1, "what was not discarded is found again");
 }
 
 #[test]
@@ -280,7 +291,13 @@ fn segments_whose_lock_file_is_gone_are_recovered_too() {
     journal.dispatched(&dispatch()).unwrap();
     let data = process.killed();
     fs::remove_file(data.path().join(format!("{}.lock", process.instance))).unwrap();
-    assert_eq!(recover_dead(data.path()).unwrap()[0].records.len(), 1);
+    assert_eq!(count_left(data.path()).unwrap(), 1);
+    assert_eq!(
+        files(data.path()).len(),
+        fs::read_dir(data.path()).unwrap().count(),
+        "to count is not to claim"
+    );
+    assert_eq!(records(&mut recover_dead(data.path()).unwrap()[0]).len(), 1);
 }
 
 #[test]
@@ -295,8 +312,8 @@ fn a_torn_tail_is_dropped_but_a_file_damaged_in_its_middle_is_kept_aside() {
     let file = files(torn.path()).remove(0);
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, &bytes[..bytes.len() - 5]).unwrap();
-    let dead = recover_dead(torn.path()).unwrap().remove(0);
-    assert_eq!(dead.records.len(), 2);
+    let mut dead = recover_dead(torn.path()).unwrap().remove(0);
+    assert_eq!(records(&mut dead).len(), 2);
     dead.discard().unwrap();
     assert_eq!(fs::read_dir(torn.path()).unwrap().count(), 0);
 
@@ -306,8 +323,8 @@ fn a_torn_tail_is_dropped_but_a_file_damaged_in_its_middle_is_kept_aside() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&file, &bytes).unwrap();
-    let dead = recover_dead(damaged.path()).unwrap().remove(0);
-    assert_eq!(dead.records.len(), 1);
+    let mut dead = recover_dead(damaged.path()).unwrap().remove(0);
+    assert_eq!(records(&mut dead).len(), 1);
     dead.discard().unwrap();
     assert_eq!(fs::read(file.with_extension("log.bad")).unwrap(), bytes);
     assert!(recover_dead(damaged.path()).unwrap().is_empty());
@@ -318,4 +335,39 @@ fn a_cell_has_one_journal() {
     let process = Process::start();
     let _journal = process.cell(0);
     assert!(process.dir.cell(CellId(0), JournalLimits::default()).is_err());
+}
+
+#[test]
+fn what_was_not_read_is_not_discarded() {
+    let process = Process::start();
+    let journal = process.small(0);
+    for _ in 0..3 {
+        let record = dispatch();
+        journal.dispatched(&record).unwrap();
+        journal.finished(&finished(&record)).unwrap();
+    }
+    let data = process.killed();
+    let mut dead = recover_dead(data.path()).unwrap().remove(0);
+    dead.records().next().unwrap().unwrap();
+    dead.discard().unwrap();
+    assert_eq!(files(data.path()).len(), 5);
+    let mut dead = recover_dead(data.path()).unwrap().remove(0);
+    assert_eq!(records(&mut dead).len(), 3);
+}
+
+#[test]
+fn attempts_of_the_dead_are_counted_and_those_of_the_living_are_not() {
+    let process = Process::start();
+    let journal = process.small(0);
+    for _ in 0..3 {
+        let record = dispatch();
+        journal.dispatched(&record).unwrap();
+        journal.finished(&finished(&record)).unwrap();
+    }
+    journal.dispatched(&dispatch()).unwrap();
+    assert_eq!(count_left(process.data.path()).unwrap(), 0);
+    let data = process.killed();
+    assert_eq!(count_left(data.path()).unwrap(), 4);
+    assert_eq!(count_left(&data.path().join("missing")).unwrap(), 0);
+    assert_eq!(recover_dead(data.path()).unwrap().len(), 1);
 }

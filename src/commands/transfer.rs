@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Database, Settings};
 use crate::startup::{self, ServeError};
 use crate::store::{
-    JournalOpenError, PostgresConfig, SqliteConfig, Store, TableMoved, Transfer, TransferError, is_in_use,
+    JournalOpenError, PostgresConfig, SqliteConfig, Store, TableMoved, Transfer, TransferError, count_left, is_in_use,
 };
 
 /// Why nothing was moved, or not everything.
@@ -14,9 +14,12 @@ pub enum MoveError {
     /// Something other than from SQLite to PostgreSQL is asked for.
     #[error("data can be moved from sqlite:PATH to postgres://… only: {0}")]
     NotSupported(String),
-    /// A gateway uses the source.
-    #[error("a gateway is running on the source: stop it first, so that nothing is written to what was moved already")]
-    InUse,
+    /// A gateway uses the source, as far as can be seen from where its journal is.
+    #[error(
+        "a gateway is running on the source, with its journal in {}: stop it first, so that nothing is written to what \
+         was moved already; if its database is another file, set GATEWAY_DATA_DIR to another folder for this command", .0.display()
+    )]
+    InUse(PathBuf),
     /// The source's journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalOpenError),
@@ -35,7 +38,7 @@ impl MoveError {
         match self {
             Self::NotSupported(_) | Self::Transfer(TransferError::NoSource(_) | TransferError::NotOurs(_)) => 64,
             Self::Recovery(error) => error.exit_code(),
-            Self::InUse | Self::Journal(_) | Self::Transfer(_) => 69,
+            Self::InUse(_) | Self::Journal(_) | Self::Transfer(_) => 69,
         }
     }
 }
@@ -58,8 +61,8 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
     let Database::Postgres(address) = target else {
         return Err(unsupported("--to or DATABASE_URL")("be postgres://…".to_owned()));
     };
-    let journals = journals(settings, &path);
-    for journal in &journals {
+    let journals = Journals::of(settings, &path);
+    for journal in journals.own.iter().chain(&journals.doubtful) {
         refuse_if_in_use(journal)?;
     }
     let target = PostgresConfig {
@@ -68,26 +71,73 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
     };
     // Before the source is opened for writing: it may be no gateway's, or another move may have its lock.
     let transfer = Transfer::prepare(SqliteConfig::new(&path), &target)?;
-    for journal in &journals {
+    for journal in &journals.own {
         take_over(&path, journal)?;
     }
-    Ok(transfer.run()?)
+    let moved = transfer.run()?;
+    if let Some(journal) = &journals.doubtful {
+        warn_of(journal)?;
+    }
+    Ok(moved)
 }
 
-/// Where the journals of the source's gateways may be: in the settings' data folder, or beside the file.
-fn journals(settings: &Settings, path: &Path) -> [PathBuf; 2] {
-    let mut source = settings.store.clone();
-    source.database = Database::Sqlite(path.to_owned());
-    let beside = path.parent().unwrap_or(Path::new("")).to_owned();
-    [settings.store.data_dir.clone(), beside].map(|data_dir| {
-        source.data_dir = data_dir;
-        source.journal_dir()
-    })
+/// Where the journals of the source's gateways may be.
+struct Journals {
+    /// Those that are the file's beyond doubt.
+    own: Vec<PathBuf>,
+    /// One that has the name of the file, and may be that of another file of this name.
+    doubtful: Option<PathBuf>,
+}
+
+impl Journals {
+    fn of(settings: &Settings, path: &Path) -> Self {
+        let mut source = settings.store.clone();
+        source.database = Database::Sqlite(path.to_owned());
+        let in_data_dir = source.journal_dir();
+        source.data_dir = path.parent().unwrap_or(Path::new("")).to_owned();
+        let beside = source.journal_dir();
+        if is_same(&in_data_dir, &beside) {
+            return Self {
+                own: vec![beside],
+                doubtful: None,
+            };
+        }
+        let is_settings_own = matches!(&settings.store.database, Database::Sqlite(database) if is_same(database, path));
+        if is_settings_own {
+            return Self {
+                own: vec![in_data_dir, beside],
+                doubtful: None,
+            };
+        }
+        Self {
+            own: vec![beside],
+            doubtful: Some(in_data_dir),
+        }
+    }
+}
+
+/// Whether both paths lead to the same place, as far as it is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other)
+}
+
+fn warn_of(journal_dir: &Path) -> Result<(), MoveError> {
+    let call_records = count_left(journal_dir)?;
+    if call_records > 0 {
+        tracing::warn!(
+            path = %journal_dir.display(),
+            call_records,
+            "call records wait in a journal with the name of the source, which may be another file's; if they are the \
+             source's, bring them in with `ai-mcp-gateway migrate --journal` and this path"
+        );
+    }
+    Ok(())
 }
 
 fn refuse_if_in_use(journal_dir: &Path) -> Result<(), MoveError> {
     match is_in_use(journal_dir)? {
-        true => Err(MoveError::InUse),
+        true => Err(MoveError::InUse(journal_dir.to_owned())),
         false => Ok(()),
     }
 }

@@ -159,3 +159,40 @@ fn a_journal_of_a_living_process_or_for_a_database_that_is_away_stays_as_it_is()
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("2 call records"), "{said}");
 }
+
+#[test]
+fn a_move_takes_the_journal_that_is_the_sources_and_leaves_that_of_another_file_of_its_name() {
+    let alpha = Provider::start("alpha");
+    let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = format!("sqlite:{}", elsewhere.path().join("gateway.db").display());
+    let (code, said) = run_to_exit(
+        "migrate",
+        &Setup::new()
+            .env("DATABASE_URL", &source)
+            .env("GATEWAY_DATA_DIR", data.path().to_str().unwrap()),
+    );
+    assert_eq!(code, 0, "{said}");
+    let folder = data.path().join("journal/gateway.db");
+    leave_journal(&folder, 3);
+    let records = |database: &PostgresDatabase| database.texts("SELECT count(*)::text FROM llm_calls").remove(0);
+
+    // By the settings it may be the journal of a file of this name in the data folder.
+    let database = PostgresDatabase::create();
+    let command = format!("migrate --from {source}");
+    let (code, said) = run_to_exit(&command, &setup(&alpha, &database, data.path()));
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains(folder.to_str().unwrap()) && said.contains("call_records=4"),
+        "{said}"
+    );
+    assert_eq!(records(&database), "0");
+    assert!(std::fs::read_dir(&folder).unwrap().count() > 0);
+
+    let target = PostgresDatabase::create();
+    let command = format!("migrate --from {source} --to {}", target.url());
+    let settings = setup(&alpha, &target, data.path()).env("DATABASE_URL", &source);
+    let (code, said) = run_to_exit(&command, &settings);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(records(&target), "4");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+}

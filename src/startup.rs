@@ -127,7 +127,10 @@ fn in_system(
 /// journal back when they end, which may take a moment.
 fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<Recovered, ServeError> {
     let deadline = Instant::now() + CUT;
-    while JournalDir::is_claimed(journal_dir, instance)? && Instant::now() < deadline {
+    while JournalDir::is_claimed(journal_dir, instance)? {
+        if Instant::now() >= deadline {
+            return Ok(Recovered::nothing_yet());
+        }
         // The timer is made inside the block: outside of it there is no runtime any more.
         store.block_on(async { sleep(Duration::from_millis(5)).await });
     }
@@ -190,7 +193,7 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
             tracing::warn!("second signal: what is under way is cut");
             cut(&system, &lifecycle).await;
             settle(&system, CUT).await;
-            // A worker that does not end by itself is ended with the process; its journal is read afterwards.
+            // A worker that does not end by itself is ended with the process; what is in its journal waits for the next.
             let _ = timeout(CUT, handle.stop(false)).await;
         }
     }

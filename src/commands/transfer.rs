@@ -37,8 +37,8 @@ impl MoveError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotSupported(_) | Self::Transfer(TransferError::NoSource(_) | TransferError::NotOurs(_)) => 64,
-            Self::Recovery(error) => error.exit_code(),
-            Self::InUse(_) | Self::Journal(_) | Self::Transfer(_) => 69,
+            // The codes of the gateway's own database do not fit a source.
+            Self::Recovery(_) | Self::InUse(_) | Self::Journal(_) | Self::Transfer(_) => 69,
         }
     }
 }
@@ -76,7 +76,7 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
     }
     let moved = transfer.run()?;
     if let Some(journal) = &journals.doubtful {
-        warn_of(journal)?;
+        warn_of(journal);
     }
     Ok(moved)
 }
@@ -122,17 +122,18 @@ fn is_same(one: &Path, other: &Path) -> bool {
     real(one) == real(other)
 }
 
-fn warn_of(journal_dir: &Path) -> Result<(), MoveError> {
-    let call_records = count_left(journal_dir)?;
-    if call_records > 0 {
-        tracing::warn!(
-            path = %journal_dir.display(),
+fn warn_of(journal_dir: &Path) {
+    let path = journal_dir.display();
+    match count_left(journal_dir) {
+        Ok(0) => {}
+        Ok(call_records) => tracing::warn!(
+            %path,
             call_records,
             "call records wait in a journal with the name of the source, which may be another file's; if they are the \
              source's, bring them in with `ai-mcp-gateway migrate --journal` and this path"
-        );
+        ),
+        Err(error) => tracing::warn!(%path, %error, "a journal with the name of the source cannot be read"),
     }
-    Ok(())
 }
 
 fn refuse_if_in_use(journal_dir: &Path) -> Result<(), MoveError> {

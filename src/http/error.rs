@@ -25,6 +25,7 @@ pub(crate) enum ErrorShape {
 pub(crate) fn status(kind: ErrorKind) -> StatusCode {
     let code = match kind {
         ErrorKind::MalformedJson | ErrorKind::InvalidRequest | ErrorKind::InvalidHeader => 400,
+        ErrorKind::UpstreamInvalid => 400,
         ErrorKind::Unauthenticated => 401,
         ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => 403,
         ErrorKind::NotFound | ErrorKind::ModelNotFound => 404,
@@ -223,6 +224,7 @@ mod tests {
         (ErrorKind::ContextTooLong, 422),
         (ErrorKind::IdempotencyMismatch, 422),
         (ErrorKind::UpstreamRejected, 422),
+        (ErrorKind::UpstreamInvalid, 400),
         (ErrorKind::UpstreamRateLimited, 429),
         (ErrorKind::ClientClosed, 499),
         (ErrorKind::Internal, 500),

@@ -3,6 +3,7 @@
 mod list;
 
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use awc::FrozenClientRequest;
@@ -17,6 +18,7 @@ use super::BuildError;
 use super::client::Clients;
 use super::failure::from_send_error;
 use super::openai_compatible::{connection_kind, models_request};
+use super::resting::Call;
 use super::watchdog::Watchdog;
 use super::whole::read_whole;
 use crate::config::{ProviderSettings, UpstreamTimeouts};
@@ -71,7 +73,8 @@ impl FreeModels {
     /// When no list came. The key is in no error.
     pub async fn fetch(&self) -> Result<Vec<Model>, FreeModelsError> {
         let mut watchdog = Watchdog::start(&self.timeouts, Instant::now() + TOTAL)?;
-        let sent = watchdog.guard(self.request.send()).await;
+        let call = Call::begin();
+        let sent = watchdog.guard(Rc::clone(&call).send(self.request.send())).await;
         let mut response = sent
             .map_err(UpstreamFailure::from)?
             .map_err(|error| from_send_error(&error))?;
@@ -81,6 +84,7 @@ impl FreeModels {
         let announced = response.headers().get(CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
         let body = read_whole(&mut response, announced, BODY_BYTES, &mut watchdog).await?;
+        drop(call);
         Ok(choose(&body, &self.provider)?)
     }
 }

@@ -25,6 +25,17 @@ pub(crate) struct Recovered {
     pub(crate) all: bool,
 }
 
+impl Recovered {
+    /// Nothing could be taken over: everything is left for the next start.
+    pub(super) fn nothing_yet() -> Self {
+        Self {
+            processes: 0,
+            records: 0,
+            all: false,
+        }
+    }
+}
+
 /// Stores the call records of dead processes and gives back the conversations they held. However much it is.
 pub(crate) fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
     recover_until(store, journal_dir, None, None).map(drop)

@@ -184,7 +184,7 @@ fn g10_a_request_that_the_provider_will_not_take_goes_nowhere_else_and_hurts_no_
         (415, 422, "upstream_rejected"),
         (409, 422, "upstream_rejected"),
         (422, 422, "upstream_rejected"),
-        (400, 400, "invalid_request"),
+        (400, 400, "upstream_invalid_request"),
     ] {
         scene.alpha.set(Behaviour::Status(status, JSON, SAID));
         let (alpha, beta) = scene.requests();

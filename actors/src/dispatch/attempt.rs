@@ -212,13 +212,13 @@ impl Drop for Attempt {
         if self.hold.is_none() {
             return;
         }
-        if !self.cell.is_cut() || std::thread::panicking() {
-            self.finish(End::Abandoned, Outcome::Interrupted);
-        } else if self.first_byte.is_none() {
-            self.finish(End::LeftUnanswered, Outcome::Cut);
+        // What came was not read to its end: there may be more on the bill than was seen.
+        let outcome = if self.cell.is_cut() && !std::thread::panicking() {
+            Outcome::Cut
         } else {
-            self.finish(End::LeftHalfway, Outcome::Cut);
-        }
+            Outcome::Interrupted
+        };
+        self.finish(End::Abandoned, outcome);
     }
 }
 

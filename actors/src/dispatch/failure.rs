@@ -30,13 +30,12 @@ pub(super) fn told(failure: &UpstreamFailure) -> GatewayError {
             ErrorKind::UpstreamRateLimited,
             "the provider limits the gateway's rate; try again later",
         ),
-        // Clients know what is wrong with a request by this status, whoever finds it.
-        FailureKind::Rejected if failure.status == Some(400) => (
-            ErrorKind::InvalidRequest,
-            "the provider refused this request as invalid; check its fields against the provider's documentation",
-        ),
         FailureKind::Rejected => (
-            ErrorKind::UpstreamRejected,
+            if failure.status == Some(400) {
+                ErrorKind::UpstreamInvalid
+            } else {
+                ErrorKind::UpstreamRejected
+            },
             "the provider refused this request; check its fields against the provider's documentation",
         ),
         FailureKind::ContextTooLong => (

@@ -91,10 +91,10 @@ impl Pipeline {
     /// # Errors
     /// When the turn could not begin, no candidate could answer or the answer could not be stored.
     pub async fn turn(&self, call: TurnCall) -> Result<TurnAnswer, GatewayError> {
-        let (reply, answer) = oneshot::channel();
+        let (mut reply, answer) = oneshot::channel();
         let cell = Rc::clone(&self.cell);
         actix_rt::spawn(async move {
-            let result = turn::run(cell, call).await;
+            let result = turn::run(cell, call, &mut reply).await;
             // Whoever waited may have left; the turn is stored.
             let _ = reply.send(result);
         });

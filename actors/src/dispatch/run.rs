@@ -388,7 +388,7 @@ impl Run {
     }
 }
 
-fn client_left() -> GatewayError {
+pub(super) fn client_left() -> GatewayError {
     GatewayError::new(ErrorKind::ClientClosed, "the client left")
 }
 

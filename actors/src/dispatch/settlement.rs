@@ -9,11 +9,11 @@ pub(super) enum End<'a> {
     Completed,
     /// It failed.
     Failed(&'a UpstreamFailure),
-    /// The rest of the stream was not read: the client left, or the gateway shut down.
+    /// The client left, and what came of the stream for a while after that was read.
     LeftHalfway,
-    /// The same before a byte of the answer was there: how much of it the provider made is not known.
+    /// The client left before a byte of the answer was there: how much of it the provider made is not known.
     LeftUnanswered,
-    /// The task that ran it ended without a word.
+    /// It was cut since the process ends, or its task ended without a word.
     Abandoned,
 }
 

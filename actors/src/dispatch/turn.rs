@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::cell::CellParts;
-use super::client::Patient;
-use super::run::Run;
+use super::client::{Client, Patient, gone};
+use super::run::{Run, client_left};
 use super::shut_down;
 use crate::protocol::{
     BeginTurn, ChatCall, CloseTurn, ContextError, ErrorKind, GatewayError, OpenTurn, StoreError, TurnAnswer, TurnCall,
@@ -28,12 +28,17 @@ const STORE_AGAIN: [Duration; 3] = [
     Duration::from_millis(2_000),
 ];
 
-/// Runs a turn to its end.
-pub(super) async fn run(cell: Rc<CellParts>, call: TurnCall) -> Result<TurnAnswer, GatewayError> {
+/// Runs a turn to its end, once it may begin: of one that nobody waits for any more by then nothing is stored or sent.
+pub(super) async fn run(
+    cell: Rc<CellParts>,
+    call: TurnCall,
+    client: &mut dyn Client,
+) -> Result<TurnAnswer, GatewayError> {
     let _turn = cell.gauges.turns.enter();
     let _permit = tokio::select! {
         biased;
         () = cell.cut() => return Err(shut_down()),
+        () = gone(client) => return Err(client_left()),
         permit = permit(&cell, &call) => permit?,
     };
     let opened = cell.conversations.open_turn(open(&cell, &call)).await;

@@ -39,6 +39,8 @@ pub enum ErrorKind {
     ContextTooLong,
     /// The provider refused the request for what it says.
     UpstreamRejected,
+    /// The same, where the provider said so with 400: that status is what clients know it by.
+    UpstreamInvalid,
     /// Every candidate's provider limits our rate.
     UpstreamRateLimited,
     /// The client left before the answer (for logs and records).
@@ -94,6 +96,7 @@ impl ErrorKind {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ContextTooLong => "context_too_long",
             Self::UpstreamRejected => "upstream_rejected",
+            Self::UpstreamInvalid => "upstream_invalid_request",
             Self::UpstreamRateLimited => "upstream_rate_limited",
             Self::ClientClosed => "client_closed",
             Self::Internal => "internal",

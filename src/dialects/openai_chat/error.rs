@@ -65,6 +65,7 @@ const fn family(kind: ErrorKind) -> &'static str {
         | ErrorKind::UnsupportedMediaType
         | ErrorKind::ContextTooLong
         | ErrorKind::UpstreamRejected
+        | ErrorKind::UpstreamInvalid
         | ErrorKind::NotSupported => "invalid_request_error",
         ErrorKind::Unauthenticated => "authentication_error",
         ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => "permission_error",

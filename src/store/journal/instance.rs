@@ -4,12 +4,18 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use gateway_actors::protocol::{CellId, InstanceId};
 
 use super::super::files::{private_file, private_folder};
 use super::segment::SegmentName;
 use super::{FileJournal, JournalLimits, JournalOpenError};
+
+/// How often a lock is asked for that somebody has, and the time between: who only looks has it for microseconds.
+const LOOKS: usize = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// A check writes this much: a block of most file systems, so that a disk without a free one is noticed.
 const CHECK_BYTES: usize = 4096;
@@ -126,16 +132,24 @@ fn claim(path: &Path) -> io::Result<File> {
 }
 
 /// Takes the lock of a process if it is dead and nobody else is recovering it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "at the start and the end of the process, on the main thread"
+)]
 pub(super) fn take_over(path: &Path) -> io::Result<Option<File>> {
     let lock = private_file().create(true).append(true).open(path)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+    for _ in 0..LOOKS {
+        match lock.try_lock() {
+            Ok(()) => return Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN_LOOKS),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
+    Ok(None)
 }
 
-/// Whether nobody holds a process's lock, or there is none. Claims nothing.
+/// Whether nobody holds a process's lock, or there is none. It is shared for a moment, in which [`take_over`] tries
+/// again.
 pub(super) fn is_free(path: &Path) -> io::Result<bool> {
     let lock = match File::open(path) {
         Ok(lock) => lock,

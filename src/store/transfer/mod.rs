@@ -180,7 +180,7 @@ async fn compare<T: Moved>(
     other: &impl Fn(&'static str) -> TransferError,
 ) -> Result<(), TransferError> {
     let at = TransferError::at(T::TABLE);
-    if T::between(target, None, None).await.map_err(&at)?.is_empty() {
+    if T::is_empty(target).await.map_err(&at)? {
         return Ok(());
     }
     let mut after = None;

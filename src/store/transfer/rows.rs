@@ -1,7 +1,7 @@
 //! Whole rows of every table, read from SQLite in the order of their keys and written to PostgreSQL.
 
 use diesel::connection::DefaultLoadingMode;
-use diesel::dsl::{count_star, sql};
+use diesel::dsl::{count_star, exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::AsyncPgConnection;
@@ -39,6 +39,9 @@ pub(super) trait Moved: Sized + PartialEq + Send + Sync {
         after: Option<&Key>,
         last: Option<&Key>,
     ) -> impl Future<Output = QueryResult<Vec<Self>>> + Send;
+
+    /// Whether the target has no row.
+    fn is_empty(target: &mut AsyncPgConnection) -> impl Future<Output = QueryResult<bool>> + Send;
 
     /// Writes rows whose keys are not there yet; how many they were.
     fn insert(target: &mut AsyncPgConnection, rows: &[Self]) -> impl Future<Output = QueryResult<usize>> + Send;
@@ -152,6 +155,11 @@ macro_rules! moved {
                 }
                 let query = query.order(($($table::$key,)+)).limit(PAGE + 1);
                 diesel_async::RunQueryDsl::load(query, target).await
+            }
+
+            async fn is_empty(target: &mut AsyncPgConnection) -> QueryResult<bool> {
+                let any = diesel::select(exists($table::table.select(sql::<Text>("'any'"))));
+                diesel_async::RunQueryDsl::get_result(any, target).await.map(|any: bool| !any)
             }
 
             async fn insert(target: &mut AsyncPgConnection, rows: &[Self]) -> QueryResult<usize> {

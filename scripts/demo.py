@@ -64,6 +64,8 @@ LOCAL_MODEL_CONFIG = """\
 name = "local"
 kind = "openai-compatible"
 base_url = "{base_url}"
+# The first byte of a whole answer comes when the model is done with it.
+timeouts = {{ first_byte_ms = 300_000 }}
 
 [[models]]
 id = "smollm2-135m"

@@ -25,6 +25,8 @@ LOG = RUN / "test" / "cargo-test.log"
 RANGE = re.compile(r"^([A-Z]{1,2})(\d+)(?:-\1(\d+))?$")
 PROGRAM = re.compile(r"^\s*Running (?:unittests )?(\S+) \(")
 TEST = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
+# The test programs that run the whole gateway, each test a process of its own.
+WHOLE = tuple(f"tests/{name} " for name in ("api", "cli", "faults", "faults_upstream", "mcp"))
 # A test that writes past the capture has its verdict at the end of a later line: cargo repeats failures, in any case.
 FAILURE = re.compile(r"^    (\S+)$")
 ROW_OF = re.compile(r"^([a-z]{1,2}\d+)_")
@@ -33,9 +35,13 @@ HEAD = """\
 # Faults
 
 What may go wrong, what has to come of it, and the tests that show it. Made by `scripts/fault_table.py` from the output
-of the tests and from `scripts/fault_rows.txt`; `make test` fails when a row that is due has no test that passes, or when
-this page says something else. Those that run the whole program also check that a refusal is JSON with a request id,
-that no provider was asked where none should be, that the process lives, and that the next good request is served.
+of the tests and from `scripts/fault_rows.txt`; `make test` fails when a row that is due has no test of the whole program
+that passes, or when this page says something else.
+
+Whatever a test of the whole program is about, it fails when an answer has no request id, when a refusal is not JSON or
+tells a secret, when a provider was asked for a request that was refused, and when it ends before the process was seen to
+live, to serve the next good request and to hold nothing (`tests/support`). Of a start that is refused no process is
+left. What the HTTP parser refuses, before there is a request, has a status and nothing else.
 """
 
 
@@ -141,6 +147,8 @@ def problems(sections: list[Section], strangers: list[str]) -> list[str]:
     for row in (row for section in sections for row in section.rows):
         if not row.tests and not row.waits_for:
             found.append(f"{row.name} has no test: {row.text}")
+        if row.tests and not any(name.startswith(WHOLE) for name in row.tests):
+            found.append(f"{row.name} has no test of the whole program: {row.text}")
         found += [f"{row.name}: {name} did not pass" for name, passed in row.tests.items() if not passed]
     return found
 

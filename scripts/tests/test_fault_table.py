@@ -58,6 +58,11 @@ class Table(unittest.TestCase):
         self.assert_found("A2 has no test")
         self.assertIn("| A2 | three |  | **no test** |", self.table.read_text())
 
+    def test_a_row_whose_tests_run_only_a_part_of_the_program_fails_the_check(self) -> None:
+        self.log.write_text(LOG.replace("tests/api/main.rs", "tests/store/main.rs"))
+        self.run_it(check=False)
+        self.assert_found("A1 has no test of the whole program", "A2 has no test of the whole program")
+
     def test_a_failed_or_ignored_test_fails_the_check(self) -> None:
         for verdict in ("FAILED", "ignored"):
             with self.subTest(verdict=verdict):

@@ -44,6 +44,7 @@ fn a_dead_provider_does_not_make_the_gateway_unready() {
         gateway.client().post(COMPLETIONS, &chat("hello"));
     }
     assert_eq!(gateway.client().get("/health/ready").status, 200);
+    alpha.revive();
     gateway.finish();
 }
 

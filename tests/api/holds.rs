@@ -58,6 +58,7 @@ fn several_answers_are_held_for_each() {
             assert_eq!(alpha.last_request().json()[name], value, "passed on as it was");
         }
     }
+    alpha.set(Behaviour::Answer);
     gateway.finish();
 }
 

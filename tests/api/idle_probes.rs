@@ -91,5 +91,6 @@ fn an_answer_to_the_question_does_not_clear_a_model_whose_calls_fail() {
     });
     assert!(!alpha.probes().is_empty());
     assert_eq!(model(&client), "open");
+    alpha.set(Behaviour::Answer);
     gateway.finish();
 }

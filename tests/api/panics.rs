@@ -178,4 +178,7 @@ fn k4_the_sixth_panic_in_half_a_minute_drains_and_exits_70() {
         reply.text()
     );
     assert_eq!(gateway.wait_exit(Duration::from_secs(60)), 70);
+    alpha.set(Behaviour::Answer);
+    gateway.restart();
+    gateway.finish();
 }

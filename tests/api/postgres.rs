@@ -275,6 +275,9 @@ fn replicas_share_conversations_without_gaps() {
         assert_eq!(stored, messages(&clients[1], &format!("conv-{conversation}")));
     }
     wait_for("every call record", LIMIT, || replicas[0].calls().len() == 60);
+    for replica in replicas {
+        replica.finish();
+    }
 }
 
 #[test]
@@ -302,4 +305,6 @@ fn a_turn_of_a_replica_that_died_is_taken_over_when_its_lease_has_run_out() {
         .map(|message| message["status"].as_str().unwrap())
         .collect();
     assert_eq!(statuses, ["failed", "failed", "done", "done"]);
+    dying.retire();
+    living.finish();
 }

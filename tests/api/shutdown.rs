@@ -28,6 +28,8 @@ fn k7_a_stream_under_way_is_finished_before_the_process_ends() {
     let calls = gateway.calls();
     assert_eq!(calls.len(), 1, "{calls:#?}");
     assert_eq!((calls[0].outcome.as_str(), calls[0].output_tokens), ("completed", 30));
+    gateway.restart();
+    gateway.finish();
 }
 
 #[test]
@@ -44,6 +46,9 @@ fn k7_a_second_sigterm_cuts_what_runs_and_records_it() {
     gateway.wait_exit(SOON);
     assert!(!stream.finish().is_done());
     assert_eq!(gateway.calls().len(), 1);
+    alpha.set(Behaviour::Answer);
+    gateway.restart();
+    gateway.finish();
 }
 
 #[test]

@@ -144,6 +144,7 @@ fn a_gateways_data_moves_from_sqlite_to_postgres_whatever_stops_it_on_the_way() 
         4
     );
     gateway.finish();
+    old.retire();
 }
 
 #[test]
@@ -176,6 +177,8 @@ fn while_data_moves_into_a_database_a_second_move_and_a_gateway_are_refused_and_
     let gateway = Gateway::start(to_postgres);
     assert_eq!(gateway.calls().len(), 6);
     gateway.finish();
+    old.retire();
+    other.retire();
 }
 
 #[test]

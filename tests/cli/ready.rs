@@ -48,4 +48,5 @@ fn a_gateway_that_shuts_down_is_not_ready_and_says_why() {
         "{run:?}"
     );
     gateway.kill_9();
+    gateway.retire();
 }

@@ -26,17 +26,26 @@ fn ends_well(mut scene: Scene, calls: usize) {
     );
     let log = scene.gateway.log();
     assert!(!log.iter().any(|line| line.contains("panicked")), "{log:#?}");
-    ended_in_order(&mut scene);
+    starts_in_order(&mut scene);
+    serves_again(scene);
 }
 
 /// Nothing of an orderly end is an error, and the next start finds nothing to take over.
 #[track_caller]
-fn ended_in_order(scene: &mut Scene) {
+fn starts_in_order(scene: &mut Scene) {
     scene.gateway.restart();
     let log = scene.gateway.log();
     for word in [" ERROR ", "took over", "left in this process's journal"] {
         assert!(!log.iter().any(|line| line.contains(word)), "{word}: {log:#?}");
     }
+}
+
+/// With the provider well again, the process that followed serves.
+#[track_caller]
+fn serves_again(scene: Scene) {
+    scene.alpha.set(Behaviour::Answer);
+    scene.alpha.set_tokens(5);
+    scene.gateway.finish();
 }
 
 #[test]
@@ -148,7 +157,8 @@ fn drain_a_second_signal_ends_at_once_and_keeps_the_records() {
     let calls = scene.gateway.calls();
     assert!(calls.len() == 1 && calls[0].estimated, "{calls:#?}");
     assert_eq!(calls[0].outcome, "cut");
-    ended_in_order(&mut scene);
+    starts_in_order(&mut scene);
+    serves_again(scene);
 }
 
 #[test]
@@ -175,9 +185,10 @@ fn k7_two_signals_at_once_settle_whole_answers_turns_and_streams() {
     let calls = scene.gateway.calls();
     let outcomes: Vec<&str> = calls.iter().map(|call| call.outcome.as_str()).collect();
     assert_eq!(outcomes, ["cut"; 3], "{calls:#?}");
-    ended_in_order(&mut scene);
+    starts_in_order(&mut scene);
     let history = scene.client().get("/v1/context/c").json();
     assert_eq!(history["messages"][1]["status"], "failed", "{history}");
+    serves_again(scene);
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn h8_no_more_than_so_many_abandoned_streams_are_read_on() {
     let calls = gateway.wait_for_calls(MOST + 8);
     assert!(calls.iter().all(|call| call.estimated), "{calls:#?}");
     assert_eq!(alpha.running(), 0);
+    alpha.set(Behaviour::Answer);
     gateway.finish();
 }
 
@@ -170,4 +171,7 @@ fn h10_a_stream_is_finished_when_the_process_is_asked_to_end() {
         calls.len() == 1 && calls[0].success && !calls[0].estimated,
         "{calls:#?}"
     );
+    scene.alpha.set(Behaviour::Answer);
+    scene.gateway.restart();
+    scene.gateway.finish();
 }

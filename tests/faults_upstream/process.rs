@@ -92,6 +92,7 @@ fn k7_sigterm_while_it_starts_and_migrates_leaves_a_database_that_the_next_start
     let gateway = Gateway::start(Setup::free_l0(&[&alpha]).env("DATABASE_URL", &url));
     assert_answered_by(&gateway.client().post(COMPLETIONS, &chat("hello")), "alpha");
     assert_lives(&gateway);
+    gateway.finish();
 }
 
 #[test]
@@ -102,6 +103,8 @@ fn k8_sigint_ends_it_like_sigterm() {
     gateway.signal(Signal::INT);
     assert_eq!(gateway.wait_exit(Duration::from_secs(60)), 0);
     assert_eq!(gateway.calls().len(), 1);
+    gateway.restart();
+    gateway.finish();
 }
 
 #[test]

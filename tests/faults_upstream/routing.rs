@@ -104,7 +104,7 @@ fn d4_without_a_model_in_any_allowed_layer_no_provider_is_available() {
     assert_eq!(dear.requests(), 0);
     assert_lives(&gateway);
     assert_answered_by(&client.post(COMPLETIONS, &for_model("L2")), "dear");
-    gateway.finish();
+    gateway.finish_after(&for_model("L2"));
 }
 
 #[test]

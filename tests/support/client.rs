@@ -7,20 +7,33 @@ use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Request, Response};
 use ureq::{Agent, Body, BodyReader};
 
+use super::refusals::assert_is_answer;
+
 /// No request of a test may take longer: a gateway that hangs fails the test.
 const NO_HANG: Duration = Duration::from_secs(60);
 
-/// A client of one gateway, with a connection pool. Clones share it.
+/// A client of one gateway, with a connection pool. Clones share it. Whatever the test is about, it fails when an answer
+/// is not what every answer must be: see `refusals`.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     agent: Agent,
     base: String,
+    /// Whether every answer must be what a gateway's answers are.
+    is_checked: bool,
     headers: Vec<(&'static str, String)>,
 }
 
 impl Client {
     /// A client of the gateway at this URL (`http://host:port`).
     pub(crate) fn new(base: &str) -> Self {
+        Self {
+            is_checked: true,
+            ..Self::unchecked(base)
+        }
+    }
+
+    /// A client of a provider, or of a gateway whose HTTP parser may answer by itself: nothing is expected of answers.
+    pub(crate) fn unchecked(base: &str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -33,6 +46,7 @@ impl Client {
         Self {
             agent: config.new_agent(),
             base: base.to_owned(),
+            is_checked: false,
             headers: Vec::new(),
         }
     }
@@ -63,6 +77,7 @@ impl Client {
     }
 
     /// Posts JSON to a gateway that may be dying.
+    #[track_caller]
     pub(crate) fn try_post(&self, path: &str, body: &Value) -> Result<Reply, ureq::Error> {
         self.send("POST", path, body.to_string().into_bytes())
     }
@@ -77,11 +92,16 @@ impl Client {
     #[track_caller]
     pub(crate) fn open_stream(&self, path: &str, body: &Value) -> StreamReply {
         let response = self.dispatch("POST", path, body.to_string().into_bytes()).unwrap();
-        StreamReply::new(response)
+        StreamReply::new(response, self.is_checked)
     }
 
+    #[track_caller]
     fn send(&self, method: &str, path: &str, body: Vec<u8>) -> Result<Reply, ureq::Error> {
-        self.dispatch(method, path, body).map(Reply::read)
+        let reply = self.dispatch(method, path, body).map(Reply::read)?;
+        if self.is_checked && method != "HEAD" {
+            assert_is_answer(&reply);
+        }
+        Ok(reply)
     }
 
     fn dispatch(&self, method: &str, path: &str, body: Vec<u8>) -> Result<Response<Body>, ureq::Error> {
@@ -200,15 +220,17 @@ pub(crate) struct StreamReply {
     head: ureq::http::response::Parts,
     body: BufReader<BodyReader<'static>>,
     read: Vec<u8>,
+    is_checked: bool,
 }
 
 impl StreamReply {
-    fn new(response: Response<Body>) -> Self {
+    fn new(response: Response<Body>, is_checked: bool) -> Self {
         let (head, body) = response.into_parts();
         Self {
             head,
             body: BufReader::new(body.into_reader()),
             read: Vec::new(),
+            is_checked,
         }
     }
 
@@ -228,14 +250,19 @@ impl StreamReply {
     }
 
     /// Reads the rest, and returns the whole answer from its beginning.
+    #[track_caller]
     pub(crate) fn finish(mut self) -> Reply {
         let cut = self.body.read_to_end(&mut self.read).is_err();
-        Reply {
+        let reply = Reply {
             status: self.head.status.as_u16(),
             headers: self.head.headers,
             body: self.read,
             cut,
+        };
+        if self.is_checked {
+            assert_is_answer(&reply);
         }
+        reply
     }
 }
 

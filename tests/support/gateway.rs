@@ -14,8 +14,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::client::Client;
+use super::client::{Client, chat};
 use super::records::{CallRow, read_calls, read_calls_of_postgres};
+use super::refusals::{assert_none_was_refused, assert_tells_no_secret};
 use super::setup::Setup;
 use super::wait::wait_for;
 
@@ -24,11 +25,13 @@ const BINARY: &str = env!("CARGO_BIN_EXE_ai-mcp-gateway");
 const CONFIG: &str = "gateway.toml";
 const START_LIMIT: Duration = Duration::from_secs(30);
 const SETTLE_LIMIT: Duration = Duration::from_secs(15);
+/// How long a provider may be left alone after it is well again.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(45);
 
 /// Everything the process wrote, line by line.
 type Log = Arc<watch::Sender<Vec<String>>>;
 
-/// A running gateway. Dropping it kills the process; [`Gateway::finish`] looks for leaks first.
+/// A running gateway. A test that ends without [`Gateway::finish`], or [`Gateway::retire`] for one that has ended, fails.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     setup: Setup,
@@ -39,6 +42,10 @@ pub(crate) struct Gateway {
     started_at: i64,
     log: Log,
     panics_expected: bool,
+    /// The request by which this process's records are told from those of others on the same database.
+    last_request: Option<String>,
+    /// Whether all that must hold at the end of a test has been looked at.
+    is_finished: bool,
 }
 
 impl Gateway {
@@ -56,6 +63,8 @@ impl Gateway {
             started_at,
             log,
             panics_expected: false,
+            last_request: None,
+            is_finished: false,
         }
     }
 
@@ -95,7 +104,8 @@ impl Gateway {
     pub(crate) fn calls(&self) -> Vec<CallRow> {
         match self.setup.env.get("DATABASE_URL") {
             Some(url) if url.starts_with("postgres") => read_calls_of_postgres(url),
-            _ => Self::calls_in(self.folder()),
+            Some(url) => read_calls(Path::new(url.trim_start_matches("sqlite:"))),
+            None => Self::calls_in(self.folder()),
         }
     }
 
@@ -171,6 +181,11 @@ impl Gateway {
     pub(crate) fn calls_of_this_process(&self) -> Vec<CallRow> {
         let mut calls = self.calls();
         calls.retain(|call| call.started_at >= self.started_at);
+        if let Some(request) = &self.last_request {
+            let last = calls.iter().find(|call| call.request_id == *request);
+            let instance = last.map(|call| call.instance_id.clone());
+            calls.retain(|call| Some(&call.instance_id) == instance.as_ref());
+        }
         let instances: HashSet<&str> = calls.iter().map(|call| call.instance_id.as_str()).collect();
         assert!(instances.len() <= 1, "one process, many instances");
         calls
@@ -247,17 +262,51 @@ impl Gateway {
         self.panics_expected = true;
     }
 
-    /// Checks on the way out that the process lives, leaks nothing and has not panicked.
+    /// Checks on the way out that the process lives, serves the next good request as soon as a provider is asked again,
+    /// leaks nothing, has made no call for a request that it refused, has told no secret to its log, and has not
+    /// panicked. Providers must be well.
     #[track_caller]
-    pub(crate) fn finish(mut self) {
-        assert!(self.child.try_wait().unwrap().is_none(), "the gateway has ended");
+    pub(crate) fn finish(self) {
+        self.finish_after(&chat("a good request"));
+    }
+
+    /// The same, when this is what a good request is.
+    #[track_caller]
+    pub(crate) fn finish_after(mut self, request: &Value) {
+        assert!(self.is_running(), "the gateway has ended");
+        wait_for("the next good request to be served", RECOVERY_LIMIT, || {
+            let reply = self.client().post("/v1/chat/completions", request);
+            self.last_request = Some(reply.request_id().to_owned());
+            reply.status == 200
+        });
+        self.finish_without_a_model();
+    }
+
+    /// The same for a gateway without a model that could serve anything.
+    #[track_caller]
+    pub(crate) fn finish_without_a_model(mut self) {
+        assert!(self.is_running(), "the gateway has ended");
         self.wait_until_settled();
+        assert_none_was_refused(&self.calls());
         let log = self.log();
+        assert_tells_no_secret(&log.join("\n"));
         let panics: Vec<&String> = log.iter().filter(|line| line.contains("panicked")).collect();
         assert!(
             self.panics_expected || panics.is_empty(),
             "the gateway panicked: {panics:#?}"
         );
+        self.is_finished = true;
+    }
+
+    /// Lets go of a gateway whose process has ended and is not to be started again.
+    #[track_caller]
+    pub(crate) fn retire(mut self) {
+        assert!(!self.is_running(), "the gateway has not ended");
+        self.is_finished = true;
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 }
 
@@ -269,6 +318,8 @@ impl Drop for Gateway {
             let log = self.log();
             let tail = &log[log.len().saturating_sub(40)..];
             eprintln!("the gateway's last words:\n{}", tail.join("\n"));
+        } else {
+            assert!(self.is_finished, "the test ends without Gateway::finish");
         }
     }
 }

@@ -18,6 +18,7 @@ mod provider;
 mod random;
 mod raw;
 mod records;
+mod refusals;
 mod setup;
 mod wait;
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::client::Reply;
+use super::refusals::assert_is_answer;
 
 const NO_HANG: Duration = Duration::from_secs(60);
 
@@ -102,6 +103,24 @@ impl RawClient {
     /// Reads the next answer and takes it out of what was read. Interim answers (`100 Continue`) are left out.
     #[track_caller]
     pub(crate) fn read_reply(&mut self) -> Reply {
+        let reply = self.read_any_reply();
+        assert_is_answer(&reply);
+        reply
+    }
+
+    /// The same, when it is the refusal of the HTTP parser, which has seen no request: a status and nothing else.
+    #[track_caller]
+    pub(crate) fn read_bare_refusal(&mut self) -> u16 {
+        let reply = self.read_any_reply();
+        assert!(
+            reply.body.is_empty() && reply.header("x-request-id").is_none(),
+            "{reply:?}"
+        );
+        reply.status
+    }
+
+    #[track_caller]
+    fn read_any_reply(&mut self) -> Reply {
         loop {
             let head_end = self.read_through(0, b"\r\n\r\n");
             let (status, headers) = parse_head(&self.read[..head_end]);

@@ -1,0 +1,145 @@
+//! What every answer of the gateway must be, whatever the test is about that gets it.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::client::Reply;
+use super::records::CallRow;
+
+/// What faulty providers say in tests, and what stands for keys: nobody may hear or read it.
+const SECRETS: [&str; 2] = ["secret-upstream-detail", "sk-secret"];
+
+/// What is nobody's business but the operator's: it may be in the log, and in no error.
+const INSIDES: [&str; 6] = ["SELECT ", "INSERT ", "gateway.db", ".rs:", "/home/", "/tmp/"];
+
+/// Refusals of the gateway's own, for which no provider may be asked.
+const BEFORE_ANY_CALL: [u16; 11] = [400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 431];
+
+/// The ids of all requests that this test program has seen refused before any call.
+static REFUSED: LazyLock<watch::Sender<HashSet<String>>> = LazyLock::new(watch::Sender::default);
+
+/// An answer has the request's id and tells no secret; a refusal is JSON that says what is wrong.
+#[track_caller]
+pub(super) fn assert_is_answer(reply: &Reply) {
+    assert!(reply.request_id().starts_with("req_"), "{reply:?}");
+    assert_tells_no_secret(&String::from_utf8_lossy(&reply.body));
+    let is_stream = reply
+        .header("content-type")
+        .is_some_and(|kind| kind.starts_with("text/event-stream"));
+    if is_stream {
+        let events = reply.events();
+        let events = events
+            .iter()
+            .filter_map(|data| serde_json::from_str::<Value>(data).ok());
+        for error in events.filter(|event| event.get("error").is_some()) {
+            assert_is_error(&error);
+        }
+    } else if reply.status >= 400 && !reply.cut {
+        assert_eq!(reply.header("content-type"), Some("application/json"), "{reply:?}");
+        let body = reply.json();
+        // The readiness probe says what is wrong in a shape of its own.
+        if body["ready"] != false {
+            assert_is_error(&body);
+        }
+        note_refusal(reply, &body);
+    }
+}
+
+/// A text that somebody may read tells nothing of what must stay secret.
+#[track_caller]
+pub(super) fn assert_tells_no_secret(text: &str) {
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+#[track_caller]
+fn assert_is_error(body: &Value) {
+    let message = body["error"]["message"].as_str().unwrap_or_default();
+    assert!(message.len() > 10, "no message: {body}");
+    let text = body.to_string();
+    for inside in INSIDES {
+        assert!(!text.contains(inside), "{inside} in {text}");
+    }
+}
+
+fn note_refusal(reply: &Reply, body: &Value) {
+    // The native shape has the word in `type`, OpenAI's in `code`.
+    let words = [&body["error"]["code"], &body["error"]["type"]];
+    let is_of_provider = words
+        .iter()
+        .any(|word| word.as_str().is_some_and(|word| word.starts_with("upstream_")));
+    if BEFORE_ANY_CALL.contains(&reply.status) && !is_of_provider {
+        REFUSED.send_modify(|refused| {
+            refused.insert(reply.request_id().to_owned());
+        });
+    }
+}
+
+/// None of these calls was made for a request that was refused before any.
+#[track_caller]
+pub(super) fn assert_none_was_refused(calls: &[CallRow]) {
+    let refused = REFUSED.borrow();
+    for call in calls {
+        assert!(
+            !refused.contains(&call.request_id),
+            "called for a refused request: {call:?}"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use ureq::http::HeaderMap;
+
+    use super::*;
+
+    fn refusal(status: u16, body: &str) -> Reply {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "application/json".parse().unwrap());
+        headers.insert("x-request-id", "req_1".parse().unwrap());
+        Reply {
+            status,
+            headers,
+            body: body.into(),
+            cut: false,
+        }
+    }
+
+    fn with(message: &str) -> String {
+        json!({ "error": { "type": "invalid_request", "message": message } }).to_string()
+    }
+
+    fn is_taken(reply: &Reply) -> bool {
+        std::panic::catch_unwind(|| assert_is_answer(reply)).is_ok()
+    }
+
+    #[test]
+    fn a_refusal_in_json_with_an_id_and_a_message_is_taken_and_nothing_less() {
+        let good = || refusal(400, &with("`message` must be a text"));
+        assert!(is_taken(&good()));
+        let mut nameless = good();
+        nameless.headers.remove("x-request-id");
+        let mut text = good();
+        text.headers.insert("content-type", "text/plain".parse().unwrap());
+        let bad = [
+            nameless,
+            text,
+            refusal(400, ""),
+            refusal(400, "no JSON"),
+            refusal(400, "{}"),
+            refusal(400, &with("no")),
+            refusal(502, &with("it said: secret-upstream-detail")),
+            refusal(500, &with("no such table in SELECT * FROM x")),
+            refusal(500, &with("panicked at src/lib.rs:7")),
+            refusal(200, "sk-secret"),
+        ];
+        for reply in &bad {
+            assert!(!is_taken(reply), "{reply:?}");
+        }
+    }
+}

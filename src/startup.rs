@@ -58,11 +58,14 @@ pub enum ServeError {
     /// A cell cannot be started.
     #[error("cannot start a worker: {0}")]
     Cell(String),
-    /// Signals cannot be received, or stdout cannot be written.
-    #[error("cannot talk to the operating system")]
+    /// Signals cannot be received, a standard stream cannot be used, or a thread cannot be started.
+    #[error(
+        "cannot set up signals, threads or standard streams: check that stdin, stdout and stderr are open and that no \
+         limit of files or threads is reached"
+    )]
     System(#[source] std::io::Error),
-    /// Actors panicked too often.
-    #[error("ended after {reason}")]
+    /// Actors panicked too often, or one was lost to a panic.
+    #[error("ended after {reason}; start it again, and report the panics that the log tells of")]
     Fatal {
         /// What happened.
         reason: String,
@@ -181,7 +184,7 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
     let ended = tokio::select! {
         () = signals.terminate() => Ok(()),
         reason = fatal(&system) => Err(ServeError::Fatal { reason }),
-        reason = first(&mut cell_failure) => Err(ServeError::Cell(reason)),
+        reason = first_failure(&mut cell_failure) => Err(ServeError::Cell(reason)),
         never = reloader.run(settings, &system.live_catalogue, &mut hangup) => match never {},
     };
     let drain = drain(&settings.drain, &system, &lifecycle, &handle);
@@ -269,7 +272,8 @@ async fn fatal(system: &ActorSystem) -> String {
     reason.unwrap_or_else(|| "the crash log was lost".to_owned())
 }
 
-async fn first(failure: &mut watch::Receiver<Option<String>>) -> String {
+/// Waits until a cell cannot be started.
+async fn first_failure(failure: &mut watch::Receiver<Option<String>>) -> String {
     match failure.wait_for(Option::is_some).await {
         Ok(failure) => failure.clone().unwrap_or_default(),
         // Nobody can fail any more.

@@ -157,9 +157,8 @@ fn main() -> ExitCode {
             Ok(())
         }),
         Command::Migrate(args) => with_settings(&args.settings, |settings| {
-            let opened = startup::open_store(settings);
-            let store = opened.map_err(|error| (startup::ServeError::from(error), ()));
-            let store = store.map_err(|(error, ())| (error.exit_code(), error.into()))?;
+            let opened = startup::open_store(settings).map_err(startup::ServeError::from);
+            let store = opened.map_err(|error| (error.exit_code(), error.into()))?;
             store.shutdown(std::time::Duration::from_secs(5));
             say("the database is up to date");
             Ok(())

@@ -1,7 +1,9 @@
 //! Build, run, drain: the life of a serving process.
 
+mod drain;
 mod mcp;
 mod recovery;
+mod signals;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -9,14 +11,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_server::ServerHandle;
-use gateway_actors::protocol::{FlushCalls, InstanceId};
-use gateway_actors::runtime::{RemoteAddr, RemoteAsks};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use gateway_actors::protocol::InstanceId;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::{Database, DrainSettings, PostgresAddress, Settings};
+use self::drain::{CUT, cut, drain, settle};
+use self::signals::Signals;
+use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
@@ -30,10 +32,6 @@ pub(crate) use self::recovery::{Recovered, recover, recover_until};
 
 /// How long the store may take to finish what is queued at the end.
 pub(crate) const STORE_SHUTDOWN: Duration = Duration::from_secs(10);
-/// How long call records may take to reach the database at the end; what does not is in the journal.
-const FLUSH: Duration = Duration::from_secs(5);
-/// How long what is cut may take to be told so, to settle, and to be written when nobody waits any longer.
-const CUT: Duration = Duration::from_secs(2);
 /// How long the last bytes may take to reach their clients when nothing is under way any more.
 const LAST_BYTES: Duration = Duration::from_secs(5);
 
@@ -60,11 +58,14 @@ pub enum ServeError {
     /// A cell cannot be started.
     #[error("cannot start a worker: {0}")]
     Cell(String),
-    /// Signals cannot be received, or stdout cannot be written.
-    #[error("cannot talk to the operating system")]
+    /// Signals cannot be received, a standard stream cannot be used, or a thread cannot be started.
+    #[error(
+        "cannot set up signals, threads or standard streams: check that stdin, stdout and stderr are open and that no \
+         limit of files or threads is reached"
+    )]
     System(#[source] std::io::Error),
-    /// Actors panicked too often.
-    #[error("ended after {reason}")]
+    /// Actors panicked too often, or one was lost to a panic.
+    #[error("ended after {reason}; start it again, and report the panics that the log tells of")]
     Fatal {
         /// What happened.
         reason: String,
@@ -183,7 +184,7 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
     let ended = tokio::select! {
         () = signals.terminate() => Ok(()),
         reason = fatal(&system) => Err(ServeError::Fatal { reason }),
-        reason = first(&mut cell_failure) => Err(ServeError::Cell(reason)),
+        reason = first_failure(&mut cell_failure) => Err(ServeError::Cell(reason)),
         never = reloader.run(settings, &system.live_catalogue, &mut hangup) => match never {},
     };
     let drain = drain(&settings.drain, &system, &lifecycle, &handle);
@@ -271,113 +272,11 @@ async fn fatal(system: &ActorSystem) -> String {
     reason.unwrap_or_else(|| "the crash log was lost".to_owned())
 }
 
-async fn first(failure: &mut watch::Receiver<Option<String>>) -> String {
+/// Waits until a cell cannot be started.
+async fn first_failure(failure: &mut watch::Receiver<Option<String>>) -> String {
     match failure.wait_for(Option::is_some).await {
         Ok(failure) => failure.clone().unwrap_or_default(),
         // Nobody can fail any more.
         Err(_) => std::future::pending().await,
-    }
-}
-
-/// Readiness says no; after a while new requests are refused; what is under way ends, or is told that it will not and
-/// settles; records reach the database; the server stops last, since a stopped worker ends the tasks and the actors on its
-/// thread. Until then it accepts connections, so that whoever comes is told to go elsewhere and whoever watches can look.
-async fn drain(
-    settings: &DrainSettings,
-    system: &Arc<ActorSystem>,
-    lifecycle: &watch::Sender<Lifecycle>,
-    server: &ServerHandle,
-) {
-    tracing::info!("draining");
-    lifecycle.send_replace(Lifecycle::Leaving);
-    sleep(settings.readiness).await;
-    lifecycle.send_replace(Lifecycle::Draining);
-    let start = Instant::now();
-    let gauges = &system.gauges;
-    let only_streams = || gauges.turns.get() == 0 && gauges.attempts.get() <= gauges.streams.get();
-    if !until(start + settings.in_flight, only_streams).await {
-        tracing::warn!(limit = ?settings.in_flight, "answers that are not ready in time are given up");
-        lifecycle.send_replace(Lifecycle::Cutting);
-    }
-    if !until(start + settings.streams, || gauges.streams.get() == 0).await {
-        tracing::warn!(limit = ?settings.streams, "streams that do not end in time are cut");
-    }
-    cut(system, lifecycle).await;
-    server.pause().await;
-    settle(system, FLUSH).await;
-    server.stop(true).await;
-}
-
-/// Cuts what is under way, and waits until all of it has been told so and has settled.
-async fn cut(system: &ActorSystem, lifecycle: &watch::Sender<Lifecycle>) {
-    // In this order: who reads a stream that is cut must know why.
-    lifecycle.send_replace(Lifecycle::Ending);
-    system.cut();
-    until(Instant::now() + CUT, || nothing_under_way(system)).await;
-}
-
-fn nothing_under_way(system: &ActorSystem) -> bool {
-    let gauges = &system.gauges;
-    gauges.turns.get() == 0 && gauges.attempts.get() == 0 && gauges.streams.get() == 0
-}
-
-/// Takes the call records to the database, within this time.
-async fn settle(system: &ActorSystem, at_most: Duration) {
-    if timeout(at_most, flush(system)).await.is_err() {
-        tracing::warn!("call records are left in the journal for the next start");
-    }
-}
-
-/// Waits until it is done, and says whether it is.
-async fn until(deadline: Instant, done: impl Fn() -> bool) -> bool {
-    while !done() {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    true
-}
-
-/// Waits until every cell's call records are in the database.
-async fn flush(system: &ActorSystem) {
-    let asks = Arc::new(RemoteAsks::default());
-    for cell in system.cells().iter() {
-        let cost = RemoteAddr::new(cell.cost.clone(), Arc::clone(&asks), FLUSH);
-        if let Ok(Ok(flushed)) = cost.ask(FlushCalls).await {
-            // A tracker that was rebuilt meanwhile says nothing; its records are in the journal.
-            let _ = flushed.await;
-        }
-    }
-}
-
-/// What a write beyond a limit on file sizes raises besides its error, on the common Linux architectures.
-const SIGXFSZ: i32 = 25;
-
-/// SIGTERM and SIGINT. SIGUSR1 does nothing yet, but must not end the process; nor must SIGXFSZ: the write's
-/// error is handled like that of a full disk.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    _ignored: [Signal; 2],
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            _ignored: [
-                signal(SignalKind::user_defined1())?,
-                signal(SignalKind::from_raw(SIGXFSZ))?,
-            ],
-        })
-    }
-
-    async fn terminate(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

@@ -1,13 +1,14 @@
 //! The MCP edge: tools for the programs that people work in, over stdin and stdout.
 //!
 //! `transport` reads and writes the lines; `server` is what the protocol's requests reach; every tool is one file in
-//! `tools`; `desk` is the way from there to the pipeline of the edge's own cell, which lives on another thread. `error`
-//! holds the only table of JSON-RPC codes.
+//! `tools` and works with what is in `shared`; `desk` is the way from there to the pipeline of the edge's own cell, which
+//! lives on another thread. `error` holds the only table of JSON-RPC codes.
 
 mod desk;
 mod error;
 mod progress;
 mod server;
+mod shared;
 mod slots;
 mod status;
 mod tools;

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::desk::Desk;
 use super::error::{Fault, ToolFailure};
+use super::shared::Shared;
 use super::slots::Slots;
 use super::status::{Status, StatusParts};
 use super::tools::{self, Given};
@@ -39,14 +40,9 @@ const INSTRUCTIONS: &str = "A gateway to many language models. code_agent hands 
 #[derive(Debug, Clone)]
 pub(crate) struct GatewayServer(Arc<Inner>);
 
-/// What every call works with.
 #[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) desk: Desk,
-    pub(super) slots: Slots,
-    pub(super) status: Status,
-    /// How long a call may take.
-    pub(super) patience: Duration,
+struct Inner {
+    shared: Shared,
     /// True once calls under way must end.
     give_up: watch::Receiver<bool>,
 }
@@ -56,10 +52,12 @@ impl GatewayServer {
     /// end.
     pub(crate) fn new(desk: Desk, status: StatusParts, patience: Duration, give_up: watch::Receiver<bool>) -> Self {
         Self(Arc::new(Inner {
-            desk,
-            slots: Slots::new(),
-            status: Status::new(status),
-            patience,
+            shared: Shared {
+                desk,
+                slots: Slots::new(),
+                status: Status::new(status),
+                patience,
+            },
             give_up,
         }))
     }
@@ -106,13 +104,13 @@ impl ServerHandler for GatewayServer {
         };
         let mut give_up = self.0.give_up.clone();
         let result = tokio::select! {
-            result = guarded(tools::call(tool, &self.0, given)) => result,
+            result = guarded(tools::call(tool, &self.0.shared, given)) => result,
             () = context.ct.cancelled() => Err(ToolFailure::cancelled()),
             _ = give_up.wait_for(|now| *now) => Err(ToolFailure::draining().of(request_id)),
         };
         let took = arrived.elapsed();
         if tool.counts() {
-            self.0.status.calls.add(took);
+            self.0.shared.status.calls.add(took);
         }
         let outcome = result.as_ref().map_or_else(ToolFailure::kind, |_| "ok");
         tracing::info!(

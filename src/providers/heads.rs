@@ -248,17 +248,19 @@ mod tests {
         Ok(String::from_utf8(read).unwrap())
     }
 
+    /// Checks what is left of this when it is sent in pieces of each of these sizes.
+    async fn assert_comes_through(sent: &str, sizes: impl IntoIterator<Item = usize>, expected: &str) {
+        for size in sizes {
+            let pieces: Vec<&[u8]> = sent.as_bytes().chunks(size).collect();
+            let left = what_comes_through(&pieces).await.unwrap();
+            assert_eq!(left, expected, "{sent:?} in pieces of {size}");
+        }
+    }
+
     #[actix_web::test]
     async fn interim_answers_are_taken_out_however_they_are_cut() {
         let sent = [CONTINUE, HINTS, CONTINUE, ANSWER].concat();
-        for size in 1..sent.len() {
-            let pieces: Vec<&[u8]> = sent.as_bytes().chunks(size).collect();
-            assert_eq!(
-                what_comes_through(&pieces).await.unwrap(),
-                ANSWER,
-                "in pieces of {size}"
-            );
-        }
+        assert_comes_through(&sent, 1..sent.len(), ANSWER).await;
     }
 
     #[actix_web::test]
@@ -276,10 +278,7 @@ mod tests {
             "HTTP/2 103 x\r\n\r\n",
             "",
         ] {
-            for size in [1, 5, 1000] {
-                let pieces: Vec<&[u8]> = sent.as_bytes().chunks(size).collect();
-                assert_eq!(what_comes_through(&pieces).await.unwrap(), sent);
-            }
+            assert_comes_through(sent, [1, 5, 1000], sent).await;
         }
     }
 
@@ -304,21 +303,14 @@ mod tests {
     #[actix_web::test]
     async fn an_answer_that_ends_with_the_connection_says_so_in_its_version() {
         let body = "\r\ncontent-type: text/plain\r\n\r\nHTTP/1.1 is what it says";
-        for size in [1, 5, 1000] {
-            let sent = format!("{HINTS}HTTP/1.1 200 OK{body}");
-            let pieces: Vec<&[u8]> = sent.as_bytes().chunks(size).collect();
-            let expected = format!("HTTP/1.0 200 OK{body}");
-            assert_eq!(
-                what_comes_through(&pieces).await.unwrap(),
-                expected,
-                "in pieces of {size}"
-            );
-        }
+        let sent = format!("{HINTS}HTTP/1.1 200 OK{body}");
+        let expected = format!("HTTP/1.0 200 OK{body}");
+        assert_comes_through(&sent, [1, 5, 1000], &expected).await;
         for whole in [
             "HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
             "HTTP/1.1 200 OK\nCONTENT-LENGTH: 0\n\n",
         ] {
-            assert_eq!(what_comes_through(&[whole.as_bytes()]).await.unwrap(), whole);
+            assert_comes_through(whole, [whole.len()], whole).await;
         }
     }
 
@@ -338,29 +330,19 @@ mod tests {
                 "HTTP/1.1 304 \r\nconnection: close\r\n\r\nstray",
             ),
         ] {
-            for size in [1, 1000] {
-                let pieces: Vec<&[u8]> = sent.as_bytes().chunks(size).collect();
-                assert_eq!(what_comes_through(&pieces).await.unwrap(), expected);
-            }
+            assert_comes_through(sent, [1, 1000], expected).await;
         }
     }
 
     #[actix_web::test]
     async fn stray_line_breaks_before_an_answer_hide_no_interim_answer() {
         let sent = ["\r\n", CONTINUE, "\r\n", HINTS, ANSWER].concat();
-        for size in [1, 3, 1000] {
-            let pieces: Vec<&[u8]> = sent.as_bytes().chunks(size).collect();
-            assert_eq!(
-                what_comes_through(&pieces).await.unwrap(),
-                ANSWER,
-                "in pieces of {size}"
-            );
-        }
+        assert_comes_through(&sent, [1, 3, 1000], ANSWER).await;
     }
 
     #[actix_web::test]
     async fn a_head_without_end_is_given_on_for_the_client_to_refuse() {
         let long = format!("HTTP/1.1 200 OK\r\nx: {}", "a".repeat(MOST_BYTES));
-        assert_eq!(what_comes_through(&[long.as_bytes()]).await.unwrap(), long);
+        assert_comes_through(&long, [long.len()], &long).await;
     }
 }

@@ -8,9 +8,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{
-    CUT, FLUSH, ServeError, Signals, describe, fatal, in_system, nothing_under_way, provider_infos, settle, until,
-};
+use super::drain::{CUT, FLUSH, nothing_under_way, settle, until};
+use super::signals::Signals;
+use super::{ServeError, describe, fatal, in_system, provider_infos};
 use crate::config::Settings;
 use crate::mcp::{self, Desk, GatewayServer, Orders, Pipes, StatusParts, StdioTransport};
 use crate::reload::Reloader;

@@ -36,13 +36,13 @@ impl Recovered {
     }
 }
 
-/// Stores the call records of dead processes and gives back the conversations they held. However much it is.
+/// Stores the call records of dead processes and gives back the conversations they held, however long it takes.
 pub(crate) fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
     recover_until(store, journal_dir, None, None).map(drop)
 }
 
-/// Does the same, of a process that may itself be among those that have ended, and begins nothing more after the
-/// deadline. What is begun by then takes no longer than a job may.
+/// Does the same until the deadline, after which it begins no further job; without one, until nothing is left. `myself`
+/// is this process where it may have ended its own journal by now: the log tells of it in other words.
 pub(crate) fn recover_until(
     store: &Store,
     journal_dir: &Path,

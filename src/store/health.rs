@@ -6,7 +6,7 @@ use gateway_actors::protocol::{StoreError, StoreFuture, StoreHealth};
 
 use super::journal::JournalDir;
 
-/// The database and the journal together: a call needs one, a turn both.
+/// The database and the journal together: a paid call needs the journal, and the turn of a conversation the database too.
 #[derive(Debug)]
 pub struct StorageHealth {
     database: Arc<dyn StoreHealth>,
@@ -30,6 +30,7 @@ impl StoreHealth for StorageHealth {
             // A short write to the page cache, as every call makes it on this thread.
             journal.check().map_err(|error| {
                 tracing::warn!(%error, "the journal cannot be written");
+                // What a call is refused with whose beginning cannot be journalled.
                 StoreError::Full
             })
         })

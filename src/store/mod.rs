@@ -137,7 +137,8 @@ impl Store {
     }
 
     /// Finishes what is queued, refuses what comes later, closes the connections and ends the threads. Blocks, but no
-    /// longer than about `timeout`; panics on a thread that runs an asynchronous task.
+    /// longer than about twice `timeout`: what is queued has that time, and so have threads that still run afterwards.
+    /// Panics on a thread that runs an asynchronous task.
     pub fn shutdown(self, timeout: Duration) {
         let Self { engine, runtime } = self;
         let closed = runtime.block_on(async move { tokio::time::timeout(timeout, engine.close()).await });

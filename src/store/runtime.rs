@@ -1,5 +1,6 @@
 //! The store's own threads. They own every connection; everyone else sends them jobs and waits for the answer, so that
-//! a caller who goes away cannot cancel a statement half-way (which a SQLite connection does not survive elsewhere).
+//! a caller who goes away cannot cancel a statement half-way. A SQLite statement would not bear it: diesel-async panics
+//! when its future is dropped on a single-threaded runtime, which is what every thread of an actor system has.
 
 use std::future::Future;
 use std::time::Duration;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
+use crate::conversations::assert_contiguous;
 use crate::support::{
     CallRow, Charge, Client, Gateway, Model, PostgresDatabase, Provider, Setup, streamed_chat, wait_for,
 };
@@ -185,16 +186,6 @@ fn assert_conversation(client: &Client, conversation: &str, turns: &[Acknowledge
         assert_eq!(messages[place]["status"], "done");
         assert_eq!(messages[place + 1]["content"], turn.response.as_str());
         last_place = place + 2;
-    }
-}
-
-/// Numbered from 1 without gaps, user and assistant in turn.
-#[track_caller]
-fn assert_contiguous(messages: &[Value]) {
-    for (place, message) in messages.iter().enumerate() {
-        assert_eq!(message["seq"], json!(place + 1), "a gap or a double in {messages:#?}");
-        let role = if place % 2 == 0 { "user" } else { "assistant" };
-        assert_eq!(message["role"], role, "roles do not alternate in {messages:#?}");
     }
 }
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod chat_completions;
+mod conversations;
 mod crash;
 mod edge;
 mod failover;

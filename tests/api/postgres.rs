@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
+use crate::conversations::assert_contiguous;
 use crate::support::{
     Behaviour, Client, Gateway, Model, PostgresDatabase, PostgresServer, Provider, Setup, chat, in_parallel,
     run_to_exit, streamed_chat, wait_for,
@@ -35,15 +36,6 @@ fn messages(client: &Client, conversation: &str) -> Vec<Value> {
     let reply = client.get(&format!("/v1/context/{conversation}?limit=5000"));
     assert_eq!(reply.status, 200, "{}", reply.text());
     reply.json()["messages"].as_array().unwrap().clone()
-}
-
-#[track_caller]
-fn assert_contiguous(messages: &[Value]) {
-    for (place, message) in messages.iter().enumerate() {
-        assert_eq!(message["seq"], json!(place + 1), "a gap or a double in {messages:#?}");
-        let role = if place % 2 == 0 { "user" } else { "assistant" };
-        assert_eq!(message["role"], role, "roles do not alternate in {messages:#?}");
-    }
 }
 
 #[test]

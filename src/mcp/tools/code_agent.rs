@@ -9,17 +9,17 @@ use std::time::Duration;
 use gateway_actors::protocol::{
     AttemptTrace, CallContext, ConversationId, Layer, NanoUsd, Needs, PlanRequest, RequestId, Target, TaskType,
 };
-use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations};
+use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations, object};
 use serde::Serialize;
 use serde_json::json;
 
 use self::request::{AgentRequest, INSTRUCTIONS};
-use super::{Given, schema};
+use super::given::Given;
 use crate::answer::{Answerer, Performance, summary};
 use crate::mcp::desk::{Question, Reply};
 use crate::mcp::error::ToolFailure;
 use crate::mcp::progress::Progress;
-use crate::mcp::server::Inner;
+use crate::mcp::shared::Shared;
 
 pub(super) const NAME: &str = "code_agent";
 
@@ -39,9 +39,9 @@ pub(super) fn description() -> Tool {
         .destructive(false)
         .idempotent(false)
         .open_world(true);
-    Tool::new(NAME, DESCRIPTION, schema(request::schema()))
+    Tool::new(NAME, DESCRIPTION, object(request::schema()))
         .with_title("Code agent")
-        .with_raw_output_schema(schema(output_schema()))
+        .with_raw_output_schema(object(output_schema()).into())
         .with_annotations(annotations)
 }
 
@@ -112,11 +112,11 @@ fn output_schema() -> serde_json::Value {
     })
 }
 
-pub(super) async fn call(inner: &Inner, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
+pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
     let wanted = AgentRequest::read(given.arguments)?;
     let request = given.request;
-    let deadline = given.arrived + inner.patience;
-    let slot = inner.slots.take(deadline).await?;
+    let deadline = given.arrived + shared.patience;
+    let slot = shared.slots.take(deadline).await?;
     let mut progress = Progress::of(given.context);
     let (watcher, steps) = progress.watcher();
     let question = Question {
@@ -140,7 +140,7 @@ pub(super) async fn call(inner: &Inner, given: Given<'_>) -> Result<CallToolResu
             place: Some(Arc::new(slot)),
         },
     };
-    let answered = progress.tell_during(steps, inner.desk.ask(question)).await;
+    let answered = progress.tell_during(steps, shared.desk.ask(question)).await;
     let reply = answered.map_err(|error| ToolFailure::from(error).of(request))?;
     let took = given.arrived.elapsed();
     let output = output(&reply, wanted.conversation.as_ref(), request, took);

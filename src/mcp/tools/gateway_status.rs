@@ -1,12 +1,12 @@
 //! `gateway_status`: which models and providers work, and what this process has done.
 
-use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations};
+use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations, object};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Given, arguments, schema};
+use super::given::{Given, read_arguments};
 use crate::mcp::error::ToolFailure;
-use crate::mcp::server::Inner;
+use crate::mcp::shared::Shared;
 use crate::status::{Condition, Llm, Memory, Requests, UnderWay, Uptime, of_all_cells};
 
 pub(super) const NAME: &str = "gateway_status";
@@ -41,9 +41,9 @@ pub(super) fn description() -> Tool {
         .destructive(false)
         .idempotent(true)
         .open_world(false);
-    Tool::new(NAME, DESCRIPTION, schema(input))
+    Tool::new(NAME, DESCRIPTION, object(input))
         .with_title("Gateway status")
-        .with_raw_output_schema(schema(output_schema()))
+        .with_raw_output_schema(object(output_schema()).into())
         .with_annotations(annotations)
 }
 
@@ -85,9 +85,9 @@ fn output_schema() -> serde_json::Value {
     })
 }
 
-pub(super) async fn call(inner: &Inner, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
-    let Arguments {} = arguments(given.arguments)?;
-    let status = &inner.status;
+pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
+    let Arguments {} = read_arguments(given.arguments)?;
+    let status = &shared.status;
     let parts = &status.parts;
     let database = status.store.is_well().await;
     let (catalogue, snapshot) = (parts.catalogue.load(), parts.health.load());
@@ -103,7 +103,7 @@ pub(super) async fn call(inner: &Inner, given: Given<'_>) -> Result<CallToolResu
         requests: status.calls.load(),
         llm: Llm::new(totals).map_err(not_written)?,
         memory: Memory::now(),
-        gateway: UnderWay::new(inner.slots.inside(), &parts.gauges, totals),
+        gateway: UnderWay::new(shared.slots.inside(), &parts.gauges, totals),
     };
     let text = serde_json::to_string(&output).map_err(not_written)?;
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);

@@ -1,20 +1,14 @@
-//! The tools, one file each.
+//! The tools, one file each; `given` is what they are called with.
 
 mod code_agent;
 mod gateway_status;
+mod given;
 
-use std::sync::Arc;
+use rmcp::model::{CallToolResult, Tool};
 
-use gateway_actors::protocol::RequestId;
-use rmcp::RoleServer;
-use rmcp::model::{CallToolResult, JsonObject, Tool};
-use rmcp::service::RequestContext;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use tokio::time::Instant;
-
+pub(super) use self::given::Given;
 use super::error::ToolFailure;
-use super::server::Inner;
+use super::shared::Shared;
 
 /// A tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +18,6 @@ pub(super) enum Named {
 }
 
 const ALL: [Named; 2] = [Named::CodeAgent, Named::GatewayStatus];
-
-/// What a call came with.
-#[derive(Debug)]
-pub(super) struct Given<'a> {
-    /// By which the call's records are found.
-    pub(super) request: RequestId,
-    pub(super) arguments: JsonObject,
-    pub(super) arrived: Instant,
-    pub(super) context: &'a RequestContext<RoleServer>,
-}
 
 impl Named {
     /// Its name in the protocol.
@@ -65,32 +49,10 @@ pub(super) fn find(name: &str) -> Option<Named> {
 }
 
 /// Calls a tool.
-pub(super) async fn call(tool: Named, inner: &Inner, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
+pub(super) async fn call(tool: Named, shared: &Shared, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
     match tool {
-        Named::CodeAgent => Box::pin(code_agent::call(inner, given)).await,
-        Named::GatewayStatus => gateway_status::call(inner, given).await,
-    }
-}
-
-/// Reads a tool's arguments. What is wrong is told with its place.
-fn arguments<T: DeserializeOwned>(given: JsonObject) -> Result<T, ToolFailure> {
-    serde_path_to_error::deserialize(Value::Object(given)).map_err(|error| {
-        let place = error.path().to_string();
-        let problem = error.into_inner();
-        let at_the_top = place == ".";
-        ToolFailure::invalid_args(if at_the_top {
-            problem.to_string()
-        } else {
-            format!("`{place}`: {problem}")
-        })
-    })
-}
-
-/// A schema that is written as JSON in the source.
-fn schema(written: Value) -> Arc<JsonObject> {
-    match written {
-        Value::Object(object) => Arc::new(object),
-        _ => Arc::default(),
+        Named::CodeAgent => Box::pin(code_agent::call(shared, given)).await,
+        Named::GatewayStatus => gateway_status::call(shared, given).await,
     }
 }
 

@@ -189,6 +189,8 @@ impl State {
         }
     }
 
+    /// Notes where an attempt begins. It is needed once by every segment that holds its first entry or its last end:
+    /// [`State::note_end`] and [`State::forget`] keep this count.
     fn note_begin(&mut self, attempt: AttemptId, number: u64) {
         if self.attempts.contains_key(&attempt) {
             return;
@@ -202,6 +204,7 @@ impl State {
         self.need(number);
     }
 
+    /// Notes where an attempt ends, or ends once more: only its last end counts.
     fn note_end(&mut self, attempt: AttemptId, number: u64, seq: JournalSeq) {
         let known = self.attempts.get(&attempt).copied();
         let begun_in = known.map_or(number, |place| place.begun_in);
@@ -225,6 +228,7 @@ impl State {
         );
     }
 
+    /// Notes that an attempt has ended although no entry says so.
     fn note_lost_end(&mut self, attempt: &AttemptId) {
         if let Some(place) = self.attempts.get_mut(attempt) {
             place.end_lost = place.ended_in.is_none();

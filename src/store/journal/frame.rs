@@ -115,7 +115,7 @@ pub(super) struct Entries<'a> {
     rest: &'a [u8],
     /// The beginnings that the file has told of so far.
     begun: HashMap<AttemptId, DispatchRecord>,
-    /// What follows is no entry; more than an append that was cut off, if it says so.
+    /// Why `rest` holds no further entry, once that is known.
     stopped: Option<Stop>,
 }
 

@@ -45,17 +45,14 @@ impl JournalDir {
         })
     }
 
-    /// Whether this process's claim in the journal folder is still held by anybody in it.
+    /// Whether the claim of this process in the journal folder is still held, by itself or by whoever recovers it.
     ///
     /// # Errors
     /// When the lock file cannot be read.
     pub fn is_claimed(folder: &Path, instance: InstanceId) -> Result<bool, JournalOpenError> {
         let path = lock_path(folder, instance);
-        if !path.exists() {
-            return Ok(false);
-        }
-        let free = take_over(&path).map_err(JournalOpenError::at(&path))?;
-        Ok(free.is_none())
+        let is_free = is_free(&path).map_err(JournalOpenError::at(&path))?;
+        Ok(!is_free)
     }
 
     /// Whether the journal folder takes writes: writes a block into this process's lock file, and takes it back.

@@ -68,7 +68,7 @@ impl DeadInstance {
     }
 
     /// Removes the files that were read: call it when the database has all records. Files that could not be read whole
-    /// are kept, renamed to end in `.bad`.
+    /// are kept, renamed to end in `.bad`; files that were not read stay for the next start.
     ///
     /// # Errors
     /// When a file cannot be removed; the rest is left for the next start.

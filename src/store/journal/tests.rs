@@ -64,6 +64,14 @@ fn files(data: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Journals an attempt from its beginning to its end.
+fn attempt(journal: &FileJournal) -> DispatchRecord {
+    let record = dispatch();
+    journal.dispatched(&record).unwrap();
+    journal.finished(&finished(&record)).unwrap();
+    record
+}
+
 fn records(dead: &mut DeadInstance) -> Vec<CallRecord> {
     dead.records().flat_map(Result::unwrap).collect()
 }
@@ -111,9 +119,7 @@ fn a_file_is_emptied_once_everything_in_it_is_acknowledged_and_it_is_worth_it() 
     let len = || fs::metadata(&process.files()[0]).unwrap().len();
     let mut acknowledged_small = false;
     loop {
-        let record = dispatch();
-        journal.dispatched(&record).unwrap();
-        journal.finished(&finished(&record)).unwrap();
+        let record = attempt(&journal);
         let before = len();
         journal.acknowledge(&[record.attempt]);
         if before > JournalLimits::default().truncate_above {
@@ -200,9 +206,7 @@ fn an_attempt_whose_end_could_not_be_written_is_not_open_and_is_forgotten_once_t
 fn a_process_that_ends_with_everything_acknowledged_leaves_no_file() {
     let process = Process::start();
     let journal = process.cell(0);
-    let record = dispatch();
-    journal.dispatched(&record).unwrap();
-    journal.finished(&finished(&record)).unwrap();
+    let record = attempt(&journal);
     journal.acknowledge(&[record.attempt]);
     let Process { data, dir, .. } = process;
     drop((journal, dir));
@@ -213,9 +217,7 @@ fn a_process_that_ends_with_everything_acknowledged_leaves_no_file() {
 fn a_process_that_ends_with_something_unacknowledged_leaves_it_for_the_next() {
     let process = Process::start();
     let journal = process.cell(0);
-    let record = dispatch();
-    journal.dispatched(&record).unwrap();
-    journal.finished(&finished(&record)).unwrap();
+    let record = attempt(&journal);
     let Process { data, dir, instance } = process;
     drop((journal, dir));
     let mut dead = recover_dead(data.path()).unwrap();
@@ -342,9 +344,7 @@ fn what_was_not_read_is_not_discarded() {
     let process = Process::start();
     let journal = process.small(0);
     for _ in 0..3 {
-        let record = dispatch();
-        journal.dispatched(&record).unwrap();
-        journal.finished(&finished(&record)).unwrap();
+        attempt(&journal);
     }
     let data = process.killed();
     let mut dead = recover_dead(data.path()).unwrap().remove(0);
@@ -360,9 +360,7 @@ fn attempts_of_the_dead_are_counted_and_those_of_the_living_are_not() {
     let process = Process::start();
     let journal = process.small(0);
     for _ in 0..3 {
-        let record = dispatch();
-        journal.dispatched(&record).unwrap();
-        journal.finished(&finished(&record)).unwrap();
+        attempt(&journal);
     }
     journal.dispatched(&dispatch()).unwrap();
     assert_eq!(count_left(process.data.path()).unwrap(), 0);

@@ -9,8 +9,8 @@ use gateway_actors::protocol::{StoreFuture, StoreHealth};
 use super::transactions::{Access, Transactions};
 use crate::store::schema::conversations;
 
-/// Begins a change of the tables that changes no row, and writes a note to the server's log of changes: a server that only
-/// reads, tables that are gone and a full disk all stop it.
+/// Updates no row of a table, and writes a note to the server's write-ahead log: a server that only reads, tables that are
+/// gone and a full disk all stop one or the other.
 #[derive(Debug)]
 pub(super) struct Health {
     transactions: Transactions,

@@ -24,7 +24,7 @@ const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(4701338261129462137)";
 /// Changing tables, and waiting for another replica that does, may take longer than other statements.
 const PATIENCE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5min'";
 
-/// The number of the lock that the session has which moves data into the database. As arbitrary as the other.
+/// The lock of the one session that may move data into the database; as arbitrary a number as the other.
 const MOVER: i64 = 4_701_338_261_129_462_138;
 
 diesel::define_sql_function! {
@@ -36,7 +36,7 @@ diesel::define_sql_function! {
 pub(super) async fn claim(database: &str, connection: &mut Connection) -> Result<bool, OpenError> {
     use diesel_async::SimpleAsyncConnection as _;
 
-    // Nobody waits for its statements but who moves.
+    // Only whoever runs the move waits for its statements.
     let unlimited = connection.batch_execute("SET statement_timeout = 0").await;
     unlimited.map_err(|error| failed(database, error.into()))?;
     let claim = diesel::select(pg_try_advisory_lock(MOVER));

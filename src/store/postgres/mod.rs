@@ -54,8 +54,8 @@ impl PostgresConfig {
     }
 }
 
-/// The one connection that may move data into the database, after creating or upgrading the tables; none while another
-/// process has it. It ends with the connection. Blocks.
+/// Claims the right to move data into the database, then creates or upgrades its tables. The connection returned holds the
+/// claim for as long as it is open; there is none while another process holds it. Blocks.
 pub(super) fn claim(config: &PostgresConfig, runtime: &Handle) -> Result<Option<Connection>, OpenError> {
     let server = Server::new(config)?;
     let mut mover = runtime.block_on(server.first_session(config.limits.start_wait))?;

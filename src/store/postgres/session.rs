@@ -30,7 +30,8 @@ const ACQUIRE: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection whose transaction does nothing for so long is closed by the server: its client has died or hangs.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(15);
-/// How soon the network is asked whether a silent server is still there, how often, and when it is given up.
+/// TCP keepalive: after how long a silent server is first asked whether it is still there, the time between two such
+/// questions, and how many of them may go unanswered.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 /// How long sent data may go unacknowledged.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);

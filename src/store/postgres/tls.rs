@@ -30,7 +30,9 @@ pub(super) fn connector(address: &PostgresAddress) -> Result<Option<MakeRustlsCo
             Checks::Authority | Checks::AuthorityAndName => {
                 let roots = Arc::new(roots(address)?);
                 let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
-                Some(verifier.map_err(|error| wrong(format!("its sslrootcert has no usable certificate ({error})")))?)
+                Some(verifier.map_err(|error| wrong(format!(
+                    "its sslrootcert has no usable certificate ({error}): name a file with that of the server's authority"
+                )))?)
             }
         },
         any_name: checks == Checks::Authority,
@@ -52,7 +54,10 @@ fn roots(address: &PostgresAddress) -> Result<RootCertStore, OpenError> {
         return Ok(roots);
     };
     let unreadable = |reason: String| OpenError::Address {
-        reason: format!("its sslrootcert {} cannot be read ({reason})", path.display()),
+        reason: format!(
+            "its sslrootcert {} cannot be read ({reason}): name a file of certificates in PEM that the gateway may read",
+            path.display()
+        ),
     };
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?;
     for certificate in certificates {

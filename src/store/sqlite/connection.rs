@@ -85,6 +85,15 @@ impl Database {
         Ok(connection)
     }
 
+    /// Opens a connection that leaves the file as it is: setting up any other turns it to WAL.
+    pub(super) fn connect_to_look(&self) -> ConnectionResult<SqliteConnection> {
+        let mut connection = SqliteConnection::establish(&self.url)?;
+        connection
+            .batch_execute(&self.patience())
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(connection)
+    }
+
     /// Opens a connection from the store runtime.
     pub(super) async fn connect_async(self, access: Access) -> ConnectionResult<Connection> {
         match tokio::task::spawn_blocking(move || self.connect(access)).await {
@@ -108,12 +117,17 @@ impl Database {
             .build_unchecked(AsyncDieselConnectionManager::new_with_config(self.url.as_str(), config))
     }
 
+    /// Makes statements wait for another process that holds the file.
+    fn patience(&self) -> String {
+        format!("PRAGMA busy_timeout = {};", self.busy_timeout.as_millis())
+    }
+
     /// The settings of a connection. `busy_timeout` comes first, so that the others wait too; `synchronous=FULL` since
     /// an acknowledged message must survive the machine; the cache is small since the whole process is.
     fn setup(&self, access: Access) -> String {
-        let busy_timeout_ms = self.busy_timeout.as_millis();
+        let patience = self.patience();
         let mut setup = format!(
-            "PRAGMA busy_timeout = {busy_timeout_ms};
+            "{patience}
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;

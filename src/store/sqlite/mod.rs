@@ -22,10 +22,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection as _;
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
-use diesel::{Connection as _, RunQueryDsl, SqliteConnection};
+use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{CallStore, ConversationStore, StoreFuture, StoreHealth};
 use tokio::runtime::Handle;
@@ -65,17 +64,8 @@ pub(super) fn connect(config: &SqliteConfig) -> Result<SqliteConnection, OpenErr
 /// Whether the file has a gateway's tables, of whatever version. Changes nothing in it.
 pub(super) fn has_tables(config: &SqliteConfig) -> Result<bool, OpenError> {
     let failed = |fault: Fault| OpenError::of(config.path.clone(), fault);
-    let path = std::path::absolute(&config.path).map_err(|source| OpenError::Create {
-        path: config.path.clone(),
-        source,
-    })?;
-    let path = path.to_str().ok_or_else(|| OpenError::NotUtf8 {
-        path: config.path.clone(),
-    })?;
-    let mut connection = SqliteConnection::establish(path).map_err(|error| failed(error.into()))?;
-    let patience = format!("PRAGMA busy_timeout = {}", config.busy_timeout.as_millis());
-    let patient = connection.batch_execute(&patience);
-    patient.map_err(|error| failed(error.into()))?;
+    let connection = Database::at(&config.path, config.busy_timeout)?.connect_to_look();
+    let mut connection = connection.map_err(|error| failed(error.into()))?;
     let tables = "(SELECT count(*) FROM sqlite_schema WHERE name IN ('__diesel_schema_migrations', 'conversations'))";
     let found = diesel::select(sql::<BigInt>(tables)).get_result::<i64>(&mut connection);
     found.map(|found| found == 2).map_err(|error| failed(error.into()))

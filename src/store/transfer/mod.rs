@@ -90,7 +90,9 @@ impl Transfer {
         let locked = source.batch_execute("BEGIN IMMEDIATE");
         locked.map_err(|error| OpenError::of(self.source.path.clone(), error.into()))?;
         let name = format!("sqlite:{}", address(&self.source).display());
-        let moved = self.runtime.block_on(all(&name, &mut source, &mut self.target.0))?;
+        let moved = self
+            .runtime
+            .block_on(move_all(&name, &mut source, &mut self.target.0))?;
         source.batch_execute("ROLLBACK").map_err(TransferError::at(MARK))?;
         Ok(moved)
     }
@@ -101,7 +103,8 @@ fn address(source: &SqliteConfig) -> std::path::PathBuf {
     std::fs::canonicalize(&source.path).unwrap_or_else(|_| source.path.clone())
 }
 
-async fn all(
+/// Moves everything, or the rest of what an earlier run began, and checks that all of it is there.
+async fn move_all(
     name: &str,
     source: &mut SqliteConnection,
     target: &mut AsyncPgConnection,
@@ -127,7 +130,7 @@ async fn all(
         None => {
             compare_all(source, target, |table| TransferError::ForeignData { table }).await?;
             if differing(target, &expected, Then::Nothing).await?.is_none() {
-                return Ok(moved(&expected, [0; 5]));
+                return Ok(report(&expected, [0; 5]));
             }
             None
         }
@@ -147,12 +150,12 @@ async fn all(
         copy::<Call>(source, target, resume).await?,
     ];
     match differing(target, &expected, Then::RemoveMark).await? {
-        None => Ok(moved(&expected, copied)),
+        None => Ok(report(&expected, copied)),
         Some(table) => Err(TransferError::Differs { table }),
     }
 }
 
-fn moved(expected: &[Totals; 5], copied: [usize; 5]) -> Vec<TableMoved> {
+fn report(expected: &[Totals; 5], copied: [usize; 5]) -> Vec<TableMoved> {
     let tables = expected.iter().zip(copied).map(|(expected, copied)| TableMoved {
         table: expected.table,
         rows: usize::try_from(expected.rows).unwrap_or_default(),
@@ -186,6 +189,7 @@ async fn compare<T: Moved>(
     let mut after = None;
     loop {
         let page = T::page(source, after.as_ref()).map_err(&at)?;
+        // Behind the source's last row the page is empty: then the target must have nothing there either.
         let last = page.last().map(Moved::key);
         let there = T::between(target, after.as_ref(), last.as_ref()).await.map_err(&at)?;
         // Both are in the order of their keys.

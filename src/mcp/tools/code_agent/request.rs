@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::mcp::error::ToolFailure;
-use crate::mcp::tools::arguments;
+use crate::mcp::tools::given::read_arguments;
 
 /// Bytes of a language's or a framework's name.
 const LABEL_BYTES: usize = 256;
@@ -93,7 +93,7 @@ pub(super) fn schema() -> Value {
 impl AgentRequest {
     /// Reads the arguments. The text of a task never selects a model or layer.
     pub(super) fn read(given: JsonObject) -> Result<Self, ToolFailure> {
-        let given: Arguments = arguments(given)?;
+        let given: Arguments = read_arguments(given)?;
         let context = given.context.unwrap_or_default();
         let files = given.files.unwrap_or_default();
         let requirements = context.requirements.as_deref().unwrap_or_default();

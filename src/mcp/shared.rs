@@ -1,0 +1,20 @@
+//! What the tools see of the rest of the process.
+
+use std::time::Duration;
+
+use super::desk::Desk;
+use super::slots::Slots;
+use super::status::Status;
+
+/// What every call of a tool works with.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The way to the pipeline.
+    pub(super) desk: Desk,
+    /// The calls that run and wait.
+    pub(super) slots: Slots,
+    /// What `gateway_status` tells of.
+    pub(super) status: Status,
+    /// How long a call may take, from its arrival on.
+    pub(super) patience: Duration,
+}

@@ -1,0 +1,91 @@
+//! The end of a process's work: what is under way ends or is cut, and its call records reach the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_server::ServerHandle;
+use gateway_actors::protocol::FlushCalls;
+use gateway_actors::runtime::{RemoteAddr, RemoteAsks};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::config::DrainSettings;
+use crate::http::Lifecycle;
+use crate::system::ActorSystem;
+
+/// How long call records may take to reach the database at the end; what does not is in the journal.
+pub(super) const FLUSH: Duration = Duration::from_secs(5);
+/// How long what is cut may take to be told so, to settle, and to be written when nobody waits any longer.
+pub(super) const CUT: Duration = Duration::from_secs(2);
+
+/// Readiness says no; after a while new requests are refused; what is under way ends, or is told that it will not and
+/// settles; records reach the database; the server stops last, since a stopped worker ends the tasks and the actors on its
+/// thread. Until then it accepts connections, so that whoever comes is told to go elsewhere and whoever watches can look.
+pub(super) async fn drain(
+    settings: &DrainSettings,
+    system: &Arc<ActorSystem>,
+    lifecycle: &watch::Sender<Lifecycle>,
+    server: &ServerHandle,
+) {
+    tracing::info!("draining");
+    lifecycle.send_replace(Lifecycle::Leaving);
+    sleep(settings.readiness).await;
+    lifecycle.send_replace(Lifecycle::Draining);
+    let start = Instant::now();
+    let gauges = &system.gauges;
+    let only_streams = || gauges.turns.get() == 0 && gauges.attempts.get() <= gauges.streams.get();
+    if !until(start + settings.in_flight, only_streams).await {
+        tracing::warn!(limit = ?settings.in_flight, "answers that are not ready in time are given up");
+        lifecycle.send_replace(Lifecycle::Cutting);
+    }
+    if !until(start + settings.streams, || gauges.streams.get() == 0).await {
+        tracing::warn!(limit = ?settings.streams, "streams that do not end in time are cut");
+    }
+    cut(system, lifecycle).await;
+    server.pause().await;
+    settle(system, FLUSH).await;
+    server.stop(true).await;
+}
+
+/// Cuts what is under way, and waits until all of it has been told so and has settled.
+pub(super) async fn cut(system: &ActorSystem, lifecycle: &watch::Sender<Lifecycle>) {
+    // In this order: who reads a stream that is cut must know why.
+    lifecycle.send_replace(Lifecycle::Ending);
+    system.cut();
+    until(Instant::now() + CUT, || nothing_under_way(system)).await;
+}
+
+pub(super) fn nothing_under_way(system: &ActorSystem) -> bool {
+    let gauges = &system.gauges;
+    gauges.turns.get() == 0 && gauges.attempts.get() == 0 && gauges.streams.get() == 0
+}
+
+/// Takes the call records to the database, within this time.
+pub(super) async fn settle(system: &ActorSystem, at_most: Duration) {
+    if timeout(at_most, flush(system)).await.is_err() {
+        tracing::warn!("call records are left in the journal for the next start");
+    }
+}
+
+/// Waits until it is done, and says whether it is.
+pub(super) async fn until(deadline: Instant, done: impl Fn() -> bool) -> bool {
+    while !done() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    true
+}
+
+/// Waits until every cell's call records are in the database.
+async fn flush(system: &ActorSystem) {
+    let asks = Arc::new(RemoteAsks::default());
+    for cell in system.cells().iter() {
+        let cost = RemoteAddr::new(cell.cost.clone(), Arc::clone(&asks), FLUSH);
+        if let Ok(Ok(flushed)) = cost.ask(FlushCalls).await {
+            // A tracker that was rebuilt meanwhile says nothing; its records are in the journal.
+            let _ = flushed.await;
+        }
+    }
+}

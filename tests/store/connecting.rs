@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
 
 use ai_mcp_gateway::store::{OpenError, Store};
 
 use crate::database::postgres_config;
+use crate::samples::finished_call;
 use crate::support::{PostgresDatabase, PostgresServer};
 
 /// A password that no message may hold.
@@ -87,6 +89,19 @@ fn what_a_user_may_not_do_is_named() {
             url,
             "check the user in DATABASE_URL, and that the server's pg_hba.conf lets it in",
         );
+    });
+}
+
+#[test]
+fn a_user_who_may_not_choose_the_language_of_errors_is_served() {
+    with_a_plain_user(|database, url| {
+        database.execute("GRANT CREATE ON SCHEMA public TO plain");
+        let store = Store::open(postgres_config(url).into()).unwrap();
+        store
+            .block_on(store.calls().insert_calls(vec![finished_call()]))
+            .unwrap();
+        store.shutdown(Duration::from_secs(10));
+        database.execute("DROP OWNED BY plain");
     });
 }
 

@@ -267,6 +267,24 @@ fn sessions_have_their_time_limits_and_a_name() {
 }
 
 #[test]
+fn sessions_are_told_errors_in_english_whatever_the_database_speaks() {
+    let database = PostgresDatabase::create();
+    let name = database.texts("SELECT current_database()").remove(0);
+    database.execute(&format!("ALTER DATABASE {name} SET lc_messages = 'POSIX'"));
+    let store = Store::open(postgres_config(&database.url()).into()).unwrap();
+    database.execute(
+        "CREATE TABLE heard (language text);
+         CREATE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN INSERT INTO heard VALUES (current_setting('lc_messages')); RETURN NULL; END $$;
+         CREATE TRIGGER hear AFTER INSERT ON llm_calls FOR EACH STATEMENT EXECUTE FUNCTION hear()",
+    );
+    store
+        .block_on(store.calls().insert_calls(vec![finished_call()]))
+        .unwrap();
+    assert_eq!(database.texts("SELECT language FROM heard"), ["C"]);
+}
+
+#[test]
 fn j1_a_server_that_is_away_is_waited_for() {
     let mut server = PostgresServer::start(None);
     let mut config = postgres_config(server.url());

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::pooled_connection::bb8;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::NoTls;
@@ -38,9 +38,19 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// Pauses between two tries to reach a server at the start.
 const START_PAUSE: Duration = Duration::from_millis(250);
 
+/// Has the server tell its errors in English, by which they are told apart. Not every user may ask for that, and who may
+/// not is served all the same.
+const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false);
+    EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
+
 diesel::define_sql_function! {
     /// Sets a parameter of the session.
     fn set_config(name: Text, value: Text, is_local: Bool) -> Text;
+}
+
+diesel::define_sql_function! {
+    /// A parameter of the session.
+    fn current_setting(name: Text) -> Text;
 }
 
 /// A server and how to talk to it. Cheap to clone.
@@ -95,7 +105,10 @@ impl Server {
         let mut told = false;
         loop {
             let refusal = match self.session().await {
-                Ok(connection) => return Ok(connection),
+                Ok(mut connection) => {
+                    self.warn_of_other_languages(&mut connection).await;
+                    return Ok(connection);
+                }
                 Err(refusal) => refusal,
             };
             let server = self.label.clone();
@@ -177,7 +190,25 @@ impl Server {
             set_config("idle_in_transaction_session_timeout", ms(IDLE_IN_TRANSACTION), false),
         ))
         .execute(connection)
-        .await
-        .map(drop)
+        .await?;
+        connection.batch_execute(ENGLISH).await
+    }
+
+    /// Errors that are not understood are not tried again: no data is lost by it, but more requests are refused.
+    async fn warn_of_other_languages(&self, connection: &mut Connection) {
+        let language = diesel::select(current_setting("lc_messages"))
+            .get_result(connection)
+            .await;
+        let language: String = language.unwrap_or_default();
+        let is_english = ["C", "POSIX", "en"].iter().any(|english| language.starts_with(english));
+        if !is_english {
+            tracing::warn!(
+                server = self.label,
+                language,
+                "the database tells its errors in another language than English, and its user may not change that: \
+                 deadlocks and timeouts are not tried again. As a superuser, run \
+                 ALTER ROLE … SET lc_messages = 'C' for the user in DATABASE_URL"
+            );
+        }
     }
 }

@@ -1,15 +1,65 @@
-//! Rows K3 and K6: actors that meet a poisonous message or hang. K1, K2 and K4 are in `tests/api/panics.rs` and beside the
-//! edge.
+//! Rows K1, K3 and K6: handlers that panic, actors that meet a poisonous message or hang. K2 and K4 are in
+//! `tests/api/panics.rs`.
 
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::COMPLETIONS;
-use crate::scene::{assert_answered_by, assert_lives};
+use crate::scene::{assert_answered_by, assert_lives, assert_refused};
 use crate::support::{Client, Gateway, Model, Provider, RawClient, Setup, chat, in_parallel, wait_for};
 
 const SOON: Duration = Duration::from_secs(30);
+
+#[test]
+fn k1_a_panic_in_a_handler_is_a_500_in_json_and_its_worker_serves_on() {
+    let alpha = Provider::start("alpha");
+    // One worker: it is the one that panicked which serves what comes next.
+    let mut gateway = Gateway::start(Setup::free_l0(&[&alpha]).env("GATEWAY_WORKERS", "1"));
+    gateway.expect_panics();
+    let client = gateway.client();
+    for round in 1..=3 {
+        let told = assert_refused(&client.post("/v1/faults/handler", &json!({})), 500, "internal");
+        assert!(
+            !told.to_string().contains("injected"),
+            "the panic's words were told: {told}"
+        );
+        assert_eq!(
+            alpha.requests(),
+            round - 1,
+            "a request that panicked reached the provider"
+        );
+        assert_answered_by(&client.post(COMPLETIONS, &chat("hello")), "alpha");
+    }
+    // On the same connection, and while others are served.
+    let mut raw = RawClient::connect(gateway.address());
+    raw.send("POST /v1/faults/handler HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+    let told = raw.read_reply();
+    assert_refused(&told, 500, "internal");
+    assert_eq!(told.header("connection"), None);
+    raw.post(COMPLETIONS, &chat("hello"));
+    assert_answered_by(&raw.read_reply(), "alpha");
+    let replies = in_parallel(40, 10, |number| match number % 2 {
+        0 => client.post("/v1/faults/handler", &json!({})),
+        _ => client.post(COMPLETIONS, &chat("hello")),
+    });
+    for (number, reply) in replies.iter().enumerate() {
+        if number % 2 == 0 {
+            assert_refused(reply, 500, "internal");
+        } else {
+            assert_answered_by(reply, "alpha");
+        }
+    }
+    let panics = || gateway.log().iter().filter(|line| line.contains("panicked")).count();
+    wait_for("each panic to be logged", SOON, || panics() == 24);
+    assert_eq!(
+        client.get("/health").json()["actors"],
+        json!([]),
+        "a handler is no actor"
+    );
+    assert_lives(&gateway);
+    gateway.finish();
+}
 
 #[test]
 fn k3_a_message_that_made_an_actor_panic_is_not_delivered_again_and_the_queue_drains() {

@@ -13,12 +13,14 @@ mod disk;
 mod floods;
 mod free_models;
 mod limits;
+mod postgres;
 mod process;
 mod routing;
 mod scene;
 mod statuses;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;
 
 /// The OpenAI endpoint, which most tests ask.
 const COMPLETIONS: &str = "/v1/chat/completions";

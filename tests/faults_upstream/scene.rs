@@ -70,14 +70,22 @@ impl Scene {
         (self.alpha.requests(), self.beta.requests())
     }
 
-    /// Makes alpha well again and waits until it gets its requests back.
+    /// Makes alpha well again and waits until it gets its requests back, every one of them.
     #[track_caller]
     pub(crate) fn mend_alpha(&self) {
         self.alpha.set(Behaviour::Answer);
         wait_for("alpha to be asked again", RECOVERY_LIMIT, || {
             let reply = self.ask();
-            reply.status == 200 && reply.content().starts_with("alpha")
+            // What that answer has proved is known a moment after it.
+            reply.status == 200 && reply.content().starts_with("alpha") && self.is_open_to_alpha()
         });
+    }
+
+    /// Whether no breaker keeps requests from alpha's model.
+    fn is_open_to_alpha(&self) -> bool {
+        let health = self.client().get("/health").json();
+        let alpha = &health["providers"]["alpha"];
+        alpha["state"] == "closed" && alpha["models"]["alpha-small"]["state"] == "closed"
     }
 
     /// The next good request is served, by alpha, which is well again; nothing is left over and nothing has panicked.

@@ -109,6 +109,23 @@ fn h4_a_stream_without_its_end_mark_ends_with_an_error() {
 }
 
 #[test]
+fn h4_a_stream_that_told_its_usage_on_the_way_and_broke_is_booked_at_its_worst_case() {
+    let alpha = Provider::start("alpha");
+    let model = Model::free("alpha-small", &alpha).priced("1", "2");
+    let gateway = Gateway::start(Setup::new().provider(&alpha).model(&model));
+    let early = &b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":0}}\n\n"[..];
+    alpha.set(in_pieces([early, PIECE, PIECE]));
+    let reply = gateway.client().post(COMPLETIONS, &streamed_chat("hello"));
+    assert!(!reply.is_done(), "{}", reply.text());
+    let call = gateway.wait_for_calls(1).remove(0);
+    assert!(call.estimated && !call.success, "{call:?}");
+    // Of its 64,000 tokens of output at 2 USD per million none may be left out.
+    assert!(call.cost_nano_usd >= 64_000 * 2_000, "{call:?}");
+    alpha.set(Behaviour::Answer);
+    gateway.finish();
+}
+
+#[test]
 fn h5_a_stream_in_slices_of_one_byte_arrives_byte_for_byte() {
     let events = "\u{feff}: a comment\r\n\r\n\
                   data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"na\u{ef}ve \u{1f600}\"}}]}\r\n\r\n\

@@ -59,7 +59,10 @@ pub struct StreamScanner {
     meaningful: bool,
     finished: bool,
     terminal: bool,
+    /// The last usage that was told.
     usage: UsageReport,
+    /// Whether it is of the whole answer, since a choice was finished by then and nothing has come behind it.
+    usage_is_final: bool,
 }
 
 impl StreamScanner {
@@ -78,6 +81,7 @@ impl StreamScanner {
             finished: false,
             terminal: false,
             usage: UsageReport::Missing,
+            usage_is_final: false,
         }
     }
 
@@ -94,10 +98,15 @@ impl StreamScanner {
         self.terminal
     }
 
-    /// The last usage the stream reported.
+    /// What is known of the usage of the whole answer. What a provider tells on the way, as some do in every event, is not
+    /// that: more may have been made than has come.
     #[must_use]
     pub const fn usage(&self) -> UsageReport {
-        self.usage
+        if self.usage_is_final || self.terminal {
+            self.usage
+        } else {
+            UsageReport::Missing
+        }
     }
 
     /// Adds a chunk of input.
@@ -220,6 +229,7 @@ impl StreamScanner {
         }
         self.terminal = true;
         frame.terminal = true;
+        frame.usage = Some(self.usage());
         Ok(frame)
     }
 
@@ -231,17 +241,28 @@ impl StreamScanner {
         let mark: &[u8] = if self.started { b"" } else { b"\xef\xbb\xbf" };
         self.started = true;
         match read_event(event.strip_prefix(mark).unwrap_or(event)) {
-            Ok(seen) => {
+            Ok(mut seen) => {
+                let before = self.usage();
                 self.meaningful |= seen.meaningful;
                 self.finished |= seen.finished;
                 self.terminal |= seen.terminal;
-                if let Some(usage) = seen.usage {
-                    self.usage = usage;
-                }
+                self.note_usage(&seen);
+                // A frame takes back what turned out not to be the whole answer's.
+                let after = self.usage();
+                seen.usage = (after != before).then_some(after);
                 Ok(seen)
             }
             Err(BadEvent::Malformed) => Err(StreamFault::Malformed),
             Err(BadEvent::Error(object)) => Err(StreamFault::ErrorObject(object)),
+        }
+    }
+
+    fn note_usage(&mut self, seen: &Seen) {
+        if let Some(usage) = seen.usage {
+            self.usage = usage;
+            self.usage_is_final = self.finished && (seen.finished || seen.content_bytes == 0);
+        } else if seen.content_bytes > 0 {
+            self.usage_is_final = false;
         }
     }
 

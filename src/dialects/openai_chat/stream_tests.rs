@@ -226,3 +226,43 @@ fn an_event_above_the_limit_is_refused_whether_whole_or_in_pieces() {
     assert_eq!(whole(&large, UsageEvents::Forward).1, too_large);
     assert_eq!(run(large.as_bytes().chunks(100), UsageEvents::Forward).1, too_large);
 }
+
+#[test]
+fn usage_that_is_told_on_the_way_counts_only_when_the_whole_answer_has_come() {
+    const TOLD: &str = r#""usage":{"prompt_tokens":12,"completion_tokens":5}"#;
+    let content = r#"data: {"choices":[{"delta":{"content":"word"}}]}"#;
+    let with_usage = format!(r#"data: {{"choices":[{{"delta":{{"content":"word"}}}}],{TOLD}}}"#);
+    let alone = format!(r#"data: {{"choices":[],{TOLD}}}"#);
+    let stop = r#"data: {"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+    let stop_with_usage = format!(r#"data: {{"choices":[{{"delta":{{}},"finish_reason":"stop"}}],{TOLD}}}"#);
+    let done = "data: [DONE]";
+    let (reported, missing) = (reported(), UsageReport::Missing);
+    let cases: [(&[&str], UsageReport); 10] = [
+        (&[&alone, content], missing),
+        (&[&with_usage, &with_usage], missing),
+        (&[&with_usage, stop], missing),
+        (&[content, stop_with_usage.as_str()], reported),
+        (&[content, stop, &alone], reported),
+        // The second of two choices goes on.
+        (&[content, &stop_with_usage, content], missing),
+        (&[content, stop, &with_usage], missing),
+        // All of it has come, so what was told last is all there is to know.
+        (&[&with_usage, stop, done], reported),
+        (&[&alone, content, stop, done], reported),
+        (&[&with_usage, done], reported),
+    ];
+    for (events, expected) in cases {
+        let text = format!("{}\n\n", events.join("\n\n"));
+        for piece in [text.len(), 1] {
+            let mut scanner = StreamScanner::new(LIMIT, UsageEvents::Forward);
+            let mut told = missing;
+            for chunk in text.as_bytes().chunks(piece) {
+                scanner.push(Bytes::copy_from_slice(chunk));
+                while let Some(frame) = scanner.next_frame().unwrap() {
+                    told = frame.usage.unwrap_or(told);
+                }
+            }
+            assert_eq!((told, scanner.usage()), (expected, expected), "{text}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod connections;
 mod crash;
 mod deadlines;
 mod disk;
+mod early_answers;
 mod floods;
 mod free_models;
 mod limits;

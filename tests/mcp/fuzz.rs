@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::process::{Process, initialize};
-use crate::support::{Draw, Setup};
+use crate::support::{Behaviour, Draw, Provider, Setup, wait_for};
 
 /// Sets another seed than those that always run.
 const SEED_VARIABLE: &str = "GATEWAY_TEST_SEED";
 const LINES: usize = 2_000;
+/// The id of a call that is under way while the lines come.
+const HELD: &str = "held";
 
 fn bytes(draw: &mut Draw, most: usize) -> Vec<u8> {
     let count = draw.below(most);
@@ -61,7 +63,7 @@ fn line(draw: &mut Draw) -> Vec<u8> {
     ];
     let call = |arguments: Value| json!({"name": "code_agent", "arguments": arguments});
     let method = *draw.of(&methods);
-    match draw.below(12) {
+    match draw.below(13) {
         0 => bytes(draw, 300),
         1 => [b"\xff\xfe", &*bytes(draw, 20)].concat(),
         2 => Vec::new(),
@@ -88,7 +90,10 @@ fn line(draw: &mut Draw) -> Vec<u8> {
         9 => json!({"jsonrpc": "2.0", "id": draw.next() >> 2, "method": "tools/call", "params": call(value(draw, 3))})
             .to_string()
             .into_bytes(),
-        10 => {
+        10 => json!({"jsonrpc": draw.of(&["2.0", "1.0"]), "id": HELD, "method": method, "params": value(draw, 2)})
+            .to_string()
+            .into_bytes(),
+        11 => {
             let whole = json!({"jsonrpc": "2.0", "id": 5, "method": method, "params": value(draw, 2)}).to_string();
             whole.as_bytes()[..draw.below(whole.len())].to_vec()
         }
@@ -115,9 +120,19 @@ fn whatever_lines_come_the_process_lives_and_answers_the_next_good_request() {
     for seed in seeds() {
         println!("{SEED_VARIABLE}={seed}");
         let mut draw = Draw::new(seed);
-        let mut process = Process::start(&Setup::new().env("SIMULATOR_ENABLED", "true"));
-        if seed.is_multiple_of(2) {
+        let alpha = Provider::start("alpha");
+        let setup = Setup::free_l0(&[&alpha]).toml("[drain]\nstdio_ms = 300");
+        let mut process = Process::start(&setup);
+        let call = |task: &str| json!({"name": "code_agent", "arguments": {"task": task}});
+        let has_session = seed.is_multiple_of(2);
+        if has_session {
             process.begin();
+            alpha.set(Behaviour::StallBeforeHead);
+            process.send(&json!({"jsonrpc": "2.0", "id": HELD, "method": "tools/call", "params": call("wait")}));
+            wait_for("the call to be under way", crate::process::LIMIT, || {
+                alpha.running() == 1
+            });
+            alpha.set(Behaviour::Answer);
         }
         for number in 0..LINES {
             process.send_bytes(&line(&mut draw));
@@ -132,8 +147,7 @@ fn whatever_lines_come_the_process_lives_and_answers_the_next_good_request() {
             }
         }
         let id = json!("the last");
-        let call = json!({"name": "code_agent", "arguments": {"task": "still there?"}});
-        process.send(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call}));
+        process.send(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call("still there?")}));
         assert_eq!(
             process.answer(&id)["result"]["isError"],
             false,
@@ -141,7 +155,17 @@ fn whatever_lines_come_the_process_lives_and_answers_the_next_good_request() {
         );
         process.close_input();
         assert_eq!(process.wait_exit(crate::process::LIMIT), 0);
-        process.messages();
+        let held = process
+            .messages()
+            .into_iter()
+            .filter(|message| message.get("id") == Some(&json!(HELD)));
+        let held: Vec<Value> = held.collect();
+        if has_session {
+            assert!(
+                held.len() == 1 && held[0]["result"].is_object(),
+                "{SEED_VARIABLE}={seed}: {held:#?}"
+            );
+        }
         assert!(!process.log().contains("panicked"), "{}", process.log());
     }
 }

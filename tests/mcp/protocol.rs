@@ -174,6 +174,46 @@ fn l6_ids_that_cannot_be_told_apart_or_answered_to_are_refused_without_cross_tal
 }
 
 #[test]
+fn l6_whatever_is_refused_under_an_id_in_use_has_no_id_and_the_request_under_way_is_answered_once() {
+    let alpha = Provider::start("alpha");
+    alpha.set(Behaviour::StallBeforeHead);
+    let mut process = Process::begun(&Setup::free_l0(&[&alpha]).toml("[drain]\nstdio_ms = 300"));
+    for id in [json!(-7), json!("twin")] {
+        process.send(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": {"name": "code_agent", "arguments": {"task": "x"}}}));
+    }
+    wait_for("the calls to be under way", crate::process::LIMIT, || {
+        alpha.running() == 2
+    });
+    process.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "twin"}}));
+    for id in ["-7", "\"twin\""] {
+        for rest in [
+            r#""jsonrpc":"2.0","method":"no/such""#,
+            r#""jsonrpc":"2.0","method":"tools/call","params":5"#,
+            r#""jsonrpc":"2.0","method":"tools/call""#,
+            r#""jsonrpc":"1.0","method":"ping""#,
+            r#""jsonrpc":"2.0","method":5"#,
+            r#""jsonrpc":"2.0""#,
+        ] {
+            let line = format!("{{\"id\":{id},{rest}}}");
+            nameless_errors(&mut process, &[line.as_bytes()], -32600);
+        }
+    }
+    let under = |id: Value| move |message: &Value| message.get("id") == Some(&id);
+    let (open, cancelled) = (under(json!(-7)), under(json!("twin")));
+    assert!(
+        !process.messages().iter().any(&open),
+        "answered before the provider has"
+    );
+    process.close_input();
+    assert_eq!(process.wait_exit(crate::process::LIMIT), 0);
+    let answers = process.wait_for_messages("the answer", 1, open);
+    assert!(answers.len() == 1 && answers[0]["result"].is_object(), "{answers:#?}");
+    assert!(!process.messages().iter().any(cancelled));
+    process.finish();
+}
+
+#[test]
 fn l11_stdout_holds_messages_only_and_the_log_no_prompt_however_much_is_logged() {
     let setup = simulator().env("RUST_LOG", "trace").env("LOG_LEVEL", "trace");
     let mut process = Process::begun(&setup);

@@ -16,7 +16,12 @@ pub(super) struct Ids {
 impl Ids {
     /// A request arrives; false when its id cannot be told from another's.
     pub(super) fn begin(&mut self, id: &RequestId) -> bool {
-        !self.cancelled.contains(id) && self.open.insert(id.clone())
+        !self.is_taken(id) && self.open.insert(id.clone())
+    }
+
+    /// Whether an answer under this id would be taken for that to a request which is under way, or was cancelled.
+    pub(super) fn is_taken(&self, id: &RequestId) -> bool {
+        self.open.contains(id) || self.cancelled.contains(id)
     }
 
     /// A request is answered.
@@ -48,12 +53,13 @@ mod tests {
     fn an_id_is_free_again_when_its_request_was_answered_but_not_when_it_was_cancelled() {
         let mut ids = Ids::default();
         let (one, text) = (RequestId::Number(1), RequestId::String("1".into()));
+        assert!(!ids.is_taken(&one));
         assert!(ids.begin(&one) && ids.begin(&text), "a number is no text");
-        assert!(!ids.begin(&one));
+        assert!(ids.is_taken(&one) && !ids.begin(&one));
         ids.end(&one);
-        assert!(ids.begin(&one));
+        assert!(!ids.is_taken(&one) && ids.begin(&one));
         ids.cancel(&one);
-        assert!(!ids.begin(&one));
+        assert!(ids.is_taken(&one) && !ids.begin(&one));
         assert!(!ids.none_open());
         ids.end(&text);
         assert!(ids.none_open());

@@ -68,6 +68,8 @@ pub(crate) struct StdioTransport {
     lines: mpsc::Receiver<Line>,
     output: Output,
     ids: Ids,
+    /// The ids of answers that nothing can overtake any more. rmcp sends each on a task of its own, and reads on.
+    answers: (mpsc::UnboundedSender<RequestId>, mpsc::UnboundedReceiver<RequestId>),
     begun: Beginning,
     /// An answer that is written before the next line is read.
     refusal: Option<Vec<u8>>,
@@ -95,6 +97,7 @@ impl StdioTransport {
             lines: input::start(|| io::stdin().lock())?,
             output: Output::start(pipes)?,
             ids: Ids::default(),
+            answers: mpsc::unbounded_channel(),
             begun: Beginning(Arc::default()),
             refusal: None,
             stop: stopped,
@@ -117,12 +120,17 @@ impl StdioTransport {
 
     /// What becomes of a line; a message for the service, if it is one.
     fn take(&mut self, line: Line) -> Option<RxJsonRpcMessage<RoleServer>> {
+        self.end_answered();
         let incoming = match line {
             Line::Whole(line) => message::read(&line),
             Line::TooLong => Incoming::Refused(None, Fault::TooLong { most: MOST_BYTES }),
         };
         match incoming {
             Incoming::Message(message) => self.admit(*message),
+            Incoming::Refused(Some(id), _) if self.ids.is_taken(&id) => {
+                self.refuse_twin(&id);
+                None
+            }
             Incoming::Refused(id, fault) => {
                 self.refuse(id, fault);
                 None
@@ -135,9 +143,7 @@ impl StdioTransport {
         match &message {
             JsonRpcMessage::Request(request) => {
                 if !self.ids.begin(&request.id) {
-                    // Without the id: what it belongs to is still to be answered, and once only.
-                    let id = request.id.to_string();
-                    self.refuse(None, Fault::IdInUse { id });
+                    self.refuse_twin(&request.id);
                     return None;
                 }
                 Some(message)
@@ -152,6 +158,18 @@ impl StdioTransport {
             // Nothing was asked of the client.
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => None,
         }
+    }
+
+    /// Frees the ids of requests that are answered.
+    fn end_answered(&mut self) {
+        while let Ok(id) = self.answers.1.try_recv() {
+            self.ids.end(&id);
+        }
+    }
+
+    /// Refuses what has the id of a request that is still to be answered, and once only: so without the id.
+    fn refuse_twin(&mut self, id: &RequestId) {
+        self.refuse(None, Fault::IdInUse { id: id.to_string() });
     }
 
     fn refuse(&mut self, id: Option<RequestId>, fault: Fault) {
@@ -183,14 +201,18 @@ impl Transport<RoleServer> for StdioTransport {
         &mut self,
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        match &item {
-            JsonRpcMessage::Response(response) => self.ids.end(&response.id),
-            JsonRpcMessage::Error(error) => error.id.iter().for_each(|id| self.ids.end(id)),
-            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => {}
-        }
+        let answered = match &item {
+            JsonRpcMessage::Response(response) => Some(response.id.clone()),
+            JsonRpcMessage::Error(error) => error.id.clone(),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+        };
         let line = output::line(&item);
         let sending = self.output.sender();
-        async move { sending.send(line?).await }
+        let answers = self.answers.0.clone();
+        async move {
+            let is_on_its_way = || answered.into_iter().for_each(|id| drop(answers.send(id)));
+            sending.send(line?, is_on_its_way).await
+        }
     }
 
     /// May be dropped and called again at any time: rmcp does so whenever it has something to send.
@@ -202,6 +224,7 @@ impl Transport<RoleServer> for StdioTransport {
                     place.send(line);
                 }
             }
+            self.end_answered();
             let closed = self.output.closed();
             if let Some(since) = self.ending {
                 tokio::select! {

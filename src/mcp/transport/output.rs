@@ -68,10 +68,14 @@ pub(super) struct Output {
 pub(super) struct Sending(Option<mpsc::Sender<Vec<u8>>>);
 
 impl Sending {
-    pub(super) async fn send(self, line: Vec<u8>) -> io::Result<()> {
+    /// Sends it when there is room, and calls this just before.
+    pub(super) async fn send(self, line: Vec<u8>, before: impl FnOnce()) -> io::Result<()> {
         let gone = || io::Error::from(ErrorKind::BrokenPipe);
         let lines = self.0.ok_or_else(gone)?;
-        lines.send(line).await.map_err(|_line| gone())
+        let place = lines.reserve().await.map_err(|_closed| gone())?;
+        before();
+        place.send(line);
+        Ok(())
     }
 }
 

@@ -187,7 +187,7 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
         reason = first_failure(&mut cell_failure) => Err(ServeError::Cell(reason)),
         never = reloader.run(settings, &system.live_catalogue, &mut hangup) => match never {},
     };
-    let drain = drain(&settings.drain, &system, &lifecycle, &handle);
+    let drain = drain(&settings.drain, &system, &shared, &lifecycle, &handle);
     tokio::select! {
         () = drain => {}
         () = signals.terminate() => {

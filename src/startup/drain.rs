@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::DrainSettings;
-use crate::http::Lifecycle;
+use crate::http::{Lifecycle, Shared};
 use crate::system::ActorSystem;
 
 /// How long call records may take to reach the database at the end; what does not is in the journal.
@@ -24,6 +24,7 @@ pub(super) const CUT: Duration = Duration::from_secs(2);
 pub(super) async fn drain(
     settings: &DrainSettings,
     system: &Arc<ActorSystem>,
+    edge: &Shared,
     lifecycle: &watch::Sender<Lifecycle>,
     server: &ServerHandle,
 ) {
@@ -32,13 +33,19 @@ pub(super) async fn drain(
     sleep(settings.readiness).await;
     lifecycle.send_replace(Lifecycle::Draining);
     let start = Instant::now();
-    let gauges = &system.gauges;
-    let only_streams = || gauges.turns.get() == 0 && gauges.attempts.get() <= gauges.streams.get();
+    let (gauges, admission) = (&system.gauges, &edge.admission);
+    // Turns and attempts may outlive their requests, which in turn may have none yet.
+    let only_streams = || {
+        admission.whole_answers_awaited() == 0
+            && gauges.turns.get() == 0
+            && gauges.attempts.get() <= gauges.streams.get()
+    };
     if !until(start + settings.in_flight, only_streams).await {
         tracing::warn!(limit = ?settings.in_flight, "answers that are not ready in time are given up");
         lifecycle.send_replace(Lifecycle::Cutting);
     }
-    if !until(start + settings.streams, || gauges.streams.get() == 0).await {
+    let no_streams = || admission.streams_awaited() == 0 && gauges.streams.get() == 0;
+    if !until(start + settings.streams, no_streams).await {
         tracing::warn!(limit = ?settings.streams, "streams that do not end in time are cut");
     }
     cut(system, lifecycle).await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
 use crate::scene::Scene;
-use crate::support::{Behaviour, chat, streamed_chat, wait_for};
+use crate::support::{Behaviour, Gateway, Model, Provider, Setup, chat, streamed_chat, wait_for};
 
 const SOON: Duration = Duration::from_secs(10);
 /// What a test waits for at most that sets limits of a second or less.
@@ -96,6 +96,72 @@ fn drain_new_work_is_refused_while_old_work_ends() {
     let reply = stream.finish();
     assert!(reply.is_done() && !reply.cut, "{}", reply.text());
     ends_well(scene, 1);
+}
+
+/// Whether the gateway has this many requests under way.
+fn has_in_flight(scene: &Scene, count: usize) -> bool {
+    scene.gateway.stats()["gateway"]["inFlight"] == count
+}
+
+#[test]
+fn drain_requests_whose_bodies_are_still_coming_are_served() {
+    let scene = Scene::new();
+    let requests = [
+        ("/v1/route", json!({ "message": "hello" })),
+        ("/v1/chat", json!({ "message": "hello" })),
+        (COMPLETIONS, chat("hello")),
+        (COMPLETIONS, streamed_chat("hello")),
+    ];
+    let halves = requests.map(|(path, body)| {
+        let body = body.to_string();
+        let (first, second) = body.split_at(body.len() / 2);
+        let length = body.len();
+        let client = scene.send(format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{first}"
+        ));
+        (client, second.to_owned())
+    });
+    wait_for("the requests to be under way", SOON, || {
+        has_in_flight(&scene, halves.len())
+    });
+    scene.gateway.sigterm();
+    let client = scene.client();
+    wait_for("new work to be refused", SOON, || {
+        client.post("/v1/chat", &json!({})).status == 503
+    });
+    for (mut client, rest) in halves {
+        client.send(rest);
+        let reply = client.read_reply();
+        assert!(reply.status == 200 && !reply.cut, "{}", reply.text());
+    }
+    ends_well(scene, 4);
+}
+
+#[test]
+fn drain_a_request_that_waits_for_its_providers_place_is_served() {
+    let alpha = Provider::start("alpha");
+    let gateway = Gateway::start(
+        Setup::new()
+            .env("CHAT_MODELS", "alpha-small")
+            .provider_with(&alpha, "max_in_flight = 1")
+            .model(&Model::free("alpha-small", &alpha)),
+    );
+    alpha.set(Behaviour::Slow(Duration::from_millis(100)));
+    alpha.set_tokens(20);
+    let client = gateway.client();
+    let mut first = client.open_stream(COMPLETIONS, &streamed_chat("hello"));
+    first.next_event();
+    let scene = Scene::of(alpha, gateway);
+    thread::scope(|threads| {
+        let second = threads.spawn(|| client.post(COMPLETIONS, &chat("hello")));
+        wait_for("the second request", SOON, || has_in_flight(&scene, 2));
+        scene.gateway.sigterm();
+        let reply = first.finish();
+        assert!(reply.is_done() && !reply.cut, "{}", reply.text());
+        let reply = second.join().unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    });
+    ends_well(scene, 2);
 }
 
 #[test]

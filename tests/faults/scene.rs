@@ -37,6 +37,11 @@ impl Scene {
     pub(crate) fn set_up(more: impl FnOnce(Setup) -> Setup) -> Self {
         let alpha = Provider::start("alpha");
         let gateway = Gateway::start(more(Setup::free_l0(&[&alpha])));
+        Self::of(alpha, gateway)
+    }
+
+    /// Of a provider and the gateway in front of it.
+    pub(crate) fn of(alpha: Provider, gateway: Gateway) -> Self {
         Self {
             alpha,
             gateway,

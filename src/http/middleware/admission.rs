@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
-use gateway_actors::protocol::{ErrorKind, GatewayError};
+use actix_web::{HttpMessage, HttpRequest};
+use gateway_actors::protocol::{ErrorKind, GatewayError, Gauge, GaugeGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
@@ -14,6 +15,13 @@ use crate::http::shared::Lifecycle;
 /// A place among the requests under way; dropped when the last byte of the answer is gone.
 pub(crate) type Place = OwnedSemaphorePermit;
 
+/// Counts a request that was let in before the drain, from then until its answer is there, or has begun as a stream. It
+/// is kept among the request's extensions.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    _guard: GaugeGuard,
+}
+
 /// Hands out the places.
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -22,6 +30,10 @@ pub(crate) struct Admission {
     queue: Semaphore,
     queue_wait: Duration,
     lifecycle: watch::Receiver<Lifecycle>,
+    /// Requests without an answer that are not known to ask for a stream.
+    whole: Arc<Gauge>,
+    /// Requests whose streams have not begun.
+    streams: Arc<Gauge>,
 }
 
 impl Admission {
@@ -32,6 +44,8 @@ impl Admission {
             queue: Semaphore::new(settings.queue),
             queue_wait: settings.queue_wait,
             lifecycle,
+            whole: Arc::default(),
+            streams: Arc::default(),
         }
     }
 
@@ -40,12 +54,43 @@ impl Admission {
         self.max_in_flight.saturating_sub(self.places.available_permits())
     }
 
-    /// Takes a place, after waiting for one where needed. A process that drains begins nothing new.
-    pub(crate) async fn enter(&self, method: &Method) -> Result<Place, GatewayError> {
-        if *self.lifecycle.borrow() >= Lifecycle::Draining && method == Method::POST {
+    /// How many requests that came before the drain wait for an answer which is not known to be a stream.
+    pub(crate) fn whole_answers_awaited(&self) -> i64 {
+        self.whole.get()
+    }
+
+    /// How many requests that came before the drain wait for a stream to begin.
+    pub(crate) fn streams_awaited(&self) -> i64 {
+        self.streams.get()
+    }
+
+    /// The answer to this request will be a stream, which has a limit of its own when the process ends.
+    pub(crate) fn asks_for_a_stream(&self, request: &HttpRequest) {
+        let mut extensions = request.extensions_mut();
+        if extensions.contains::<Unanswered>() {
+            extensions.insert(Unanswered {
+                _guard: self.streams.enter(),
+            });
+        }
+    }
+
+    /// Takes a place, after waiting for one where needed. A process that drains begins nothing new, and does not wait
+    /// for those who look.
+    pub(crate) async fn enter(&self, method: &Method) -> Result<(Place, Option<Unanswered>), GatewayError> {
+        // Counted before the stage is looked at, so that whoever sets the stage and then counts misses nobody.
+        let unanswered = Unanswered {
+            _guard: self.whole.enter(),
+        };
+        let is_draining = *self.lifecycle.borrow() >= Lifecycle::Draining;
+        if is_draining && method == Method::POST {
             let message = "the gateway is shutting down; send the request again";
             return Err(GatewayError::new(ErrorKind::Draining, message).with_retry_after(Duration::from_secs(1)));
         }
+        let unanswered = (!is_draining).then_some(unanswered);
+        Ok((self.place().await?, unanswered))
+    }
+
+    async fn place(&self) -> Result<Place, GatewayError> {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return Ok(place);
         }
@@ -66,6 +111,7 @@ fn overloaded() -> GatewayError {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
     use futures_util::future::join_all;
     use tokio::time::Instant;
 
@@ -116,6 +162,43 @@ mod tests {
             admission.enter(&Method::POST).await.unwrap_err().kind,
             ErrorKind::Draining
         );
-        assert!(admission.enter(&Method::GET).await.is_ok());
+        let (_place, unanswered) = admission.enter(&Method::GET).await.unwrap();
+        assert!(unanswered.is_none());
+        assert_eq!(admission.whole_answers_awaited(), 0, "nobody waits for those who look");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_place_when_the_drain_begins_is_waited_for() {
+        let (lifecycle, watching) = watch::channel(Lifecycle::Serving);
+        let settings = HttpSettings {
+            max_in_flight: 1,
+            queue: 1,
+            ..HttpSettings::default()
+        };
+        let admission = Admission::new(&settings, watching);
+        let (first, answered) = admission.enter(&Method::POST).await.unwrap();
+        drop(answered);
+        let (second, ()) = tokio::join!(admission.enter(&Method::POST), async {
+            lifecycle.send_replace(Lifecycle::Draining);
+            assert_eq!(admission.whole_answers_awaited(), 1);
+            drop(first);
+        });
+        assert!(second.unwrap().1.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_request_is_waited_for_as_a_whole_answer_until_it_is_known_to_ask_for_a_stream() {
+        let admission = admission(2, 0, Lifecycle::Serving);
+        let request = TestRequest::default().to_http_request();
+        admission.asks_for_a_stream(&request);
+        assert_eq!(admission.streams_awaited(), 0, "of a request that is not counted");
+        let (_place, unanswered) = admission.enter(&Method::POST).await.unwrap();
+        request.extensions_mut().insert(unanswered.unwrap());
+        let awaited = || (admission.whole_answers_awaited(), admission.streams_awaited());
+        assert_eq!(awaited(), (1, 0));
+        admission.asks_for_a_stream(&request);
+        assert_eq!(awaited(), (0, 1));
+        request.extensions_mut().remove::<Unanswered>();
+        assert_eq!(awaited(), (0, 0));
     }
 }

@@ -20,7 +20,7 @@ use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{ErrorKind, GatewayError, RequestId};
 use tokio::time::Instant;
 
-use super::{Access, Place};
+use super::{Access, Place, Unanswered};
 use crate::http::connection::{Traffic, UnderWay};
 use crate::http::error::{self, Failure};
 use crate::http::routes::{Lane, Rule};
@@ -127,6 +127,7 @@ where
         outcome = AssertUnwindSafe(inner).catch_unwind() => outcome,
         () = cut => Ok(Err(too_late_to_finish().into())),
     };
+    http.extensions_mut().remove::<Unanswered>();
     let outcome = outcome.unwrap_or_else(|_panic| Err(Failure::internal().into()));
     let response = match outcome {
         Ok(response) => response.into_parts().1,
@@ -183,7 +184,11 @@ impl Visit {
     async fn enter(&mut self, access: Access, request: &HttpRequest) -> Result<(), Failure> {
         access.check(request.head(), self.shared.admin_key.as_ref())?;
         if self.lane == Lane::Work {
-            self.place = Some(self.shared.admission.enter(request.method()).await?);
+            let (place, unanswered) = self.shared.admission.enter(request.method()).await?;
+            self.place = Some(place);
+            if let Some(unanswered) = unanswered {
+                request.extensions_mut().insert(unanswered);
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ mod guard;
 mod span;
 
 pub(crate) use access::Access;
-pub(crate) use admission::{Admission, Place};
+pub(crate) use admission::{Admission, Place, Unanswered};
 pub(crate) use expect::before_continue;
 pub(crate) use guard::{Guard, Incoming};
 pub(crate) use span::GatewaySpan;

@@ -36,6 +36,9 @@ pub(super) async fn post(
     let body = read_json(&request, payload, settings.dialect_body_bytes, settings, &shared.bodies).await?;
     let completion = ChatCompletionsRequest::scan(body)?;
     let stream = completion.is_stream();
+    if stream {
+        shared.admission.asks_for_a_stream(&request);
+    }
     let context = CallContext {
         endpoint: Arc::clone(&shared.endpoints.completions),
         user_id: None,

@@ -2,6 +2,7 @@
 
 mod drain;
 mod mcp;
+mod opening;
 mod recovery;
 mod signals;
 
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_actors::protocol::InstanceId;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -91,28 +91,44 @@ impl ServeError {
 /// # Errors
 /// When it cannot start, and when it ended for another reason than a signal.
 pub fn serve(settings: &Settings, reloader: Reloader) -> Result<(), ServeError> {
-    in_system(settings, async |store, ports| {
-        run(settings, reloader, store, ports).await
+    in_system(settings, async |store, ports, signals| {
+        run(settings, reloader, store, ports, signals).await
     })
 }
 
 /// Opens the store, takes over from dead processes, runs a process's work in an actix system, and stores what is left.
+/// Ends well when a signal comes before the work can begin.
 fn in_system(
     settings: &Settings,
-    work: impl AsyncFnOnce(&Store, Ports) -> Result<(), ServeError>,
+    work: impl AsyncFnOnce(&Store, Ports, Signals) -> Result<(), ServeError>,
 ) -> Result<(), ServeError> {
-    let store = open_store(settings)?;
-    let instance = InstanceId::generate();
+    let system = actix_rt::System::new();
     let journal_dir = settings.store.journal_dir();
-    recover(&store, &journal_dir)?;
+    let opened = system.block_on(async {
+        let mut signals = Signals::new().map_err(ServeError::System)?;
+        let opening = opening::start(settings).map_err(ServeError::System)?;
+        tokio::select! {
+            // A database that is there wins, so that what was opened is closed.
+            biased;
+            store = opening.store() => Ok(Some((store?, signals))),
+            () = signals.end.asked_for() => Ok::<_, ServeError>(None),
+        }
+    })?;
+    let Some((store, signals)) = opened else {
+        tracing::info!("ended by a signal before the database was ready; nothing was served");
+        return Ok(());
+    };
     recovery::look_at_others(&journal_dir);
+    let instance = InstanceId::generate();
     let ports = Ports {
         instance,
         journal: JournalDir::open(&journal_dir, instance)?,
         calls: store.calls(),
         conversations: store.conversations(),
     };
-    let result = actix_rt::System::new().block_on(work(&store, ports));
+    let result = system.block_on(work(&store, ports, signals));
+    // Its actors hold the journal.
+    drop(system);
     match collect(&store, &journal_dir, instance) {
         Ok(Recovered { all: true, .. }) => {}
         Ok(_) => tracing::warn!("what this process left in its journal is stored at the next start"),
@@ -153,15 +169,19 @@ pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
     })
 }
 
-async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Ports) -> Result<(), ServeError> {
+async fn run(
+    settings: &Settings,
+    reloader: Reloader,
+    store: &Store,
+    ports: Ports,
+    mut signals: Signals,
+) -> Result<(), ServeError> {
     let storage = StorageHealth::new(store.health(), ports.journal.clone());
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
     let shared = Shared::new(edge_parts(settings, store, storage, &system, watching));
-    let mut signals = Signals::new().map_err(ServeError::System)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::System)?;
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
     let pipelines = move || {
@@ -182,15 +202,15 @@ async fn run(settings: &Settings, reloader: Reloader, store: &Store, ports: Port
     tracing::info!(%address, models = settings.models.len(), providers = settings.providers.len(), "serving");
 
     let ended = tokio::select! {
-        () = signals.terminate() => Ok(()),
+        () = signals.end.asked_for() => Ok(()),
         reason = fatal(&system) => Err(ServeError::Fatal { reason }),
         reason = first_failure(&mut cell_failure) => Err(ServeError::Cell(reason)),
-        never = reloader.run(settings, &system.live_catalogue, &mut hangup) => match never {},
+        never = reloader.run(settings, &system.live_catalogue, &mut signals.hangup) => match never {},
     };
     let drain = drain(&settings.drain, &system, &shared, &lifecycle, &handle);
     tokio::select! {
         () = drain => {}
-        () = signals.terminate() => {
+        () = signals.end.asked_for() => {
             tracing::warn!("second signal: what is under way is cut");
             cut(&system, &lifecycle).await;
             settle(&system, CUT).await;

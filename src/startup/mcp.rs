@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -32,8 +31,8 @@ pub fn mcp(settings: &Settings, reloader: Reloader) -> Result<(), ServeError> {
     let mut settings = settings.clone();
     // One client, one cell.
     settings.http.workers = 1;
-    in_system(&settings, async |store, ports| {
-        run(&settings, reloader, store, ports, pipes).await
+    in_system(&settings, async |store, ports, signals| {
+        run(&settings, reloader, store, ports, signals, pipes).await
     })
 }
 
@@ -42,14 +41,13 @@ async fn run(
     reloader: Reloader,
     store: &Store,
     ports: Ports,
+    mut signals: Signals,
     pipes: Pipes,
 ) -> Result<(), ServeError> {
     let storage = StorageHealth::new(store.health(), ports.journal.clone());
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
-    let mut signals = Signals::new().map_err(ServeError::System)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::System)?;
     let (desk, orders) = Desk::new();
     let worker = start_cell(&system, orders).await?;
     let patience = settings.drain.stdio;
@@ -70,9 +68,9 @@ async fn run(
             is_over = true;
             Ok(())
         }
-        () = signals.terminate() => Ok(()),
+        () = signals.end.asked_for() => Ok(()),
         reason = fatal(&system) => Err(ServeError::Fatal { reason }),
-        never = reloader.run(settings, &system.live_catalogue, &mut hangup) => match never {},
+        never = reloader.run(settings, &system.live_catalogue, &mut signals.hangup) => match never {},
     };
     tracing::info!("draining");
     end.stop();
@@ -88,7 +86,7 @@ async fn run(
     };
     tokio::select! {
         () = drain => {}
-        () = signals.terminate() => tracing::warn!("second signal: what is under way is cut"),
+        () = signals.end.asked_for() => tracing::warn!("second signal: what is under way is cut"),
     }
     // Before the cell ends, and its actors with it.
     system.cut();

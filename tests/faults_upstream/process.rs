@@ -85,6 +85,7 @@ fn k7_sigterm_while_it_starts_and_migrates_leaves_a_database_that_the_next_start
     });
     kill_process(Pid::from_raw(id.try_into().unwrap()).unwrap(), Signal::TERM).unwrap();
     wait_for("the process to end", SOON, || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
     holder.batch_execute("ROLLBACK").unwrap();
     drop(holder);
 
@@ -93,6 +94,34 @@ fn k7_sigterm_while_it_starts_and_migrates_leaves_a_database_that_the_next_start
     assert_answered_by(&gateway.client().post(COMPLETIONS, &chat("hello")), "alpha");
     assert_lives(&gateway);
     gateway.finish();
+}
+
+#[test]
+fn k7_a_signal_while_it_waits_for_postgres_ends_it_with_0_and_other_signals_end_nothing() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let setup = Setup::new().env("SIMULATOR_ENABLED", "true").env(
+        "DATABASE_URL",
+        &format!("postgres://me:secret@{address}/db?connect_timeout=60"),
+    );
+    for command in ["serve", "mcp"] {
+        for signal in [Signal::TERM, Signal::INT] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut child = Gateway::command(command, &setup, folder.path()).spawn().unwrap();
+            let process = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+            let (_unanswered, _) = silent.accept().unwrap();
+            for harmless in [Signal::HUP, Signal::USR1, Signal::XFSZ] {
+                kill_process(process, harmless).unwrap();
+            }
+            kill_process(process, signal).unwrap();
+            wait_for("the process to end", SOON, || child.try_wait().unwrap().is_some());
+            let output = child.wait_with_output().unwrap();
+            let log = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(0), "{command} {signal:?}: {log}");
+            assert!(log.contains("nothing was served"), "{command} {signal:?}: {log}");
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{command} {signal:?}");
+        }
+    }
 }
 
 #[test]

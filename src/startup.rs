@@ -133,11 +133,20 @@ fn in_system(
         Ok(Recovered { all: true, .. }) => {}
         Ok(_) => tracing::warn!("what this process left in its journal is stored at the next start"),
         Err(error) => {
-            tracing::warn!(error = %error, "what this process left in its journal is stored at the next start");
+            let error = cause_of(&error);
+            tracing::warn!(%error, "what this process left in its journal is stored at the next start");
         }
     }
     store.shutdown(STORE_SHUTDOWN);
     result
+}
+
+/// Why this process's own journal could not be stored: the error itself speaks of an earlier process, and of a start.
+fn cause_of(error: &ServeError) -> &dyn std::error::Error {
+    match error {
+        ServeError::Recovery(cause) => cause,
+        other => other,
+    }
 }
 
 /// Stores what this process itself left in its journal: calls that were cut when it ended. Its worker threads give the

@@ -1,6 +1,6 @@
 //! The whole program on PostgreSQL: alone, as replicas, and while the server is away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -223,6 +223,66 @@ fn j8_records_of_an_outage_survive_kill_9() {
     gateway.restart();
     let calls = gateway.wait_for_calls(20);
     assert!(calls.iter().all(|call| call.success), "{calls:#?}");
+    gateway.finish();
+}
+
+/// The lines of a gateway's log with this in them.
+fn told(gateway: &Gateway, what: &str) -> Vec<String> {
+    let mut log = gateway.log();
+    log.retain(|line| line.contains(what));
+    log
+}
+
+#[test]
+fn j2_an_outage_is_told_once_for_each_reason_and_once_when_it_is_over() {
+    let mut server = PostgresServer::start(None);
+    let database = PostgresDatabase::create_on(server.url());
+    let alpha = Provider::start("alpha");
+    let gateway = Gateway::start(setup(&alpha, &database.url()));
+    let client = &gateway.client();
+    for round in 1..=2 {
+        server.stop();
+        let before = told(&gateway, "cannot connect").len();
+        // Each waits for a connection, which is tried for all the while.
+        for reply in in_parallel(16, 8, |number| {
+            client.post("/v1/chat", &turn(&format!("conv-{number}"), "refused"))
+        }) {
+            assert_eq!(reply.status, 503, "{}", reply.text());
+        }
+        server.start_again();
+        say(client, "conv-1", &format!("m-{round}"), &AtomicUsize::new(0));
+        wait_for("the end of the outage to be told", LIMIT, || {
+            told(&gateway, "the database takes connections again").len() == round
+        });
+        let lines = told(&gateway, "cannot connect").split_off(before);
+        let reasons: BTreeSet<&str> = lines.iter().map(|line| line.split_once("reason=").unwrap().1).collect();
+        assert!(!lines.is_empty() && lines.len() == reasons.len(), "{lines:#?}");
+    }
+    gateway.finish();
+}
+
+#[test]
+fn j8_a_process_that_ends_during_an_outage_says_what_it_leaves_and_the_next_stores_it() {
+    let mut server = PostgresServer::start(None);
+    let database = PostgresDatabase::create_on(server.url());
+    let alpha = Provider::start("alpha");
+    let mut gateway = Gateway::start(setup(&alpha, &database.url()));
+    server.stop();
+    assert_eq!(gateway.client().post(COMPLETIONS, &chat("stateless")).status, 200);
+    gateway.sigterm();
+    assert_eq!(gateway.wait_exit(LIMIT), 0);
+    let left = told(
+        &gateway,
+        "what this process left in its journal is stored at the next start",
+    );
+    assert!(
+        left.len() == 1 && left[0].contains("error=the database cannot be reached"),
+        "{left:#?}"
+    );
+    assert_eq!(told(&gateway, "an earlier process"), [""; 0]);
+    server.start_again();
+    gateway.restart();
+    gateway.wait_for_calls(1);
     gateway.finish();
 }
 

@@ -10,6 +10,7 @@ mod clock;
 mod conversations;
 mod health;
 mod migrate;
+mod outage;
 #[expect(
     clippy::duplicate_mod,
     reason = "the queries are compiled for each database's connection type"

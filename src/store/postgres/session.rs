@@ -1,5 +1,6 @@
 //! Connections: how one is made and set up, and the pool.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::ConnectionError;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::NoTls;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::outage::Outage;
 use super::refusal::Refusal;
 use super::{PostgresConfig, tls};
 use crate::config::PostgresLimits;
@@ -134,25 +136,36 @@ impl Server {
         // The server may have been restarted since a connection was last used: a question costs less than a refusal.
         config.recycling_method = RecyclingMethod::Verified;
         let server = self.clone();
+        let outage = Arc::new(Outage::default());
         config.custom_setup = Box::new(move |_| {
-            let server = server.clone();
-            async move {
-                server.session().await.map_err(|refusal| {
-                    tracing::warn!(
-                        server = server.label,
-                        reason = refusal.reason(),
-                        advice = refusal.advice(),
-                        "cannot connect to the database"
-                    );
-                    ConnectionError::BadConnection(refusal.reason().to_owned())
-                })
-            }
-            .boxed()
+            let (server, outage) = (server.clone(), Arc::clone(&outage));
+            async move { server.session_of_pool(&outage).await }.boxed()
         });
         Pool::builder()
             .max_size(max_connections)
             .connection_timeout(ACQUIRE)
             .build_unchecked(AsyncDieselConnectionManager::new_with_config(String::new(), config))
+    }
+
+    /// A connection for the pool, which tries without end.
+    async fn session_of_pool(&self, outage: &Outage) -> Result<Connection, ConnectionError> {
+        let began = Instant::now();
+        let session = self.session().await;
+        match &session {
+            Ok(_) => {
+                if let Some(lasted) = outage.connected(Instant::now()) {
+                    tracing::info!(server = self.label, ?lasted, "the database takes connections again");
+                }
+            }
+            Err(refusal) if outage.failed(began, refusal.reason()) => tracing::warn!(
+                server = self.label,
+                reason = refusal.reason(),
+                advice = refusal.advice(),
+                "cannot connect to the database"
+            ),
+            Err(_) => {}
+        }
+        session.map_err(|refusal| ConnectionError::BadConnection(refusal.reason().to_owned()))
     }
 
     /// A connection, ready for use.

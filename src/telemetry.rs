@@ -21,7 +21,8 @@ fn level(level: LogLevel) -> Level {
     }
 }
 
-/// Whether a line can be trusted to hold nothing of what people write, and no key. The gateway's own can; libraries are
+/// Whether a line can be trusted to hold nothing of what people write, and no key, and not to be a stranger's to fill
+/// the log with. The gateway's own can; libraries are
 /// free to print whatever passes through them below `info` (a database driver its parameters, for one), and rmcp prints
 /// whole messages from `info` on. No setting brings these lines back.
 fn is_clean(line: &Metadata<'_>) -> bool {
@@ -29,6 +30,10 @@ fn is_clean(line: &Metadata<'_>) -> bool {
         let below = line.target().strip_prefix(name);
         below.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
+    // An error there is a client that sends no HTTP, which any client may do as often as it likes.
+    if is_from("actix_http::h1::dispatcher") {
+        return false;
+    }
     let finest = if OWN.into_iter().any(is_from) {
         Level::TRACE
     } else if is_from("rmcp") {

@@ -1,6 +1,6 @@
 //! What the log never holds, however much is logged: what people write and read, and keys.
 
-use crate::support::{Gateway, Model, PostgresDatabase, Provider, Setup, streamed_chat};
+use crate::support::{Gateway, Model, PostgresDatabase, Provider, RawClient, Setup, streamed_chat};
 use serde_json::json;
 
 const CANARY: &str = "canary-71c2";
@@ -36,6 +36,8 @@ fn assert_nothing_is_told(database: &str) {
     assert_eq!(client.get("/v1/context/c1").status, 200);
     assert!(client.post("/v1/chat/completions", &streamed_chat(CANARY)).is_done());
     gateway.wait_for_calls(3);
+    let made_up = json!({"message": "x", CANARY: 1, "clientMessageId": {CANARY: 1}});
+    assert_eq!(client.post("/v1/chat", &made_up).status, 400);
     let log = gateway.log();
     assert!(log.iter().any(|line| line.contains("DEBUG")), "little is logged");
     // The scripted provider names itself in every word of its answers.
@@ -45,6 +47,25 @@ fn assert_nothing_is_told(database: &str) {
             assert_eq!(told, None, "{secret} is in the log");
         }
     }
+    gateway.finish();
+}
+
+#[test]
+fn a_client_that_sends_no_http_writes_no_line() {
+    let alpha = Provider::start("alpha");
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha]));
+    for _ in 0..20 {
+        let mut client = RawClient::connect(gateway.address());
+        client.send("garbage\r\n\r\n");
+        assert_eq!(client.read_bare_refusal(), 400);
+        assert_eq!(client.read_to_close(), "");
+    }
+    assert_eq!(gateway.client().get("/health/live").status, 200);
+    let log = gateway.log();
+    let told = log
+        .iter()
+        .find(|line| line.contains(" ERROR ") || line.contains("actix_http"));
+    assert_eq!(told, None);
     gateway.finish();
 }
 

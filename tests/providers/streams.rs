@@ -205,8 +205,14 @@ async fn a_stream_that_breaks_off_gives_what_came_and_then_the_failure() {
         ),
         (vec![chunk(HELLO), chunk(ERROR)], FailureKind::ErrorFrame, none),
         (vec![chunk(&format!("{HELLO}{ERROR}"))], FailureKind::ErrorFrame, none),
+        // Told before the answer was finished, it is not the whole answer's.
         (
             vec![chunk(HELLO), chunk(USAGE), chunk("data: oops\n\n")],
+            FailureKind::Malformed,
+            none,
+        ),
+        (
+            vec![chunk(HELLO), chunk(STOP), chunk(USAGE), chunk("data: oops\n\n")],
             FailureKind::Malformed,
             usage,
         ),

@@ -104,7 +104,8 @@ impl Gateway {
     pub(crate) fn calls(&self) -> Vec<CallRow> {
         match self.setup.env.get("DATABASE_URL") {
             Some(url) if url.starts_with("postgres") => read_calls_of_postgres(url),
-            Some(url) => read_calls(Path::new(url.trim_start_matches("sqlite:"))),
+            // What is no absolute path is one in the process's folder.
+            Some(url) => read_calls(&self.folder().join(url.trim_start_matches("sqlite:"))),
             None => Self::calls_in(self.folder()),
         }
     }

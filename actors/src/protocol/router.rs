@@ -65,10 +65,12 @@ impl Default for Needs {
 }
 
 impl Needs {
-    /// An upper bound of the output's tokens, all answers together, of a model that gives `most` in one answer.
+    /// An upper bound of the output's tokens, all answers together, of a model that gives `most` in one answer,
+    /// however much the caller would take.
     #[must_use]
     pub fn output_bound(&self, most: u32) -> u64 {
-        u64::from(self.max_output.unwrap_or(most)) * u64::from(self.answers.max(1))
+        let each = self.max_output.map_or(most, |asked| asked.min(most));
+        u64::from(each) * u64::from(self.answers.max(1))
     }
 }
 

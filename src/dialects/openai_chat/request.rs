@@ -175,7 +175,8 @@ fn needs(json: &str, found: &Scan<'_>) -> Result<Needs, GatewayError> {
 }
 
 /// How many answers are made and billed. `best_of` is no field of this dialect, but a provider that knows it makes that
-/// many, whatever `n` says: what is not a number of answers is the provider's to refuse.
+/// many, whatever `n` says. What is no number is the provider's to refuse; what is beyond every provider's limit is
+/// refused here, since it would make the worst case of the attempt as large as anybody likes.
 fn answers(found: &Scan<'_>) -> Result<u32, GatewayError> {
     let n = match found.n.map(RawValue::get).filter(|&value| value != "null") {
         None => 1,
@@ -187,9 +188,15 @@ fn answers(found: &Scan<'_>) -> Result<u32, GatewayError> {
                 GatewayError::invalid("n", format!("`n` must be a whole number from 1 to {MOST_ANSWERS}"))
             })?,
     };
-    let best_of = found.best_of.and_then(|value| value.get().parse::<f64>().ok());
-    // A number beyond the range becomes the range's end.
-    Ok(best_of.map_or(n, |best_of| n.max(best_of.ceil() as u32)))
+    match found.best_of.and_then(|value| value.get().parse::<f64>().ok()) {
+        None => Ok(n),
+        Some(best_of) if best_of > f64::from(MOST_ANSWERS) => {
+            let message = format!("`best_of` must be a whole number up to {MOST_ANSWERS}");
+            Err(GatewayError::invalid("best_of", message))
+        }
+        // A negative number becomes 0.
+        Some(best_of) => Ok(n.max(best_of.ceil() as u32)),
+    }
 }
 
 /// Whether a `response_format` asks for JSON. One that cannot be read asks for nothing: the provider judges it.

@@ -243,7 +243,7 @@ fn several_answers_multiply_the_bound_of_the_output() {
         (r#","n":3,"best_of":2"#, 3),
         (r#","n":3,"best_of":7"#, 7),
         (r#","best_of":2.5"#, 3),
-        (r#","best_of":1e99"#, u32::MAX),
+        (r#","best_of":1.28e2"#, 128),
         (r#","best_of":-9"#, 1),
         (r#","best_of":"7""#, 1),
         (r#","best_of":null"#, 1),
@@ -252,7 +252,8 @@ fn several_answers_multiply_the_bound_of_the_output() {
     }
     assert_eq!(needs(r#","max_tokens":10,"n":3"#).output_bound(99), 30);
     assert_eq!(needs(r#","n":3"#).output_bound(99), 297);
-    assert!(needs(r#","max_tokens":4294967295,"best_of":1e99"#).output_bound(1) > u64::MAX / 4);
+    let much = needs(r#","max_tokens":4294967295,"best_of":128"#);
+    assert_eq!(much.output_bound(99), 128 * 99, "no more than the model gives");
 }
 
 #[test]
@@ -274,6 +275,10 @@ fn a_number_of_answers_that_cannot_be_is_refused_by_its_name() {
             (ErrorKind::InvalidRequest, Some("n")),
             "{n}"
         );
+    }
+    for best_of in ["129", "128.5", "1e300", "1e99999"] {
+        let error = refused(format!(r#"{{"model":"m",{MESSAGES},"best_of":{best_of}}}"#));
+        assert_eq!(error.param.as_deref(), Some("best_of"), "{best_of}");
     }
     for field in ["n", "best_of"] {
         let error = refused(format!(r#"{{"model":"m",{MESSAGES},"{field}":1,"{field}":1}}"#));

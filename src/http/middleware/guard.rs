@@ -253,7 +253,12 @@ fn failure_of(response: &HttpResponse) -> Option<Cow<'_, Failure>> {
 /// One line per failed request: what and where, never what was said.
 pub(super) fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule, method: &Method) {
     let status = error::status(error.kind);
-    let (kind, param) = (error.kind.as_str(), error.param.as_deref());
+    let kind = error.kind.as_str();
+    // A name that is not the gateway's own was made up by the client, and may say anything.
+    let param = error.param.as_ref().and_then(|param| match param {
+        Cow::Borrowed(name) => Some(*name),
+        Cow::Owned(_) => None,
+    });
     let duration_ms = u64::try_from(incoming.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
     macro_rules! line {
         ($level:ident) => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::postgres::PostgresAddress;
 use super::problem::Report;
@@ -145,11 +146,14 @@ impl RedisSettings {
         reader.set_some(key("url").or_variable("REDIS_URL"), &mut self.url, |written| {
             let url = secret_text(written)?;
             let text = url.expose_secret();
-            if text.starts_with("redis://") || text.starts_with("rediss://") {
-                Ok(url)
-            } else {
-                Err("begin with redis:// or rediss://".to_owned())
+            if !text.starts_with("redis://") && !text.starts_with("rediss://") {
+                return Err("begin with redis:// or rediss://".to_owned());
             }
+            let has_password = Url::parse(text).map_or(text.contains('@'), |url| url.password().is_some());
+            if has_password && written.is_in_a_file() {
+                return Err("have no password in a file: set the variable REDIS_URL, or REDIS_PASSWORD".to_owned());
+            }
+            Ok(url)
         });
         reader.set_some(variable("REDIS_PASSWORD"), &mut self.password, secret_text);
     }
@@ -232,5 +236,10 @@ fn default_data_dir(environment: &Environment, report: &mut Report) -> PathBuf {
 }
 
 fn database(written: Written<'_>) -> Result<Database, String> {
-    Database::parse(secret_text(written)?.expose_secret().trim())
+    let database = Database::parse(secret_text(written)?.expose_secret().trim())?;
+    let has_password = matches!(&database, Database::Postgres(address) if address.server.get_password().is_some());
+    if has_password && written.is_in_a_file() {
+        return Err("have no password in a file: set the variable DATABASE_URL to the whole address".to_owned());
+    }
+    Ok(database)
 }

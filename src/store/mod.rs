@@ -33,8 +33,8 @@ use self::sqlite::Sqlite;
 pub use self::error::OpenError;
 pub use self::health::StorageHealth;
 pub use self::journal::{
-    DeadInstance, FileJournal, JournalDir, JournalLimits, JournalOpenError, LeftRecords, count_left, is_in_use,
-    recover_dead,
+    DeadInstance, FileJournal, JournalDir, JournalLimits, JournalOpenError, LeftRecords, count_left, holds_journal,
+    is_in_use, recover_dead,
 };
 pub use self::postgres::PostgresConfig;
 pub use self::sqlite::SqliteConfig;

@@ -161,6 +161,30 @@ fn a_journal_of_a_living_process_or_for_a_database_that_is_away_stays_as_it_is()
 }
 
 #[test]
+fn without_a_journal_in_the_folder_no_database_is_made_or_changed() {
+    let (database, data) = (PostgresDatabase::create(), tempfile::tempdir().unwrap());
+    let alpha = Provider::start("alpha");
+    let (sqlite, empty) = (data.path().join("db"), data.path().join("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    let file = data.path().join("file");
+    std::fs::write(&file, "no journal").unwrap();
+    let to_sqlite = format!("sqlite:{}", sqlite.join("gateway.db").display());
+    for folder in [&empty, &file, &data.path().join("missing"), &data.path().to_owned()] {
+        for url in [&to_sqlite, &database.url()] {
+            let setup = setup(&alpha, &database, data.path()).env("DATABASE_URL", url);
+            let (code, said) = run_to_exit(&format!("migrate --journal {}", folder.display()), &setup);
+            assert_eq!(code, 64, "{said}");
+            assert!(said.contains("there is no journal in"), "{said}");
+        }
+    }
+    assert!(!sqlite.exists());
+    assert_eq!(
+        database.texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"),
+        [""; 0]
+    );
+}
+
+#[test]
 fn a_move_takes_the_journal_that_is_the_sources_and_leaves_that_of_another_file_of_its_name() {
     let alpha = Provider::start("alpha");
     let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

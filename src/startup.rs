@@ -174,6 +174,7 @@ pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
         Database::Postgres(address) => StoreConfig::from(PostgresConfig {
             address: PostgresAddress::clone(address),
             limits: settings.store.limits,
+            flag: None,
         }),
     })
 }

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::config::{Database, Settings};
 use crate::startup::{self, ServeError};
 use crate::store::{
-    JournalOpenError, PostgresConfig, SqliteConfig, Store, TableMoved, Transfer, TransferError, count_left, is_in_use,
+    JournalOpenError, OpenError, PostgresConfig, SqliteConfig, Store, TableMoved, Transfer, TransferError, count_left,
+    is_in_use,
 };
+
+/// The flag that names the target.
+const TO: &str = "--to";
 
 /// Why nothing was moved, or not everything.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,8 @@ impl MoveError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotSupported(_) | Self::Transfer(TransferError::NoSource(_) | TransferError::NotOurs(_)) => 64,
+            Self::Transfer(TransferError::Open(OpenError::Address { name: TO, .. })) => 64,
+            Self::Transfer(TransferError::Open(OpenError::Address { .. })) => 78,
             // The codes of the gateway's own database do not fit a source.
             Self::Recovery(_) | Self::InUse(_) | Self::Journal(_) | Self::Transfer(_) => 69,
         }
@@ -55,7 +61,7 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
         return Err(unsupported("--from")("be sqlite:PATH".to_owned()));
     };
     let target = match to {
-        Some(to) => Database::parse(to).map_err(unsupported("--to"))?,
+        Some(to) => Database::parse(to).map_err(unsupported(TO))?,
         None => settings.store.database.clone(),
     };
     let Database::Postgres(address) = target else {
@@ -68,6 +74,7 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
     let target = PostgresConfig {
         address: *address,
         limits: settings.store.limits,
+        flag: to.map(|_| TO),
     };
     // Before the source is opened for writing: it may be no gateway's, or another move may have its lock.
     let transfer = Transfer::prepare(SqliteConfig::new(&path), &target)?;

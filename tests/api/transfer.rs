@@ -206,3 +206,25 @@ fn data_is_moved_only_from_a_gateways_sqlite_to_postgres() {
         "files beside the source"
     );
 }
+
+#[test]
+fn a_target_that_cannot_be_used_is_told_by_the_name_of_what_gave_it() {
+    let alpha = Provider::start("alpha");
+    let mut gateway = filled(&alpha);
+    gateway.kill_9();
+    let from = move_from(&gateway);
+    let bad = "postgres://me:canary-5f1e@127.0.0.1:1/db?sslmode=verify-full&sslrootcert=/nope";
+    let away = "postgres://me:canary-5f1e@127.0.0.1:1/db";
+    let impatient = || setup(&alpha).toml("[store]\nstart_wait_ms = 100");
+    for (url, code_of_flag, code_of_setting) in [(bad, 64, 78), (away, 69, 69)] {
+        let (code, said) = run_to_exit(&format!("{from} --to {url}"), &impatient());
+        assert_eq!(code, code_of_flag, "{said}");
+        assert!(said.contains("--to ") && !said.contains("DATABASE_URL"), "{said}");
+        assert!(!said.contains("canary"), "{said}");
+        let (code, said) = run_to_exit(&from, &impatient().env("DATABASE_URL", url));
+        assert_eq!(code, code_of_setting, "{said}");
+        assert!(said.contains("DATABASE_URL ") && !said.contains("--to"), "{said}");
+        assert!(!said.contains("canary"), "{said}");
+    }
+    gateway.retire();
+}

@@ -80,12 +80,14 @@ fn failed(database: &str, fault: Fault) -> OpenError {
     match fault.kind {
         FaultKind::Lost | FaultKind::Unavailable => OpenError::Unreachable {
             server: database.to_owned(),
-            advice: "the connection ended, or a statement took too long: check the server's log and start again",
+            advice: "the connection ended, or a statement took too long: check the server's log and start again"
+                .to_owned(),
             reason: fault.message.to_string(),
         },
         FaultKind::Failed if fault.message.starts_with("permission denied") => OpenError::Refused {
             server: database.to_owned(),
-            advice: "its user may not create tables: make it the database's owner, or GRANT ALL ON SCHEMA public to it",
+            advice: "its user may not create tables: make it the database's owner, or GRANT ALL ON SCHEMA public to it"
+                .to_owned(),
             reason: fault.message.to_string(),
         },
         FaultKind::Full | FaultKind::Corrupt | FaultKind::Conflict | FaultKind::Failed => OpenError::Migration {

@@ -42,18 +42,29 @@ pub struct PostgresConfig {
     pub address: PostgresAddress,
     /// Connections and time limits.
     pub limits: PostgresLimits,
+    /// The flag of the command line that gave the address, which messages then name; without one the settings did.
+    pub flag: Option<&'static str>,
 }
 
 impl PostgresConfig {
-    /// This database, with the default limits.
+    /// This database of the settings, with the default limits.
     #[must_use]
     pub fn new(address: PostgresAddress) -> Self {
         Self {
             address,
             limits: PostgresLimits::default(),
+            flag: None,
         }
     }
+
+    /// What messages call the address.
+    fn name_of_address(&self) -> &'static str {
+        self.flag.unwrap_or(SETTING)
+    }
 }
+
+/// What the settings call the address.
+const SETTING: &str = "DATABASE_URL";
 
 /// Claims the right to move data into the database, then creates or upgrades its tables. The connection returned holds the
 /// claim for as long as it is open; there is none while another process holds it. Blocks.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::config::{Database, Settings};
 use crate::startup::{self, ServeError};
 use crate::store::{
-    JournalOpenError, OpenError, PostgresConfig, SqliteConfig, Store, TableMoved, Transfer, TransferError, count_left,
-    is_in_use,
+    DatabaseName, JournalOpenError, OpenError, PostgresConfig, SqliteConfig, Store, TableMoved, Transfer,
+    TransferError, count_left, is_in_use,
 };
 
 /// The flag that names the target.
@@ -67,7 +67,10 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
     let Database::Postgres(address) = target else {
         return Err(unsupported("--to or DATABASE_URL")("be postgres://…".to_owned()));
     };
-    let journals = Journals::of(settings, &path);
+    // A path that leads nowhere is told of below.
+    let typed = path;
+    let path = std::fs::canonicalize(&typed).unwrap_or_else(|_| typed.clone());
+    let journals = Journals::of(settings, &typed, &path);
     for journal in journals.own.iter().chain(&journals.doubtful) {
         refuse_if_in_use(journal)?;
     }
@@ -82,7 +85,7 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
         take_over(&path, journal)?;
     }
     let moved = transfer.run()?;
-    if let Some(journal) = &journals.doubtful {
+    for journal in &journals.doubtful {
         warn_of(journal);
     }
     Ok(moved)
@@ -90,36 +93,34 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
 
 /// Where the journals of the source's gateways may be.
 struct Journals {
-    /// Those that are the file's beyond doubt.
+    /// Those that are the file's.
     own: Vec<PathBuf>,
-    /// One that has the name of the file, and may be that of another file of this name.
-    doubtful: Option<PathBuf>,
+    /// Those that have only the name of the file: an earlier version's, and perhaps those of another file of this name.
+    doubtful: Vec<PathBuf>,
 }
 
 impl Journals {
-    fn of(settings: &Settings, path: &Path) -> Self {
-        let mut source = settings.store.clone();
-        source.database = Database::Sqlite(path.to_owned());
-        let in_data_dir = source.journal_dir();
-        source.data_dir = path.parent().unwrap_or(Path::new("")).to_owned();
-        let beside = source.journal_dir();
-        if is_same(&in_data_dir, &beside) {
-            return Self {
-                own: vec![beside],
-                doubtful: None,
-            };
+    /// `typed` is the path as it was given, `path` the same without symbolic links.
+    fn of(settings: &Settings, typed: &Path, path: &Path) -> Self {
+        let data_dir = &settings.store.data_dir;
+        let name = DatabaseName::Sqlite(path.to_owned());
+        let folder = |file: &Path| file.parent().unwrap_or(Path::new("")).to_owned();
+        let mut own = vec![name.journal_dir(&folder(path))];
+        let in_data_dir = name.journal_dir(data_dir);
+        if !own.iter().any(|journal| is_same(journal, &in_data_dir)) {
+            own.push(in_data_dir);
         }
-        let is_settings_own = matches!(&settings.store.database, Database::Sqlite(database) if is_same(database, path));
-        if is_settings_own {
-            return Self {
-                own: vec![in_data_dir, beside],
-                doubtful: None,
-            };
+        let mut doubtful = Vec::new();
+        for file in [typed, path] {
+            let file_name = file.file_name().unwrap_or_default();
+            for data_dir in [data_dir, &folder(typed)] {
+                doubtful.push(data_dir.join("journal").join(file_name));
+            }
         }
-        Self {
-            own: vec![beside],
-            doubtful: Some(in_data_dir),
-        }
+        doubtful.retain(|journal| !own.iter().any(|own| is_same(own, journal)));
+        doubtful.sort();
+        doubtful.dedup();
+        Self { own, doubtful }
     }
 }
 

@@ -1,6 +1,5 @@
 //! `[store]` and `[redis]`: where things are kept.
 
-use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,30 +55,6 @@ pub struct StoreSettings {
     pub postgres: PostgresSettings,
     /// How PostgreSQL is used; SQLite has no use for it.
     pub limits: PostgresLimits,
-}
-
-impl StoreSettings {
-    /// The folder of the cells' journals: one per database, so that two gateways in one folder keep apart.
-    #[must_use]
-    pub fn journal_dir(&self) -> PathBuf {
-        let database: OsString = match &self.database {
-            Database::Sqlite(path) => path.file_name().unwrap_or(OsStr::new("sqlite")).to_owned(),
-            Database::Postgres(address) => format!("postgres-{}", as_file_name(&address.label())).into(),
-        };
-        self.data_dir.join("journal").join(database)
-    }
-}
-
-/// Each server and database its own name: what a file name cannot hold, and `_` itself, becomes `_` and its number.
-fn as_file_name(label: &str) -> String {
-    let mut name = String::with_capacity(label.len());
-    for byte in label.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => name.push(byte.into()),
-            other => name.push_str(&format!("_{other:02x}")),
-        }
-    }
-    name
 }
 
 /// How many connections to PostgreSQL there are, and how long each thing may take.

@@ -12,6 +12,7 @@ mod health;
 mod journal;
 mod migrations;
 mod models;
+mod name;
 mod postgres;
 mod runtime;
 mod schema;
@@ -36,6 +37,7 @@ pub use self::journal::{
     DeadInstance, FileJournal, JournalDir, JournalLimits, JournalOpenError, LeftRecords, count_left, holds_journal,
     is_in_use, recover_dead,
 };
+pub use self::name::DatabaseName;
 pub use self::postgres::PostgresConfig;
 pub use self::sqlite::SqliteConfig;
 #[cfg(feature = "fault-injection")]
@@ -65,6 +67,8 @@ impl From<PostgresConfig> for StoreConfig {
 
 /// What each database's module provides.
 trait Engine: fmt::Debug + Send + Sync {
+    fn name(&self) -> &DatabaseName;
+
     fn conversations(&self) -> Arc<dyn ConversationStore>;
 
     fn calls(&self) -> Arc<dyn CallStore>;
@@ -102,6 +106,12 @@ impl Store {
             StoreConfig::Postgres(config) => Box::new(Postgres::open(&config, runtime.handle())?),
         };
         Ok(Self { engine, runtime })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn name(&self) -> &DatabaseName {
+        self.engine.name()
     }
 
     /// The conversations.

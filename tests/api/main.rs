@@ -9,6 +9,7 @@ mod edge;
 mod failover;
 mod holds;
 mod idle_probes;
+mod journals;
 mod logs;
 mod native;
 mod native_bad_input;

@@ -31,8 +31,8 @@ use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
 use self::transactions::{Access, Transactions};
-use super::Engine;
 use super::error::OpenError;
+use super::{DatabaseName, Engine};
 use crate::config::{PostgresAddress, PostgresLimits};
 
 /// Where a PostgreSQL database is, and how it is used.
@@ -82,6 +82,7 @@ pub(super) fn claim(config: &PostgresConfig, runtime: &Handle) -> Result<Option<
 /// An open PostgreSQL database.
 #[derive(Debug)]
 pub(super) struct Postgres {
+    name: DatabaseName,
     transactions: Transactions,
 }
 
@@ -91,14 +92,22 @@ impl Postgres {
     pub(super) fn open(config: &PostgresConfig, runtime: &Handle) -> Result<Self, OpenError> {
         let server = Server::new(config)?;
         let connection = runtime.block_on(server.first_session(config.limits.start_wait))?;
-        migrate::prepare_whole(server.label(), connection)?;
+        let schema = migrate::prepare_whole(server.label(), connection)?;
         Ok(Self {
+            name: DatabaseName::Postgres {
+                database: server.label().to_owned(),
+                schema,
+            },
             transactions: Transactions::new(&server, &config.limits, runtime),
         })
     }
 }
 
 impl Engine for Postgres {
+    fn name(&self) -> &DatabaseName {
+        &self.name
+    }
+
     fn conversations(&self) -> Arc<dyn ConversationStore> {
         Arc::new(conversations::Conversations::new(self.transactions.clone()))
     }

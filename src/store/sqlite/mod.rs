@@ -6,6 +6,7 @@ mod call_insert;
 mod calls;
 mod connection;
 mod conversations;
+mod file;
 mod health;
 mod migrate;
 #[expect(
@@ -34,7 +35,7 @@ use tokio::task::JoinHandle;
 use self::connection::{BUSY_TIMEOUT, Connection, Database};
 use self::writer::Writer;
 use super::error::{Fault, OpenError};
-use super::{Engine, now_us};
+use super::{DatabaseName, Engine, now_us};
 
 /// Where a SQLite database is.
 #[derive(Debug, Clone)]
@@ -58,7 +59,8 @@ impl SqliteConfig {
 
 /// A connection to the file of its own, on the calling thread, after creating or upgrading the tables.
 pub(super) fn connect(config: &SqliteConfig) -> Result<SqliteConnection, OpenError> {
-    migrate::prepare(&config.path, &Database::at(&config.path, config.busy_timeout)?)
+    let database = Database::at(&config.path, config.busy_timeout)?;
+    migrate::prepare(&file::settle(&config.path)?, &database)
 }
 
 /// Whether the file has a gateway's tables, of whatever version. Changes nothing in it.
@@ -82,6 +84,7 @@ pub(crate) fn fill_disk(full: bool) {
 /// An open SQLite file.
 #[derive(Debug)]
 pub(super) struct Sqlite {
+    name: DatabaseName,
     writer: Writer,
     writing: JoinHandle<()>,
     stop: oneshot::Sender<()>,
@@ -94,11 +97,12 @@ impl Sqlite {
     /// Opens the file, creating it or upgrading its tables where needed.
     pub(super) fn open(config: &SqliteConfig, runtime: &Handle) -> Result<Self, OpenError> {
         let database = Database::at(&config.path, config.busy_timeout)?;
-        let connection = migrate::prepare(&config.path, &database)?;
-        Ok(Self::start(database, connection, runtime))
+        let path = file::settle(&config.path)?;
+        let connection = migrate::prepare(&path, &database)?;
+        Ok(Self::start(DatabaseName::Sqlite(path), database, connection, runtime))
     }
 
-    fn start(database: Database, connection: SqliteConnection, runtime: &Handle) -> Self {
+    fn start(name: DatabaseName, database: Database, connection: SqliteConnection, runtime: &Handle) -> Self {
         let (readers, connection) = {
             let _inside = runtime.enter();
             (database.read_pool(), Connection::new(connection))
@@ -107,6 +111,7 @@ impl Sqlite {
         let (stop, stopped) = oneshot::channel();
         let writing = runtime.spawn(queue.run(connection, database, stopped));
         Self {
+            name,
             conversations: Arc::new(conversations::Conversations::new(
                 writer.clone(),
                 readers,
@@ -122,6 +127,10 @@ impl Sqlite {
 }
 
 impl Engine for Sqlite {
+    fn name(&self) -> &DatabaseName {
+        &self.name
+    }
+
     fn conversations(&self) -> Arc<dyn ConversationStore> {
         Arc::clone(&self.conversations) as Arc<dyn ConversationStore>
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::config::{Database, Settings};
 use crate::startup::{self, ServeError};
 use crate::store::{
-    DatabaseName, JournalOpenError, OpenError, PostgresConfig, SqliteConfig, Store, TableMoved, Transfer,
-    TransferError, count_left, is_in_use,
+    DatabaseName, JournalOpenError, OpenError, PostgresConfig, SqliteConfig, TableMoved, Transfer, TransferError,
+    count_left, is_in_use,
 };
 
 /// The flag that names the target.
@@ -18,7 +18,7 @@ pub enum MoveError {
     /// Something other than from SQLite to PostgreSQL is asked for.
     #[error("data can be moved from sqlite:PATH to postgres://… only: {0}")]
     NotSupported(String),
-    /// A gateway uses the source, as far as can be seen from where its journal is.
+    /// A gateway uses the source, as can be seen from where its journal is: an earlier version, or one that cannot lock.
     #[error(
         "a gateway is running on the source, with its journal in {}: stop it first, so that nothing is written to what \
          was moved already; if its database is another file, set GATEWAY_DATA_DIR to another folder for this command", .0.display()
@@ -82,7 +82,7 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
     // Before the source is opened for writing: it may be no gateway's, or another move may have its lock.
     let transfer = Transfer::prepare(SqliteConfig::new(&path), &target)?;
     for journal in &journals.own {
-        take_over(&path, journal)?;
+        take_over(&transfer, journal)?;
     }
     let moved = transfer.run()?;
     for journal in &journals.doubtful {
@@ -152,9 +152,9 @@ fn refuse_if_in_use(journal_dir: &Path) -> Result<(), MoveError> {
 }
 
 /// Stores in the source what dead processes left in this journal.
-fn take_over(path: &Path, journal_dir: &Path) -> Result<(), MoveError> {
+fn take_over(transfer: &Transfer, journal_dir: &Path) -> Result<(), MoveError> {
     refuse_if_in_use(journal_dir)?;
-    let store = Store::open(SqliteConfig::new(path).into()).map_err(ServeError::from)?;
+    let store = transfer.open_source().map_err(ServeError::from)?;
     let recovered = startup::recover(&store, journal_dir);
     store.shutdown(startup::STORE_SHUTDOWN);
     Ok(recovered?)

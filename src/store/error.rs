@@ -226,6 +226,15 @@ pub enum OpenError {
         /// The address of the database that the data comes from, without a password.
         source_name: String,
     },
+    /// The data is being moved away.
+    #[error(
+        "the data of {} is being moved into another database: wait for `ai-mcp-gateway migrate --from` to end, and start \
+         on the new database", path.display()
+    )]
+    BeingMoved {
+        /// The file.
+        path: PathBuf,
+    },
     /// The path cannot be given to the database.
     #[error("the database path {} is not valid UTF-8: choose another in DATABASE_URL", path.display())]
     NotUtf8 {

@@ -97,12 +97,17 @@ impl Store {
     /// # Errors
     /// When the database cannot be created, reached or upgraded; see [`OpenError`]. A damaged file is never replaced.
     pub fn open(config: StoreConfig) -> Result<Self, OpenError> {
+        Self::open_under(config, None)
+    }
+
+    /// The same, for whoever has claimed the SQLite file.
+    fn open_under(config: StoreConfig, claim: Option<&sqlite::Claim>) -> Result<Self, OpenError> {
         let runtime = StoreRuntime::start(match &config {
             StoreConfig::Sqlite(_) => Network::Unused,
             StoreConfig::Postgres(_) => Network::Needed,
         })?;
         let engine: Box<dyn Engine> = match config {
-            StoreConfig::Sqlite(config) => Box::new(Sqlite::open(&config, runtime.handle())?),
+            StoreConfig::Sqlite(config) => Box::new(Sqlite::open(&config, claim, runtime.handle())?),
             StoreConfig::Postgres(config) => Box::new(Postgres::open(&config, runtime.handle())?),
         };
         Ok(Self { engine, runtime })

@@ -21,6 +21,7 @@ mod refusals;
 mod reload;
 mod settings;
 mod shutdown;
+mod source_in_use;
 mod stats;
 #[path = "../support/mod.rs"]
 mod support;

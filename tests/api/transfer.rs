@@ -171,6 +171,22 @@ fn while_data_moves_into_a_database_a_second_move_and_a_gateway_are_refused_and_
     assert_eq!(code, 69, "{said}");
     assert!(said.contains("its move is under way or was stopped"), "{said}");
 
+    // A turn on the source would be lost to the target.
+    let source = format!("sqlite:{}", old.folder().join("gateway.db").display());
+    let on_source = setup(&alpha).env("DATABASE_URL", &source);
+    for opening in ["serve", "mcp", "migrate"] {
+        let (code, said) = run_to_exit(opening, &on_source);
+        assert_eq!(code, 69, "{opening}: {said}");
+        assert!(
+            said.contains("is being moved into another database"),
+            "{opening}: {said}"
+        );
+    }
+    let another = PostgresDatabase::create();
+    let (code, said) = run_to_exit(&command, &patient(&alpha, &another));
+    assert_eq!(code, 69, "{said}");
+    assert!(said.contains("is being moved already"), "{said}");
+
     assert!(first.process.try_wait().unwrap().is_none(), "the first move has ended");
     first.lock.roll_back();
     assert!(first.process.wait().unwrap().success());

@@ -8,6 +8,7 @@ mod connection;
 mod conversations;
 mod file;
 mod health;
+mod in_use;
 mod migrate;
 #[expect(
     clippy::duplicate_mod,
@@ -33,9 +34,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::connection::{BUSY_TIMEOUT, Connection, Database};
+use self::in_use::Share;
 use self::writer::Writer;
 use super::error::{Fault, OpenError};
 use super::{DatabaseName, Engine, now_us};
+
+pub(super) use self::in_use::{Claim, NotClaimed};
 
 /// Where a SQLite database is.
 #[derive(Debug, Clone)]
@@ -88,21 +92,34 @@ pub(super) struct Sqlite {
     writer: Writer,
     writing: JoinHandle<()>,
     stop: oneshot::Sender<()>,
+    share: Share,
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
     health: Arc<health::Health>,
 }
 
 impl Sqlite {
-    /// Opens the file, creating it or upgrading its tables where needed.
-    pub(super) fn open(config: &SqliteConfig, runtime: &Handle) -> Result<Self, OpenError> {
+    /// Opens the file, creating it or upgrading its tables where needed. With a claim it is used under that; without one
+    /// whoever moves its data is refused, or refuses this.
+    pub(super) fn open(config: &SqliteConfig, claim: Option<&Claim>, runtime: &Handle) -> Result<Self, OpenError> {
         let database = Database::at(&config.path, config.busy_timeout)?;
         let path = file::settle(&config.path)?;
+        let share = match claim {
+            Some(claim) => Share::of_claim(claim),
+            None => Share::join(&path)?,
+        };
         let connection = migrate::prepare(&path, &database)?;
-        Ok(Self::start(DatabaseName::Sqlite(path), database, connection, runtime))
+        let name = DatabaseName::Sqlite(path);
+        Ok(Self::start(name, share, database, connection, runtime))
     }
 
-    fn start(name: DatabaseName, database: Database, connection: SqliteConnection, runtime: &Handle) -> Self {
+    fn start(
+        name: DatabaseName,
+        share: Share,
+        database: Database,
+        connection: SqliteConnection,
+        runtime: &Handle,
+    ) -> Self {
         let (readers, connection) = {
             let _inside = runtime.enter();
             (database.read_pool(), Connection::new(connection))
@@ -122,6 +139,7 @@ impl Sqlite {
             writer,
             writing,
             stop,
+            share,
         }
     }
 }
@@ -150,10 +168,11 @@ impl Engine for Sqlite {
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         drop(self.stop);
-        let writing = self.writing;
+        let (writing, share) = (self.writing, self.share);
         Box::pin(async move {
             // A writer that panicked has nothing left to finish.
             let _ = writing.await;
+            drop(share);
         })
     }
 }

@@ -3,6 +3,7 @@
 use tempfile::TempDir;
 
 use super::connection::Database;
+use super::in_use::Share;
 use super::writer::Writer;
 use super::{Sqlite, SqliteConfig, file, migrate};
 use crate::store::runtime::{Network, StoreRuntime};
@@ -42,7 +43,14 @@ pub(super) fn start(database: Database) -> (Store, Writer) {
     let runtime = StoreRuntime::start(Network::Unused).unwrap();
     let path = file::settle(database.path()).unwrap();
     let connection = migrate::prepare(&path, &database).unwrap();
-    let engine = Sqlite::start(DatabaseName::Sqlite(path), database, connection, runtime.handle());
+    let share = Share::join(&path).unwrap();
+    let engine = Sqlite::start(
+        DatabaseName::Sqlite(path),
+        share,
+        database,
+        connection,
+        runtime.handle(),
+    );
     let writer = engine.writer.clone();
     let engine = Box::new(engine);
     (Store { engine, runtime }, writer)

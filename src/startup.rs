@@ -103,7 +103,6 @@ fn in_system(
     work: impl AsyncFnOnce(&Store, Ports, Signals) -> Result<(), ServeError>,
 ) -> Result<(), ServeError> {
     let system = actix_rt::System::new();
-    let journal_dir = settings.store.journal_dir();
     let opened = system.block_on(async {
         let mut signals = Signals::new().map_err(ServeError::System)?;
         let opening = opening::start(settings).map_err(ServeError::System)?;
@@ -118,6 +117,7 @@ fn in_system(
         tracing::info!("ended by a signal before the database was ready; nothing was served");
         return Ok(());
     };
+    let journal_dir = store.name().journal_dir(&settings.store.data_dir);
     recovery::look_at_others(&journal_dir);
     let instance = InstanceId::generate();
     let ports = Ports {
@@ -174,6 +174,7 @@ pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
         Database::Postgres(address) => StoreConfig::from(PostgresConfig {
             address: PostgresAddress::clone(address),
             limits: settings.store.limits,
+            flag: None,
         }),
     })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Settings;
 use crate::startup::{self, ServeError};
-use crate::store::{JournalOpenError, is_in_use};
+use crate::store::{JournalOpenError, holds_journal, is_in_use};
 
 /// Why a journal was not brought in. What is not in the database by then is still in the journal.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +40,12 @@ impl BringInError {
 /// count too, and stay as they are there. Stopped at any point it can be run again. Blocks.
 ///
 /// # Errors
-/// When a process that lives has its journal in the folder, there is no journal in it, or the database refuses.
+/// When a process that lives has its journal in the folder, there is no journal in it, or the database refuses. In the
+/// first two cases the database was not opened, so that it is neither made nor upgraded.
 pub fn bring_in(settings: &Settings, folder: &Path) -> Result<usize, BringInError> {
+    if !folder.is_dir() || !holds_journal(folder)? {
+        return Err(BringInError::NoJournal(folder.to_owned()));
+    }
     if is_in_use(folder)? {
         return Err(BringInError::InUse(folder.to_owned()));
     }

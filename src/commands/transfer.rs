@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::config::{Database, Settings};
 use crate::startup::{self, ServeError};
 use crate::store::{
-    JournalOpenError, PostgresConfig, SqliteConfig, Store, TableMoved, Transfer, TransferError, count_left, is_in_use,
+    DatabaseName, JournalOpenError, OpenError, PostgresConfig, SqliteConfig, TableMoved, Transfer, TransferError,
+    count_left, is_in_use,
 };
+
+/// The flag that names the target.
+const TO: &str = "--to";
 
 /// Why nothing was moved, or not everything.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +18,7 @@ pub enum MoveError {
     /// Something other than from SQLite to PostgreSQL is asked for.
     #[error("data can be moved from sqlite:PATH to postgres://… only: {0}")]
     NotSupported(String),
-    /// A gateway uses the source, as far as can be seen from where its journal is.
+    /// A gateway uses the source, as can be seen from where its journal is: an earlier version, or one that cannot lock.
     #[error(
         "a gateway is running on the source, with its journal in {}: stop it first, so that nothing is written to what \
          was moved already; if its database is another file, set GATEWAY_DATA_DIR to another folder for this command", .0.display()
@@ -37,6 +41,8 @@ impl MoveError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotSupported(_) | Self::Transfer(TransferError::NoSource(_) | TransferError::NotOurs(_)) => 64,
+            Self::Transfer(TransferError::Open(OpenError::Address { name: TO, .. })) => 64,
+            Self::Transfer(TransferError::Open(OpenError::Address { .. })) => 78,
             // The codes of the gateway's own database do not fit a source.
             Self::Recovery(_) | Self::InUse(_) | Self::Journal(_) | Self::Transfer(_) => 69,
         }
@@ -55,27 +61,31 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
         return Err(unsupported("--from")("be sqlite:PATH".to_owned()));
     };
     let target = match to {
-        Some(to) => Database::parse(to).map_err(unsupported("--to"))?,
+        Some(to) => Database::parse(to).map_err(unsupported(TO))?,
         None => settings.store.database.clone(),
     };
     let Database::Postgres(address) = target else {
         return Err(unsupported("--to or DATABASE_URL")("be postgres://…".to_owned()));
     };
-    let journals = Journals::of(settings, &path);
+    // A path that leads nowhere is told of below.
+    let typed = path;
+    let path = std::fs::canonicalize(&typed).unwrap_or_else(|_| typed.clone());
+    let journals = Journals::of(settings, &typed, &path);
     for journal in journals.own.iter().chain(&journals.doubtful) {
         refuse_if_in_use(journal)?;
     }
     let target = PostgresConfig {
         address: *address,
         limits: settings.store.limits,
+        flag: to.map(|_| TO),
     };
     // Before the source is opened for writing: it may be no gateway's, or another move may have its lock.
     let transfer = Transfer::prepare(SqliteConfig::new(&path), &target)?;
     for journal in &journals.own {
-        take_over(&path, journal)?;
+        take_over(&transfer, journal)?;
     }
     let moved = transfer.run()?;
-    if let Some(journal) = &journals.doubtful {
+    for journal in &journals.doubtful {
         warn_of(journal);
     }
     Ok(moved)
@@ -83,36 +93,34 @@ pub fn move_data(settings: &Settings, from: &str, to: Option<&str>) -> Result<Ve
 
 /// Where the journals of the source's gateways may be.
 struct Journals {
-    /// Those that are the file's beyond doubt.
+    /// Those that are the file's.
     own: Vec<PathBuf>,
-    /// One that has the name of the file, and may be that of another file of this name.
-    doubtful: Option<PathBuf>,
+    /// Those that have only the name of the file: an earlier version's, and perhaps those of another file of this name.
+    doubtful: Vec<PathBuf>,
 }
 
 impl Journals {
-    fn of(settings: &Settings, path: &Path) -> Self {
-        let mut source = settings.store.clone();
-        source.database = Database::Sqlite(path.to_owned());
-        let in_data_dir = source.journal_dir();
-        source.data_dir = path.parent().unwrap_or(Path::new("")).to_owned();
-        let beside = source.journal_dir();
-        if is_same(&in_data_dir, &beside) {
-            return Self {
-                own: vec![beside],
-                doubtful: None,
-            };
+    /// `typed` is the path as it was given, `path` the same without symbolic links.
+    fn of(settings: &Settings, typed: &Path, path: &Path) -> Self {
+        let data_dir = &settings.store.data_dir;
+        let name = DatabaseName::Sqlite(path.to_owned());
+        let folder = |file: &Path| file.parent().unwrap_or(Path::new("")).to_owned();
+        let mut own = vec![name.journal_dir(&folder(path))];
+        let in_data_dir = name.journal_dir(data_dir);
+        if !own.iter().any(|journal| is_same(journal, &in_data_dir)) {
+            own.push(in_data_dir);
         }
-        let is_settings_own = matches!(&settings.store.database, Database::Sqlite(database) if is_same(database, path));
-        if is_settings_own {
-            return Self {
-                own: vec![in_data_dir, beside],
-                doubtful: None,
-            };
+        let mut doubtful = Vec::new();
+        for file in [typed, path] {
+            let file_name = file.file_name().unwrap_or_default();
+            for data_dir in [data_dir, &folder(typed)] {
+                doubtful.push(data_dir.join("journal").join(file_name));
+            }
         }
-        Self {
-            own: vec![beside],
-            doubtful: Some(in_data_dir),
-        }
+        doubtful.retain(|journal| !own.iter().any(|own| is_same(own, journal)));
+        doubtful.sort();
+        doubtful.dedup();
+        Self { own, doubtful }
     }
 }
 
@@ -144,9 +152,9 @@ fn refuse_if_in_use(journal_dir: &Path) -> Result<(), MoveError> {
 }
 
 /// Stores in the source what dead processes left in this journal.
-fn take_over(path: &Path, journal_dir: &Path) -> Result<(), MoveError> {
+fn take_over(transfer: &Transfer, journal_dir: &Path) -> Result<(), MoveError> {
     refuse_if_in_use(journal_dir)?;
-    let store = Store::open(SqliteConfig::new(path).into()).map_err(ServeError::from)?;
+    let store = transfer.open_source().map_err(ServeError::from)?;
     let recovered = startup::recover(&store, journal_dir);
     store.shutdown(startup::STORE_SHUTDOWN);
     Ok(recovered?)

@@ -124,20 +124,27 @@ impl PostgresAddress {
         })
     }
 
-    /// Host, port and database, for people and file names: `db.example:5432/gateway`.
+    /// Host, port and database, for people and file names: `db.example:5432/gateway`. Where the address says at which IP
+    /// address the host is (`hostaddr`), that is told instead of the host's name.
     #[must_use]
     pub fn label(&self) -> String {
         let ports = self.server.get_ports();
-        let hosts = self.server.get_hosts().iter().enumerate().map(|(place, host)| {
+        let addresses = self.server.get_hostaddrs().iter().map(ToString::to_string);
+        let hosts = self.server.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(folder) => folder.display().to_string(),
+        });
+        let places: Vec<String> = match self.server.get_hostaddrs().is_empty() {
+            true => hosts.collect(),
+            false => addresses.collect(),
+        };
+        let places = places.iter().enumerate().map(|(place, host)| {
             let port = ports.get(place).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
-            match host {
-                Host::Tcp(name) => format!("{name}:{port}"),
-                #[cfg(unix)]
-                Host::Unix(folder) => format!("{}:{port}", folder.display()),
-            }
+            format!("{host}:{port}")
         });
         let database = self.server.get_dbname().or(self.server.get_user()).unwrap_or_default();
-        format!("{}/{database}", hosts.collect::<Vec<_>>().join(","))
+        format!("{}/{database}", places.collect::<Vec<_>>().join(","))
     }
 }
 
@@ -199,6 +206,15 @@ mod tests {
         assert_eq!(address.server.get_password(), Some(b"p@ss/word".as_slice()));
         parts.port = Some(6000);
         assert_eq!(PostgresAddress::of_parts(&parts).unwrap().label(), "db:6000/gw");
+    }
+
+    #[test]
+    fn the_label_tells_where_the_connection_goes() {
+        let label = |url| PostgresAddress::parse(url).unwrap().label();
+        assert_eq!(label("postgres://me@db/gw?hostaddr=10.0.0.1"), "10.0.0.1:5432/gw");
+        assert_eq!(label("postgres:///gw?hostaddr=10.0.0.2&port=6000"), "10.0.0.2:6000/gw");
+        assert_eq!(label("postgres://me@one:1,two:2/gw"), "one:1,two:2/gw");
+        assert_eq!(label("postgres://me@%2Frun%2Fpg/gw"), "/run/pg:5432/gw");
     }
 
     #[test]

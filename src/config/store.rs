@@ -1,10 +1,10 @@
 //! `[store]` and `[redis]`: where things are kept.
 
-use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::postgres::PostgresAddress;
 use super::problem::Report;
@@ -55,30 +55,6 @@ pub struct StoreSettings {
     pub postgres: PostgresSettings,
     /// How PostgreSQL is used; SQLite has no use for it.
     pub limits: PostgresLimits,
-}
-
-impl StoreSettings {
-    /// The folder of the cells' journals: one per database, so that two gateways in one folder keep apart.
-    #[must_use]
-    pub fn journal_dir(&self) -> PathBuf {
-        let database: OsString = match &self.database {
-            Database::Sqlite(path) => path.file_name().unwrap_or(OsStr::new("sqlite")).to_owned(),
-            Database::Postgres(address) => format!("postgres-{}", as_file_name(&address.label())).into(),
-        };
-        self.data_dir.join("journal").join(database)
-    }
-}
-
-/// Each server and database its own name: what a file name cannot hold, and `_` itself, becomes `_` and its number.
-fn as_file_name(label: &str) -> String {
-    let mut name = String::with_capacity(label.len());
-    for byte in label.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => name.push(byte.into()),
-            other => name.push_str(&format!("_{other:02x}")),
-        }
-    }
-    name
 }
 
 /// How many connections to PostgreSQL there are, and how long each thing may take.
@@ -145,11 +121,14 @@ impl RedisSettings {
         reader.set_some(key("url").or_variable("REDIS_URL"), &mut self.url, |written| {
             let url = secret_text(written)?;
             let text = url.expose_secret();
-            if text.starts_with("redis://") || text.starts_with("rediss://") {
-                Ok(url)
-            } else {
-                Err("begin with redis:// or rediss://".to_owned())
+            if !text.starts_with("redis://") && !text.starts_with("rediss://") {
+                return Err("begin with redis:// or rediss://".to_owned());
             }
+            let has_password = Url::parse(text).map_or(text.contains('@'), |url| url.password().is_some());
+            if has_password && written.is_in_a_file() {
+                return Err("have no password in a file: set the variable REDIS_URL, or REDIS_PASSWORD".to_owned());
+            }
+            Ok(url)
         });
         reader.set_some(variable("REDIS_PASSWORD"), &mut self.password, secret_text);
     }
@@ -232,5 +211,10 @@ fn default_data_dir(environment: &Environment, report: &mut Report) -> PathBuf {
 }
 
 fn database(written: Written<'_>) -> Result<Database, String> {
-    Database::parse(secret_text(written)?.expose_secret().trim())
+    let database = Database::parse(secret_text(written)?.expose_secret().trim())?;
+    let has_password = matches!(&database, Database::Postgres(address) if address.server.get_password().is_some());
+    if has_password && written.is_in_a_file() {
+        return Err("have no password in a file: set the variable DATABASE_URL to the whole address".to_owned());
+    }
+    Ok(database)
 }

@@ -24,6 +24,11 @@ pub(super) enum Written<'a> {
 }
 
 impl<'a> Written<'a> {
+    /// Whether it comes from a file of settings, where no key or password belongs.
+    pub(super) fn is_in_a_file(self) -> bool {
+        matches!(self, Self::Toml(_))
+    }
+
     fn string(self) -> Result<&'a str, String> {
         match self {
             Self::Toml(value) => value.as_str().ok_or_else(|| "be a string".to_owned()),

@@ -47,6 +47,6 @@ impl Opening {
 
 fn open(settings: &Settings) -> Result<Store, ServeError> {
     let store = open_store(settings)?;
-    recover(&store, &settings.store.journal_dir())?;
+    recover(&store, &store.name().journal_dir(&settings.store.data_dir))?;
     Ok(store)
 }

@@ -104,7 +104,8 @@ fn jobs(records: Vec<CallRecord>) -> impl Iterator<Item = Vec<Arc<CallRecord>>> 
 }
 
 /// Warns of journals that nobody takes over here: those of dead processes in the folders of other databases. This may
-/// be the same database under an earlier address. On a thread of its own: there may be much to read, and the start
+/// be the same database under an earlier address, or what an earlier version left, which told databases apart by less. On a
+/// thread of its own: there may be much to read, and the start
 /// need not wait for it.
 pub(super) fn look_at_others(journal_dir: &Path) {
     let own = journal_dir.to_owned();
@@ -128,8 +129,9 @@ fn warn_of_others(own: &Path) {
             Ok(call_records) => tracing::warn!(
                 path = %path.display(),
                 call_records,
-                "call records wait in the journal of another database, or of this one under another address; bring \
-                 them into this one with `ai-mcp-gateway migrate --journal FOLDER`, or start a gateway on the other"
+                "call records wait in the journal of another database, of this one under another address or path, or \
+                 of an earlier version; bring them into this one with `ai-mcp-gateway migrate --journal FOLDER`, or \
+                 start a gateway on the other"
             ),
             Err(error) => tracing::warn!(error = %error, "another database's journal cannot be read"),
         }

@@ -188,8 +188,10 @@ impl From<QueryError> for StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address of the PostgreSQL server cannot be used.
-    #[error("DATABASE_URL cannot be used: {reason}")]
+    #[error("{name} cannot be used: {reason}")]
     Address {
+        /// The setting or flag that gave the address.
+        name: &'static str,
         /// What is wrong with it and how to mend it; never a part of it that may be secret.
         reason: String,
     },
@@ -199,7 +201,7 @@ pub enum OpenError {
         /// Host, port and database.
         server: String,
         /// What to do next.
-        advice: &'static str,
+        advice: String,
         /// What the driver said.
         reason: String,
     },
@@ -209,7 +211,7 @@ pub enum OpenError {
         /// Host, port and database.
         server: String,
         /// What to do next.
-        advice: &'static str,
+        advice: String,
         /// What the driver said.
         reason: String,
     },
@@ -223,6 +225,15 @@ pub enum OpenError {
         database: String,
         /// The address of the database that the data comes from, without a password.
         source_name: String,
+    },
+    /// The data is being moved away.
+    #[error(
+        "the data of {} is being moved into another database: wait for `ai-mcp-gateway migrate --from` to end, and start \
+         on the new database", path.display()
+    )]
+    BeingMoved {
+        /// The file.
+        path: PathBuf,
     },
     /// The path cannot be given to the database.
     #[error("the database path {} is not valid UTF-8: choose another in DATABASE_URL", path.display())]

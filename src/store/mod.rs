@@ -12,6 +12,7 @@ mod health;
 mod journal;
 mod migrations;
 mod models;
+mod name;
 mod postgres;
 mod runtime;
 mod schema;
@@ -33,9 +34,10 @@ use self::sqlite::Sqlite;
 pub use self::error::OpenError;
 pub use self::health::StorageHealth;
 pub use self::journal::{
-    DeadInstance, FileJournal, JournalDir, JournalLimits, JournalOpenError, LeftRecords, count_left, is_in_use,
-    recover_dead,
+    DeadInstance, FileJournal, JournalDir, JournalLimits, JournalOpenError, LeftRecords, count_left, holds_journal,
+    is_in_use, recover_dead,
 };
+pub use self::name::DatabaseName;
 pub use self::postgres::PostgresConfig;
 pub use self::sqlite::SqliteConfig;
 #[cfg(feature = "fault-injection")]
@@ -65,6 +67,8 @@ impl From<PostgresConfig> for StoreConfig {
 
 /// What each database's module provides.
 trait Engine: fmt::Debug + Send + Sync {
+    fn name(&self) -> &DatabaseName;
+
     fn conversations(&self) -> Arc<dyn ConversationStore>;
 
     fn calls(&self) -> Arc<dyn CallStore>;
@@ -93,15 +97,26 @@ impl Store {
     /// # Errors
     /// When the database cannot be created, reached or upgraded; see [`OpenError`]. A damaged file is never replaced.
     pub fn open(config: StoreConfig) -> Result<Self, OpenError> {
+        Self::open_under(config, None)
+    }
+
+    /// The same, for whoever has claimed the SQLite file.
+    fn open_under(config: StoreConfig, claim: Option<&sqlite::Claim>) -> Result<Self, OpenError> {
         let runtime = StoreRuntime::start(match &config {
             StoreConfig::Sqlite(_) => Network::Unused,
             StoreConfig::Postgres(_) => Network::Needed,
         })?;
         let engine: Box<dyn Engine> = match config {
-            StoreConfig::Sqlite(config) => Box::new(Sqlite::open(&config, runtime.handle())?),
+            StoreConfig::Sqlite(config) => Box::new(Sqlite::open(&config, claim, runtime.handle())?),
             StoreConfig::Postgres(config) => Box::new(Postgres::open(&config, runtime.handle())?),
         };
         Ok(Self { engine, runtime })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn name(&self) -> &DatabaseName {
+        self.engine.name()
     }
 
     /// The conversations.

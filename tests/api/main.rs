@@ -9,6 +9,7 @@ mod edge;
 mod failover;
 mod holds;
 mod idle_probes;
+mod journals;
 mod logs;
 mod native;
 mod native_bad_input;
@@ -20,6 +21,7 @@ mod refusals;
 mod reload;
 mod settings;
 mod shutdown;
+mod source_in_use;
 mod stats;
 #[path = "../support/mod.rs"]
 mod support;

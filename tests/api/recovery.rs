@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ai_mcp_gateway::store::{JournalDir, JournalLimits};
+use ai_mcp_gateway::store::{DatabaseName, JournalDir, JournalLimits};
 use gateway_actors::protocol::{AttemptJournal, CallRecord, CellId, InstanceId};
 use gateway_actors::testkit::samples::{dispatch, finished};
 
@@ -161,10 +161,35 @@ fn a_journal_of_a_living_process_or_for_a_database_that_is_away_stays_as_it_is()
 }
 
 #[test]
-fn a_move_takes_the_journal_that_is_the_sources_and_leaves_that_of_another_file_of_its_name() {
+fn without_a_journal_in_the_folder_no_database_is_made_or_changed() {
+    let (database, data) = (PostgresDatabase::create(), tempfile::tempdir().unwrap());
+    let alpha = Provider::start("alpha");
+    let (sqlite, empty) = (data.path().join("db"), data.path().join("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    let file = data.path().join("file");
+    std::fs::write(&file, "no journal").unwrap();
+    let to_sqlite = format!("sqlite:{}", sqlite.join("gateway.db").display());
+    for folder in [&empty, &file, &data.path().join("missing"), &data.path().to_owned()] {
+        for url in [&to_sqlite, &database.url()] {
+            let setup = setup(&alpha, &database, data.path()).env("DATABASE_URL", url);
+            let (code, said) = run_to_exit(&format!("migrate --journal {}", folder.display()), &setup);
+            assert_eq!(code, 64, "{said}");
+            assert!(said.contains("there is no journal in"), "{said}");
+        }
+    }
+    assert!(!sqlite.exists());
+    assert_eq!(
+        database.texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"),
+        [""; 0]
+    );
+}
+
+#[test]
+fn a_move_takes_the_sources_journal_and_warns_of_one_that_has_only_its_name() {
     let alpha = Provider::start("alpha");
     let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let source = format!("sqlite:{}", elsewhere.path().join("gateway.db").display());
+    let file = elsewhere.path().join("gateway.db");
+    let source = format!("sqlite:{}", file.display());
     let (code, said) = run_to_exit(
         "migrate",
         &Setup::new()
@@ -172,27 +197,28 @@ fn a_move_takes_the_journal_that_is_the_sources_and_leaves_that_of_another_file_
             .env("GATEWAY_DATA_DIR", data.path().to_str().unwrap()),
     );
     assert_eq!(code, 0, "{said}");
-    let folder = data.path().join("journal/gateway.db");
-    leave_journal(&folder, 3);
-    let records = |database: &PostgresDatabase| database.texts("SELECT count(*)::text FROM llm_calls").remove(0);
-
-    // By the settings it may be the journal of a file of this name in the data folder.
+    let name = DatabaseName::of_file(&file).unwrap();
+    let own = [name.journal_dir(data.path()), name.journal_dir(elsewhere.path())];
+    leave_journal(&own[0], 2);
+    leave_journal(&own[1], 4);
+    // An earlier version's: it may be that of a file of this name in another folder.
+    let old = data.path().join("journal/gateway.db");
+    leave_journal(&old, 1);
     let database = PostgresDatabase::create();
-    let command = format!("migrate --from {source}");
-    let (code, said) = run_to_exit(&command, &setup(&alpha, &database, data.path()));
+    let setup = setup(&alpha, &database, data.path());
+    let records = || database.texts("SELECT count(*)::text FROM llm_calls").remove(0);
+
+    let (code, said) = run_to_exit(&format!("migrate --from {source}"), &setup);
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.contains(folder.to_str().unwrap()) && said.contains("call_records=4"),
+        said.contains(old.to_str().unwrap()) && said.contains("call_records=2"),
         "{said}"
     );
-    assert_eq!(records(&database), "0");
-    assert!(std::fs::read_dir(&folder).unwrap().count() > 0);
-
-    let target = PostgresDatabase::create();
-    let command = format!("migrate --from {source} --to {}", target.url());
-    let settings = setup(&alpha, &target, data.path()).env("DATABASE_URL", &source);
-    let (code, said) = run_to_exit(&command, &settings);
+    assert_eq!(records(), "8");
+    for journal in &own {
+        assert_eq!(std::fs::read_dir(journal).unwrap().count(), 0);
+    }
+    let (code, said) = run_to_exit(&format!("migrate --journal {}", old.display()), &setup);
     assert_eq!(code, 0, "{said}");
-    assert_eq!(records(&target), "4");
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    assert_eq!(records(), "10");
 }

@@ -112,6 +112,26 @@ fn k11_a_key_that_no_header_can_carry_is_refused_and_not_shown() {
 }
 
 #[test]
+fn a_database_password_in_a_file_is_refused_with_the_mend_and_not_shown() {
+    let alpha = Provider::start("alpha");
+    for url in [
+        "postgres://me:canary-5f1e@127.0.0.1:1/db",
+        "postgres://127.0.0.1:1/db?password=canary-5f1e",
+    ] {
+        let setup = good(&alpha).toml(&format!("[store]\nurl = \"{url}\""));
+        for command in ["check-config", "serve"] {
+            let (code, text) = run_to_exit(command, &setup);
+            assert_eq!(code, BAD_SETTINGS, "{command}: {text}");
+            assert!(
+                text.contains("store.url: must have no password in a file") && text.contains("DATABASE_URL"),
+                "{text}"
+            );
+            assert!(!text.contains("canary"), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_models_table_replaces_the_shipped_catalogue() {
     let alpha = Provider::start("alpha");
     let gateway = Gateway::start(good(&alpha));

@@ -171,6 +171,22 @@ fn while_data_moves_into_a_database_a_second_move_and_a_gateway_are_refused_and_
     assert_eq!(code, 69, "{said}");
     assert!(said.contains("its move is under way or was stopped"), "{said}");
 
+    // A turn on the source would be lost to the target.
+    let source = format!("sqlite:{}", old.folder().join("gateway.db").display());
+    let on_source = setup(&alpha).env("DATABASE_URL", &source);
+    for opening in ["serve", "mcp", "migrate"] {
+        let (code, said) = run_to_exit(opening, &on_source);
+        assert_eq!(code, 69, "{opening}: {said}");
+        assert!(
+            said.contains("is being moved into another database"),
+            "{opening}: {said}"
+        );
+    }
+    let another = PostgresDatabase::create();
+    let (code, said) = run_to_exit(&command, &patient(&alpha, &another));
+    assert_eq!(code, 69, "{said}");
+    assert!(said.contains("is being moved already"), "{said}");
+
     assert!(first.process.try_wait().unwrap().is_none(), "the first move has ended");
     first.lock.roll_back();
     assert!(first.process.wait().unwrap().success());
@@ -205,4 +221,26 @@ fn data_is_moved_only_from_a_gateways_sqlite_to_postgres() {
         1,
         "files beside the source"
     );
+}
+
+#[test]
+fn a_target_that_cannot_be_used_is_told_by_the_name_of_what_gave_it() {
+    let alpha = Provider::start("alpha");
+    let mut gateway = filled(&alpha);
+    gateway.kill_9();
+    let from = move_from(&gateway);
+    let bad = "postgres://me:canary-5f1e@127.0.0.1:1/db?sslmode=verify-full&sslrootcert=/nope";
+    let away = "postgres://me:canary-5f1e@127.0.0.1:1/db";
+    let impatient = || setup(&alpha).toml("[store]\nstart_wait_ms = 100");
+    for (url, code_of_flag, code_of_setting) in [(bad, 64, 78), (away, 69, 69)] {
+        let (code, said) = run_to_exit(&format!("{from} --to {url}"), &impatient());
+        assert_eq!(code, code_of_flag, "{said}");
+        assert!(said.contains("--to ") && !said.contains("DATABASE_URL"), "{said}");
+        assert!(!said.contains("canary"), "{said}");
+        let (code, said) = run_to_exit(&from, &impatient().env("DATABASE_URL", url));
+        assert_eq!(code, code_of_setting, "{said}");
+        assert!(said.contains("DATABASE_URL ") && !said.contains("--to"), "{said}");
+        assert!(!said.contains("canary"), "{said}");
+    }
+    gateway.retire();
 }

@@ -191,11 +191,6 @@ fn files_go_to_the_data_folder_or_beside_the_database() {
             "{store:?}"
         );
         assert_eq!(store.data_dir, PathBuf::from(data_dir));
-        let name = PathBuf::from(database);
-        assert_eq!(
-            store.journal_dir(),
-            PathBuf::from(data_dir).join("journal").join(name.file_name().unwrap())
-        );
     }
 }
 

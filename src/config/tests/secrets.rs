@@ -1,7 +1,7 @@
 //! A secret is never shown: not in debug output, not in problems, not in warnings.
 
 use super::super::{Settings, Sources};
-use super::{load, sources};
+use super::{load, problems, settings, sources};
 
 const CANARY: &str = "canary-5f1e";
 
@@ -37,7 +37,10 @@ fn problems_show_no_secret_wherever_one_was_put() {
         format!("[http]\nhost = \"{secret}\""),
         format!("[store]\nurl = \"mysql://me:{secret}@host/db\""),
         format!("[store]\nurl = \"postgres://me:{secret}@host:port/db\""),
+        format!("[store]\nurl = \"postgres://me:{secret}@host/db\""),
+        format!("[store]\nurl = \"postgres://me@host/db?password={secret}\""),
         format!("[redis]\nurl = \"http://me:{secret}@host\""),
+        format!("[redis]\nurl = \"redis://:{secret}@host\""),
         format!("[redis]\npassword = \"{secret}\""),
         format!("[redis]\npassword = \"{secret}"),
         format!("api_key = {secret}"),
@@ -77,4 +80,42 @@ fn a_line_of_the_dotenv_file_that_cannot_be_read_is_named_by_its_number_only() {
         problems.contains(".env API_PORT: must be a whole number from 0 to 65535"),
         "{problems}"
     );
+}
+
+#[test]
+fn an_address_in_a_file_is_taken_without_a_password_and_refused_with_one() {
+    for (bad, place, mend) in [
+        (
+            "[store]\nurl = \"postgres://me:canary-5f1e@host/db\"",
+            "store.url",
+            "DATABASE_URL",
+        ),
+        (
+            "[store]\nurl = \"postgresql://host/db?user=me&password=canary-5f1e\"",
+            "store.url",
+            "DATABASE_URL",
+        ),
+        (
+            "[redis]\nurl = \"redis://me:canary-5f1e@host\"",
+            "redis.url",
+            "REDIS_URL",
+        ),
+    ] {
+        let said = problems(bad, &[]);
+        assert!(
+            said.contains(&format!("gw.toml:2 {place}: must have no password in a file")),
+            "{said}"
+        );
+        assert!(said.contains(mend), "{said}");
+    }
+    settings(
+        "[store]\nurl = \"postgres://me@host/db\"\n[redis]\nurl = \"redis://host\"",
+        &[("HOME", "/home/me")],
+    );
+    let env = [
+        ("DATABASE_URL", "postgres://me:pw@host/db"),
+        ("REDIS_URL", "redis://:pw@host"),
+        ("HOME", "/home/me"),
+    ];
+    settings("", &env);
 }

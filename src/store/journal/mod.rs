@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 pub use file::FileJournal;
 pub use instance::JournalDir;
-pub use recover::{DeadInstance, LeftRecords, count_left, is_in_use, recover_dead};
+pub use recover::{DeadInstance, LeftRecords, count_left, holds_journal, is_in_use, recover_dead};
 
 /// How large a journal's files may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

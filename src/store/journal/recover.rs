@@ -200,6 +200,16 @@ pub fn count_left(folder: &Path) -> Result<usize, JournalOpenError> {
     Ok(attempts.len())
 }
 
+/// Whether a process, alive or dead, has its journal in this folder. Changes nothing.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn holds_journal(folder: &Path) -> Result<bool, JournalOpenError> {
+    let names = file_names(folder).map_err(JournalOpenError::at(folder))?;
+    let is_part = |name: &String| lock_owner(name).is_some() || SegmentName::parse(name).is_some();
+    Ok(names.iter().any(is_part))
+}
+
 /// Whether a process that lives has its journal in this folder.
 ///
 /// # Errors

@@ -2,10 +2,11 @@
 
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -23,6 +24,10 @@ const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(4701338261129462137)";
 
 /// Changing tables, and waiting for another replica that does, may take longer than other statements.
 const PATIENCE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5min'";
+
+/// The schema in which queries find the tables.
+const SCHEMA: &str = "(SELECT nspname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE pg_class.oid = 'conversations'::regclass)";
 
 /// The lock of the one session that may move data into the database; as arbitrary a number as the other.
 const MOVER: i64 = 4_701_338_261_129_462_138;
@@ -49,12 +54,15 @@ pub(super) fn prepare(database: &str, connection: Connection) -> Result<(), Open
     migrate(database, &mut AsyncConnectionWrapper::from(connection), &MIGRATIONS)
 }
 
-/// The same; then refuses a database that holds only a part of the data that is moved into it.
-pub(super) fn prepare_whole(database: &str, connection: Connection) -> Result<(), OpenError> {
+/// The same; then refuses a database that holds only a part of the data that is moved into it. The answer is the schema
+/// that has the tables: the address, the user and the database may each choose one.
+pub(super) fn prepare_whole(database: &str, connection: Connection) -> Result<String, OpenError> {
     let mut connection = AsyncConnectionWrapper::from(connection);
     migrate(database, &mut connection, &MIGRATIONS)?;
     let source = moves::table.select(moves::source).first(&mut connection).optional();
-    migrations::refuse_half_moved(database, source.map_err(|error| failed(database, error.into()))?)
+    migrations::refuse_half_moved(database, source.map_err(|error| failed(database, error.into()))?)?;
+    let schema = diesel::select(sql::<Text>(SCHEMA)).get_result(&mut connection);
+    schema.map_err(|error| failed(database, error.into()))
 }
 
 fn migrate<S>(database: &str, connection: &mut AsyncConnectionWrapper<Connection>, source: &S) -> Result<(), OpenError>
@@ -80,12 +88,14 @@ fn failed(database: &str, fault: Fault) -> OpenError {
     match fault.kind {
         FaultKind::Lost | FaultKind::Unavailable => OpenError::Unreachable {
             server: database.to_owned(),
-            advice: "the connection ended, or a statement took too long: check the server's log and start again",
+            advice: "the connection ended, or a statement took too long: check the server's log and start again"
+                .to_owned(),
             reason: fault.message.to_string(),
         },
         FaultKind::Failed if fault.message.starts_with("permission denied") => OpenError::Refused {
             server: database.to_owned(),
-            advice: "its user may not create tables: make it the database's owner, or GRANT ALL ON SCHEMA public to it",
+            advice: "its user may not create tables: make it the database's owner, or GRANT ALL ON SCHEMA public to it"
+                .to_owned(),
             reason: fault.message.to_string(),
         },
         FaultKind::Full | FaultKind::Corrupt | FaultKind::Conflict | FaultKind::Failed => OpenError::Migration {

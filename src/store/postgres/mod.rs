@@ -31,8 +31,8 @@ use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
 use self::transactions::{Access, Transactions};
-use super::Engine;
 use super::error::OpenError;
+use super::{DatabaseName, Engine};
 use crate::config::{PostgresAddress, PostgresLimits};
 
 /// Where a PostgreSQL database is, and how it is used.
@@ -42,18 +42,29 @@ pub struct PostgresConfig {
     pub address: PostgresAddress,
     /// Connections and time limits.
     pub limits: PostgresLimits,
+    /// The flag of the command line that gave the address, which messages then name; without one the settings did.
+    pub flag: Option<&'static str>,
 }
 
 impl PostgresConfig {
-    /// This database, with the default limits.
+    /// This database of the settings, with the default limits.
     #[must_use]
     pub fn new(address: PostgresAddress) -> Self {
         Self {
             address,
             limits: PostgresLimits::default(),
+            flag: None,
         }
     }
+
+    /// What messages call the address.
+    fn name_of_address(&self) -> &'static str {
+        self.flag.unwrap_or(SETTING)
+    }
 }
+
+/// What the settings call the address.
+const SETTING: &str = "DATABASE_URL";
 
 /// Claims the right to move data into the database, then creates or upgrades its tables. The connection returned holds the
 /// claim for as long as it is open; there is none while another process holds it. Blocks.
@@ -71,6 +82,7 @@ pub(super) fn claim(config: &PostgresConfig, runtime: &Handle) -> Result<Option<
 /// An open PostgreSQL database.
 #[derive(Debug)]
 pub(super) struct Postgres {
+    name: DatabaseName,
     transactions: Transactions,
 }
 
@@ -80,14 +92,22 @@ impl Postgres {
     pub(super) fn open(config: &PostgresConfig, runtime: &Handle) -> Result<Self, OpenError> {
         let server = Server::new(config)?;
         let connection = runtime.block_on(server.first_session(config.limits.start_wait))?;
-        migrate::prepare_whole(server.label(), connection)?;
+        let schema = migrate::prepare_whole(server.label(), connection)?;
         Ok(Self {
+            name: DatabaseName::Postgres {
+                database: server.label().to_owned(),
+                schema,
+            },
             transactions: Transactions::new(&server, &config.limits, runtime),
         })
     }
 }
 
 impl Engine for Postgres {
+    fn name(&self) -> &DatabaseName {
+        &self.name
+    }
+
     fn conversations(&self) -> Arc<dyn ConversationStore> {
         Arc::new(conversations::Conversations::new(self.transactions.clone()))
     }

@@ -16,7 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::outage::Outage;
 use super::refusal::Refusal;
-use super::{PostgresConfig, tls};
+use super::{PostgresConfig, SETTING, tls};
 use crate::config::PostgresLimits;
 use crate::store::error::OpenError;
 
@@ -62,6 +62,7 @@ pub(super) struct Server {
     tls: Option<MakeRustlsConnect>,
     limits: PostgresLimits,
     label: String,
+    flag: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Server {
@@ -89,15 +90,25 @@ impl Server {
             .keepalives_retries(retries);
         Ok(Self {
             config: server,
-            tls: tls::connector(&config.address)?,
+            tls: tls::connector(config)?,
             limits: config.limits,
             label: config.address.label(),
+            flag: config.flag,
         })
     }
 
     /// Host, port and database.
     pub(super) fn label(&self) -> &str {
         &self.label
+    }
+
+    /// Advice on the settings, in the words of whoever gave the address.
+    fn in_words(&self, advice: &str) -> String {
+        match self.flag {
+            None => advice.to_owned(),
+            // Nothing is added to the address of a flag.
+            Some(flag) => advice.replace(" (or POSTGRES_PASSWORD)", "").replace(SETTING, flag),
+        }
     }
 
     /// The first connection. A server that is away, or not ready yet, is tried again until `patience` has passed; one
@@ -114,12 +125,13 @@ impl Server {
                 Err(refusal) => refusal,
             };
             let server = self.label.clone();
+            let advice = self.in_words(refusal.advice());
             match refusal {
-                Refusal::Final { advice, reason } => return Err(OpenError::Refused { server, advice, reason }),
-                Refusal::Away { advice, reason } if Instant::now() + START_PAUSE >= deadline => {
+                Refusal::Final { reason, .. } => return Err(OpenError::Refused { server, advice, reason }),
+                Refusal::Away { reason, .. } if Instant::now() + START_PAUSE >= deadline => {
                     return Err(OpenError::Unreachable { server, advice, reason });
                 }
-                Refusal::Away { advice, reason } => {
+                Refusal::Away { reason, .. } => {
                     if !told {
                         tracing::warn!(%server, %reason, advice, "waiting for the database");
                         told = true;

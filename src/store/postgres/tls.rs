@@ -1,5 +1,6 @@
 //! TLS to the server by rustls, as `sslmode` asks for it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -10,11 +11,13 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::config::{PostgresAddress, TlsMode};
+use super::PostgresConfig;
+use crate::config::TlsMode;
 use crate::store::error::OpenError;
 
 /// What makes connections encrypted; nothing where the address says that they shall not be.
-pub(super) fn connector(address: &PostgresAddress) -> Result<Option<MakeRustlsConnect>, OpenError> {
+pub(super) fn connector(config: &PostgresConfig) -> Result<Option<MakeRustlsConnect>, OpenError> {
+    let address = &config.address;
     let checks = match (address.tls, &address.root_certificates) {
         (TlsMode::Disable, _) => return Ok(None),
         (TlsMode::Prefer, _) | (TlsMode::Require, None) => Checks::Nothing,
@@ -22,13 +25,16 @@ pub(super) fn connector(address: &PostgresAddress) -> Result<Option<MakeRustlsCo
         (TlsMode::Require, Some(_)) | (TlsMode::VerifyCa, _) => Checks::Authority,
         (TlsMode::VerifyFull, _) => Checks::AuthorityAndName,
     };
-    let wrong = |reason: String| OpenError::Address { reason };
+    let wrong = |reason: String| OpenError::Address {
+        name: config.name_of_address(),
+        reason,
+    };
     let provider = Arc::new(ring::default_provider());
     let verifier = ServerVerifier {
         authority: match checks {
             Checks::Nothing => None,
             Checks::Authority | Checks::AuthorityAndName => {
-                let roots = Arc::new(roots(address)?);
+                let roots = Arc::new(roots(address.root_certificates.as_deref(), wrong)?);
                 let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
                 Some(verifier.map_err(|error| wrong(format!(
                     "its sslrootcert has no usable certificate ({error}): name a file with that of the server's authority"
@@ -47,17 +53,18 @@ pub(super) fn connector(address: &PostgresAddress) -> Result<Option<MakeRustlsCo
     Ok(Some(MakeRustlsConnect::new(config)))
 }
 
-fn roots(address: &PostgresAddress) -> Result<RootCertStore, OpenError> {
+/// The authorities in this file, or those that browsers trust; `wrong` makes the error.
+fn roots(file: Option<&Path>, wrong: impl Fn(String) -> OpenError) -> Result<RootCertStore, OpenError> {
     let mut roots = RootCertStore::empty();
-    let Some(path) = &address.root_certificates else {
+    let Some(path) = file else {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         return Ok(roots);
     };
-    let unreadable = |reason: String| OpenError::Address {
-        reason: format!(
+    let unreadable = |reason: String| {
+        wrong(format!(
             "its sslrootcert {} cannot be read ({reason}): name a file of certificates in PEM that the gateway may read",
             path.display()
-        ),
+        ))
     };
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?;
     for certificate in certificates {

@@ -1,7 +1,6 @@
-//! Makes the database ready: its folder, its file, its tables. Runs on the calling thread, before the store's own.
+//! Makes the tables ready. Runs on the calling thread, before the store's own.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
@@ -9,30 +8,28 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::connection::{Access, Database};
+use super::file::{create_file, sibling};
 use crate::store::error::OpenError;
-use crate::store::files::{private_file, private_folder};
 use crate::store::migrations::{self, Stopped};
 use crate::store::schema::moves;
 
 /// Every change of the tables that this binary knows.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Creates what is missing and applies every change that has not been applied. An existing file is never replaced. One
-/// that holds only a part of the data that is moved into it is refused.
+/// Applies every change of the tables that has not been applied. A file that holds only a part of the data that is moved
+/// into it is refused. The path is the file's own, without symbolic links.
 ///
 /// One process at a time: the others wait at a lock file beside the database. SQLite's own lock would not do, since
 /// two processes that turn the same new file to WAL at once fail without waiting.
 ///
 /// Returns the connection that did it, for the writer: closing it would flush the file once more at every start.
 pub(super) fn prepare(path: &Path, database: &Database) -> Result<SqliteConnection, OpenError> {
-    create_folder(path)?;
     let lock_path = sibling(path, ".lock");
     let lock = create_file(&lock_path)?;
     lock.lock().map_err(|source| OpenError::Create {
         path: lock_path,
         source,
     })?;
-    create_file(path)?;
     let mut connection = database
         .connect(Access::ReadWrite)
         .map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
@@ -57,35 +54,6 @@ where
         },
         Stopped::Driver(fault) => OpenError::of(path.to_owned(), fault),
     })
-}
-
-/// Creates the folder of the file, and the folders above it, where they are missing.
-fn create_folder(path: &Path) -> Result<(), OpenError> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    private_folder(folder).map_err(|source| OpenError::Create {
-        path: folder.to_owned(),
-        source,
-    })
-}
-
-/// Creates a file if it is missing; never empties one.
-fn create_file(path: &Path) -> Result<File, OpenError> {
-    private_file()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(|source| OpenError::Create {
-            path: path.to_owned(),
-            source,
-        })
-}
-
-fn sibling(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 #[cfg(test)]

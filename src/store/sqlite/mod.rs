@@ -6,7 +6,9 @@ mod call_insert;
 mod calls;
 mod connection;
 mod conversations;
+mod file;
 mod health;
+mod in_use;
 mod migrate;
 #[expect(
     clippy::duplicate_mod,
@@ -32,9 +34,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::connection::{BUSY_TIMEOUT, Connection, Database};
+use self::in_use::Share;
 use self::writer::Writer;
 use super::error::{Fault, OpenError};
-use super::{Engine, now_us};
+use super::{DatabaseName, Engine, now_us};
+
+pub(super) use self::in_use::{Claim, NotClaimed};
 
 /// Where a SQLite database is.
 #[derive(Debug, Clone)]
@@ -58,7 +63,8 @@ impl SqliteConfig {
 
 /// A connection to the file of its own, on the calling thread, after creating or upgrading the tables.
 pub(super) fn connect(config: &SqliteConfig) -> Result<SqliteConnection, OpenError> {
-    migrate::prepare(&config.path, &Database::at(&config.path, config.busy_timeout)?)
+    let database = Database::at(&config.path, config.busy_timeout)?;
+    migrate::prepare(&file::settle(&config.path)?, &database)
 }
 
 /// Whether the file has a gateway's tables, of whatever version. Changes nothing in it.
@@ -82,23 +88,38 @@ pub(crate) fn fill_disk(full: bool) {
 /// An open SQLite file.
 #[derive(Debug)]
 pub(super) struct Sqlite {
+    name: DatabaseName,
     writer: Writer,
     writing: JoinHandle<()>,
     stop: oneshot::Sender<()>,
+    share: Share,
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
     health: Arc<health::Health>,
 }
 
 impl Sqlite {
-    /// Opens the file, creating it or upgrading its tables where needed.
-    pub(super) fn open(config: &SqliteConfig, runtime: &Handle) -> Result<Self, OpenError> {
+    /// Opens the file, creating it or upgrading its tables where needed. With a claim it is used under that; without one
+    /// whoever moves its data is refused, or refuses this.
+    pub(super) fn open(config: &SqliteConfig, claim: Option<&Claim>, runtime: &Handle) -> Result<Self, OpenError> {
         let database = Database::at(&config.path, config.busy_timeout)?;
-        let connection = migrate::prepare(&config.path, &database)?;
-        Ok(Self::start(database, connection, runtime))
+        let path = file::settle(&config.path)?;
+        let share = match claim {
+            Some(claim) => Share::of_claim(claim),
+            None => Share::join(&path)?,
+        };
+        let connection = migrate::prepare(&path, &database)?;
+        let name = DatabaseName::Sqlite(path);
+        Ok(Self::start(name, share, database, connection, runtime))
     }
 
-    fn start(database: Database, connection: SqliteConnection, runtime: &Handle) -> Self {
+    fn start(
+        name: DatabaseName,
+        share: Share,
+        database: Database,
+        connection: SqliteConnection,
+        runtime: &Handle,
+    ) -> Self {
         let (readers, connection) = {
             let _inside = runtime.enter();
             (database.read_pool(), Connection::new(connection))
@@ -107,6 +128,7 @@ impl Sqlite {
         let (stop, stopped) = oneshot::channel();
         let writing = runtime.spawn(queue.run(connection, database, stopped));
         Self {
+            name,
             conversations: Arc::new(conversations::Conversations::new(
                 writer.clone(),
                 readers,
@@ -117,11 +139,16 @@ impl Sqlite {
             writer,
             writing,
             stop,
+            share,
         }
     }
 }
 
 impl Engine for Sqlite {
+    fn name(&self) -> &DatabaseName {
+        &self.name
+    }
+
     fn conversations(&self) -> Arc<dyn ConversationStore> {
         Arc::clone(&self.conversations) as Arc<dyn ConversationStore>
     }
@@ -141,10 +168,11 @@ impl Engine for Sqlite {
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         drop(self.stop);
-        let writing = self.writing;
+        let (writing, share) = (self.writing, self.share);
         Box::pin(async move {
             // A writer that panicked has nothing left to finish.
             let _ = writing.await;
+            drop(share);
         })
     }
 }

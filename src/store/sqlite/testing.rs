@@ -3,10 +3,11 @@
 use tempfile::TempDir;
 
 use super::connection::Database;
+use super::in_use::Share;
 use super::writer::Writer;
-use super::{Sqlite, SqliteConfig, migrate};
-use crate::store::Store;
+use super::{Sqlite, SqliteConfig, file, migrate};
 use crate::store::runtime::{Network, StoreRuntime};
+use crate::store::{DatabaseName, Store};
 
 /// A store in a folder of its own, and the queue to its writer.
 pub(super) struct TestStore {
@@ -40,8 +41,16 @@ pub(super) fn open(config: &SqliteConfig) -> (Store, Writer) {
 /// The same, on a database with settings of its own.
 pub(super) fn start(database: Database) -> (Store, Writer) {
     let runtime = StoreRuntime::start(Network::Unused).unwrap();
-    let connection = migrate::prepare(database.path(), &database).unwrap();
-    let engine = Sqlite::start(database, connection, runtime.handle());
+    let path = file::settle(database.path()).unwrap();
+    let connection = migrate::prepare(&path, &database).unwrap();
+    let share = Share::join(&path).unwrap();
+    let engine = Sqlite::start(
+        DatabaseName::Sqlite(path),
+        share,
+        database,
+        connection,
+        runtime.handle(),
+    );
     let writer = engine.writer.clone();
     let engine = Box::new(engine);
     (Store { engine, runtime }, writer)

@@ -14,6 +14,27 @@ pub enum TransferError {
     /// The file has none of a gateway's tables.
     #[error("the file at {} is not a gateway's database: check the path of --from", .0.display())]
     NotOurs(PathBuf),
+    /// A process has the source open.
+    #[error(
+        "a gateway is running on the source {}: nothing was done; stop it first, so that nothing is written to what was \
+         moved already", .0.display()
+    )]
+    SourceInUse(PathBuf),
+    /// Another process moves the data of the source.
+    #[error("the data of {} is being moved already: nothing was done; wait for that move to end, or stop it", .0.display())]
+    SourceUnderWay(PathBuf),
+    /// There is no telling whether a process has the source open.
+    #[error(
+        "cannot lock {}, by which a gateway that runs on the source is noticed: nothing was done; let this user write \
+         there, or move a copy of the source that was made while no gateway ran", path.display()
+    )]
+    NoLock {
+        /// The file to be locked.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// One of the databases cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),

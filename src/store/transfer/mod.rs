@@ -22,7 +22,8 @@ use self::rows::{Call, Conversation, Message, Moved, Summary, TodoList};
 use self::totals::{Then, Totals, differing, totals_of_source};
 use super::error::OpenError;
 use super::runtime::{Network, StoreRuntime};
-use super::{PostgresConfig, SqliteConfig, postgres, sqlite};
+use super::sqlite::{Claim, NotClaimed};
+use super::{PostgresConfig, SqliteConfig, Store, postgres, sqlite};
 
 pub use self::error::TransferError;
 
@@ -40,10 +41,12 @@ pub struct TableMoved {
     pub copied: usize,
 }
 
-/// A move from a file into a database. While it exists no other process can move data into that database.
+/// A move from a file into a database. While it exists no other process can move data into that database, and no gateway
+/// can start on the file.
 #[derive(Debug)]
 pub struct Transfer {
     source: SqliteConfig,
+    claim: Claim,
     target: Target,
     runtime: StoreRuntime,
 }
@@ -58,25 +61,45 @@ impl std::fmt::Debug for Target {
 }
 
 impl Transfer {
-    /// Looks at the source, without changing it, and claims the target, whose tables are created or upgraded where they
-    /// need it. Blocks.
+    /// Looks at the source and claims it, without changing it; then claims the target, whose tables are created or
+    /// upgraded where they need it. Blocks.
     ///
     /// # Errors
-    /// When the source is not a gateway's file, the target cannot be opened, or another move into it is under way.
-    pub fn prepare(source: SqliteConfig, target: &PostgresConfig) -> Result<Self, TransferError> {
+    /// When the source is not a gateway's file, a process has it open, the target cannot be opened, or another move of the
+    /// one or into the other is under way.
+    pub fn prepare(mut source: SqliteConfig, target: &PostgresConfig) -> Result<Self, TransferError> {
         if !source.path.is_file() {
             return Err(TransferError::NoSource(source.path));
         }
+        source.path = std::fs::canonicalize(&source.path).unwrap_or(source.path);
         if !sqlite::has_tables(&source)? {
             return Err(TransferError::NotOurs(source.path));
         }
+        let claim = match Claim::take(&source.path) {
+            Err(NotClaimed::Shared) => return Err(TransferError::SourceInUse(source.path)),
+            Err(NotClaimed::Failed { path, source }) => return Err(TransferError::NoLock { path, source }),
+            Err(NotClaimed::Claimed) => None,
+            Ok(claim) => Some(claim),
+        };
         let runtime = StoreRuntime::start(Network::Needed)?;
         let target = postgres::claim(target, runtime.handle())?.ok_or(TransferError::UnderWay)?;
+        let Some(claim) = claim else {
+            return Err(TransferError::SourceUnderWay(source.path));
+        };
         Ok(Self {
             source,
+            claim,
             target: Target(target),
             runtime,
         })
+    }
+
+    /// Opens the source as a store, for what must be in it before it is moved. Blocks.
+    ///
+    /// # Errors
+    /// When it does not open.
+    pub fn open_source(&self) -> Result<Store, OpenError> {
+        Store::open_under(self.source.clone().into(), Some(&self.claim))
     }
 
     /// Moves every row of the file, or those that an earlier run did not get to. Blocks. The file's tables are upgraded
@@ -89,18 +112,13 @@ impl Transfer {
         let mut source = sqlite::connect(&self.source)?;
         let locked = source.batch_execute("BEGIN IMMEDIATE");
         locked.map_err(|error| OpenError::of(self.source.path.clone(), error.into()))?;
-        let name = format!("sqlite:{}", address(&self.source).display());
+        let name = format!("sqlite:{}", self.source.path.display());
         let moved = self
             .runtime
             .block_on(move_all(&name, &mut source, &mut self.target.0))?;
         source.batch_execute("ROLLBACK").map_err(TransferError::at(MARK))?;
         Ok(moved)
     }
-}
-
-/// The same for every way to name the file.
-fn address(source: &SqliteConfig) -> std::path::PathBuf {
-    std::fs::canonicalize(&source.path).unwrap_or_else(|_| source.path.clone())
 }
 
 /// Moves everything, or the rest of what an earlier run began, and checks that all of it is there.

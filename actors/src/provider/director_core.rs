@@ -145,9 +145,14 @@ impl DirectorCore {
             }
             Blame::Provider => {
                 provider.breaker.on_failure(probe, noise, now);
-                provider.trouble = provider.is_open().then_some(ProviderTrouble::Unreachable);
+                // That it cannot be reached says nothing new of the key it refused.
+                if !provider.refuses_our_key() {
+                    provider.trouble = provider.is_open().then_some(ProviderTrouble::Unreachable);
+                }
             }
             Blame::Key => provider.leave_alone(ProviderTrouble::Misconfigured, settings.misconfigured_probe, now),
+            // The answer to a call that began before the key was refused.
+            Blame::Rate if provider.refuses_our_key() && !probe => {}
             Blame::Rate => {
                 let time = retry_after.unwrap_or(settings.cool_down).min(settings.cool_down_cap);
                 provider.leave_alone(ProviderTrouble::CoolingDown, time, now);
@@ -158,7 +163,10 @@ impl DirectorCore {
     /// The providers to ask now whether they are back, for want of traffic that would show it. They count as asked.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<ProviderName> {
         let idle = self.settings.idle_probe;
-        let ask_now = |state: &mut ProviderState| state.idle.ask_now(&state.breaker.gate(), idle, now);
+        // A list of models is no proof of a key: it may be public, and an account without credit may read it.
+        let ask_now = |state: &mut ProviderState| {
+            !state.refuses_our_key() && state.idle.ask_now(&state.breaker.gate(), idle, now)
+        };
         let due = self
             .providers
             .iter_mut()
@@ -177,10 +185,8 @@ impl DirectorCore {
             return;
         }
         match (provider.trouble, answer.status) {
-            (_, None) => {}
-            (Some(trouble @ ProviderTrouble::Misconfigured), Some(401 | 403)) => {
-                provider.leave_alone(trouble, settings.misconfigured_probe, now);
-            }
+            // What refused our key in a call must take it in a call.
+            (_, None) | (Some(ProviderTrouble::Misconfigured), _) => {}
             (Some(trouble @ ProviderTrouble::CoolingDown), Some(429)) => {
                 provider.leave_alone(trouble, settings.cool_down, now);
             }
@@ -216,6 +222,10 @@ impl DirectorCore {
 impl ProviderState {
     fn is_open(&self) -> bool {
         !matches!(self.breaker.gate(), Gate::Closed { .. })
+    }
+
+    fn refuses_our_key(&self) -> bool {
+        self.trouble == Some(ProviderTrouble::Misconfigured)
     }
 
     fn succeeded(&mut self, count: u32, probe: bool, now: Instant) {

@@ -169,31 +169,76 @@ async fn an_answer_says_nothing_of_a_model_whose_calls_fail() {
         told(&mut core, "a", Some(FailureKind::ServerError), false);
     }
     assert!(!asked_after(&mut core, 1_000, Some(200)).await);
-    told(&mut core, "b", Some(FailureKind::Auth), false);
-    assert!(asked_after(&mut core, 311, Some(200)).await);
+    told(&mut core, "b", Some(FailureKind::RateLimited), false);
+    assert!(asked_after(&mut core, 16, Some(200)).await);
     assert!(is_free(&core, "b") && !is_free(&core, "a"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_key_and_a_limited_rate_stay_so_while_the_answer_says_so() {
-    for (kind, status, wait) in [
-        (FailureKind::Auth, 401, 311),
-        (FailureKind::Auth, 403, 311),
-        (FailureKind::RateLimited, 429, 16),
-    ] {
-        let mut core = core();
-        told(&mut core, "a", Some(kind), false);
-        for _ in 0..3 {
-            assert!(asked_after(&mut core, wait, Some(status)).await, "{status}");
-            assert!(
-                !asked_after(&mut core, wait - 12, Some(200)).await,
-                "{status} is no good news"
-            );
-            tokio::time::advance(Duration::from_secs(12)).await;
-        }
-        assert!(asked_after(&mut core, 0, Some(200)).await);
-        assert!(is_free(&core, "a"), "{status}");
+async fn a_limited_rate_stays_so_while_the_answer_says_so() {
+    let mut core = core();
+    told(&mut core, "a", Some(FailureKind::RateLimited), false);
+    for _ in 0..3 {
+        assert!(asked_after(&mut core, 16, Some(429)).await);
+        assert!(!asked_after(&mut core, 4, Some(200)).await, "429 is no good news");
+        tokio::time::advance(Duration::from_secs(12)).await;
     }
+    assert!(asked_after(&mut core, 0, Some(200)).await);
+    assert!(is_free(&core, "a"));
+}
+
+fn trouble(core: &DirectorCore) -> Option<ProviderTrouble> {
+    core.snapshot().providers["alpha"].trouble
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_is_cleared_by_a_call_and_by_no_list_of_models() {
+    let mut core = core();
+    told(&mut core, "a", Some(FailureKind::Auth), false);
+    for _ in 0..50 {
+        assert!(!asked_after(&mut core, 311, Some(200)).await, "the list proves no key");
+        assert_eq!(trouble(&core), Some(ProviderTrouble::Misconfigured));
+        assert!(!is_free(&core, "a"));
+    }
+    // Even an answer that was asked for is none of the key.
+    let state = core.providers.get_mut("alpha").unwrap();
+    let gate = state.breaker.gate();
+    assert!(state.idle.ask_now(&gate, Duration::ZERO, Instant::now()));
+    let answer = ProbeAnswer {
+        provider: "alpha".into(),
+        status: Some(200),
+    };
+    core.answered(&answer, Instant::now());
+    assert_eq!(trouble(&core), Some(ProviderTrouble::Misconfigured));
+
+    let passage = core.snapshot().passage(&"alpha".into(), &"a".into(), Instant::now());
+    assert!(matches!(passage, Passage::Probe { .. }), "a call may try the key");
+    told(&mut core, "a", Some(FailureKind::Auth), true);
+    let passage = core.snapshot().passage(&"alpha".into(), &"a".into(), Instant::now());
+    assert!(matches!(passage, Passage::Shut { retry_after } if retry_after == Duration::from_secs(300)));
+    tokio::time::advance(Duration::from_secs(301)).await;
+    told(&mut core, "a", None, true);
+    assert_eq!(trouble(&core), None);
+    assert!(is_free(&core, "a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_stays_refused_when_calls_that_began_earlier_fail_otherwise() {
+    for kind in [FailureKind::Connect, FailureKind::RateLimited] {
+        let mut core = core();
+        told(&mut core, "a", Some(FailureKind::Auth), false);
+        told(&mut core, "a", Some(kind), false);
+        assert_eq!(trouble(&core), Some(ProviderTrouble::Misconfigured), "{kind:?}");
+        assert!(!asked_after(&mut core, 299, Some(200)).await, "{kind:?}");
+        let passage = core.snapshot().passage(&"alpha".into(), &"a".into(), Instant::now());
+        assert!(matches!(passage, Passage::Shut { .. }), "{kind:?}");
+    }
+    let mut core = core();
+    told(&mut core, "a", Some(FailureKind::Auth), false);
+    tokio::time::advance(Duration::from_secs(301)).await;
+    told(&mut core, "a", Some(FailureKind::Connect), true);
+    assert!(!asked_after(&mut core, 311, Some(200)).await);
+    assert_eq!(trouble(&core), Some(ProviderTrouble::Misconfigured));
 }
 
 #[tokio::test(start_paused = true)]

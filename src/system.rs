@@ -191,6 +191,7 @@ impl ActorSystem {
                 catalogue: Arc::clone(&catalogue),
                 health: Arc::clone(&health),
                 usable,
+                key_variables: Arc::new(key_variables(settings)),
             },
             catalogue,
             live_catalogue,
@@ -409,6 +410,15 @@ fn breaker(settings: &Settings) -> BreakerSettings {
         idle_probe: written.idle_probe,
         ..BreakerSettings::default()
     }
+}
+
+/// The variables that hold the keys of the providers that want one.
+fn key_variables(settings: &Settings) -> HashMap<ProviderName, Arc<str>> {
+    let variable = |provider: &ProviderSettings| {
+        let variable = provider.api_key_env.as_deref()?;
+        Some((provider.name.clone(), variable.into()))
+    };
+    settings.providers.iter().filter_map(variable).collect()
 }
 
 fn dispatch(settings: &Settings) -> DispatchSettings {

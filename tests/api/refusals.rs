@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::COMPLETIONS;
 use crate::support::{Behaviour, Gateway, Model, Provider, Setup, chat, in_parallel, streamed_chat, wait_for};
 
@@ -182,5 +184,66 @@ fn g6_when_every_provider_limits_our_rate_clients_are_told_for_how_long() {
     assert_eq!(reply.error(429)["code"], "upstream_rate_limited");
     assert_eq!(reply.header("retry-after"), Some("7"));
     alpha.set(Behaviour::Answer);
+    gateway.finish();
+}
+
+/// A model of this provider that can see or cannot, in this layer, at a price.
+fn model(id: &str, provider: &str, layer: &str, capabilities: &str) -> String {
+    format!(
+        "[[models]]\nid = \"{id}\"\nprovider = \"{provider}\"\nlayer = \"{layer}\"\ncapabilities = [{capabilities}]\n\
+         context_window = 8000\nmax_output_tokens = 100\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 1"
+    )
+}
+
+#[test]
+fn without_its_key_every_layer_of_a_provider_names_the_key_and_no_other_layer() {
+    let alpha = Provider::start("alpha");
+    let mut setup = Setup::new().provider_with(&alpha, "api_key_env = \"ALPHA_KEY\"");
+    for layer in ["L0", "L1", "L2"] {
+        setup = setup.toml(&model(&format!("alpha-{layer}"), "alpha", layer, "\"chat\""));
+    }
+    let gateway = Gateway::start(setup);
+    let client = gateway.client();
+    for body in [
+        json!({ "message": "hello" }),
+        json!({ "message": "hello", "layer": "L0" }),
+        json!({ "message": "hello", "layer": "L1" }),
+        json!({ "message": "hello", "layer": "L2" }),
+        json!({ "message": "hello", "model": "alpha-L1" }),
+    ] {
+        let error = client.post("/v1/route", &body).error(503);
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains("`alpha` has no key: set ALPHA_KEY"),
+            "{body}: {message}"
+        );
+        assert!(!message.contains("has one"), "{body}: {message}");
+    }
+    assert_eq!(alpha.requests(), 0);
+    gateway.finish_without_a_model();
+}
+
+#[test]
+fn an_image_that_no_free_model_can_see_is_told_the_layer_that_can_and_goes_there_when_asked_to() {
+    let alpha = Provider::start("alpha");
+    let setup = Setup::new()
+        .provider(&alpha)
+        .toml(&model("blind", "alpha", "L0", "\"chat\""))
+        .toml(&model("seeing", "alpha", "L2", "\"chat\", \"vision\""));
+    let gateway = Gateway::start(setup);
+    let client = gateway.client();
+    let image = json!({ "type": "image_url", "image_url": { "url": "data:image/png;base64,AA==" } });
+    let mut request = chat("hello");
+    request["messages"][0]["content"] = json!([{ "type": "text", "text": "what is it?" }, image]);
+    let error = client.post(COMPLETIONS, &request).error(400);
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("missing vision; layer L2 has one: ask for it with `layer` or `model` set to L2"),
+        "{message}"
+    );
+    assert_eq!(alpha.requests(), 0);
+    request["model"] = json!("L2");
+    let reply = client.post(COMPLETIONS, &request);
+    assert_eq!(reply.status, 200, "{}", reply.text());
     gateway.finish();
 }

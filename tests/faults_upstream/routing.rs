@@ -95,10 +95,9 @@ fn d4_without_a_model_in_any_allowed_layer_no_provider_is_available() {
     let client = gateway.client();
     let error = assert_refused(&client.post(COMPLETIONS, &chat("hello")), 503, "no_provider_available");
     let message = error["message"].as_str().unwrap();
-    assert!(
-        message.contains("L2") && message.contains("ENABLE_AUTO_ESCALATE"),
-        "no mend in {message}"
-    );
+    for mend in ["set to L2", "DEFAULT_LAYER=L2", "ENABLE_AUTO_ESCALATE=true"] {
+        assert!(message.contains(mend), "no {mend} in {message}");
+    }
     let native = client.post("/v1/chat", &json!({ "message": "hello", "maxLayer": "L1" }));
     assert_refused(&native, 503, "no_provider_available");
     assert_eq!(dear.requests(), 0);

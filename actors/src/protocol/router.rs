@@ -234,18 +234,25 @@ pub enum RouteError {
         max: Layer,
     },
     /// Models were found, but none can do what the request needs.
-    #[error("no model that may be used here can do this: missing {missing}")]
+    #[error("no model that may be used here can do this: missing {missing}{}", after(hint))]
     Incapable {
         /// What the nearest one lacks.
         missing: Capabilities,
+        /// What to do about it, if there is something.
+        hint: Option<Arc<str>>,
     },
     /// Models were found, but the input fits none.
-    #[error("the input has at least {input} tokens, and the largest context window that may be used here is {window}")]
+    #[error(
+        "the input has at least {input} tokens, and the largest context window that may be used here is {window}{}",
+        after(hint)
+    )]
     ContextTooLong {
         /// The estimate of the input's tokens.
         input: u64,
         /// The largest window among the candidates.
         window: u32,
+        /// What to do about it, if there is something.
+        hint: Option<Arc<str>>,
     },
     /// The allowed layers hold no usable model.
     #[error("no model is available in {}; {hint}", layers_text(layers))]
@@ -267,6 +274,10 @@ fn beginning(name: &str) -> String {
         Some((at, _)) => format!("{}…", name.get(..at).unwrap_or_default()),
         None => name.to_owned(),
     }
+}
+
+fn after(hint: &Option<Arc<str>>) -> String {
+    hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default()
 }
 
 fn layers_text(layers: &[Layer]) -> String {

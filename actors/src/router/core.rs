@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::advice::Impasse;
 use super::order::{Rank, health_note, rank, task_place};
 use super::settings::{RouterSettings, RouterSources};
 use super::target::models_called;
 use crate::protocol::{
-    Candidate, Capabilities, Catalogue, Complexity, Confirmation, CrossCheck, HealthSnapshot, Layer, Model, Needs,
-    Plan, PlanRequest, Reason, RejectReason, Rejected, RouteError, Selection, Target,
+    Candidate, Catalogue, Complexity, Confirmation, CrossCheck, HealthSnapshot, Layer, Model, Needs, Plan, PlanRequest,
+    ProviderName, Reason, RejectReason, Rejected, RouteError, Selection, Target,
 };
 
 /// Plans from snapshots; keeps no state of its own.
 #[derive(Debug)]
 pub(super) struct RouterCore {
-    settings: RouterSettings,
-    sources: RouterSources,
+    pub(super) settings: RouterSettings,
+    pub(super) sources: RouterSources,
 }
 
 /// Models that may be used if they can do it, and what was kept out for want of leave.
@@ -45,8 +46,12 @@ impl RouterCore {
             }
         }
         if ranked.is_empty() {
-            let need = request.needs.input_estimate;
-            return Err(self.no_candidate(need, &rejected, field.layers, field.confirmation));
+            return Err(self.no_candidate(Impasse {
+                catalogue: &catalogue,
+                request,
+                layers: field.layers,
+                rejected: &rejected,
+            }));
         }
         ranked.sort_by_key(|(rank, _)| *rank);
         Ok(Plan {
@@ -85,22 +90,30 @@ impl RouterCore {
         match &request.target {
             Target::Named(name) => named(catalogue, name, request.max_layer),
             Target::Auto => {
-                let start = self.settings.default_layer;
-                let start = request.max_layer.map_or(start, |max| start.min(max));
-                Ok(self.layer_upwards(catalogue, start, request.max_layer))
+                let start = self.start_of_auto(request.max_layer);
+                Ok(self.layer_upwards(catalogue, start, request))
             }
             Target::Layer(layer) => match request.max_layer {
                 Some(max) if *layer > max => Err(RouteError::LayerNotAllowed { layer: *layer, max }),
-                _ => Ok(self.layer_upwards(catalogue, *layer, request.max_layer)),
+                _ => Ok(self.layer_upwards(catalogue, *layer, request)),
             },
         }
+    }
+
+    /// Where `auto` starts for a caller who allows so much.
+    pub(super) fn start_of_auto(&self, caller_max: Option<Layer>) -> Layer {
+        let start = self.settings.default_layer;
+        caller_max.map_or(start, |max| start.min(max))
     }
 
     /// The models of a layer, and of the layers above it as far as the operator and the caller allow.
     ///
     /// "Free" means price 0, not layer L0: a free model of a higher layer needs nobody's leave.
-    fn layer_upwards(&self, catalogue: &Catalogue, start: Layer, caller_max: Option<Layer>) -> Field {
-        let ceiling = caller_max.unwrap_or(Layer::L3).min(self.settings.max_layer.max(start));
+    fn layer_upwards(&self, catalogue: &Catalogue, start: Layer, request: &PlanRequest) -> Field {
+        let ceiling = request
+            .max_layer
+            .unwrap_or(Layer::L3)
+            .min(self.settings.max_layer.max(start));
         let mut field = Field {
             models: Vec::new(),
             layers: vec![start],
@@ -112,6 +125,9 @@ impl RouterCore {
                 continue;
             }
             if above && !self.settings.auto_escalate && !model.is_free() {
+                if self.reject(model, &request.needs).is_some() {
+                    continue;
+                }
                 let nearest = field.confirmation.as_ref().map_or(model.layer, |known| known.layer);
                 let layer = nearest.min(model.layer);
                 field.confirmation = Some(Confirmation { layer });
@@ -127,44 +143,25 @@ impl RouterCore {
     }
 
     fn reject(&self, model: &Model, needs: &Needs) -> Option<RejectReason> {
-        if !self.sources.usable.contains(&model.provider) {
+        if !self.has_key(&model.provider) {
             return Some(RejectReason::NoKey);
         }
-        let missing = model.capabilities.missing(needs.capabilities);
-        if !missing.is_empty() {
-            return Some(RejectReason::Lacks(missing));
-        }
-        let room = u64::from(model.context_window);
-        (needs.input_estimate > room).then_some(RejectReason::WindowTooSmall)
+        unfit(model, needs)
     }
 
-    fn no_candidate(
-        &self,
-        input: u64,
-        rejected: &[Rejected],
-        layers: Vec<Layer>,
-        confirmation: Option<Confirmation>,
-    ) -> RouteError {
-        let too_small = |one: &&Rejected| one.reason == RejectReason::WindowTooSmall;
-        let windows = rejected.iter().filter(too_small).map(|one| one.model.context_window);
-        if let Some(window) = windows.max() {
-            return RouteError::ContextTooLong { input, window };
-        }
-        if let Some(missing) = least_missing(rejected) {
-            return RouteError::Incapable { missing };
-        }
-        let hint = match (confirmation, rejected.is_empty()) {
-            (Some(Confirmation { layer }), _) => {
-                format!("layer {layer} has one: ask for it with `layer` or `model`, or set ENABLE_AUTO_ESCALATE=true")
-            }
-            (None, false) => "its provider has no key: set the key's environment variable".to_owned(),
-            (None, true) => "add a model to the catalogue, or set a provider's key".to_owned(),
-        };
-        RouteError::NoModel {
-            layers,
-            hint: hint.into(),
-        }
+    pub(super) fn has_key(&self, provider: &ProviderName) -> bool {
+        self.sources.usable.contains(provider)
     }
+}
+
+/// Why a model cannot do what a request needs, whether or not its provider can be called.
+pub(super) fn unfit(model: &Model, needs: &Needs) -> Option<RejectReason> {
+    let missing = model.capabilities.missing(needs.capabilities);
+    if !missing.is_empty() {
+        return Some(RejectReason::Lacks(missing));
+    }
+    let room = u64::from(model.context_window);
+    (needs.input_estimate > room).then_some(RejectReason::WindowTooSmall)
 }
 
 fn named(catalogue: &Catalogue, name: &Arc<str>, max: Option<Layer>) -> Result<Field, RouteError> {
@@ -188,14 +185,6 @@ fn named(catalogue: &Catalogue, name: &Arc<str>, max: Option<Layer>) -> Result<F
         layers,
         confirmation: None,
     })
-}
-
-fn least_missing(rejected: &[Rejected]) -> Option<Capabilities> {
-    let lacks = rejected.iter().filter_map(|one| match one.reason {
-        RejectReason::Lacks(missing) => Some(missing),
-        RejectReason::WindowTooSmall | RejectReason::NoKey => None,
-    });
-    lacks.min_by_key(|missing| missing.iter().count())
 }
 
 #[cfg(test)]

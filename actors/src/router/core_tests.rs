@@ -5,8 +5,8 @@ use arc_swap::ArcSwap;
 
 use super::*;
 use crate::protocol::{
-    Alias, Capability, Gate, HealthNote, ModelHealth, PicoUsdPerToken, Price, ProviderName, QualityLevel, RequestId,
-    TaskType,
+    Alias, Capabilities, Capability, Gate, HealthNote, ModelHealth, PicoUsdPerToken, Price, ProviderName, QualityLevel,
+    RequestId, TaskType,
 };
 
 fn model(id: &str, provider: &str, layer: Layer, usd_per_mtok: Option<u64>) -> Model {
@@ -48,6 +48,7 @@ impl Bench {
             catalogue: Arc::new(ArcSwap::from_pointee(catalogue)),
             health: Arc::default(),
             usable: Arc::new(usable),
+            key_variables: Arc::new(HashMap::from([("locked".into(), "LOCKED_KEY".into())])),
         };
         let request = PlanRequest {
             request: RequestId::generate(),
@@ -117,8 +118,15 @@ fn an_explicit_layer_is_served_although_it_costs_and_refused_above_the_callers_l
 #[test]
 fn an_empty_layer_says_which_setting_would_help() {
     let bench = Bench::new(vec![model("paid", "a", Layer::L1, Some(1))]);
-    assert!(bench.error().to_string().contains("ENABLE_AUTO_ESCALATE"));
+    assert_eq!(
+        bench.error().to_string(),
+        "no model is available in L0; layer L1 has one: ask for it with `layer` or `model` set to L1, or set \
+         DEFAULT_LAYER=L1, or ENABLE_AUTO_ESCALATE=true"
+    );
 }
+
+#[path = "advice_tests.rs"]
+mod advice;
 
 #[test]
 fn a_name_means_an_id_then_every_api_model_then_an_alias_and_nothing_else() {
@@ -177,7 +185,10 @@ fn what_a_model_cannot_do_keeps_it_out_and_is_said_when_nothing_is_left() {
 fn a_provider_without_its_key_is_named_as_the_reason() {
     let models = vec![model("base", "locked", Layer::L0, Some(0))];
     let bench = Bench::with(Catalogue::new(models, Vec::new(), HashMap::new()), [].into());
-    assert!(bench.error().to_string().contains("key"));
+    assert_eq!(
+        bench.error().to_string(),
+        "no model is available in L0; provider `locked` has no key: set LOCKED_KEY"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@
 //!   once more.
 
 mod actor;
+mod advice;
 mod core;
 mod order;
 mod settings;

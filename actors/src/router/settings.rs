@@ -1,6 +1,6 @@
 //! What the router is told at the start.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -27,4 +27,6 @@ pub struct RouterSources {
     pub health: Arc<ArcSwap<HealthSnapshot>>,
     /// Providers that can be called: those that want no key, or have it.
     pub usable: Arc<HashSet<ProviderName>>,
+    /// The environment variables that hold the providers' keys, as far as they want one. For messages.
+    pub key_variables: Arc<HashMap<ProviderName, Arc<str>>>,
 }

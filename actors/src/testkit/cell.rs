@@ -118,6 +118,7 @@ impl TestCell {
             ))),
             health: Arc::clone(&health),
             usable: Arc::new(usable),
+            key_variables: Arc::default(),
         };
         let rules = RouterSettings {
             default_layer: Layer::L0,

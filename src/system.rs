@@ -33,7 +33,7 @@ use gateway_actors::supervisor::SupervisorActor;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::catalogue::{LiveCatalogue, RefreshTimes, keep_fresh};
+use crate::catalogue::{AutoCheck, LiveCatalogue, RefreshTimes, keep_fresh};
 use crate::config::{AmbiguousRetry, ProviderSettings, Settings};
 use crate::providers::{BuildError, FreeModels, Probes, Upstreams};
 use crate::store::{JournalDir, JournalLimits, JournalOpenError};
@@ -180,19 +180,26 @@ impl ActorSystem {
         });
         let usable = settings.providers.iter().filter(|provider| provider.is_usable());
         let usable = Arc::new(usable.map(|provider| provider.name.clone()).collect());
-        let live_catalogue = Arc::new(LiveCatalogue::new(Arc::clone(&catalogue), Arc::clone(&usable)));
+        let sources = RouterSources {
+            catalogue: Arc::clone(&catalogue),
+            health: Arc::clone(&health),
+            usable: Arc::clone(&usable),
+            key_variables: Arc::new(key_variables(settings)),
+        };
+        let routing = RouterSettings {
+            default_layer: settings.routing.default_layer,
+            max_layer: settings.routing.max_escalation_layer,
+            auto_escalate: settings.routing.auto_escalate,
+        };
+        let auto = AutoCheck::new(routing, sources.clone(), settings.free_model_provider().is_some());
+        let live_catalogue = Arc::new(LiveCatalogue::new(Arc::clone(&catalogue), usable).checked_by(auto));
         refresh_free_models(settings, &arbiters.control, Arc::clone(&live_catalogue));
         let in_flight = settings.providers.iter().map(|provider| {
             let in_flight = InFlight::new(provider.max_in_flight);
             (provider.name.clone(), Arc::new(in_flight))
         });
         let system = Self {
-            sources: RouterSources {
-                catalogue: Arc::clone(&catalogue),
-                health: Arc::clone(&health),
-                usable,
-                key_variables: Arc::new(key_variables(settings)),
-            },
+            sources,
             catalogue,
             live_catalogue,
             health,
@@ -204,11 +211,7 @@ impl ActorSystem {
             ports,
             in_flight: in_flight.collect(),
             providers: settings.providers.clone(),
-            routing: RouterSettings {
-                default_layer: settings.routing.default_layer,
-                max_layer: settings.routing.max_escalation_layer,
-                auto_escalate: settings.routing.auto_escalate,
-            },
+            routing,
             dispatch: dispatch(settings),
             last_resort: Arc::new(LastResort::new(now)),
             remote_asks: Arc::default(),

@@ -5,6 +5,7 @@
 //! the refresh ([`keep_fresh`]) the free models. Whichever changes, both are put together anew and published in one
 //! step.
 
+mod auto;
 mod refresh;
 
 use std::collections::HashSet;
@@ -14,6 +15,7 @@ use arc_swap::ArcSwap;
 use gateway_actors::protocol::{Catalogue, Layer, Model, ProviderName};
 use tokio::sync::watch;
 
+pub(crate) use auto::AutoCheck;
 pub(crate) use refresh::{RefreshTimes, keep_fresh};
 
 /// The parts of the catalogue, and where it is published.
@@ -23,6 +25,7 @@ pub(crate) struct LiveCatalogue {
     /// Providers that can be called by this process.
     usable: Arc<HashSet<ProviderName>>,
     parts: watch::Sender<Parts>,
+    auto: Option<AutoCheck>,
 }
 
 #[derive(Debug)]
@@ -46,11 +49,22 @@ impl LiveCatalogue {
             published,
             usable,
             parts: watch::Sender::new(parts),
+            auto: None,
         }
+    }
+
+    /// The same, but it is told in the log, now and with each change, when `auto` leads to no model.
+    pub(crate) fn checked_by(mut self, auto: AutoCheck) -> Self {
+        auto.tell(&self.parts.borrow().configured);
+        self.auto = Some(auto);
+        self
     }
 
     /// Exchanges the configured models.
     pub(crate) fn set_configured(&self, configured: Arc<Catalogue>) {
+        if let Some(auto) = &self.auto {
+            auto.tell(&configured);
+        }
         self.change(|parts| {
             parts.lacks_free_layer = lacks_free_layer(&configured, &self.usable);
             parts.configured = configured;

@@ -180,3 +180,52 @@ fn no_request_fails_while_the_models_are_loaded_again_and_again() {
     wait_for_log(&gateway, "the models were loaded again");
     gateway.finish();
 }
+
+#[test]
+fn a_default_layer_without_a_usable_model_is_told_once_at_the_start_and_after_a_reload_that_changes_it() {
+    let alpha = Provider::start("alpha");
+    let dear = || Model::free("alpha-large", &alpha).layer("L1").priced("1", "2");
+    let paid = || Setup::new().provider(&alpha).model(&dear());
+    let mut gateway = Gateway::start(paid());
+    let told = |gateway: &Gateway, text: &str| {
+        let log = gateway.log();
+        let lines = log.iter().filter(|line| line.contains("WARN") && line.contains(text));
+        lines.count()
+    };
+    wait_for_log(&gateway, "DEFAULT_LAYER=L1");
+
+    gateway.sighup();
+    wait_for_log(&gateway, "the models were loaded again");
+    assert_eq!(told(&gateway, "DEFAULT_LAYER=L1"), 1, "it was told before");
+
+    gateway.change_file(paid().model(&Model::free("alpha-small", &alpha)));
+    gateway.sighup();
+    wait_for_log(&gateway, "are served again");
+    assert_eq!(gateway.client().post(COMPLETIONS, &chat("hello")).status, 200);
+
+    gateway.change_file(Setup::new().provider(&alpha).model(&dear().layer("L3")));
+    gateway.sighup();
+    wait_for_log(&gateway, "DEFAULT_LAYER=L3");
+    assert_eq!(told(&gateway, "DEFAULT_LAYER="), 2);
+    gateway.finish_after(&asking_for("L3"));
+}
+
+#[test]
+fn nothing_is_told_of_a_default_layer_that_has_a_model_or_may_be_left() {
+    let alpha = Provider::start("alpha");
+    let paid = || {
+        let model = Model::free("alpha-large", &alpha).layer("L1").priced("1", "2");
+        Setup::new().provider(&alpha).model(&model)
+    };
+    for setup in [
+        Setup::free_l0(&[&alpha]),
+        paid().env("DEFAULT_LAYER", "L1"),
+        paid().env("ENABLE_AUTO_ESCALATE", "true"),
+    ] {
+        let gateway = Gateway::start(setup);
+        assert_eq!(gateway.client().post(COMPLETIONS, &chat("hello")).status, 200);
+        let log = gateway.log().join("\n");
+        assert!(!log.contains("requests that name neither"), "{log}");
+        gateway.finish();
+    }
+}

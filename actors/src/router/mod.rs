@@ -8,10 +8,12 @@
 
 mod actor;
 mod advice;
+mod check;
 mod core;
 mod order;
 mod settings;
 mod target;
 
 pub use actor::RouterActor;
+pub use check::check_auto;
 pub use settings::{RouterSettings, RouterSources};

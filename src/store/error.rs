@@ -280,6 +280,19 @@ pub enum OpenError {
         /// The database.
         path: PathBuf,
     },
+    /// The database is another program's.
+    #[error(
+        "the database {database} has tables of another program ({table:?} is one) and none of the gateway's: nothing \
+         was changed; {advice}"
+    )]
+    Foreign {
+        /// The file, or host, port and name of the database.
+        database: String,
+        /// One of its tables.
+        table: String,
+        /// What to do next.
+        advice: &'static str,
+    },
     /// A newer gateway has changed the tables.
     #[error(
         "the database {database} was upgraded by a newer version of the gateway (it has {found}, this version knows \

@@ -11,6 +11,11 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Why the tables were left as they are.
 #[derive(Debug)]
 pub(super) enum Stopped {
+    /// They are another program's.
+    Foreign {
+        /// One of them.
+        table: String,
+    },
     /// A newer version of the gateway has changed them.
     Newer {
         /// The newest change that was applied.
@@ -58,6 +63,14 @@ where
         tracing::info!(migration = %migration.name(), "changed the database's tables");
     }
     Ok(())
+}
+
+/// Refuses a database in which a table of another program was found and none of the gateway's.
+pub(super) fn refuse_foreign(table: Option<String>) -> Result<(), Stopped> {
+    match table {
+        None => Ok(()),
+        Some(table) => Err(Stopped::Foreign { table }),
+    }
 }
 
 /// Refuses a database that holds only a part of another's data, given where its unfinished move comes from.

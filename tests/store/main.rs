@@ -6,6 +6,7 @@ mod calls;
 mod connecting;
 mod conversations;
 mod database;
+mod foreign;
 mod schema;
 mod servers;
 #[path = "../support/mod.rs"]

@@ -6,7 +6,7 @@ use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -28,6 +28,19 @@ const PATIENCE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout 
 /// The schema in which queries find the tables.
 const SCHEMA: &str = "(SELECT nspname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE pg_class.oid = 'conversations'::regclass)";
+
+/// A table of another program in the schema in which the tables would be made, unless the gateway's are there or
+/// elsewhere on the search path. What an extension brought is nobody's.
+const FOREIGN: &str = "(SELECT min(relname::text) FROM pg_class
+    WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+        AND relkind IN ('r', 'p', 'f') AND relname <> '__diesel_schema_migrations'
+        AND NOT EXISTS (SELECT FROM pg_depend
+            WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+        AND (to_regclass('conversations') IS NULL OR to_regclass('__diesel_schema_migrations') IS NULL))";
+
+/// What to do about a database of another program.
+const OWN_DATABASE: &str = "give the gateway a database of its own, or an empty schema in this one \
+                            (`?options=-csearch_path%3DSCHEMA` at the end of the address)";
 
 /// The lock of the one session that may move data into the database; as arbitrary a number as the other.
 const MOVER: i64 = 4_701_338_261_129_462_138;
@@ -72,9 +85,16 @@ where
     let applied = connection.transaction(|connection| {
         connection.batch_execute(PATIENCE)?;
         connection.batch_execute(ONE_AT_A_TIME)?;
+        let foreign = diesel::select(sql::<Nullable<Text>>(FOREIGN)).get_result(connection)?;
+        migrations::refuse_foreign(foreign)?;
         migrations::apply(connection, source)
     });
     applied.map_err(|stopped| match stopped {
+        Stopped::Foreign { table } => OpenError::Foreign {
+            database: database.to_owned(),
+            table,
+            advice: OWN_DATABASE,
+        },
         Stopped::Newer { found, known } => OpenError::NewerSchema {
             database: database.to_owned(),
             found,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
-use diesel::{Connection as _, ConnectionError, ConnectionResult};
+use diesel::{Connection as _, ConnectionError, ConnectionResult, QueryResult};
 use diesel_async::pooled_connection::bb8::{Pool, RunError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
@@ -79,10 +79,14 @@ impl Database {
     /// Opens a connection on the calling thread.
     pub(super) fn connect(&self, access: Access) -> ConnectionResult<SqliteConnection> {
         let mut connection = SqliteConnection::establish(&self.url)?;
-        connection
-            .batch_execute(&self.setup(access))
+        self.set_up(&mut connection, access)
             .map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
+    }
+
+    /// Sets up a connection that was opened to look; turns the file to WAL.
+    pub(super) fn set_up(&self, connection: &mut SqliteConnection, access: Access) -> QueryResult<()> {
+        connection.batch_execute(&self.setup(access))
     }
 
     /// Opens a connection that leaves the file as it is: setting up any other turns it to WAL.

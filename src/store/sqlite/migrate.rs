@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -16,8 +18,16 @@ use crate::store::schema::moves;
 /// Every change of the tables that this binary knows.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Applies every change of the tables that has not been applied. A file that holds only a part of the data that is moved
-/// into it is refused. The path is the file's own, without symbolic links.
+/// A table of another program, unless the gateway's are there.
+const FOREIGN: &str = "(SELECT min(name) FROM sqlite_schema
+    WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' AND name <> '__diesel_schema_migrations'
+        AND (SELECT count(*) < 2 FROM sqlite_schema WHERE name IN ('__diesel_schema_migrations', 'conversations')))";
+
+/// What to do about a file of another program.
+const OWN_FILE: &str = "give the gateway a file of its own, one that is not there yet, in DATABASE_URL";
+
+/// Applies every change of the tables that has not been applied. A file of another program is refused and left as it is;
+/// a file that holds only a part of the data that is moved into it is refused. The path is the file's own, without symbolic links.
 ///
 /// One process at a time: the others wait at a lock file beside the database. SQLite's own lock would not do, since
 /// two processes that turn the same new file to WAL at once fail without waiting.
@@ -30,9 +40,11 @@ pub(super) fn prepare(path: &Path, database: &Database) -> Result<SqliteConnecti
         path: lock_path,
         source,
     })?;
-    let mut connection = database
-        .connect(Access::ReadWrite)
-        .map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
+    let connection = database.connect_to_look();
+    let mut connection = connection.map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
+    look(&mut connection).map_err(|stopped| refusal(path, stopped))?;
+    let ready = database.set_up(&mut connection, Access::ReadWrite);
+    ready.map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
     migrate(path, &mut connection, &MIGRATIONS)?;
     let source = moves::table.select(moves::source).first(&mut connection).optional();
     let source = source.map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
@@ -46,14 +58,28 @@ where
     S: MigrationSource<Sqlite>,
 {
     let applied = connection.immediate_transaction(|connection| migrations::apply(connection, source));
-    applied.map_err(|stopped| match stopped {
+    applied.map_err(|stopped| refusal(path, stopped))
+}
+
+/// Refuses a file of another program. Changes nothing in it.
+fn look(connection: &mut SqliteConnection) -> Result<(), Stopped> {
+    migrations::refuse_foreign(diesel::select(sql::<Nullable<Text>>(FOREIGN)).get_result(connection)?)
+}
+
+fn refusal(path: &Path, stopped: Stopped) -> OpenError {
+    match stopped {
+        Stopped::Foreign { table } => OpenError::Foreign {
+            database: path.display().to_string(),
+            table,
+            advice: OWN_FILE,
+        },
         Stopped::Newer { found, known } => OpenError::NewerSchema {
             database: path.display().to_string(),
             found,
             known,
         },
         Stopped::Driver(fault) => OpenError::of(path.to_owned(), fault),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -61,7 +87,6 @@ mod tests {
     use std::fs;
 
     use diesel::connection::SimpleConnection;
-    use diesel::dsl::sql;
     use diesel::sql_types::BigInt;
     use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 

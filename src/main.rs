@@ -14,6 +14,9 @@ use clap::{Args, Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// For settings of a process that listens at an address, as `serve` alone does.
+const LISTENS: bool = true;
+
 /// Settings that stop the start (`EX_CONFIG` of sysexits.h).
 const BAD_SETTINGS: u8 = 78;
 
@@ -95,7 +98,8 @@ struct SettingArgs {
 }
 
 impl SettingArgs {
-    fn load(&self) -> Result<Loaded, Problems> {
+    /// Loads the settings for a process that listens, or for one that does not.
+    fn load(&self, listens: bool) -> Result<Loaded, Problems> {
         let overrides = Overrides {
             host: self.host.clone(),
             port: self.port.clone(),
@@ -105,28 +109,30 @@ impl SettingArgs {
             log_format: self.log_format.clone(),
             simulator: self.simulator,
         };
-        let sources = Sources::from_process(self.config.as_deref(), overrides)?;
-        Settings::load(&sources)
+        Settings::load(&Sources {
+            listens,
+            ..Sources::from_process(self.config.as_deref(), overrides)?
+        })
     }
 
     /// Loads settings of the same sources again.
-    fn reloader(&self) -> Reloader {
+    fn reloader(&self, listens: bool) -> Reloader {
         let again = self.clone();
-        Reloader::new(self.config.as_deref(), move || again.load())
+        Reloader::new(self.config.as_deref(), move || again.load(listens))
     }
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => {
-            let reloader = args.reloader();
-            with_settings(&args, |settings| {
+            let reloader = args.reloader(LISTENS);
+            with_settings(args.load(LISTENS), |settings| {
                 startup::serve(settings, reloader).map_err(|error| (error.exit_code(), error.into()))
             })
         }
         Command::Mcp(args) => {
-            let reloader = args.reloader();
-            with_settings(&args, |settings| {
+            let reloader = args.reloader(!LISTENS);
+            with_settings(args.load(!LISTENS), |settings| {
                 startup::mcp(settings, reloader).map_err(|error| (error.exit_code(), error.into()))
             })
         }
@@ -135,7 +141,7 @@ fn main() -> ExitCode {
             from: Some(from),
             to,
             ..
-        }) => with_settings(&settings, |settings| {
+        }) => with_settings(settings.load(!LISTENS), |settings| {
             let moved = commands::move_data(settings, &from, to.as_deref());
             for table in moved.map_err(|error| (error.exit_code(), error.into()))? {
                 say(&format!(
@@ -150,37 +156,48 @@ fn main() -> ExitCode {
             settings,
             journal: Some(folder),
             ..
-        }) => with_settings(&settings, |settings| {
+        }) => with_settings(settings.load(!LISTENS), |settings| {
             let stored = commands::bring_in(settings, &folder);
             let stored = stored.map_err(|error| (error.exit_code(), error.into()))?;
             say(&format!("{stored} call records of the journal are in the database"));
             Ok(())
         }),
-        Command::Migrate(args) => with_settings(&args.settings, |settings| {
+        Command::Migrate(args) => with_settings(args.settings.load(!LISTENS), |settings| {
             let opened = startup::open_store(settings).map_err(startup::ServeError::from);
             let store = opened.map_err(|error| (error.exit_code(), error.into()))?;
             store.shutdown(std::time::Duration::from_secs(5));
             say("the database is up to date");
             Ok(())
         }),
-        Command::CheckConfig(args) => match args.load() {
-            Ok(loaded) => {
-                for warning in &loaded.warnings {
-                    complain(&format!("warning: {warning}"));
-                }
-                say("the settings are good");
-                ExitCode::SUCCESS
-            }
-            Err(problems) => {
-                complain(&problems.to_string());
-                ExitCode::from(BAD_SETTINGS)
-            }
-        },
+        Command::CheckConfig(args) => check_config(args.load(LISTENS)),
     }
 }
 
-fn with_settings(args: &SettingArgs, work: impl FnOnce(&Settings) -> Result<(), (u8, anyhow::Error)>) -> ExitCode {
-    let loaded = match args.load() {
+/// Says whether `serve` would start with the settings, as far as can be told without the database.
+fn check_config(loaded: Result<Loaded, Problems>) -> ExitCode {
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            complain(&problems.to_string());
+            return ExitCode::from(BAD_SETTINGS);
+        }
+    };
+    for warning in &loaded.warnings {
+        complain(&format!("warning: {warning}"));
+    }
+    if let Err(error) = startup::check_store(&loaded.settings) {
+        complain(&format!("1 problem in the settings:\n  {error}"));
+        return ExitCode::from(BAD_SETTINGS);
+    }
+    say("the settings are good");
+    ExitCode::SUCCESS
+}
+
+fn with_settings(
+    loaded: Result<Loaded, Problems>,
+    work: impl FnOnce(&Settings) -> Result<(), (u8, anyhow::Error)>,
+) -> ExitCode {
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
             complain(&problems.to_string());

@@ -169,14 +169,26 @@ fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<Re
 /// # Errors
 /// When it does not open.
 pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
-    Store::open(match &settings.store.database {
+    Store::open(store_config(settings))
+}
+
+/// Checks the files that the database's address names, without opening the database.
+///
+/// # Errors
+/// When the address cannot be used.
+pub fn check_store(settings: &Settings) -> Result<(), OpenError> {
+    store_config(settings).check()
+}
+
+fn store_config(settings: &Settings) -> StoreConfig {
+    match &settings.store.database {
         Database::Sqlite(path) => StoreConfig::from(SqliteConfig::new(path)),
         Database::Postgres(address) => StoreConfig::from(PostgresConfig {
             address: PostgresAddress::clone(address),
             limits: settings.store.limits,
             flag: None,
         }),
-    })
+    }
 }
 
 async fn run(

@@ -93,6 +93,10 @@ impl Settings {
         }
         draft.read_variables(&mut Reader::of_environment(&environment, &mut report));
         draft.read_variables(&mut Reader::of_flags(&sources.overrides.flags(), &mut report));
+        check_across(&draft, &mut report);
+        if sources.listens {
+            check_listening(&draft, &mut report);
+        }
         let settings = draft.finish(&environment, &mut report);
         let warnings = report.into_result()?;
         Ok(Loaded { settings, warnings })
@@ -222,9 +226,8 @@ impl Draft {
         self.builtins.read_base_urls(reader);
     }
 
-    /// Resolves defaults that depend on other settings and checks what no setting shows by itself.
+    /// Resolves defaults that depend on other settings and checks names that lead from one to another.
     fn finish(self, environment: &Environment, report: &mut Report) -> Settings {
-        check_across(&self, report);
         let providers = self.providers.complete(&self.builtins, &self.http, environment, report);
         let parts = Parts {
             models: self.models,
@@ -257,7 +260,8 @@ impl Draft {
     }
 }
 
-fn check_across(draft: &Draft, report: &mut Report) {
+/// What only a process that listens needs.
+fn check_listening(draft: &Draft, report: &mut Report) {
     if draft.auth.admin_key.is_none() && !draft.http.is_loopback() {
         report.problem(
             "http.host (API_HOST, --host)",
@@ -265,6 +269,10 @@ fn check_across(draft: &Draft, report: &mut Report) {
              make one with `openssl rand -hex 32`) or listen at 127.0.0.1",
         );
     }
+}
+
+/// What no setting shows by itself.
+fn check_across(draft: &Draft, report: &mut Report) {
     if draft.routing.default_layer > draft.routing.max_escalation_layer {
         report.problem(
             "routing.default_layer (DEFAULT_LAYER)",

@@ -59,6 +59,9 @@ pub struct Sources {
     pub config_file: Option<(PathBuf, String)>,
     /// How many processors there are to work on.
     pub processors: NonZeroUsize,
+    /// Whether the settings are for a process that listens at their address: then the address must be one that may be
+    /// served.
+    pub listens: bool,
 }
 
 impl Default for Sources {
@@ -69,6 +72,7 @@ impl Default for Sources {
             dotenv: None,
             config_file: None,
             processors: NonZeroUsize::MIN,
+            listens: true,
         }
     }
 }
@@ -85,7 +89,7 @@ impl fmt::Debug for Sources {
 
 impl Sources {
     /// Gathers the sources of this process: its environment, `.env` in its working directory and the file of
-    /// `--config`.
+    /// `--config`. It is taken for one that listens.
     ///
     /// # Errors
     /// Every file that should be read and cannot be.
@@ -120,6 +124,7 @@ impl Sources {
             dotenv,
             config_file,
             processors: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            listens: true,
         })
     }
 }

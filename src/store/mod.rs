@@ -53,6 +53,19 @@ pub enum StoreConfig {
     Postgres(Box<PostgresConfig>),
 }
 
+impl StoreConfig {
+    /// Checks what can be told without the database: the files with certificates that an address names.
+    ///
+    /// # Errors
+    /// [`OpenError::Address`], as opening the store would say it.
+    pub fn check(&self) -> Result<(), OpenError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(config) => postgres::check(config),
+        }
+    }
+}
+
 impl From<SqliteConfig> for StoreConfig {
     fn from(config: SqliteConfig) -> Self {
         Self::Sqlite(config)

@@ -89,6 +89,35 @@ fn an_open_address_without_keys_is_refused() {
 }
 
 #[test]
+fn what_does_not_listen_needs_no_key_for_an_open_address() {
+    let alpha = Provider::start("alpha");
+    let open = good(&alpha).env("API_HOST", "0.0.0.0");
+    for command in ["migrate", "mcp"] {
+        let (code, text) = run_to_exit(command, &open);
+        assert_eq!(code, 0, "{command}: {text}");
+    }
+    for command in ["serve", "check-config"] {
+        let (code, text) = run_to_exit(command, &open);
+        assert_eq!(code, BAD_SETTINGS, "{command}: {text}");
+    }
+}
+
+#[test]
+fn a_file_of_certificates_that_cannot_be_read_is_told_by_the_check_as_by_the_start() {
+    let alpha = Provider::start("alpha");
+    let url = "postgres://me:canary-5f1e@127.0.0.1:1/db?sslmode=verify-full&sslrootcert=/no/file";
+    let bad = good(&alpha).env("DATABASE_URL", url);
+    for command in ["check-config", "migrate", "serve"] {
+        let (code, text) = run_to_exit(command, &bad);
+        assert_eq!(code, BAD_SETTINGS, "{command}: {text}");
+        for part in ["DATABASE_URL", "sslrootcert /no/file cannot be read"] {
+            assert!(text.contains(part), "{command} does not say {part}: {text}");
+        }
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
+
+#[test]
 fn k11_a_short_admin_key_is_refused_and_not_shown() {
     let alpha = Provider::start("alpha");
     let (code, text) = run_to_exit("serve", &good(&alpha).env("GATEWAY_ADMIN_KEY", "short-secret"));

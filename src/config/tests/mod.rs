@@ -1,5 +1,6 @@
 //! Loading as a whole: what each source may say, what wins, what is refused and how it is told.
 
+mod across;
 mod catalogue;
 mod defaults;
 mod difference;

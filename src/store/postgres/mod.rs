@@ -66,6 +66,11 @@ impl PostgresConfig {
 /// What the settings call the address.
 const SETTING: &str = "DATABASE_URL";
 
+/// Checks the file with certificates that the address names.
+pub(super) fn check(config: &PostgresConfig) -> Result<(), OpenError> {
+    tls::connector(config).map(drop)
+}
+
 /// Claims the right to move data into the database, then creates or upgrades its tables. The connection returned holds the
 /// claim for as long as it is open; there is none while another process holds it. Blocks.
 pub(super) fn claim(config: &PostgresConfig, runtime: &Handle) -> Result<Option<Connection>, OpenError> {

@@ -169,7 +169,7 @@ fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<Re
 /// # Errors
 /// When it does not open.
 pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
-    Store::open(store_config(settings))
+    Store::open(store_config(settings)).map_err(|error| error.with_setting(settings.store.database_setting))
 }
 
 /// Checks the files that the database's address names, without opening the database.

@@ -7,6 +7,7 @@ use gateway_actors::protocol::{Alias, Capabilities, Capability, Layer, Model, Pr
 use url::Url;
 
 use super::catalogue::Draft;
+use super::models::check_limits;
 use super::openrouter::OpenRouterSettings;
 use super::problem::Report;
 use super::provider::ProviderKind;
@@ -92,10 +93,16 @@ impl Builtins {
         reader.set_some(endpoint, &mut self.oss_endpoint, base_url);
         let model = key("model").or_variable("OSS_MODEL_NAME");
         reader.set_some(model, &mut self.oss_model, name);
-        let window = integer(1..=u64::from(u32::MAX));
-        reader.set(key("context_window"), &mut self.oss_window, window);
-        let max_output = integer(1..=u64::from(u32::MAX));
-        reader.set(key("max_output_tokens"), &mut self.oss_max_output, max_output);
+        let any_tokens = || integer::<u32>(1..=u64::from(u32::MAX));
+        let window = reader.optional(key("context_window"), any_tokens());
+        let max_output = reader.optional(key("max_output_tokens"), any_tokens());
+        let is_window_known = window.is_some() || !reader.has(key("context_window"));
+        self.oss_window = window.unwrap_or(self.oss_window);
+        self.oss_max_output = max_output.unwrap_or(self.oss_max_output);
+        // Where only the window is written, the default of the other is cut to it.
+        if let (Some(max_output), true) = (max_output, is_window_known) {
+            check_limits(self.oss_window, max_output, reader);
+        }
     }
 
     pub(super) fn read_simulator(&mut self, reader: &mut Reader<'_>) {

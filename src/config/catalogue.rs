@@ -18,6 +18,8 @@ pub(super) struct Draft {
     models: Vec<Model>,
     /// Models that are known but left out: switched off, or of a provider that is absent.
     left_out: Vec<Model>,
+    /// The names of models of which something was reported.
+    unfinished: Vec<String>,
     aliases: Vec<Alias>,
 }
 
@@ -113,32 +115,41 @@ fn select(mut written: Vec<WrittenModel>, providers: &Providers, report: &mut Re
     drop_duplicates(&mut written, report);
     let mut draft = Draft::default();
     for entry in written {
-        let provider = entry.model.provider.as_str();
-        let builtin = builtin::NAMES.iter().find(|(name, _)| *name == provider);
-        match (providers.standing(provider), builtin) {
-            (Some((_, Standing::Configured)), _) if entry.is_enabled => {
-                draft.models.push(entry.model);
-                continue;
-            }
-            (Some((place, Standing::Later)), _) if entry.is_enabled => unsupported::kind_in_use(place, &entry, report),
-            (Some(_), _) => {}
-            (None, _) if entry.is_shipped || !entry.is_enabled => {}
-            (None, Some((name, needs))) if !unsupported::PROVIDERS.contains(name) => {
-                let message = format!("left out: the provider {provider} exists only with {needs}");
-                report.warn(entry.place.as_str(), message);
-            }
-            (None, Some(_)) => unsupported::provider_in_use(&entry, report),
-            (None, None) => {
-                let message = format!(
-                    "no provider is called {}; list it under [[providers]]",
-                    quoted(provider)
-                );
-                report.problem(format!("{}.provider", entry.place), message);
-            }
+        let is_there = has_provider(&entry, providers, report);
+        match entry.model {
+            Some(model) if is_there => draft.models.push(model),
+            Some(model) => draft.left_out.push(model),
+            None => draft.unfinished.extend(entry.id.into_iter().chain(entry.api_model)),
         }
-        draft.left_out.push(entry.model);
     }
     draft
+}
+
+/// Whether the model is switched on and of a provider that exists.
+fn has_provider(entry: &WrittenModel, providers: &Providers, report: &mut Report) -> bool {
+    let Some(provider) = entry.provider.as_deref() else {
+        return false;
+    };
+    let builtin = builtin::NAMES.iter().find(|(name, _)| *name == provider);
+    match (providers.standing(provider), builtin) {
+        (Some((_, Standing::Configured)), _) if entry.is_enabled => return true,
+        (Some((place, Standing::Later)), _) if entry.is_enabled => unsupported::kind_in_use(place, entry, report),
+        (Some(_), _) => {}
+        (None, _) if entry.is_shipped || !entry.is_enabled => {}
+        (None, Some((name, needs))) if !unsupported::PROVIDERS.contains(name) => {
+            let message = format!("left out: the provider {provider} exists only with {needs}");
+            report.warn(entry.place.as_str(), message);
+        }
+        (None, Some(_)) => unsupported::provider_in_use(entry, report),
+        (None, None) => {
+            let message = format!(
+                "no provider is called {}; list it under [[providers]]",
+                quoted(provider)
+            );
+            report.problem(format!("{}.provider", entry.place), message);
+        }
+    }
+    false
 }
 
 fn add_aliases(draft: &mut Draft, written: Vec<WrittenAlias>, report: &mut Report) {
@@ -153,6 +164,8 @@ fn add_aliases(draft: &mut Draft, written: Vec<WrittenAlias>, report: &mut Repor
             });
         } else if alias.is_shipped {
             // Waits for its model's provider, as the model does.
+        } else if draft.unfinished.contains(&alias.target) {
+            // What is wrong with its model was reported.
         } else if draft.left_out(&alias.target) {
             report.warn(
                 alias.place,

@@ -72,6 +72,8 @@ fn same_store(one: &StoreSettings, other: &StoreSettings) -> bool {
         data_dir,
         postgres,
         limits,
+        // Only messages name it.
+        database_setting: _,
     } = one;
     let same_database = match (database, &other.database) {
         (Database::Sqlite(one), Database::Sqlite(other)) => one == other,

@@ -11,7 +11,11 @@ use super::value::{Written, integer, name, price, switch, text, word};
 /// One entry of `[[models]]`.
 #[derive(Debug)]
 pub(super) struct WrittenModel {
-    pub(super) model: Model,
+    pub(super) id: Option<String>,
+    pub(super) provider: Option<String>,
+    pub(super) api_model: Option<String>,
+    /// The whole; nothing where a part of it is missing or cannot be, which was reported.
+    pub(super) model: Option<Model>,
     pub(super) place: String,
     pub(super) is_enabled: bool,
     pub(super) is_shipped: bool,
@@ -26,8 +30,8 @@ pub(super) struct WrittenAlias {
     pub(super) is_shipped: bool,
 }
 
-/// Reads one model; nothing if it cannot be told what it is.
-pub(super) fn read_model(reader: &mut Reader<'_>) -> Option<WrittenModel> {
+/// Reads one model, or as much of it as can be read.
+pub(super) fn read_model(reader: &mut Reader<'_>) -> WrittenModel {
     let any_tokens = || integer::<u32>(1..=u64::from(u32::MAX));
     let place = reader.place();
     let id = reader.required(key("id"), model_id);
@@ -44,28 +48,42 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> Option<WrittenModel> {
     reader.optional(key("price_source"), text);
     reader.optional(key("price_date"), date);
     let is_enabled = reader.optional(key("enabled"), switch).unwrap_or(true);
-    let (context_window, max_output_tokens) = context_window.zip(max_output_tokens)?;
+    let limits = context_window.zip(max_output_tokens);
+    if let Some((context_window, max_output_tokens)) = limits {
+        check_limits(context_window, max_output_tokens, reader);
+    }
+    let names = (id.as_deref(), provider.as_deref(), api_model.as_deref());
+    let model = match (names, layer, capabilities, limits) {
+        ((Some(id), Some(provider), Some(api_model)), Some(layer), Some(capabilities), Some(limits)) => Some(Model {
+            id: id.into(),
+            provider: provider.into(),
+            api_model: api_model.into(),
+            layer,
+            capabilities,
+            context_window: limits.0,
+            max_output_tokens: limits.1,
+            price,
+        }),
+        _ => None,
+    };
+    WrittenModel {
+        id,
+        provider,
+        api_model,
+        model,
+        place,
+        is_enabled,
+        is_shipped: reader.is_shipped(),
+    }
+}
+
+/// Reports an answer that is longer than all that fits into the model.
+pub(super) fn check_limits(context_window: u32, max_output_tokens: u32, reader: &mut Reader<'_>) {
     if max_output_tokens > context_window {
         let place = reader.place_of(key("max_output_tokens"));
         let message = format!("must be at most context_window, which is {context_window}");
         reader.report.problem(place, message);
     }
-    let model = Model {
-        id: id?.into(),
-        provider: provider?.into(),
-        api_model: api_model?.into(),
-        layer: layer?,
-        capabilities: capabilities?,
-        context_window,
-        max_output_tokens,
-        price,
-    };
-    Some(WrittenModel {
-        model,
-        place,
-        is_enabled,
-        is_shipped: reader.is_shipped(),
-    })
 }
 
 /// Whether a model may have this id: a name that asks for no layer.
@@ -137,7 +155,7 @@ pub(super) fn read_aliases(document: &Document<'_>, table: &DeTable<'_>, report:
     let mut aliases = Vec::new();
     for (pattern, target) in entries {
         let place = document.place(pattern.span(), &format!("aliases.{}", shown_key(pattern.get_ref())));
-        let pattern = match name(Written::Text(pattern.get_ref())) {
+        let pattern = match model_id(Written::Text(pattern.get_ref())) {
             Ok(pattern) => pattern,
             Err(message) => {
                 report.problem(place, format!("the alias must {message}"));
@@ -161,17 +179,14 @@ pub(super) fn read_aliases(document: &Document<'_>, table: &DeTable<'_>, report:
 pub(super) fn drop_duplicates(models: &mut Vec<WrittenModel>, report: &mut Report) {
     let mut first_places = std::collections::HashMap::new();
     models.retain(|written| {
-        let id = written.model.id.clone();
-        match first_places.get(&id) {
+        let Some(id) = &written.id else { return true };
+        match first_places.get(id) {
             None => {
-                first_places.insert(id, written.place.clone());
+                first_places.insert(id.clone(), written.place.clone());
                 true
             }
             Some(first) => {
-                let message = format!(
-                    "the id {} is taken by {first}; give each model its own",
-                    quoted(id.as_str())
-                );
+                let message = format!("the id {} is taken by {first}; give each model its own", quoted(id));
                 report.problem(written.place.clone(), message);
                 false
             }

@@ -27,6 +27,30 @@ pub enum TlsMode {
 const SHAPE: &str =
     "be postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the parts written as %XX";
 
+/// What may stand behind the `?` of an address: the gateway's own, then the driver's.
+const PARAMETERS: [&str; 20] = [
+    "sslmode",
+    "sslrootcert",
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "load_balance_hosts",
+    "options",
+    "password",
+    "port",
+    "sslnegotiation",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
+
 impl TlsMode {
     fn parse(text: &str) -> Option<Self> {
         match text {
@@ -74,6 +98,7 @@ impl PostgresAddress {
                     let path = percent_decoded(path).ok_or("have an sslrootcert that is a path")?;
                     root_certificates = (path != "system").then(|| PathBuf::from(path));
                 }
+                Some((name, _)) if !PARAMETERS.contains(&name) => return Err(unknown_parameter(place, query, name)),
                 _ => others.push(pair),
             }
         }
@@ -81,8 +106,7 @@ impl PostgresAddress {
             true => place.to_owned(),
             false => format!("{place}?{}", others.join("&")),
         };
-        // What the driver says of a bad address may repeat a piece of the password.
-        let server: tokio_postgres::Config = rest.parse().or(Err(SHAPE))?;
+        let server: tokio_postgres::Config = rest.parse().or_else(|_| Err(what_is_wrong(place, &others)))?;
         Self::new(server, tls, root_certificates)
     }
 
@@ -156,6 +180,29 @@ fn holds_stray_separator(url: &str) -> bool {
     login.contains(['@', '/', '?', '#']) || parts.contains('#')
 }
 
+/// What an address with this parameter must be. The name is told only where it can be no piece of a password that was
+/// not written as `%XX`.
+fn unknown_parameter(place: &str, query: &str, name: &str) -> String {
+    let known = PARAMETERS.join(", ");
+    let authority = place.split_once("://").map_or(place, |(_scheme, authority)| authority);
+    let is_past_the_login = authority.contains('@') || !authority.contains(':');
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    match is_past_the_login && !query.contains("password=") && name.len() <= 40 && name.chars().all(is_name) {
+        true => format!("have no parameter `{name}` after the `?`: it is not known; known are {known}"),
+        false => format!("have only known parameters after the `?`: {known}"),
+    }
+}
+
+/// What an address that the driver does not take must be. What the driver says may repeat a piece of the password.
+fn what_is_wrong(place: &str, parameters: &[&str]) -> String {
+    let is_taken = |address: &str| address.parse::<tokio_postgres::Config>().is_ok();
+    let refused = parameters.iter().find(|pair| !is_taken(&format!("{place}?{pair}")));
+    match refused.and_then(|pair| pair.split_once('=')) {
+        Some((name, _)) if is_taken(place) => format!("have another value of the parameter `{name}`"),
+        _ => SHAPE.to_owned(),
+    }
+}
+
 /// A value of an address's query, with its `%XX` made characters.
 fn percent_decoded(value: &str) -> Option<String> {
     let pair = format!("v={}", value.replace('+', "%2B"));
@@ -226,10 +273,45 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_that_is_not_known_is_named_with_those_that_are() {
+        for name in ["schema", "pgbouncer", "gssencmode", "sslcert"] {
+            for place in ["postgres://u:p@h:1/d?connect_timeout=3&", "postgres://h/d?"] {
+                let said = PostgresAddress::parse(&format!("{place}{name}=x")).unwrap_err();
+                assert!(said.contains(&format!("no parameter `{name}` after the `?`")), "{said}");
+                assert!(
+                    said.contains("known are sslmode, sslrootcert, application_name,"),
+                    "{said}"
+                );
+            }
+        }
+        let said = PostgresAddress::parse("postgres://u:p@h/d?connect_timeout=soon").unwrap_err();
+        assert_eq!(said, "have another value of the parameter `connect_timeout`");
+    }
+
+    #[test]
+    fn every_known_parameter_is_taken() {
+        for name in PARAMETERS {
+            let value = match name {
+                "sslmode" => "require",
+                "channel_binding" => "prefer",
+                "load_balance_hosts" => "random",
+                "sslnegotiation" => "postgres",
+                "target_session_attrs" => "read-write",
+                "hostaddr" => "127.0.0.1",
+                _ => "5",
+            };
+            PostgresAddress::parse(&format!("postgres://u:p@h/d?{name}={value}")).unwrap();
+        }
+    }
+
+    #[test]
     fn no_part_of_an_address_is_repeated_when_it_is_refused() {
         for url in [
             "postgres://me:canary@host:port/db",
-            "postgres://me:pw@host/db?canary=b",
+            "postgres://me:pw?canary=b",
+            "postgres://me@host/db?password=pw&canary=b",
+            "postgres://me@host/db?password=pw&canary",
+            "postgres://me:pw@host/db?connect_timeout=canary",
             "postgres://me:canary@host/db?sslmode=canary",
             "postgres:///canary",
         ] {

@@ -204,7 +204,7 @@ impl Draft {
         for (index, table) in entries(document, "models", report) {
             let path = path_of("models", index, "id", table);
             let mut reader = Reader::of_table(document, path, table, report);
-            self.models.extend(read_model(&mut reader));
+            self.models.push(read_model(&mut reader));
             reader.finish();
         }
         if let Some((key, value)) = document.root().get_key_value("aliases") {

@@ -48,6 +48,9 @@ impl Database {
 pub struct StoreSettings {
     /// The database (`url`, `DATABASE_URL`). Default: `gateway.db` in the data folder.
     pub database: Database,
+    /// Where a path of the database that cannot be used is to be changed, for messages: `DATABASE_URL`, or what names the
+    /// data folder if the database is in it for want of an address.
+    pub database_setting: &'static str,
     /// The folder of the gateway's files (`data_dir`, `GATEWAY_DATA_DIR`). Default: the folder of the SQLite file
     /// where `DATABASE_URL` names one, else `$XDG_DATA_HOME/ai-mcp-gateway` or `~/.local/share/ai-mcp-gateway`.
     pub data_dir: PathBuf,
@@ -169,11 +172,16 @@ impl WrittenStore {
             Some(Database::Sqlite(path)) => folder_of(path),
             _ => default_data_dir(environment, report),
         });
+        let database_setting = match self.database {
+            Some(_) => "DATABASE_URL",
+            None => "--data-dir or GATEWAY_DATA_DIR",
+        };
         let database = self
             .database
             .unwrap_or_else(|| Database::Sqlite(data_dir.join("gateway.db")));
         StoreSettings {
             database,
+            database_setting,
             data_dir,
             postgres: self.postgres,
             limits: self.limits,

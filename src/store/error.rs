@@ -184,6 +184,9 @@ impl From<QueryError> for StoreError {
     }
 }
 
+/// What the settings call the address of the database.
+pub(super) const ADDRESS: &str = "DATABASE_URL";
+
 /// Why the store did not open. Each says what to do next; none is mended by making a new database.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -236,16 +239,20 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The path cannot be given to the database.
-    #[error("the database path {} is not valid UTF-8: choose another in DATABASE_URL", path.display())]
+    #[error("the database path {} is not valid UTF-8: choose another in {setting}", path.display())]
     NotUtf8 {
         /// The path.
         path: PathBuf,
+        /// The setting that gave the path.
+        setting: &'static str,
     },
     /// The folder or file cannot be made.
-    #[error("cannot create {}: check that its folder exists and may be written, or set another path in DATABASE_URL", path.display())]
+    #[error("cannot create {}: check that its folder exists and may be written, or set another path in {setting}", path.display())]
     Create {
         /// The folder or file.
         path: PathBuf,
+        /// The setting that gave the path.
+        setting: &'static str,
         /// What the operating system said.
         #[source]
         source: std::io::Error,
@@ -325,6 +332,21 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// The folder or file cannot be made; the settings' own name of the database's address stands for its path.
+    pub(super) fn create(path: PathBuf, source: std::io::Error) -> Self {
+        let setting = ADDRESS;
+        Self::Create { path, setting, source }
+    }
+
+    /// The same error for a path that came from this setting.
+    #[must_use]
+    pub fn with_setting(mut self, name: &'static str) -> Self {
+        if let Self::Create { setting, .. } | Self::NotUtf8 { setting, .. } = &mut self {
+            *setting = name;
+        }
+        self
+    }
+
     /// The error for a fault of the driver while opening this database.
     pub(super) fn of(path: PathBuf, fault: Fault) -> Self {
         match fault.kind {

@@ -118,6 +118,25 @@ fn a_file_of_certificates_that_cannot_be_read_is_told_by_the_check_as_by_the_sta
 }
 
 #[test]
+fn a_path_that_cannot_be_made_is_told_by_the_setting_that_gave_it() {
+    let alpha = Provider::start("alpha");
+    // A variable that is set to nothing counts as not set.
+    let in_data_dir = good(&alpha).env("DATABASE_URL", "");
+    for (command, setup) in [
+        ("migrate --data-dir /dev/null/x", in_data_dir.clone()),
+        ("migrate", in_data_dir.env("GATEWAY_DATA_DIR", "/dev/null/x")),
+    ] {
+        let (code, text) = run_to_exit(command, &setup);
+        assert_eq!(code, 69, "{text}");
+        assert!(text.contains("in --data-dir or GATEWAY_DATA_DIR"), "{text}");
+        assert!(!text.contains("DATABASE_URL"), "{text}");
+    }
+    let by_address = good(&alpha).env("DATABASE_URL", "sqlite:/dev/null/x/gateway.db");
+    let (_, text) = run_to_exit("migrate", &by_address);
+    assert!(text.contains("set another path in DATABASE_URL"), "{text}");
+}
+
+#[test]
 fn k11_a_short_admin_key_is_refused_and_not_shown() {
     let alpha = Provider::start("alpha");
     let (code, text) = run_to_exit("serve", &good(&alpha).env("GATEWAY_ADMIN_KEY", "short-secret"));

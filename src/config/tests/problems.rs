@@ -270,6 +270,14 @@ fn tables_of_the_wrong_shape_are_refused() {
         ("aliases = []", "gw.toml:1 aliases: must be a table"),
         ("[aliases]\na = 1", "gw.toml:2 aliases.a: must be a string"),
         ("[aliases]\n\"a b\" = \"x\"", "the alias must be 1 to 200 characters"),
+        (
+            "[aliases]\nauto = \"x\"",
+            "gw.toml:2 aliases.auto: the alias must be another name: auto and L0 to L3 ask for a layer",
+        ),
+        (
+            "[aliases]\nL1 = \"x\"",
+            "gw.toml:2 aliases.L1: the alias must be another name",
+        ),
     ] {
         let said = problems(config, &[]);
         assert!(said.contains(message), "{config}: {said}");

@@ -31,7 +31,7 @@ use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
 use self::transactions::{Access, Transactions};
-use super::error::OpenError;
+use super::error::{ADDRESS, OpenError};
 use super::{DatabaseName, Engine};
 use crate::config::{PostgresAddress, PostgresLimits};
 
@@ -59,12 +59,9 @@ impl PostgresConfig {
 
     /// What messages call the address.
     fn name_of_address(&self) -> &'static str {
-        self.flag.unwrap_or(SETTING)
+        self.flag.unwrap_or(ADDRESS)
     }
 }
-
-/// What the settings call the address.
-const SETTING: &str = "DATABASE_URL";
 
 /// Checks the file with certificates that the address names.
 pub(super) fn check(config: &PostgresConfig) -> Result<(), OpenError> {

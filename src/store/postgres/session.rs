@@ -16,9 +16,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::outage::Outage;
 use super::refusal::Refusal;
-use super::{PostgresConfig, SETTING, tls};
+use super::{PostgresConfig, tls};
 use crate::config::PostgresLimits;
-use crate::store::error::OpenError;
+use crate::store::error::{ADDRESS, OpenError};
 
 /// The connection that every query takes.
 pub(super) type Connection = AsyncPgConnection;
@@ -107,7 +107,7 @@ impl Server {
         match self.flag {
             None => advice.to_owned(),
             // Nothing is added to the address of a flag.
-            Some(flag) => advice.replace(" (or POSTGRES_PASSWORD)", "").replace(SETTING, flag),
+            Some(flag) => advice.replace(" (or POSTGRES_PASSWORD)", "").replace(ADDRESS, flag),
         }
     }
 

@@ -11,7 +11,7 @@ use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfi
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use futures_util::FutureExt;
 
-use crate::store::error::{Fault, OpenError};
+use crate::store::error::{ADDRESS, Fault, OpenError};
 
 /// The connection that every query takes.
 pub(super) type Connection = SyncConnectionWrapper<SqliteConnection>;
@@ -50,10 +50,8 @@ pub(super) struct Database {
 impl Database {
     /// The database in this file. An absolute path, so that no file name is taken for a URL.
     pub(super) fn at(path: &std::path::Path, busy_timeout: Duration) -> Result<Self, OpenError> {
-        let absolute: PathBuf = std::path::absolute(path).map_err(|source| OpenError::Create {
-            path: path.to_owned(),
-            source,
-        })?;
+        let absolute: PathBuf =
+            std::path::absolute(path).map_err(|source| OpenError::create(path.to_owned(), source))?;
         match absolute.into_os_string().into_string() {
             Ok(url) => Ok(Self {
                 url,
@@ -61,7 +59,10 @@ impl Database {
                 #[cfg(test)]
                 max_page_count: None,
             }),
-            Err(path) => Err(OpenError::NotUtf8 { path: path.into() }),
+            Err(path) => Err(OpenError::NotUtf8 {
+                path: path.into(),
+                setting: ADDRESS,
+            }),
         }
     }
 

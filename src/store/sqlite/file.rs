@@ -10,10 +10,7 @@ use crate::store::files::{private_file, private_folder};
 /// Creates the file and its folders where they are missing, and finds its path without symbolic links: by that all who
 /// use it find the files beside it. Never empties a file.
 pub(super) fn settle(path: &Path) -> Result<PathBuf, OpenError> {
-    let failed = |source| OpenError::Create {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| OpenError::create(path.to_owned(), source);
     create_folder(path)?;
     let found = match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -34,10 +31,7 @@ fn create_folder(path: &Path) -> Result<(), OpenError> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
         return Ok(());
     };
-    private_folder(folder).map_err(|source| OpenError::Create {
-        path: folder.to_owned(),
-        source,
-    })
+    private_folder(folder).map_err(|source| OpenError::create(folder.to_owned(), source))
 }
 
 /// Creates a file if it is missing; never empties one.
@@ -46,10 +40,7 @@ pub(super) fn create_file(path: &Path) -> Result<File, OpenError> {
         .create(true)
         .append(true)
         .open(path)
-        .map_err(|source| OpenError::Create {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| OpenError::create(path.to_owned(), source))
 }
 
 /// The file beside the database whose name ends so.

@@ -36,10 +36,7 @@ const OWN_FILE: &str = "give the gateway a file of its own, one that is not ther
 pub(super) fn prepare(path: &Path, database: &Database) -> Result<SqliteConnection, OpenError> {
     let lock_path = sibling(path, ".lock");
     let lock = create_file(&lock_path)?;
-    lock.lock().map_err(|source| OpenError::Create {
-        path: lock_path,
-        source,
-    })?;
+    lock.lock().map_err(|source| OpenError::create(lock_path, source))?;
     let connection = database.connect_to_look();
     let mut connection = connection.map_err(|error| OpenError::of(path.to_owned(), error.into()))?;
     look(&mut connection).map_err(|stopped| refusal(path, stopped))?;

@@ -28,6 +28,9 @@ pub(super) enum CliError {
          or name one:  --endpoint URL, or MCP_ENDPOINT"
     )]
     Unreachable { endpoint: Endpoint, cause: String },
+    /// There is something, but TLS it does not speak.
+    #[error("what listens at {endpoint} speaks no TLS: use {}  (--endpoint URL, or MCP_ENDPOINT)", endpoint.without_tls())]
+    NoTls { endpoint: Endpoint },
     /// The gateway answered with an error.
     #[error("{0}")]
     Refused(Refusal),
@@ -50,7 +53,7 @@ impl CliError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
-            Self::Unreachable { .. } => UNAVAILABLE,
+            Self::Unreachable { .. } | Self::NoTls { .. } => UNAVAILABLE,
             Self::Refused(_) | Self::NotReady { .. } | Self::NoAnswer { .. } | Self::Output(_) | Self::Runtime(_) => {
                 FAILED
             }

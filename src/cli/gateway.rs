@@ -2,6 +2,7 @@
 
 use std::env::{self, VarError};
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ const MOST_SHOWN: usize = 200;
 /// The arguments of every command that asks a gateway.
 #[derive(Debug, Args)]
 pub(super) struct GatewayArgs {
-    /// Where the gateway is.
+    /// Where the gateway is. The form that OpenAI clients want, with /v1 at its end, will do too.
     #[arg(
         long,
         value_name = "URL",
@@ -60,7 +61,20 @@ impl FromStr for Endpoint {
         if url.query().is_some() || url.fragment().is_some() {
             return Err("it must end before any ? or #".to_owned());
         }
-        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+        let address = url.as_str().trim_end_matches('/');
+        // What OpenAI clients call the base URL is a part of the gateway's own paths.
+        let address = match url.path().trim_end_matches('/').ends_with("/v1") {
+            true => address.trim_end_matches("v1").trim_end_matches('/'),
+            false => address,
+        };
+        Ok(Self(address.to_owned()))
+    }
+}
+
+impl Endpoint {
+    /// The same without TLS.
+    pub(super) fn without_tls(&self) -> Self {
+        Self(self.0.replacen("https://", "http://", 1))
     }
 }
 
@@ -166,6 +180,9 @@ impl Gateway {
             SendRequestError::Connect(ConnectError::Disconnected) => {
                 self.no_answer("it closed the connection".to_owned())
             }
+            SendRequestError::Connect(ConnectError::Io(cause)) if is_no_tls(&cause) => CliError::NoTls {
+                endpoint: self.endpoint.clone(),
+            },
             SendRequestError::Connect(cause) => CliError::Unreachable {
                 endpoint: self.endpoint.clone(),
                 cause: cause.to_string(),
@@ -181,6 +198,12 @@ impl Gateway {
             cause,
         }
     }
+}
+
+/// Whether something answered a TLS handshake with what is none.
+fn is_no_tls(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidMessage(_)))
 }
 
 fn client() -> Client {
@@ -242,6 +265,10 @@ mod tests {
             ("http://localhost:3000/", "http://localhost:3000"),
             ("https://example.org/gateway/", "https://example.org/gateway"),
             ("http://[::1]:3000", "http://[::1]:3000"),
+            ("http://localhost:3000/v1", "http://localhost:3000"),
+            ("https://example.org/gateway/v1/", "https://example.org/gateway"),
+            ("http://localhost:3000/rev1", "http://localhost:3000/rev1"),
+            ("http://v1", "http://v1"),
         ] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), endpoint);
         }

@@ -197,6 +197,33 @@ fn without_a_gateway_it_says_how_to_start_one() {
 }
 
 #[test]
+fn the_address_that_openai_clients_want_is_taken_too() {
+    let gateway = Gateway::start(simulator());
+    for end in ["/v1", "/v1/"] {
+        let endpoint = format!("http://{}{end}", gateway.address());
+        let run = Program::new(&["chat", "--endpoint", &endpoint, "hi"]).run();
+        assert!(run.answer().ends_with(": hi\n"), "{run:?}");
+    }
+    gateway.finish();
+}
+
+#[test]
+fn https_at_a_port_without_tls_is_told_as_that() {
+    let gateway = Gateway::start(simulator());
+    for command in [&["chat", "hi"][..], &["ready"]] {
+        let endpoint = format!("https://{}", gateway.address());
+        let run = Program::new(command).env("MCP_ENDPOINT", &endpoint).run();
+        let complaint = run.complaint(69);
+        assert!(
+            complaint.contains(&format!("use http://{}", gateway.address())),
+            "{complaint}"
+        );
+        assert!(!complaint.contains("ai-mcp-gateway serve"), "{complaint}");
+    }
+    gateway.finish();
+}
+
+#[test]
 fn an_answer_that_is_no_gateways_is_an_error() {
     let gateway = Gateway::start(simulator());
     let endpoint = format!("http://{}/elsewhere", gateway.address());

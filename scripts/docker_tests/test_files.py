@@ -92,6 +92,16 @@ class ComposeFiles(unittest.TestCase):
                 with self.subTest(secret=secret, service=service):
                     self.assertNotIn("${" + secret, told)
 
+    def test_a_service_whose_start_script_is_passed_over_does_not_run_as_root(self) -> None:
+        # The scripts of these images give up root only for their own server.
+        for name in COMPOSE:
+            for service, settings in compose(name)["services"].items():
+                image = settings.get("image", "").split(":")[0]
+                if image in ("redis", "postgres") and ("command" in settings or "entrypoint" in settings):
+                    with self.subTest(file=name, service=service):
+                        self.assertEqual(settings.get("user"), image)
+                        self.assertNotIn("volumes", settings)
+
     def test_the_gateway_knows_every_setting_that_the_stack_gives_it(self) -> None:
         given = example_names() - STACK_ONLY
         for name in COMPOSE:

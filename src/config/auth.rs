@@ -14,7 +14,7 @@ pub struct AuthSettings {
     /// The key that opens every route (`GATEWAY_ADMIN_KEY`), at least 32 bytes. Without it only a loopback address
     /// is served.
     pub admin_key: Option<SecretString>,
-    /// The key that MCP over stdio acts as (`GATEWAY_API_KEY`).
+    /// The key that MCP over stdio will act as (`GATEWAY_API_KEY`); without effect yet, it acts as its local user.
     pub api_key: Option<SecretString>,
 }
 

@@ -116,6 +116,7 @@ fn router() -> RouterActor {
         catalogue: Arc::new(ArcSwap::from_pointee(catalogue)),
         health: Arc::default(),
         usable: Arc::new(usable),
+        key_variables: Arc::default(),
     };
     RouterActor::new(rules, sources, CrashReporter::new(RestartPolicy::default()))
 }

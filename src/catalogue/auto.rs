@@ -1,9 +1,10 @@
 //! Tells the operator when `auto` leads to no model.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use gateway_actors::protocol::{Catalogue, Layer};
 use gateway_actors::router::{RouterSettings, RouterSources, check_auto};
+use tokio::sync::watch;
 
 /// Looks at each configured catalogue, and logs what differs from what was told last.
 #[derive(Debug)]
@@ -12,7 +13,7 @@ pub(crate) struct AutoCheck {
     sources: RouterSources,
     /// Whether a provider's free models make up layer L0 while it has none of its own.
     has_stand_in: bool,
-    told: Mutex<Option<String>>,
+    told: watch::Sender<Option<String>>,
 }
 
 impl AutoCheck {
@@ -21,7 +22,7 @@ impl AutoCheck {
             rules,
             sources,
             has_stand_in,
-            told: Mutex::default(),
+            told: watch::Sender::default(),
         }
     }
 
@@ -40,13 +41,16 @@ impl AutoCheck {
     /// Logs what has changed.
     pub(super) fn tell(&self, configured: &Arc<Catalogue>) {
         let trouble = self.trouble(configured);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        match &trouble {
-            same if *same == *told => {}
+        let is_news = self.told.send_if_modified(|told| {
+            let is_news = *told != trouble;
+            told.clone_from(&trouble);
+            is_news
+        });
+        match trouble {
+            _ if !is_news => {}
             Some(trouble) => tracing::warn!(setting = "DEFAULT_LAYER", "{trouble}"),
             None => tracing::info!("requests that name neither a model nor a layer are served again"),
         }
-        *told = trouble;
     }
 }
 

@@ -106,7 +106,7 @@ impl PostgresAddress {
             true => place.to_owned(),
             false => format!("{place}?{}", others.join("&")),
         };
-        let server: tokio_postgres::Config = rest.parse().or_else(|_| Err(what_is_wrong(place, &others)))?;
+        let server: tokio_postgres::Config = rest.parse().map_err(|_repeats_it| what_is_wrong(place, &others))?;
         Self::new(server, tls, root_certificates)
     }
 

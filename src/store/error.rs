@@ -247,7 +247,7 @@ pub enum OpenError {
         setting: &'static str,
     },
     /// The folder or file cannot be made.
-    #[error("cannot create {}: check that its folder exists and may be written, or set another path in {setting}", path.display())]
+    #[error("cannot create {} for the database: check that its folder exists and may be written, or set another path in {setting}", path.display())]
     Create {
         /// The folder or file.
         path: PathBuf,

@@ -183,14 +183,21 @@ impl StdioTransport {
         if self.ids.none_open() {
             return false;
         }
-        if !*self.give_up.borrow() {
-            sleep_until(since + self.patience).await;
+        let given_up = *self.give_up.borrow();
+        let more = if given_up { LAST_WORDS } else { Duration::ZERO };
+        tokio::select! {
+            // An answer may be queued when nobody else has a reason to look again.
+            answered = self.answers.1.recv() => {
+                answered.iter().for_each(|id| self.ids.end(id));
+                return true;
+            }
+            () = sleep_until(since + self.patience + more) => {}
+        }
+        if !given_up {
             tracing::warn!("calls under way are given up");
             self.give_up.send_replace(true);
-            return true;
         }
-        sleep_until(since + self.patience + LAST_WORDS).await;
-        false
+        !given_up
     }
 }
 

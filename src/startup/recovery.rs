@@ -104,9 +104,8 @@ fn jobs(records: Vec<CallRecord>) -> impl Iterator<Item = Vec<Arc<CallRecord>>> 
 }
 
 /// Warns of journals that nobody takes over here: those of dead processes in the folders of other databases. This may
-/// be the same database under an earlier address, or what an earlier version left, which told databases apart by less. On a
-/// thread of its own: there may be much to read, and the start
-/// need not wait for it.
+/// be the same database under an earlier address, or what an earlier version left, which told databases apart by less.
+/// On a thread of its own: there may be much to read, and the start need not wait for it.
 pub(super) fn look_at_others(journal_dir: &Path) {
     let own = journal_dir.to_owned();
     let looking = thread::Builder::new().name("other-journals".to_owned());

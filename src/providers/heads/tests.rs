@@ -137,6 +137,17 @@ fn narrow(room: usize) -> (PlainHeads<DuplexStream>, DuplexStream) {
     (PlainHeads::new(near), far)
 }
 
+/// More than a narrow connection takes at once.
+const LONG: usize = 4096;
+
+/// Sends a long request, and reads everything that is answered.
+async fn ask_at_length(connection: &mut PlainHeads<DuplexStream>) -> String {
+    connection.write_all(&[b'x'; LONG]).await.unwrap();
+    let mut read = String::new();
+    connection.read_to_string(&mut read).await.unwrap();
+    read
+}
+
 #[actix_web::test]
 async fn the_rest_of_a_request_that_was_refused_is_passed_over() {
     for sent in [REFUSAL.to_owned(), [CONTINUE, HINTS, REFUSAL].concat()] {
@@ -154,39 +165,25 @@ async fn the_rest_of_a_request_that_was_refused_is_passed_over() {
 #[actix_web::test]
 async fn a_refusal_that_comes_in_pieces_while_the_request_is_written_is_noticed() {
     let (mut connection, mut far) = narrow(64);
-    let request = vec![b'x'; 4096];
-    let writing = async {
-        connection.write_all(&request).await.unwrap();
-        let mut read = String::new();
-        connection.read_to_string(&mut read).await.unwrap();
-        read
-    };
     let refusing = async {
         for piece in REFUSAL.as_bytes().chunks(7) {
             far.write_all(piece).await.unwrap();
         }
         drop(far);
     };
-    assert_eq!(tokio::join!(writing, refusing).0, CLOSING);
+    assert_eq!(tokio::join!(ask_at_length(&mut connection), refusing).0, CLOSING);
 }
 
 #[actix_web::test]
 async fn whoever_answers_well_and_reads_on_gets_the_whole_request() {
     let (mut connection, mut far) = narrow(64);
-    let request = vec![b'x'; 4096];
-    let writing = async {
-        connection.write_all(&request).await.unwrap();
-        let mut read = String::new();
-        connection.read_to_string(&mut read).await.unwrap();
-        read
-    };
     let answering = async {
         far.write_all(ANSWER.as_bytes()).await.unwrap();
-        let mut got = vec![0; 4096];
+        let mut got = vec![0; LONG];
         far.read_exact(&mut got).await.unwrap();
         drop(far);
     };
-    assert_eq!(tokio::join!(writing, answering).0, ANSWER);
+    assert_eq!(tokio::join!(ask_at_length(&mut connection), answering).0, ANSWER);
 }
 
 #[actix_web::test]
@@ -202,10 +199,7 @@ async fn whatever_was_answered_before_the_provider_went_away_is_read() {
         let (mut connection, mut far) = narrow(1024);
         far.write_all(sent.as_bytes()).await.unwrap();
         drop(far);
-        connection.write_all(&[b'x'; 4096]).await.unwrap();
-        let mut read = String::new();
-        connection.read_to_string(&mut read).await.unwrap();
-        assert_eq!(read, expected);
+        assert_eq!(ask_at_length(&mut connection).await, expected);
     }
     let (mut connection, far) = narrow(1024);
     drop(far);

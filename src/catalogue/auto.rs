@@ -58,7 +58,7 @@ impl AutoCheck {
 mod tests {
     use std::collections::HashMap;
 
-    use gateway_actors::protocol::{Capabilities, Model, Price, ProviderName};
+    use gateway_actors::protocol::{Capabilities, Dialect, Model, Price, ProviderName};
 
     use super::*;
 
@@ -67,6 +67,7 @@ mod tests {
             id: format!("{provider}-{layer}").as_str().into(),
             provider: provider.into(),
             api_model: "it".into(),
+            dialect: Dialect::OpenaiChat,
             layer,
             capabilities: Capabilities::NONE,
             context_window: 1_000,

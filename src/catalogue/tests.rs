@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use gateway_actors::protocol::{Alias, Capabilities, Price, TaskType};
+use gateway_actors::protocol::{Alias, Capabilities, Dialect, Price, TaskType};
 use tokio::time::{sleep, timeout};
 
 use super::*;
@@ -19,6 +19,7 @@ fn model(id: &str, provider: &str, layer: Layer) -> Model {
         id: id.into(),
         provider: provider.into(),
         api_model: id.into(),
+        dialect: Dialect::OpenaiChat,
         layer,
         capabilities: Capabilities::NONE,
         context_window: 1_000,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway_actors::protocol::{Alias, Capabilities, Capability, Layer, Model, Price};
+use gateway_actors::protocol::{Alias, Capabilities, Capability, Dialect, Layer, Model, Price};
 use url::Url;
 
 use super::catalogue::Draft;
@@ -215,6 +215,7 @@ fn named_model(provider: &str, api_model: &str, layer: Layer) -> Model {
         id: api_model.into(),
         provider: provider.into(),
         api_model: api_model.into(),
+        dialect: Dialect::OpenaiChat,
         layer,
         capabilities,
         context_window: ASSUMED_WINDOW,

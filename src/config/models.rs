@@ -1,6 +1,6 @@
 //! Reads `[[models]]` and `[aliases]`.
 
-use gateway_actors::protocol::{Capabilities, Capability, Layer, Model, Price};
+use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, Price};
 use toml::de::{DeTable, DeValue};
 
 use super::document::Document;
@@ -58,6 +58,7 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> WrittenModel {
             id: id.into(),
             provider: provider.into(),
             api_model: api_model.into(),
+            dialect: Dialect::OpenaiChat,
             layer,
             capabilities,
             context_window: limits.0,

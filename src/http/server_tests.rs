@@ -99,7 +99,11 @@ fn a_client_that_leaves_in_the_middle_of_a_stream_is_noticed_at_once() {
                     left.send(()).unwrap();
                 });
                 let model = Arc::new(model("small", "alpha"));
-                Ok(AnswerStream { model, events })
+                Ok(AnswerStream {
+                    model,
+                    dropped: Vec::new(),
+                    events,
+                })
             }),
             ..Told::default()
         }

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{
     Answer, AnswerStream, Capabilities, Capability, Catalogue, CellTotals, ChatCall, CloseTurn, ConversationId,
-    ConversationPage, ConversationStore, GatewayError, Gauges, HealthSnapshot, Layer, Model, OpenTurn, Price,
+    ConversationPage, ConversationStore, Dialect, GatewayError, Gauges, HealthSnapshot, Layer, Model, OpenTurn, Price,
     StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened,
 };
 use tokio::sync::watch;
@@ -28,6 +28,7 @@ pub(crate) fn model(id: &str, provider: &str) -> Model {
         id: id.into(),
         provider: provider.into(),
         api_model: format!("{id}-api").into(),
+        dialect: Dialect::OpenaiChat,
         layer: Layer::L0,
         capabilities: Capabilities::NONE.with(Capability::Chat),
         context_window: 8_192,

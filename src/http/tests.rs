@@ -55,6 +55,7 @@ fn served() -> Served {
         usage: TokenUsage::default(),
         usage_source: UsageSource::Reported,
         cost: NanoUsd(2_000_000),
+        dropped: Vec::new(),
     }
 }
 
@@ -107,6 +108,7 @@ async fn a_stream_keeps_its_place_until_its_last_byte() {
         stream: Box::new(move |_| {
             Ok(AnswerStream {
                 model: Arc::new(model("small", "alpha")),
+                dropped: Vec::new(),
                 events: events.take().unwrap(),
             })
         }),

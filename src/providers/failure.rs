@@ -10,7 +10,7 @@ use gateway_actors::protocol::{Billing, FailureKind, UpstreamFailure, UsageRepor
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::retry_after::retry_after;
-use crate::dialects::openai_chat::{ShapeError, StreamFault, explanation};
+use crate::dialects::{ShapeError, StreamFault, explanation};
 
 /// Words by which providers say that the input does not fit. There is no common code for it.
 const CONTEXT_WORDS: [&str; 10] = [

@@ -14,7 +14,7 @@ use gateway_actors::protocol::{Billing, FailureKind, StreamFrame, UpstreamFailur
 
 use super::failure::{from_fault, from_payload_error};
 use super::watchdog::Watchdog;
-use crate::dialects::openai_chat::StreamScanner;
+use crate::dialects::StreamScanner;
 
 /// How many bytes a stream may have before it says something meaningful.
 const MOST_BEFORE_MEANING: usize = 64 * 1024;

@@ -2,12 +2,12 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt as _, StreamExt as _};
-use gateway_actors::protocol::UsageReport;
+use gateway_actors::protocol::{Dialect, UsageReport};
 use tokio::time::Instant;
 
 use super::*;
 use crate::config::UpstreamTimeouts;
-use crate::dialects::openai_chat::UsageEvents;
+use crate::dialects::UsageEvents;
 use crate::fuzz::{Rng, any_bytes, damage, fuzz, in_pieces, json, pick};
 
 /// An event may have this many bytes, so that some have more.
@@ -68,7 +68,7 @@ struct Outcome {
 async fn outcome(pieces: Vec<Bytes>, usage_events: UsageEvents) -> Outcome {
     let end = Instant::now() + Duration::from_secs(60);
     let watchdog = Watchdog::start(&UpstreamTimeouts::default(), end).unwrap();
-    let scanner = StreamScanner::new(LIMIT, usage_events);
+    let scanner = StreamScanner::new(Dialect::OpenaiChat, LIMIT, usage_events);
     let source = futures_util::stream::iter(pieces.into_iter().map(Ok));
     let mut frames = Frames::new(source, StatusCode::OK, scanner, watchdog);
     let mut outcome = Outcome {

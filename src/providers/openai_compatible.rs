@@ -16,7 +16,7 @@ use url::{Position, Url};
 use super::BuildError;
 use super::client::ConnectionKind;
 use super::failure::from_send_error;
-use super::reply::{Reading, read_reply};
+use super::reply::{Reading, read_reply, usage_events};
 use super::resting::Call;
 use super::watchdog::Watchdog;
 use crate::config::{ProviderKind, ProviderSettings, UpstreamLimits, UpstreamTimeouts};
@@ -50,7 +50,7 @@ impl OpenAiCompatible {
     pub(super) async fn call(self: Rc<Self>, call: UpstreamCall) -> Result<UpstreamReply, UpstreamFailure> {
         let mut watchdog = Watchdog::start(&self.timeouts, call.deadline)?;
         let connected = Call::begin();
-        let sent = self.request.send_body(call.request.body_for(&call.model));
+        let sent = self.request.send_body(call.outgoing.body.to_bytes());
         let sent = Rc::clone(&connected).send(sent);
         let mut response = watchdog.guard(sent).await?.map_err(|error| from_send_error(&error))?;
         // The connection is in use until the last of the answer is read, or nobody wants it any more.
@@ -60,7 +60,8 @@ impl OpenAiCompatible {
         let reading = Reading {
             limits: self.limits,
             stream: call.stream,
-            forwards_usage: call.request.forwards_usage(),
+            dialect: call.model.dialect,
+            usage_events: usage_events(&call.outgoing.answer),
             key: self.key.as_ref(),
         };
         read_reply(response.status(), response.headers(), source, watchdog, reading).await

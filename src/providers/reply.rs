@@ -8,7 +8,7 @@ use awc::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMa
 use bytes::Bytes;
 use futures_core::Stream;
 use gateway_actors::protocol::{
-    Billing, Completion, FailureKind, UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
+    AnswerForm, Billing, Completion, Dialect, FailureKind, UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
 };
 use secrecy::SecretString;
 
@@ -17,7 +17,7 @@ use super::frames::Frames;
 use super::watchdog::Watchdog;
 use super::whole::{read_beginning, read_whole};
 use crate::config::UpstreamLimits;
-use crate::dialects::openai_chat::{ShapeError, StreamFault, StreamScanner, UsageEvents, inspect};
+use crate::dialects::{ShapeError, StreamFault, StreamScanner, UsageEvents, inspect};
 
 /// How much of a body that explains a failure is read.
 const EXPLANATION_BYTES: usize = 8 * 1024;
@@ -30,10 +30,20 @@ const EXPLANATION_TIME: Duration = Duration::from_secs(1);
 pub(super) struct Reading<'a> {
     pub(super) limits: UpstreamLimits,
     pub(super) stream: bool,
-    /// Whether the client is to see the usage event of a stream.
-    pub(super) forwards_usage: bool,
+    /// The provider's dialect.
+    pub(super) dialect: Dialect,
+    /// What becomes of a stream's event that is there only for the usage.
+    pub(super) usage_events: UsageEvents,
     /// Our key, to keep it out of the log.
     pub(super) key: Option<&'a SecretString>,
+}
+
+/// What becomes of usage events where this form of answer is wanted: a translation reads them all.
+pub(super) fn usage_events(form: &AnswerForm) -> UsageEvents {
+    match form {
+        AnswerForm::AsSent { usage_events: false } => UsageEvents::Drop,
+        AnswerForm::AsSent { usage_events: true } | AnswerForm::Translated(_) => UsageEvents::Forward,
+    }
 }
 
 /// Reads an answer.
@@ -69,19 +79,14 @@ where
     if content_type.starts_with("application/json") {
         watchdog.hurry(EXPLANATION_TIME);
         let body = read_beginning(&mut source, EXPLANATION_BYTES, &mut watchdog).await;
-        return Err(match inspect(&body) {
+        return Err(match inspect(reading.dialect, &body) {
             Err(ShapeError::ErrorObject(error)) => {
                 from_fault(&StreamFault::ErrorObject(error), status, UsageReport::Missing)
             }
             _ => malformed("the answer is JSON, not the stream that was asked for"),
         });
     }
-    let usage_events = if reading.forwards_usage {
-        UsageEvents::Forward
-    } else {
-        UsageEvents::Drop
-    };
-    let scanner = StreamScanner::new(reading.limits.event_bytes, usage_events);
+    let scanner = StreamScanner::new(reading.dialect, reading.limits.event_bytes, reading.usage_events);
     let mut frames = Frames::new(source, status, scanner, watchdog);
     frames.prime().await?;
     Ok(UpstreamReply::Stream(UpstreamStream {
@@ -106,7 +111,7 @@ where
     let body = read_whole(&mut source, announced, reading.limits.body_bytes, &mut watchdog)
         .await
         .map_err(|failure| failure.with_status(status.as_u16()))?;
-    let inspected = inspect(&body).map_err(|error| from_shape(&error, status))?;
+    let inspected = inspect(reading.dialect, &body).map_err(|error| from_shape(&error, status))?;
     Ok(UpstreamReply::Complete(Completion {
         status: status.as_u16(),
         body,

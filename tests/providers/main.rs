@@ -6,7 +6,6 @@ mod answers;
 mod server;
 mod streams;
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +14,8 @@ use ai_mcp_gateway::dialects::openai_chat::ChatCompletionsRequest;
 use ai_mcp_gateway::providers::Upstreams;
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AttemptId, Capabilities, Layer, Model, ModelId, ProviderName, RequestId, Upstream as _, UpstreamCall,
-    UpstreamFailure, UpstreamReply,
+    AttemptId, Capabilities, Dialect, Layer, Model, ModelId, Operation, OutgoingRequest as _, ProviderName, RequestId,
+    Upstream as _, UpstreamCall, UpstreamFailure, UpstreamReply,
 };
 use server::Server;
 use tokio::time::Instant;
@@ -58,22 +57,26 @@ fn settings_of(server: &Server) -> ProviderSettings {
 fn call(stream: bool) -> UpstreamCall {
     let body =
         format!(r#"{{"model":"auto","stream":{stream},"seed":1.50,"messages":[{{"role":"user","content":"hi"}}]}}"#);
+    let request = ChatCompletionsRequest::scan(Bytes::from(body)).unwrap();
+    let model = Model {
+        id: ModelId::from("alpha-small"),
+        provider: ProviderName::from("alpha"),
+        api_model: "gpt-4o-mini".into(),
+        dialect: Dialect::OpenaiChat,
+        layer: Layer::L0,
+        capabilities: Capabilities::NONE,
+        context_window: 128_000,
+        max_output_tokens: 4096,
+        price: None,
+    };
     UpstreamCall {
         attempt: AttemptId {
             request: RequestId::generate(),
             ordinal: 1,
         },
-        model: Arc::new(Model {
-            id: ModelId::from("alpha-small"),
-            provider: ProviderName::from("alpha"),
-            api_model: "gpt-4o-mini".into(),
-            layer: Layer::L0,
-            capabilities: Capabilities::NONE,
-            context_window: 128_000,
-            max_output_tokens: 4096,
-            price: None,
-        }),
-        request: Rc::new(ChatCompletionsRequest::scan(Bytes::from(body)).unwrap()),
+        operation: Operation::Generate,
+        outgoing: request.write_for(&model).unwrap(),
+        model: Arc::new(model),
         stream,
         deadline: Instant::now() + LONG,
     }

@@ -123,11 +123,12 @@ async fn stream(cell: Rc<CellParts>, call: ChatCall, mut reply: oneshot::Sender<
             attempt,
             candidate,
             reply: UpstreamReply::Stream(frames),
+            dropped,
         }) => {
             let (client, events) = mpsc::channel(pump::CHANNEL);
             let model = candidate.model;
             // A client that left meanwhile drops the receiver, which the pump sees.
-            let _ = reply.send(Ok(AnswerStream { model, events }));
+            let _ = reply.send(Ok(AnswerStream { model, dropped, events }));
             return pump::pump(cell, attempt, frames, client).await;
         }
         Ok(Begun { attempt, .. }) => {

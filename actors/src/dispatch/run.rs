@@ -1,5 +1,6 @@
 //! One request's way through its candidates, up to an answer or a stream that has begun.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use super::failure::{Blocked, told};
 use super::settings::AmbiguousFailover;
 use crate::protocol::{
     Acquire, Answer, AttemptId, AttemptTrace, Billing, BudgetError, CallStep, Candidate, ChatCall, ConversationId,
-    DispatchRecord, ErrorKind, FailureKind, GatewayError, HealthNote, Hold, Lease, NanoUsd, Outcome, Plan, Reserve,
-    RouteError, Served, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
+    DispatchRecord, ErrorKind, FailureKind, GatewayError, HealthNote, Hold, Lease, NanoUsd, Outcome, Outgoing, Plan,
+    Reserve, RouteError, Served, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
 };
 use crate::runtime::unix_micros;
 
@@ -36,6 +37,8 @@ pub(super) struct Begun {
     pub(super) attempt: Attempt,
     pub(super) candidate: Candidate,
     pub(super) reply: UpstreamReply,
+    /// What the model was not told.
+    pub(super) dropped: Vec<Cow<'static, str>>,
 }
 
 /// What came of trying a candidate.
@@ -64,6 +67,7 @@ impl Run {
             mut attempt,
             candidate,
             reply,
+            dropped,
         } = self.begin(client).await?;
         let UpstreamReply::Complete(completion) = reply else {
             let failure = UpstreamFailure::new(FailureKind::Malformed, Billing::Ambiguous, "a stream nobody asked for");
@@ -83,6 +87,7 @@ impl Run {
                 usage: self.usage,
                 usage_source: self.source,
                 cost: self.cost,
+                dropped,
             },
         })
     }
@@ -100,6 +105,7 @@ impl Run {
         let mut queue: VecDeque<Candidate> = plan.candidates.into();
         let mut blocked = Blocked::default();
         let mut last: Option<(Candidate, UpstreamFailure)> = None;
+        let mut untold: Option<GatewayError> = None;
         loop {
             let Some((candidate, lease)) = self.next(&mut queue, &mut blocked, last.as_ref()).await? else {
                 return Err(last.map_or_else(|| blocked.told(), |(_, failure)| told(&failure)));
@@ -108,8 +114,17 @@ impl Run {
             if gone(client).now_or_never().is_some() {
                 return Err(client_left());
             }
+            let outgoing = match self.call.outgoing.write_for(&candidate.model) {
+                Ok(outgoing) => outgoing,
+                Err(error) if queue.is_empty() && last.is_none() => return Err(untold.unwrap_or(error)),
+                // Another model may speak a dialect that has a word for it.
+                Err(error) => {
+                    untold.get_or_insert(error);
+                    continue;
+                }
+            };
             let again = candidate.clone();
-            match self.attempt(candidate, lease, client).await? {
+            match self.attempt(candidate, lease, outgoing, client).await? {
                 Tried::Begun(begun) => return Ok(*begun),
                 Tried::Failed(failure) if failure.kind == FailureKind::Rejected => return Err(told(&failure)),
                 Tried::Failed(failure) => last = Some((again, failure)),
@@ -268,18 +283,23 @@ impl Run {
         &mut self,
         candidate: Candidate,
         lease: Lease,
+        outgoing: Outgoing,
         client: &mut dyn Client,
     ) -> Result<Tried, GatewayError> {
-        let record = self.dispatch_record(&candidate);
+        // A translation may be longer than what it was made from.
+        let sent_bytes = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
+        let input_bound = self.call.plan.needs.input_bound.max(sent_bytes);
+        let record = self.dispatch_record(&candidate, input_bound);
+        let dropped = outgoing.dropped.clone();
         let hold = self.reserve(record.attempt, record.held).await?;
         let call = UpstreamCall {
             attempt: record.attempt,
             model: candidate.model.clone(),
-            request: Rc::clone(&self.call.outgoing),
+            operation: self.call.outgoing.operation(),
+            outgoing,
             stream: self.stream,
             deadline: self.call.context.deadline,
         };
-        let input_bound = self.call.plan.needs.input_bound;
         let ordinal = record.attempt.ordinal;
         let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, input_bound);
         let mut attempt = sent.map_err(|error| not_journalled(&error))?;
@@ -318,6 +338,7 @@ impl Run {
                     attempt,
                     candidate,
                     reply,
+                    dropped,
                 })))
             }
             Err(failure) => {
@@ -336,10 +357,10 @@ impl Run {
         }
     }
 
-    fn dispatch_record(&self, candidate: &Candidate) -> DispatchRecord {
+    fn dispatch_record(&self, candidate: &Candidate, input_bound: u64) -> DispatchRecord {
         let (plan, context, model) = (&self.call.plan, &self.call.context, &candidate.model);
         let output_bound = plan.needs.output_bound(model.max_output_tokens);
-        let worst_case = |price: crate::protocol::Price| price.worst_case(plan.needs.input_bound, output_bound);
+        let worst_case = |price: crate::protocol::Price| price.worst_case(input_bound, output_bound);
         DispatchRecord {
             attempt: AttemptId {
                 request: plan.request,

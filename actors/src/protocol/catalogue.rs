@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::dialect::Dialect;
 use super::ids::{ModelId, ProviderName};
 use super::layer::{Capabilities, Layer, TaskType};
 use super::money::Price;
@@ -16,6 +17,8 @@ pub struct Model {
     pub provider: ProviderName,
     /// The provider's name for it.
     pub api_model: Arc<str>,
+    /// The dialect in which its provider is asked for it.
+    pub dialect: Dialect,
     /// The layer it belongs to.
     pub layer: Layer,
     /// What it can do.

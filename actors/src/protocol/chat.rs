@@ -1,5 +1,6 @@
 //! What an edge hands to the pipeline, and what it gets back.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use super::catalogue::Model;
 use super::errors::GatewayError;
 use super::ids::ConversationId;
 use super::money::NanoUsd;
+use super::outgoing::OutgoingRequest;
 use super::record::Outcome;
 use super::router::{Needs, PlanRequest, Reason};
 use super::store::StoredMessage;
-use super::upstream::{Completion, OutgoingRequest};
+use super::upstream::Completion;
 use super::usage::{TokenUsage, UsageSource};
 
 /// Who asks, where, and until when.
@@ -140,6 +142,8 @@ pub struct Served {
     pub usage_source: UsageSource,
     /// The cost of all attempts.
     pub cost: NanoUsd,
+    /// The client's names for what the answering model was not told, since its dialect has nothing for it.
+    pub dropped: Vec<Cow<'static, str>>,
 }
 
 impl Served {
@@ -164,7 +168,7 @@ impl Served {
 /// A whole answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// What the provider answered.
+    /// What the provider answered, in the client's dialect.
     pub completion: Completion,
     /// How it came to be.
     pub served: Served,
@@ -187,7 +191,9 @@ pub struct TurnAnswer {
 pub struct AnswerStream {
     /// The model that answers.
     pub model: Arc<Model>,
-    /// Whole events in the provider's dialect. The last item is an error when the stream was cut, and an empty piece
+    /// The client's names for what it was not told, since its dialect has nothing for it.
+    pub dropped: Vec<Cow<'static, str>>,
+    /// Whole events in the client's dialect. The last item is an error when the stream was cut, and an empty piece
     /// when it came to its end: some providers send no end mark, and none is made up.
     pub events: mpsc::Receiver<Result<Bytes, GatewayError>>,
 }

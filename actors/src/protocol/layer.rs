@@ -44,6 +44,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 /// A word that is not one of those allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected one of {}", expected.join(", "))]

@@ -5,6 +5,7 @@ mod catalogue;
 mod chat;
 mod context;
 mod cost;
+mod dialect;
 mod errors;
 mod gauges;
 mod health;
@@ -12,6 +13,7 @@ mod ids;
 mod journal;
 mod layer;
 mod money;
+mod outgoing;
 mod prober;
 mod provider;
 mod record;
@@ -31,6 +33,7 @@ pub use chat::{
 };
 pub use context::{BeginTurn, ContextError, EndTurn, PermitSender, RunningTurn, TurnPermit, TurnSink};
 pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};
+pub use dialect::{Dialect, Operation};
 pub use errors::{ErrorKind, GatewayError};
 pub use gauges::{Gauge, GaugeGuard, Gauges};
 pub use health::{
@@ -40,6 +43,9 @@ pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId,
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
 pub use money::{NanoUsd, PicoUsdPerToken, Price};
+pub use outgoing::{
+    AnswerForm, AnswerTranslation, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TranslationError,
+};
 pub use prober::{ProbeAnswer, Prober};
 pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
 pub use record::{CallRecord, DispatchRecord, Outcome};
@@ -53,7 +59,7 @@ pub use store::{
 };
 pub use supervisor::{ActorHealth, GetSystemHealth, SupervisorError, SystemHealth};
 pub use upstream::{
-    Billing, Completion, FailureKind, OutgoingRequest, StreamFrame, Upstream, UpstreamCall, UpstreamFailure,
-    UpstreamReply, UpstreamStream,
+    Billing, Completion, FailureKind, StreamFrame, Upstream, UpstreamCall, UpstreamFailure, UpstreamReply,
+    UpstreamStream,
 };
 pub use usage::{TokenUsage, UsageReport, UsageSource};

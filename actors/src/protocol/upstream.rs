@@ -1,7 +1,6 @@
 //! The port to the providers: one call of one model, whole or streamed, and what can go wrong with it.
 
 use std::fmt;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,22 +11,11 @@ use std::pin::Pin;
 use tokio::time::Instant;
 
 use super::catalogue::Model;
+use super::dialect::Operation;
 use super::ids::AttemptId;
+use super::outgoing::Outgoing;
 use super::record::Outcome;
 use super::usage::UsageReport;
-
-/// A request that can be written for any candidate: the edge keeps what the client sent and rewrites only what the
-/// gateway owns (model, usage request, output cap).
-pub trait OutgoingRequest: fmt::Debug {
-    /// The body to send to this model's provider.
-    fn body_for(&self, model: &Model) -> Bytes;
-
-    /// Whether the client is to see the event of a stream that is there only for the usage. The gateway always asks
-    /// the provider for it.
-    fn forwards_usage(&self) -> bool {
-        true
-    }
-}
 
 /// One call to make.
 #[derive(Debug, Clone)]
@@ -36,8 +24,10 @@ pub struct UpstreamCall {
     pub attempt: AttemptId,
     /// The model to ask; its provider is the one to call.
     pub model: Arc<Model>,
-    /// What to send.
-    pub request: Rc<dyn OutgoingRequest>,
+    /// What it is asked to do.
+    pub operation: Operation,
+    /// What to send, and in which form the answer is wanted.
+    pub outgoing: Outgoing,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// When the whole attempt must be over.
@@ -61,12 +51,12 @@ impl fmt::Debug for UpstreamReply {
     }
 }
 
-/// A whole answer in the provider's dialect, known to have its shape.
+/// A whole answer, known to be one, in the form that was asked for.
 #[derive(Debug, Clone)]
 pub struct Completion {
     /// The provider's status, 200 in all but odd cases.
     pub status: u16,
-    /// The body as the provider sent it.
+    /// The body as the provider sent it, or its translation.
     pub body: Bytes,
     /// What the body says of usage.
     pub usage: UsageReport,
@@ -88,7 +78,7 @@ impl fmt::Debug for UpstreamStream {
     }
 }
 
-/// One or more whole events of a stream, as the provider sent them.
+/// One or more whole events of a stream, as the provider sent them, or their translation.
 ///
 /// A stream that ends without a frame that is `terminal` was cut: the adapter reports that as a failure of kind
 /// [`FailureKind::Truncated`] instead of just ending.

@@ -5,8 +5,8 @@ use arc_swap::ArcSwap;
 
 use super::*;
 use crate::protocol::{
-    Alias, Capabilities, Capability, Gate, HealthNote, ModelHealth, PicoUsdPerToken, Price, ProviderName, QualityLevel,
-    RequestId, TaskType,
+    Alias, Capabilities, Capability, Dialect, Gate, HealthNote, ModelHealth, PicoUsdPerToken, Price, ProviderName,
+    QualityLevel, RequestId, TaskType,
 };
 
 fn model(id: &str, provider: &str, layer: Layer, usd_per_mtok: Option<u64>) -> Model {
@@ -19,6 +19,7 @@ fn model(id: &str, provider: &str, layer: Layer, usd_per_mtok: Option<u64>) -> M
         id: id.into(),
         provider: provider.into(),
         api_model: format!("api-{id}").into(),
+        dialect: Dialect::OpenaiChat,
         layer,
         capabilities: [Capability::Chat, Capability::Tools].into_iter().collect(),
         context_window: 1_000,

@@ -19,9 +19,9 @@ use crate::context::ContextActor;
 use crate::cost::{CostSettings, CostTracker};
 use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use crate::protocol::{
-    AttemptJournal, CallContext, Capabilities, Catalogue, CellId, CellTotals, ChatCall, Gauges, HealthSnapshot,
-    InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken, PlanRequest, Price, QualityLevel,
-    RequestId, Target, TaskType,
+    AttemptJournal, CallContext, Capabilities, Catalogue, CellId, CellTotals, ChatCall, Dialect, Gauges,
+    HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken, PlanRequest, Price,
+    QualityLevel, RequestId, Target, TaskType,
 };
 use crate::provider::{BreakerSettings, ProviderActor, ProviderDirector};
 use crate::router::{RouterActor, RouterSettings, RouterSources};
@@ -66,6 +66,7 @@ pub fn test_model(id: &str, provider: &str, price: u64) -> Model {
         id: id.into(),
         provider: provider.into(),
         api_model: id.into(),
+        dialect: Dialect::OpenaiChat,
         layer: Layer::L0,
         capabilities: Capabilities::NONE,
         context_window: 10_000,

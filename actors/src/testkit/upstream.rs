@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 
 use crate::protocol::{
-    Billing, Completion, FailureKind, Model, ModelId, OutgoingRequest, StreamFrame, TokenUsage, Upstream, UpstreamCall,
-    UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
+    Billing, Completion, FailureKind, GatewayError, Model, ModelId, Outgoing, OutgoingRequest, StreamFrame, TokenUsage,
+    Upstream, UpstreamCall, UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
 };
 
 /// What one call meets.
@@ -45,8 +45,9 @@ pub struct ScriptedUpstream {
 pub struct PlainRequest;
 
 impl OutgoingRequest for PlainRequest {
-    fn body_for(&self, model: &Model) -> Bytes {
-        Bytes::from(model.api_model.to_string())
+    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+        let body = Bytes::from(model.api_model.to_string());
+        Ok(Outgoing::as_sent(body.into(), true))
     }
 }
 

@@ -1,89 +1,21 @@
 //! One event of a stream: what it is, without keeping anything of it.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use gateway_actors::protocol::UsageReport;
-use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{is_string, raw_text, text};
 use super::usage::usage_report;
-
-/// The longest code that is kept.
-const CODE_BYTES: usize = 64;
-
-/// What is kept of a provider's error, for the log. Its message is not: it may repeat what was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorObject {
-    /// Its code, else its type, if that is a word of up to 64 letters, digits, dots, dashes and underscores.
-    pub code: Option<String>,
-}
-
-impl fmt::Display for ErrorObject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code.as_deref().unwrap_or("without a code"))
-    }
-}
-
-impl ErrorObject {
-    /// Reads the value of an `error` member: an object, or anything else.
-    pub(super) fn read(value: &RawValue) -> Self {
-        #[derive(Deserialize, Default)]
-        struct Members<'a> {
-            #[serde(borrow)]
-            code: Option<&'a RawValue>,
-            #[serde(borrow, rename = "type")]
-            kind: Option<&'a RawValue>,
-        }
-        let members: Members<'_> = serde_json::from_str(value.get()).unwrap_or_default();
-        let word = |value: &RawValue| {
-            let word = text(value).unwrap_or(Cow::Borrowed(value.get()));
-            is_word(&word).then(|| word.into_owned())
-        };
-        Self {
-            code: members.code.and_then(word).or_else(|| members.kind.and_then(word)),
-        }
-    }
-}
-
-fn is_word(text: &str) -> bool {
-    let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=CODE_BYTES).contains(&text.len()) && text != "null" && text.bytes().all(may_stand)
-}
-
-/// What one event is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Seen {
-    /// Bytes of answer text, of reasoning and of tool calls in it: at least as many as the text has.
-    pub(super) content_bytes: u64,
-    /// Whether it says anything a client waits for.
-    pub(super) meaningful: bool,
-    /// Whether a choice is finished with it.
-    pub(super) finished: bool,
-    /// What it says of usage, if it says something.
-    pub(super) usage: Option<UsageReport>,
-    /// Whether it is there only for the usage: it has no choice.
-    pub(super) only_usage: bool,
-    /// Whether it is the end mark.
-    pub(super) terminal: bool,
-}
-
-/// Why an event is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum BadEvent {
-    /// Its data is not JSON, or not of a chunk's shape.
-    Malformed,
-    /// It is an error.
-    Error(ErrorObject),
-}
+use crate::dialects::events::{BadEvent, Seen};
+use crate::dialects::fault::ErrorObject;
+use crate::dialects::json::{is_string, raw_text};
+use crate::dialects::sse::EventText;
 
 /// Looks at one whole event.
-pub(super) fn read_event(event: &[u8]) -> Result<Seen, BadEvent> {
-    let (data, is_error) = data_of(event);
-    let data = data.trim_ascii();
+pub(in crate::dialects) fn read_event(event: &EventText<'_>) -> Result<Seen, BadEvent> {
+    let data = event.data.trim_ascii();
     if data.is_empty() {
         return Ok(Seen::default());
     }
@@ -97,8 +29,8 @@ pub(super) fn read_event(event: &[u8]) -> Result<Seen, BadEvent> {
     if let Some(error) = chunk.error {
         return Err(BadEvent::Error(ErrorObject::read(error)));
     }
-    if is_error {
-        return Err(BadEvent::Error(ErrorObject { code: None }));
+    if event.name == Some(b"error") {
+        return Err(BadEvent::Error(ErrorObject::UNKNOWN));
     }
     let usage = chunk
         .usage
@@ -113,41 +45,6 @@ pub(super) fn read_event(event: &[u8]) -> Result<Seen, BadEvent> {
         usage,
         terminal: false,
     })
-}
-
-/// The data of an event, and whether its name is `error`. Lines of data are joined by line ends, as the format has it.
-fn data_of(event: &[u8]) -> (Cow<'_, [u8]>, bool) {
-    let mut data: Option<Cow<'_, [u8]>> = None;
-    let mut is_error = false;
-    let mut rest = event;
-    while !rest.is_empty() {
-        // The end of a line is one or two characters; the second of two makes an empty line here, which is nothing.
-        let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-        let line = rest.get(..end).unwrap_or_default();
-        rest = rest.get(end + 1..).unwrap_or_default();
-        if let Some(value) = value_of(line, b"data") {
-            match &mut data {
-                None => data = Some(Cow::Borrowed(value)),
-                Some(data) => {
-                    let data = data.to_mut();
-                    data.push(b'\n');
-                    data.extend_from_slice(value);
-                }
-            }
-        } else if value_of(line, b"event") == Some(b"error") {
-            is_error = true;
-        }
-    }
-    (data.unwrap_or_default(), is_error)
-}
-
-/// The value of a field, if the line is of that field.
-fn value_of<'a>(line: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
-    match line.strip_prefix(field)? {
-        [] => Some(&[]),
-        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
-        _ => None,
-    }
 }
 
 #[derive(Deserialize)]
@@ -291,6 +188,11 @@ impl<'de> Deserialize<'de> for ToolCalls {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::sse::Framing;
+
+    fn read_event(event: &[u8]) -> Result<Seen, BadEvent> {
+        super::read_event(&EventText::read(Framing::Events, event))
+    }
     use gateway_actors::protocol::TokenUsage;
 
     fn delta(delta: &str) -> Seen {

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{is_string, raw_text};
 use super::scan::{Problem, stop};
+use crate::dialects::json::{is_string, raw_text};
 
 /// What the messages are, without their text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

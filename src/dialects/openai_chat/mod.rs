@@ -5,24 +5,20 @@
 
 mod error;
 mod event;
-mod json;
 mod messages;
 mod native;
 mod plain_text;
-mod precheck;
 mod request;
 mod response;
 mod scan;
-mod stream;
 mod usage;
 
 pub use error::{error_body, error_event};
-pub use event::ErrorObject;
+pub(super) use event::read_event;
 pub use native::ConversationRequest;
 pub use plain_text::PlainText;
 pub use request::ChatCompletionsRequest;
-pub use response::{AnswerText, Explanation, Inspected, ShapeError, answer_text, explanation, inspect};
-pub use stream::{StreamFault, StreamScanner, UsageEvents};
+pub use response::{AnswerText, answer_text, inspect};
 pub use usage::usage_report;
 
 /// Tokens added for each message, whatever is in it: role, separators and the like.

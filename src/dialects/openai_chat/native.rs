@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Capabilities, Completion, ErrorKind, GatewayError, Model, Needs, OutgoingRequest, Role,
+    Capabilities, Completion, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest, Role,
 };
 use serde::Serialize;
 
@@ -110,6 +110,12 @@ struct Message<'a> {
 }
 
 impl OutgoingRequest for ConversationRequest {
+    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+        Ok(Outgoing::as_sent(self.body_for(model).into(), true))
+    }
+}
+
+impl ConversationRequest {
     /// The oldest turns are left out until the rest fits the model's window; the new message never is. A limit above
     /// the model's own is lowered to it.
     fn body_for(&self, model: &Model) -> Bytes {
@@ -161,7 +167,7 @@ pub(super) fn plain_answer(completion: &Completion) -> Result<String, GatewayErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gateway_actors::protocol::{Layer, ModelId, ProviderName, UsageReport};
+    use gateway_actors::protocol::{Dialect, Layer, ModelId, ProviderName, UsageReport};
     use serde_json::{Value, json};
 
     fn model(context_window: u32) -> Model {
@@ -169,6 +175,7 @@ mod tests {
             id: ModelId::from("id"),
             provider: ProviderName::from("alpha"),
             api_model: "small".into(),
+            dialect: Dialect::OpenaiChat,
             layer: Layer::L0,
             capabilities: Capabilities::NONE,
             context_window,

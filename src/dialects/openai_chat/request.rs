@@ -5,14 +5,16 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gateway_actors::protocol::{Capabilities, Capability, ErrorKind, GatewayError, Model, Needs, OutgoingRequest};
+use gateway_actors::protocol::{
+    Capabilities, Capability, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{is_non_empty_container, is_object, push_string, range_in, text};
-use super::precheck::precheck;
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
+use crate::dialects::json::{is_non_empty_container, is_object, push_string, range_in, text};
+use crate::dialects::precheck::precheck;
 
 /// The most answers that a request may ask for, as OpenAI has it.
 const MOST_ANSWERS: u32 = 128;
@@ -110,10 +112,13 @@ impl fmt::Debug for ChatCompletionsRequest {
 }
 
 impl OutgoingRequest for ChatCompletionsRequest {
-    fn forwards_usage(&self) -> bool {
-        self.wants_usage
+    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+        Ok(Outgoing::as_sent(self.body_for(model).into(), self.wants_usage))
     }
+}
 
+impl ChatCompletionsRequest {
+    /// The body for a provider of this dialect.
     fn body_for(&self, model: &Model) -> Bytes {
         let extra = self.usage_splice.as_ref().map_or(0, |splice| splice.with.len());
         // Two quotes, and a few bytes for a name that needs escapes: more than that only costs another allocation.

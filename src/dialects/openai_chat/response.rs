@@ -7,36 +7,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::event::ErrorObject;
-use super::json::{is_object, is_string, text};
 use super::usage::usage_report;
-
-/// What was found in an answer that has its shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Inspected {
-    /// What it says of usage.
-    pub usage: UsageReport,
-}
-
-/// Why a body is no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ShapeError {
-    /// There is nothing in it.
-    #[error("the body is empty")]
-    Empty,
-    /// It stops in the middle.
-    #[error("the body stops in the middle")]
-    Cut,
-    /// It is not JSON, or JSON of another shape.
-    #[error("the body is {0}")]
-    Malformed(&'static str),
-    /// It is an error, under a status that says it is none.
-    #[error("the body is an error: {0}")]
-    ErrorObject(ErrorObject),
-    /// It is an answer, but none in words: the model called a tool, or said nothing.
-    #[error("the answer has no text")]
-    NoText,
-}
+use crate::dialects::fault::{ErrorObject, Inspected, ShapeError};
+use crate::dialects::json::{is_object, is_string, text};
 
 /// The words of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,34 +31,6 @@ pub fn inspect(body: &[u8]) -> Result<Inspected, ShapeError> {
     Ok(Inspected {
         usage: answer.usage.map_or(UsageReport::Missing, usage_report),
     })
-}
-
-/// What a body that came with an error status says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Explanation {
-    /// The error, if it names one.
-    pub error: Option<ErrorObject>,
-    /// Usage that it reports all the same.
-    pub usage: UsageReport,
-}
-
-/// Reads a body that came with an error status. It may be anything: what cannot be read says nothing.
-#[must_use]
-pub fn explanation(body: &[u8]) -> Explanation {
-    #[derive(Deserialize)]
-    struct Members<'a> {
-        #[serde(borrow)]
-        error: Option<&'a RawValue>,
-        #[serde(borrow)]
-        usage: Option<&'a RawValue>,
-    }
-    match serde_json::from_slice::<Members<'_>>(body) {
-        Ok(members) => Explanation {
-            error: members.error.map(ErrorObject::read),
-            usage: members.usage.map_or(UsageReport::Missing, usage_report),
-        },
-        Err(_anything) => Explanation::default(),
-    }
 }
 
 /// The words of an answer, for endpoints that answer in words.

@@ -4,7 +4,7 @@ use gateway_actors::protocol::{TokenUsage, UsageReport};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{is_object, raw_text};
+use crate::dialects::json::{is_object, raw_text};
 
 /// More tokens than any answer has: a count above it is an error of the provider.
 const MOST_TOKENS: u64 = 1_000_000_000_000;

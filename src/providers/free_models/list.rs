@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-use gateway_actors::protocol::{Capabilities, Capability, Layer, Model, Price, ProviderName};
+use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, Price, ProviderName};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
@@ -145,6 +145,7 @@ impl Entry {
             capabilities: self.capabilities(inputs),
             provider: provider.clone(),
             api_model: self.id.as_str().into(),
+            dialect: Dialect::OpenaiChat,
             layer: Layer::L0,
             context_window: window,
             max_output_tokens: max_output.min(window),

@@ -11,9 +11,9 @@ use std::rc::Rc;
 
 use awc::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use bytes::Bytes;
-use gateway_actors::protocol::{UpstreamCall, UpstreamFailure, UpstreamReply};
+use gateway_actors::protocol::{Dialect, UpstreamCall, UpstreamFailure, UpstreamReply};
 
-use super::reply::{Reading, read_reply};
+use super::reply::{Reading, read_reply, usage_events};
 use super::watchdog::Watchdog;
 use crate::config::{ProviderSettings, UpstreamLimits, UpstreamTimeouts};
 use answer::Answer;
@@ -47,7 +47,7 @@ impl Simulator {
         };
         headers.insert(CONTENT_TYPE, content_type);
         let chunks = if script.status.is_success() {
-            let request = call.request.body_for(&call.model);
+            let request = call.outgoing.body.to_bytes();
             Answer::to(&call, &script, &request).chunks()
         } else {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -58,7 +58,8 @@ impl Simulator {
         let reading = Reading {
             limits: self.limits,
             stream: call.stream,
-            forwards_usage: call.request.forwards_usage(),
+            dialect: Dialect::OpenaiChat,
+            usage_events: usage_events(&call.outgoing.answer),
             key: None,
         };
         read_reply(script.status, &headers, Source::new(chunks, &script), watchdog, reading).await

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use gateway_actors::protocol::{
-    AttemptId, Billing, Capabilities, FailureKind, Layer, Model, ModelId, ProviderName, RequestId, StreamFrame,
-    TokenUsage, UsageReport,
+    AttemptId, Billing, Capabilities, Dialect, FailureKind, Layer, Model, ModelId, Operation, Outgoing, OutgoingBody,
+    OutgoingRequest as _, ProviderName, RequestId, StreamFrame, TokenUsage, UsageReport,
 };
 use tokio::time::Instant;
 
@@ -42,16 +42,20 @@ async fn ask(api_model: &str, stream: bool) -> Result<UpstreamReply, UpstreamFai
             id: ModelId::from("sim-small"),
             provider: ProviderName::from("sim"),
             api_model: api_model.into(),
+            dialect: Dialect::OpenaiChat,
             layer: Layer::L0,
             capabilities: Capabilities::NONE,
             context_window: 1000,
             max_output_tokens: 100,
             price: None,
         }),
-        request: Rc::new(request),
         stream,
         deadline: Instant::now() + Duration::from_secs(300),
+        operation: Operation::Generate,
+        outgoing: Outgoing::as_sent(OutgoingBody::default(), true),
     };
+    let outgoing = request.write_for(&call.model).unwrap();
+    let call = UpstreamCall { outgoing, ..call };
     simulator().call(call).await
 }
 

@@ -112,6 +112,7 @@ mod tests {
             },
             usage_source: UsageSource::Reported,
             cost: NanoUsd(9_007_199_254_740_993),
+            dropped: Vec::new(),
         };
         let (text, value) = rendered(Some(&served));
         assert!(

@@ -1,10 +1,11 @@
 //! Splits a provider's stream into whole events, forwards their bytes and notes what they say. No I/O here.
 
 use bytes::{Bytes, BytesMut};
-use gateway_actors::protocol::{StreamFrame, UsageReport};
-use memchr::memchr2;
+use gateway_actors::protocol::{Dialect, StreamFrame, UsageReport};
 
-use super::event::{BadEvent, ErrorObject, Seen, read_event};
+use super::events::{BadEvent, EventReader, Seen};
+use super::fault::StreamFault;
+use super::sse::Splitter;
 
 /// What becomes of an event that is there only for the usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,30 +16,7 @@ pub enum UsageEvents {
     Forward,
 }
 
-/// Why a stream is over before its end.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StreamFault {
-    /// An event is larger than the limit.
-    #[error("an event of the stream is larger than {limit} bytes")]
-    TooLarge {
-        /// The limit.
-        limit: usize,
-    },
-    /// The data of an event is not JSON, or not a chunk.
-    #[error("an event of the stream is not a chat completion chunk")]
-    Malformed,
-    /// An event is an error.
-    #[error("the stream carries an error: {0}")]
-    ErrorObject(ErrorObject),
-    /// It ended before its end mark, and before any choice was finished.
-    #[error("the stream ended before its end mark")]
-    Truncated,
-    /// It ended without saying anything.
-    #[error("the stream ended without an answer")]
-    Empty,
-}
-
-/// Reads a stream of server-sent events chunk by chunk.
+/// Reads a stream chunk by chunk, whatever its dialect.
 ///
 /// Give it a chunk with [`push`](Self::push), then take frames with [`next_frame`](Self::next_frame) until there is
 /// none; at the end of input call [`finish`](Self::finish). Whole events that stand next to each other in a chunk
@@ -48,6 +26,7 @@ pub enum StreamFault {
 pub struct StreamScanner {
     limit: usize,
     usage_events: UsageEvents,
+    reader: EventReader,
     /// The chunk being read, from the first byte that has not come out yet.
     chunk: Bytes,
     /// The start of an event, from chunks before.
@@ -68,13 +47,15 @@ pub struct StreamScanner {
 impl StreamScanner {
     /// A scanner that allows events of this many bytes.
     #[must_use]
-    pub fn new(limit: usize, usage_events: UsageEvents) -> Self {
+    pub fn new(dialect: Dialect, limit: usize, usage_events: UsageEvents) -> Self {
+        let reader = EventReader::new(dialect);
         Self {
             limit,
             usage_events,
+            splitter: Splitter::new(reader.framing()),
+            reader,
             chunk: Bytes::new(),
             carried: BytesMut::new(),
-            splitter: Splitter::default(),
             fault: None,
             started: false,
             meaningful: false,
@@ -240,7 +221,7 @@ impl StreamScanner {
         }
         let mark: &[u8] = if self.started { b"" } else { b"\xef\xbb\xbf" };
         self.started = true;
-        match read_event(event.strip_prefix(mark).unwrap_or(event)) {
+        match self.reader.read(event.strip_prefix(mark).unwrap_or(event)) {
             Ok(mut seen) => {
                 let before = self.usage();
                 self.meaningful |= seen.meaningful;
@@ -272,7 +253,7 @@ impl StreamScanner {
 
     /// Takes bytes off the front of the chunk.
     fn take(&mut self, length: usize) -> Bytes {
-        self.splitter.at = self.splitter.at.saturating_sub(length);
+        self.splitter.taken(length);
         self.chunk.split_to(length.min(self.chunk.len()))
     }
 
@@ -283,7 +264,7 @@ impl StreamScanner {
         }
         self.carried.extend_from_slice(&self.chunk);
         self.chunk = Bytes::new();
-        self.splitter.at = 0;
+        self.splitter.next_chunk();
         Ok(())
     }
 
@@ -291,7 +272,7 @@ impl StreamScanner {
     fn forget(&mut self) {
         self.chunk = Bytes::new();
         self.carried = BytesMut::new();
-        self.splitter = Splitter::default();
+        self.splitter = Splitter::new(self.reader.framing());
     }
 }
 
@@ -302,59 +283,6 @@ fn note(frame: &mut StreamFrame, seen: &Seen) {
     frame.terminal |= seen.terminal;
 }
 
-/// Finds where events end, remembering across chunks what the line before looked like, so that no byte is looked at
-/// twice. After a CR it waits for one more byte, which may be the LF that belongs to it.
-#[derive(Debug)]
-struct Splitter {
-    /// How far the chunk has been looked at.
-    at: usize,
-    line_is_empty: bool,
-    after_cr: bool,
-    /// The CR just read ended an empty line, and with it an event.
-    event_over: bool,
-}
-
-impl Default for Splitter {
-    fn default() -> Self {
-        Self {
-            at: 0,
-            line_is_empty: true,
-            after_cr: false,
-            event_over: false,
-        }
-    }
-}
-
-impl Splitter {
-    /// The place behind the next event of the chunk; nothing if it does not end in it.
-    fn event_end(&mut self, chunk: &[u8]) -> Option<usize> {
-        loop {
-            let rest = chunk.get(self.at..).filter(|rest| !rest.is_empty())?;
-            if std::mem::take(&mut self.after_cr) {
-                self.at += usize::from(rest.first() == Some(&b'\n'));
-                if std::mem::take(&mut self.event_over) {
-                    return Some(self.at);
-                }
-                continue;
-            }
-            let Some(end) = memchr2(b'\n', b'\r', rest) else {
-                self.line_is_empty = false;
-                self.at = chunk.len();
-                return None;
-            };
-            let was_empty = self.line_is_empty && end == 0;
-            self.line_is_empty = true;
-            self.at += end + 1;
-            if rest.get(end) == Some(&b'\r') {
-                self.after_cr = true;
-                self.event_over = was_empty;
-            } else if was_empty {
-                return Some(self.at);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-#[path = "stream_tests.rs"]
+#[path = "scanner_tests.rs"]
 mod tests;

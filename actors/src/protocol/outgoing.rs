@@ -1,0 +1,167 @@
+//! A request on its way out: what the edge keeps of it, how it is written for a model, and in which form its answer is
+//! wanted.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::catalogue::Model;
+use super::dialect::Operation;
+use super::errors::GatewayError;
+
+/// A request that can be written for any candidate. Where the client and the model's provider speak the same dialect,
+/// what the client sent goes out byte for byte save the fields that the gateway owns; else it is translated.
+pub trait OutgoingRequest: fmt::Debug {
+    /// What the provider is asked to do.
+    fn operation(&self) -> Operation {
+        Operation::Generate
+    }
+
+    /// Writes the request for this model.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the field that cannot be carried to this model and is not harmless to leave out. Another
+    /// model may take it.
+    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError>;
+}
+
+/// A request as it is written for one model.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The body.
+    pub body: OutgoingBody,
+    /// In which form the answer is wanted.
+    pub answer: AnswerForm,
+    /// The client's names for what was left out since the model's dialect has nothing for it.
+    pub dropped: Vec<Cow<'static, str>>,
+}
+
+impl Outgoing {
+    /// A request in the client's own dialect.
+    #[must_use]
+    pub fn as_sent(body: OutgoingBody, usage_events: bool) -> Self {
+        Self {
+            body,
+            answer: AnswerForm::AsSent { usage_events },
+            dropped: Vec::new(),
+        }
+    }
+}
+
+/// In which form the client wants the answer.
+#[derive(Debug, Clone)]
+pub enum AnswerForm {
+    /// As the provider sends it.
+    AsSent {
+        /// Whether the client is to see the event of a stream that is there only for the usage. The gateway always asks
+        /// the provider for it.
+        usage_events: bool,
+    },
+    /// In another dialect.
+    Translated(Rc<dyn AnswerTranslation>),
+}
+
+/// Turns a provider's answers to one request into the client's dialect.
+pub trait AnswerTranslation: fmt::Debug {
+    /// The whole answer.
+    ///
+    /// # Errors
+    /// When the body is no answer in the provider's dialect.
+    fn whole(&self, body: &Bytes) -> Result<Bytes, TranslationError>;
+
+    /// Begins a stream.
+    fn stream(&self) -> Box<dyn StreamTranslation>;
+}
+
+/// Turns one stream into the client's dialect, piece by piece.
+pub trait StreamTranslation: fmt::Debug {
+    /// What the client is to get for these whole events; may be nothing.
+    ///
+    /// # Errors
+    /// When they are not what the provider's dialect allows here. Nothing may follow.
+    fn events(&mut self, events: &Bytes) -> Result<Bytes, TranslationError>;
+
+    /// What the client is to get once the provider's stream has come to its end.
+    ///
+    /// # Errors
+    /// When it ended where it must not.
+    fn end(&mut self) -> Result<Bytes, TranslationError>;
+}
+
+/// An answer that cannot be told in the client's dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the answer cannot be translated: {0}")]
+pub struct TranslationError(pub &'static str);
+
+/// A body in one or more pieces that follow each other. Large ones share the memory of what the client sent.
+#[derive(Debug, Clone, Default)]
+pub struct OutgoingBody {
+    pieces: Vec<Bytes>,
+    len: usize,
+}
+
+impl OutgoingBody {
+    /// A body of these pieces; empty ones are left out.
+    #[must_use]
+    pub fn from_pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        let pieces: Vec<Bytes> = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
+        Self {
+            len: pieces.iter().map(Bytes::len).sum(),
+            pieces,
+        }
+    }
+
+    /// Bytes in all.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The pieces, in order.
+    #[must_use]
+    pub fn pieces(&self) -> &[Bytes] {
+        &self.pieces
+    }
+
+    /// The whole in one piece, which is copied together where it is not one.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        match self.pieces.as_slice() {
+            [one] => one.clone(),
+            several => Bytes::from(several.concat()),
+        }
+    }
+}
+
+impl From<Bytes> for OutgoingBody {
+    fn from(piece: Bytes) -> Self {
+        Self::from_pieces([piece])
+    }
+}
+
+impl From<Vec<u8>> for OutgoingBody {
+    fn from(piece: Vec<u8>) -> Self {
+        Self::from(Bytes::from(piece))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_of_pieces_is_the_same_as_one_of_one_piece() {
+        let pieces = OutgoingBody::from_pieces(["ab", "", "c"].map(|piece| Bytes::from_static(piece.as_bytes())));
+        assert_eq!((pieces.len(), pieces.pieces().len()), (3, 2));
+        assert_eq!(pieces.to_bytes(), OutgoingBody::from(b"abc".to_vec()).to_bytes());
+        assert!(OutgoingBody::from(Vec::new()).is_empty());
+    }
+}

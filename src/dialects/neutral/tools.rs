@@ -1,0 +1,186 @@
+//! Tools: those that a model is offered, its calls of them, and their names on both sides.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use super::request::CacheMark;
+
+/// The longest name that every provider takes.
+const MOST_NAME_BYTES: usize = 64;
+
+/// A tool that the model may call.
+#[derive(Debug)]
+pub(in crate::dialects) struct Tool<'a> {
+    pub(in crate::dialects) name: ToolName<'a>,
+    pub(in crate::dialects) description: Option<Cow<'a, str>>,
+    pub(in crate::dialects) kind: ToolKind<'a>,
+    pub(in crate::dialects) cache: Option<CacheMark>,
+}
+
+/// What a tool takes.
+#[derive(Debug)]
+pub(in crate::dialects) enum ToolKind<'a> {
+    /// Arguments of this JSON schema; of none if absent.
+    Function {
+        parameters: Option<&'a RawValue>,
+        strict: Option<bool>,
+    },
+    /// A text, of a grammar or not, which only OpenAI's dialects have. Elsewhere it is a function with one argument,
+    /// `input`.
+    Custom {
+        /// The grammar, as it stands.
+        format: Option<&'a RawValue>,
+    },
+}
+
+/// The client's name for a tool: in a group of tools or by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::dialects) struct ToolName<'a> {
+    /// The group, which only the Responses dialect has.
+    pub(in crate::dialects) namespace: Option<Cow<'a, str>>,
+    pub(in crate::dialects) name: Cow<'a, str>,
+}
+
+impl<'a> ToolName<'a> {
+    /// A tool that is in no group.
+    pub(in crate::dialects) fn plain(name: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            namespace: None,
+            name: name.into(),
+        }
+    }
+
+    /// The name under which a model knows the tool where its dialect has no groups: group and name in one, of at most 64
+    /// letters, digits, underscores and dashes. The same tool always gets the same one.
+    pub(in crate::dialects) fn flat(&self) -> Cow<'_, str> {
+        let Some(namespace) = &self.namespace else {
+            return Cow::Borrowed(&self.name);
+        };
+        let may_stand = |letter: char| {
+            if letter.is_ascii_alphanumeric() || letter == '-' {
+                letter
+            } else {
+                '_'
+            }
+        };
+        let joined: String = format!("{namespace}__{}", self.name).chars().map(may_stand).collect();
+        if joined.len() <= MOST_NAME_BYTES {
+            return Cow::Owned(joined);
+        }
+        let digest = Sha256::digest(joined.as_bytes());
+        let mark: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let kept = joined.get(..MOST_NAME_BYTES - 1 - mark.len()).unwrap_or_default();
+        Cow::Owned(format!("{kept}_{mark}"))
+    }
+
+    fn into_owned(self) -> ToolName<'static> {
+        ToolName {
+            namespace: self.namespace.map(|namespace| Cow::Owned(namespace.into_owned())),
+            name: Cow::Owned(self.name.into_owned()),
+        }
+    }
+}
+
+/// A call of a tool.
+#[derive(Debug)]
+pub(in crate::dialects) struct ToolCall<'a> {
+    /// Ties the result to the call.
+    pub(in crate::dialects) id: Cow<'a, str>,
+    pub(in crate::dialects) name: ToolName<'a>,
+    /// JSON text as the model wrote it, which may be no JSON; the plain text for a tool that takes one.
+    pub(in crate::dialects) arguments: Cow<'a, str>,
+    /// Whether `arguments` is a plain text.
+    pub(in crate::dialects) is_custom: bool,
+}
+
+/// Which tools the model must or may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::dialects) enum ToolChoice<'a> {
+    /// Whichever it likes, or none.
+    Auto,
+    /// None.
+    None,
+    /// At least one.
+    Required,
+    /// This one.
+    Named(ToolName<'a>),
+}
+
+/// From the names under which a model knows the tools back to the client's, for those where they differ.
+#[derive(Debug, Default)]
+pub(in crate::dialects) struct ToolNames {
+    by_flat: HashMap<String, (ToolName<'static>, bool)>,
+}
+
+impl ToolNames {
+    /// The names of these tools.
+    pub(in crate::dialects) fn of(tools: &[Tool<'_>]) -> Self {
+        let by_flat = tools.iter().filter_map(|tool| {
+            let is_custom = matches!(tool.kind, ToolKind::Custom { .. });
+            let differs = is_custom || tool.name.namespace.is_some();
+            differs.then(|| {
+                (
+                    tool.name.flat().into_owned(),
+                    (tool.name.clone().into_owned(), is_custom),
+                )
+            })
+        });
+        Self {
+            by_flat: by_flat.collect(),
+        }
+    }
+
+    /// The client's name for the tool that a model calls by `flat`, and whether it takes a plain text.
+    pub(in crate::dialects) fn original<'a>(&'a self, flat: &'a str) -> (ToolName<'a>, bool) {
+        match self.by_flat.get(flat) {
+            Some((name, is_custom)) => (name.clone(), *is_custom),
+            None => (ToolName::plain(flat), false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool(namespace: Option<&'static str>, name: &'static str) -> Tool<'static> {
+        Tool {
+            name: ToolName {
+                namespace: namespace.map(Cow::Borrowed),
+                name: Cow::Borrowed(name),
+            },
+            description: None,
+            kind: ToolKind::Function {
+                parameters: None,
+                strict: None,
+            },
+            cache: None,
+        }
+    }
+
+    #[test]
+    fn a_name_goes_flat_and_comes_back() {
+        let tools = [tool(Some("mcp__files"), "read.all"), tool(None, "shell")];
+        let names = ToolNames::of(&tools);
+        assert_eq!(tools[0].name.flat(), "mcp__files__read_all");
+        assert_eq!(names.original("mcp__files__read_all").0, tools[0].name);
+        assert_eq!(names.original("shell").0, ToolName::plain("shell"));
+        assert_eq!(names.original("made_up").0, ToolName::plain("made_up"));
+    }
+
+    #[test]
+    fn long_names_stay_apart_within_sixty_four_bytes() {
+        let long = "x".repeat(70);
+        let name = |end: &str| ToolName {
+            namespace: Some(Cow::Owned(long.clone())),
+            name: Cow::Owned(end.to_owned()),
+        };
+        let (one, other) = (name("one"), name("other"));
+        assert_eq!(one.flat().len(), MOST_NAME_BYTES);
+        assert_ne!(one.flat(), other.flat());
+        assert_eq!(one.flat(), name("one").flat());
+    }
+}

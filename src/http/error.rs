@@ -7,18 +7,18 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use bytes::Bytes;
-use gateway_actors::protocol::{ErrorKind, GatewayError, InvalidId, RequestId, StoreError};
+use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError, InvalidId, RequestId, StoreError};
 use serde::Serialize;
 
-use crate::dialects::openai_chat::error_body;
+use crate::dialects::error_body;
 
 /// The shape that a route's error bodies have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorShape {
     /// `{"error":{"type","message","param"?,"requestId","retryAfterMs"?}}`.
     Native,
-    /// As OpenAI's clients expect it.
-    OpenAi,
+    /// As the clients of this dialect expect it.
+    Client(Dialect),
 }
 
 /// The HTTP status of an error. This is the only place that knows.
@@ -161,7 +161,7 @@ impl From<InvalidId> for Failure {
 pub(crate) fn body(error: &GatewayError, shape: ErrorShape, request: RequestId) -> Bytes {
     match shape {
         ErrorShape::Native => native_body(error, request),
-        ErrorShape::OpenAi => error_body(error),
+        ErrorShape::Client(dialect) => error_body(dialect, error),
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
         let request = RequestId::generate();
         for (kind, expected) in KINDS {
             let failure = Failure::from(GatewayError::new(*kind, "what to do").with_param("field"));
-            for shape in [ErrorShape::Native, ErrorShape::OpenAi] {
+            for shape in [ErrorShape::Native, ErrorShape::Client(Dialect::OpenaiChat)] {
                 let response = failure.render(shape, request);
                 assert_eq!(response.status().as_u16(), *expected, "{kind:?}");
                 assert_eq!(

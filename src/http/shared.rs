@@ -100,7 +100,7 @@ pub struct Shared {
 /// The endpoints' names as call records hold them, made once.
 #[derive(Debug)]
 pub(crate) struct Endpoints {
-    pub(crate) completions: Arc<str>,
+    pub(crate) chat_completions: Arc<str>,
     pub(crate) route: Arc<str>,
     pub(crate) chat: Arc<str>,
 }
@@ -116,7 +116,7 @@ impl Shared {
             requests: RequestTotals::default(),
             store_probe: StoreProbe::new(Arc::clone(&parts.store_health)),
             endpoints: Endpoints {
-                completions: "/v1/chat/completions".into(),
+                chat_completions: "/v1/chat/completions".into(),
                 route: "/v1/route".into(),
                 chat: "/v1/chat".into(),
             },

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
-use gateway_actors::protocol::{ErrorKind, GatewayError};
+use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, interval_at};
 
 use super::shared::Ending;
-use crate::dialects::openai_chat::error_event;
+use crate::dialects::error_event;
 
 /// After so much silence the client gets a comment, so that nothing on the way takes the connection for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -21,6 +21,10 @@ const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
 /// The body of a streamed answer. Dropping it tells the stream's own task that the client has left.
 pub(crate) struct EventBody {
+    /// The dialect in which the client is told of an error.
+    dialect: Dialect,
+    /// The last piece that was sent.
+    last_sent: Bytes,
     events: mpsc::Receiver<Result<Bytes, GatewayError>>,
     heartbeat: Interval,
     last_event: Instant,
@@ -40,9 +44,11 @@ enum State {
 
 impl EventBody {
     /// `ending` comes true when the gateway stops and waits for streams no longer.
-    pub(crate) fn new(events: mpsc::Receiver<Result<Bytes, GatewayError>>, ending: Ending) -> Self {
+    pub(crate) fn new(dialect: Dialect, events: mpsc::Receiver<Result<Bytes, GatewayError>>, ending: Ending) -> Self {
         let now = Instant::now();
         Self {
+            dialect,
+            last_sent: Bytes::new(),
             events,
             heartbeat: interval_at(now + HEARTBEAT, HEARTBEAT),
             last_event: now,
@@ -58,12 +64,13 @@ impl EventBody {
             return None;
         }
         self.last_event = Instant::now();
+        self.last_sent = events.clone();
         Some(events)
     }
 
     fn cut(&mut self, error: &GatewayError) -> Bytes {
         self.state = State::Cut;
-        error_event(error)
+        error_event(self.dialect, error, &self.last_sent)
     }
 
     /// What to send when the stream's own task ended before the stream did.
@@ -126,13 +133,13 @@ mod tests {
     use super::*;
 
     fn body(events: mpsc::Receiver<Result<Bytes, GatewayError>>) -> EventBody {
-        EventBody::new(events, Box::pin(pending()))
+        EventBody::new(Dialect::OpenaiChat, events, Box::pin(pending()))
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_gateway_that_stops_says_so_in_the_stream_after_what_has_come() {
         let (sender, events) = mpsc::channel(8);
-        let mut body = EventBody::new(events, Box::pin(ready(())));
+        let mut body = EventBody::new(Dialect::OpenaiChat, events, Box::pin(ready(())));
         sender.send(Ok(Bytes::from_static(b"data: {}\n\n"))).await.unwrap();
         assert_eq!(next(&mut body).await.as_deref(), Some("data: {}\n\n"));
         let told = next(&mut body).await.unwrap();
@@ -143,7 +150,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stream_whose_task_was_cut_since_the_gateway_stops_says_so() {
         let (sender, events) = mpsc::channel(8);
-        let mut body = EventBody::new(events, Box::pin(ready(())));
+        let mut body = EventBody::new(Dialect::OpenaiChat, events, Box::pin(ready(())));
         drop(sender);
         let told = next(&mut body).await.unwrap();
         assert!(told.contains("\"draining\""), "{told}");

@@ -10,7 +10,7 @@ use awc::error::PayloadError;
 use awc::http::StatusCode;
 use bytes::Bytes;
 use futures_core::Stream;
-use gateway_actors::protocol::{Billing, FailureKind, StreamFrame, UpstreamFailure};
+use gateway_actors::protocol::{Billing, FailureKind, StreamFrame, StreamTranslation, UpstreamFailure};
 
 use super::failure::{from_fault, from_payload_error};
 use super::watchdog::Watchdog;
@@ -29,6 +29,8 @@ pub(super) struct Frames<S> {
     scanner: StreamScanner,
     watchdog: Watchdog,
     status: StatusCode,
+    /// What turns the events into the client's dialect, if that is another.
+    translation: Option<Box<dyn StreamTranslation>>,
     /// What was read before the first meaningful event.
     held: VecDeque<StreamFrame>,
     primed: bool,
@@ -39,12 +41,19 @@ impl<S> Frames<S>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    pub(super) fn new(source: S, status: StatusCode, scanner: StreamScanner, watchdog: Watchdog) -> Self {
+    pub(super) fn new(
+        source: S,
+        status: StatusCode,
+        scanner: StreamScanner,
+        watchdog: Watchdog,
+        translation: Option<Box<dyn StreamTranslation>>,
+    ) -> Self {
         Self {
             source: Some(source),
             scanner,
             watchdog,
             status,
+            translation,
             held: VecDeque::new(),
             primed: false,
             closing: false,
@@ -78,10 +87,13 @@ where
             }
             match self.scanner.next_frame() {
                 Ok(Some(frame)) => {
-                    if frame.terminal {
-                        self.close(cx);
+                    let frame = self.translate(frame);
+                    match &frame {
+                        Ok(frame) if frame.terminal => self.close(cx),
+                        Ok(_) => {}
+                        Err(_) => self.source = None,
                     }
-                    return Poll::Ready(Some(Ok(frame)));
+                    return Poll::Ready(Some(frame));
                 }
                 Ok(None) => {}
                 Err(fault) => {
@@ -104,14 +116,43 @@ where
                 Poll::Ready(None) => {
                     self.source = None;
                     let last = self.scanner.finish().transpose();
-                    return Poll::Ready(
-                        last.map(|last| last.map_err(|fault| from_fault(&fault, self.status, self.scanner.usage()))),
-                    );
+                    return Poll::Ready(last.map(|last| match last {
+                        Ok(frame) => self.translate(frame),
+                        Err(fault) => Err(from_fault(&fault, self.status, self.scanner.usage())),
+                    }));
                 }
                 Poll::Pending => ready!(self.watchdog.poll_expired(cx)).into(),
             };
             self.source = None;
             return Poll::Ready(Some(Err(self.complete(failure))));
+        }
+    }
+
+    /// Turns a frame into the client's dialect. What it says to the gateway stays.
+    fn translate(&mut self, mut frame: StreamFrame) -> Result<StreamFrame, UpstreamFailure> {
+        let Some(translation) = &mut self.translation else {
+            return Ok(frame);
+        };
+        let translated = translation.events(&frame.bytes).and_then(|events| {
+            if !frame.terminal {
+                return Ok(events);
+            }
+            let end = translation.end()?;
+            Ok(if events.is_empty() {
+                end
+            } else {
+                Bytes::from([events, end].concat())
+            })
+        });
+        match translated {
+            Ok(bytes) => {
+                frame.bytes = bytes;
+                Ok(frame)
+            }
+            Err(error) => {
+                let failure = UpstreamFailure::new(FailureKind::Malformed, Billing::Ambiguous, error.to_string());
+                Err(self.complete(failure))
+            }
         }
     }
 

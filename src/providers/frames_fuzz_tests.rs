@@ -70,7 +70,7 @@ async fn outcome(pieces: Vec<Bytes>, usage_events: UsageEvents) -> Outcome {
     let watchdog = Watchdog::start(&UpstreamTimeouts::default(), end).unwrap();
     let scanner = StreamScanner::new(Dialect::OpenaiChat, LIMIT, usage_events);
     let source = futures_util::stream::iter(pieces.into_iter().map(Ok));
-    let mut frames = Frames::new(source, StatusCode::OK, scanner, watchdog);
+    let mut frames = Frames::new(source, StatusCode::OK, scanner, watchdog, None);
     let mut outcome = Outcome {
         forwarded: BytesMut::new(),
         ended: Ok(false),

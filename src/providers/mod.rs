@@ -4,6 +4,7 @@
 //! reads what comes back under time and size limits, and turns everything that can go wrong into an
 //! [`UpstreamFailure`] that says whether it may have been billed. The simulator has no network but takes the same way.
 
+mod body;
 mod client;
 mod failure;
 mod frames;

@@ -16,7 +16,7 @@ use url::{Position, Url};
 use super::BuildError;
 use super::client::ConnectionKind;
 use super::failure::from_send_error;
-use super::reply::{Reading, read_reply, usage_events};
+use super::reply::{Reading, read_reply};
 use super::resting::Call;
 use super::watchdog::Watchdog;
 use crate::config::{ProviderKind, ProviderSettings, UpstreamLimits, UpstreamTimeouts};
@@ -61,7 +61,7 @@ impl OpenAiCompatible {
             limits: self.limits,
             stream: call.stream,
             dialect: call.model.dialect,
-            usage_events: usage_events(&call.outgoing.answer),
+            form: &call.outgoing.answer,
             key: self.key.as_ref(),
         };
         read_reply(response.status(), response.headers(), source, watchdog, reading).await

@@ -32,18 +32,10 @@ pub(super) struct Reading<'a> {
     pub(super) stream: bool,
     /// The provider's dialect.
     pub(super) dialect: Dialect,
-    /// What becomes of a stream's event that is there only for the usage.
-    pub(super) usage_events: UsageEvents,
+    /// In which form the answer is wanted.
+    pub(super) form: &'a AnswerForm,
     /// Our key, to keep it out of the log.
     pub(super) key: Option<&'a SecretString>,
-}
-
-/// What becomes of usage events where this form of answer is wanted: a translation reads them all.
-pub(super) fn usage_events(form: &AnswerForm) -> UsageEvents {
-    match form {
-        AnswerForm::AsSent { usage_events: false } => UsageEvents::Drop,
-        AnswerForm::AsSent { usage_events: true } | AnswerForm::Translated(_) => UsageEvents::Forward,
-    }
 }
 
 /// Reads an answer.
@@ -86,8 +78,13 @@ where
             _ => malformed("the answer is JSON, not the stream that was asked for"),
         });
     }
-    let scanner = StreamScanner::new(reading.dialect, reading.limits.event_bytes, reading.usage_events);
-    let mut frames = Frames::new(source, status, scanner, watchdog);
+    let (usage_events, translation) = match reading.form {
+        AnswerForm::AsSent { usage_events: false } => (UsageEvents::Drop, None),
+        AnswerForm::AsSent { usage_events: true } => (UsageEvents::Forward, None),
+        AnswerForm::Translated(translation) => (UsageEvents::Forward, Some(translation.stream())),
+    };
+    let scanner = StreamScanner::new(reading.dialect, reading.limits.event_bytes, usage_events);
+    let mut frames = Frames::new(source, status, scanner, watchdog, translation);
     frames.prime().await?;
     Ok(UpstreamReply::Stream(UpstreamStream {
         status: status.as_u16(),
@@ -112,6 +109,14 @@ where
         .await
         .map_err(|failure| failure.with_status(status.as_u16()))?;
     let inspected = inspect(reading.dialect, &body).map_err(|error| from_shape(&error, status))?;
+    let body = match reading.form {
+        AnswerForm::AsSent { .. } => body,
+        AnswerForm::Translated(translation) => translation.whole(&body).map_err(|error| {
+            let mut failure = UpstreamFailure::new(FailureKind::Malformed, Billing::Ambiguous, error.to_string());
+            failure.usage = inspected.usage;
+            failure.with_status(status.as_u16())
+        })?,
+    };
     Ok(UpstreamReply::Complete(Completion {
         status: status.as_u16(),
         body,

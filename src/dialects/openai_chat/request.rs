@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Capabilities, Capability, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest,
+    Capabilities, Capability, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody, OutgoingRequest,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
+use crate::dialects::ClientRequest;
 use crate::dialects::json::{is_non_empty_container, is_object, push_string, range_in, text};
 use crate::dialects::precheck::precheck;
+use crate::dialects::splice::{Splice, spliced};
 
 /// The most answers that a request may ask for, as OpenAI has it.
 const MOST_ANSWERS: u32 = 128;
@@ -31,13 +33,6 @@ pub struct ChatCompletionsRequest {
     /// What makes a stream report usage, if the client did not ask for it. An output cap forced by a budget is to
     /// become another of these.
     usage_splice: Option<Splice>,
-}
-
-/// A place in the body and what is written there instead of what the client wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Splice {
-    at: Range<usize>,
-    with: &'static str,
 }
 
 impl ChatCompletionsRequest {
@@ -76,28 +71,6 @@ impl ChatCompletionsRequest {
             body,
         })
     }
-
-    /// The model the client asked for: an id, a provider's name, an alias, a layer or `auto`.
-    #[must_use]
-    pub fn model(&self) -> &Arc<str> {
-        &self.model
-    }
-
-    /// Whether the client wants a stream.
-    #[must_use]
-    pub const fn is_stream(&self) -> bool {
-        self.stream
-    }
-
-    /// What the request needs of a model.
-    #[must_use]
-    pub const fn needs(&self) -> Needs {
-        self.needs
-    }
-
-    fn part(&self, range: Range<usize>) -> &[u8] {
-        self.body.get(range).unwrap_or_default()
-    }
 }
 
 impl fmt::Debug for ChatCompletionsRequest {
@@ -111,42 +84,37 @@ impl fmt::Debug for ChatCompletionsRequest {
     }
 }
 
+impl ClientRequest for ChatCompletionsRequest {
+    fn model(&self) -> &Arc<str> {
+        &self.model
+    }
+
+    fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    fn needs(&self) -> Needs {
+        self.needs
+    }
+}
+
 impl OutgoingRequest for ChatCompletionsRequest {
     fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
-        Ok(Outgoing::as_sent(self.body_for(model).into(), self.wants_usage))
+        Ok(Outgoing::as_sent(self.body_for(model), self.wants_usage))
     }
 }
 
 impl ChatCompletionsRequest {
     /// The body for a provider of this dialect.
-    fn body_for(&self, model: &Model) -> Bytes {
-        let extra = self.usage_splice.as_ref().map_or(0, |splice| splice.with.len());
-        // Two quotes, and a few bytes for a name that needs escapes: more than that only costs another allocation.
-        let mut out = Vec::with_capacity(self.body.len() + model.api_model.len() + extra + 8);
-        let mut copied = 0;
-        let before = self
-            .usage_splice
-            .as_ref()
-            .filter(|splice| splice.at.end <= self.model_value.start);
-        let after = self
-            .usage_splice
-            .as_ref()
-            .filter(|splice| splice.at.start >= self.model_value.end);
-        if let Some(Splice { at, with }) = before {
-            out.extend_from_slice(self.part(copied..at.start));
-            out.extend_from_slice(with.as_bytes());
-            copied = at.end;
+    fn body_for(&self, model: &Model) -> OutgoingBody {
+        let mut name = Vec::with_capacity(model.api_model.len() + 2);
+        push_string(&mut name, &model.api_model);
+        let name = Splice::new(self.model_value.clone(), name);
+        match &self.usage_splice {
+            Some(usage) if usage.at.end <= name.at.start => spliced(&self.body, [usage, &name].into_iter()),
+            Some(usage) => spliced(&self.body, [&name, usage].into_iter()),
+            None => spliced(&self.body, std::iter::once(&name)),
         }
-        out.extend_from_slice(self.part(copied..self.model_value.start));
-        push_string(&mut out, &model.api_model);
-        copied = self.model_value.end;
-        if let Some(Splice { at, with }) = after {
-            out.extend_from_slice(self.part(copied..at.start));
-            out.extend_from_slice(with.as_bytes());
-            copied = at.end;
-        }
-        out.extend_from_slice(self.part(copied..self.body.len()));
-        Bytes::from(out)
     }
 }
 
@@ -234,16 +202,14 @@ fn usage_request(
     }
 
     let Some(options) = options else {
-        let splice = Splice {
-            at: after_model..after_model,
-            with: r#","stream_options":{"include_usage":true}"#,
-        };
+        let with = r#","stream_options":{"include_usage":true}"#;
+        let splice = Splice::new(after_model..after_model, with);
         return Ok((false, Some(splice)));
     };
     let at = range_in(json, options);
     if options.get() == "null" {
         let with = r#"{"include_usage":true}"#;
-        return Ok((false, Some(Splice { at, with })));
+        return Ok((false, Some(Splice::new(at, with))));
     }
     if !is_object(options) {
         return Err(GatewayError::invalid(
@@ -264,20 +230,14 @@ fn usage_request(
         } else {
             r#""include_usage":true"#
         };
-        return Ok((
-            false,
-            Some(Splice {
-                at: inside..inside,
-                with,
-            }),
-        ));
+        return Ok((false, Some(Splice::new(inside..inside, with))));
     };
     if flag("stream_options.include_usage", Some(given))? {
         return Ok((true, None));
     }
     let place = at.start + range_in(options.get(), given).start;
     let at = place..place + given.get().len();
-    Ok((false, Some(Splice { at, with: "true" })))
+    Ok((false, Some(Splice::new(at, "true"))))
 }
 
 /// A boolean that may be absent or `null`.

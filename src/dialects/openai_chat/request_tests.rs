@@ -30,7 +30,7 @@ fn forwards_usage(request: &ChatCompletionsRequest) -> bool {
 }
 
 fn written(body: &str, api_model: &str) -> String {
-    String::from_utf8(read(body).body_for(&model(api_model)).to_vec()).unwrap()
+    String::from_utf8(read(body).body_for(&model(api_model)).to_bytes().to_vec()).unwrap()
 }
 
 const MESSAGES: &str = r#""messages":[{"role":"user","content":"hi"}]"#;

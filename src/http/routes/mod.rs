@@ -1,17 +1,18 @@
 //! The table of routes. A route exists only through a line in it, and a line cannot be written without a rule.
 
 mod ask;
-mod completions;
+mod chat_completions;
 mod context;
 #[cfg(feature = "fault-injection")]
 mod faults;
+mod generate;
 mod health;
 mod models;
 mod root;
 mod server_stats;
 
 use actix_web::{HttpResponse, Resource, web};
-use gateway_actors::protocol::{ErrorKind, GatewayError};
+use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError};
 
 use super::error::{ErrorShape, Failure};
 use super::middleware::{Access, Guard};
@@ -78,9 +79,10 @@ impl Rule {
         }
     }
 
-    const fn openai(self) -> Self {
+    /// The same for clients of a dialect, in whose shape they are told of errors.
+    const fn speaking(self, dialect: Dialect) -> Self {
         Self {
-            errors: ErrorShape::OpenAi,
+            errors: ErrorShape::Client(dialect),
             ..self
         }
     }
@@ -91,8 +93,8 @@ const POST: &str = "POST";
 
 /// Every route of the gateway.
 pub(crate) static TABLE: &[Rule] = &[
-    Rule::work("/v1/chat/completions", POST, |route| route.post(completions::post)).openai(),
-    Rule::work("/v1/models", GET, |route| route.get(models::get).head(models::get)).openai(),
+    Rule::work("/v1/chat/completions", POST, |route| route.post(chat_completions::post)).speaking(Dialect::OpenaiChat),
+    Rule::work("/v1/models", GET, |route| route.get(models::get).head(models::get)).speaking(Dialect::OpenaiChat),
     Rule::work("/v1/route", POST, |route| route.post(ask::post_route)),
     Rule::work("/v1/chat", POST, |route| route.post(ask::post_chat)),
     Rule::work("/v1/context/{id}", GET, |route| {

@@ -13,7 +13,7 @@ use awc::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use bytes::Bytes;
 use gateway_actors::protocol::{Dialect, UpstreamCall, UpstreamFailure, UpstreamReply};
 
-use super::reply::{Reading, read_reply, usage_events};
+use super::reply::{Reading, read_reply};
 use super::watchdog::Watchdog;
 use crate::config::{ProviderSettings, UpstreamLimits, UpstreamTimeouts};
 use answer::Answer;
@@ -59,7 +59,7 @@ impl Simulator {
             limits: self.limits,
             stream: call.stream,
             dialect: Dialect::OpenaiChat,
-            usage_events: usage_events(&call.outgoing.answer),
+            form: &call.outgoing.answer,
             key: None,
         };
         read_reply(script.status, &headers, Source::new(chunks, &script), watchdog, reading).await

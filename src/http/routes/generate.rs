@@ -1,0 +1,154 @@
+//! What the endpoints of all dialects have in common: a body is read, a model asked, its answer sent on, whole or
+//! streamed.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use bytes::Bytes;
+use gateway_actors::protocol::{
+    Answer, AnswerStream, CallContext, ChatCall, Dialect, Model, PlanRequest, QualityLevel, Target, TaskType,
+};
+use tokio::time::Instant;
+
+use crate::dialects::ClientRequest;
+use crate::http::error::Failure;
+use crate::http::extract::{deadline, read_json};
+use crate::http::middleware::Incoming;
+use crate::http::respond::JSON;
+use crate::http::shared::{Edge, Ending};
+use crate::http::sse::EventBody;
+
+static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+static X_GATEWAY_MODEL: HeaderName = HeaderName::from_static("x-gateway-model");
+static X_GATEWAY_PROVIDER: HeaderName = HeaderName::from_static("x-gateway-provider");
+static X_GATEWAY_LAYER: HeaderName = HeaderName::from_static("x-gateway-layer");
+static X_GATEWAY_DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+
+/// A request to an endpoint of a dialect, its body read.
+pub(super) struct Asked {
+    request: HttpRequest,
+    body: Bytes,
+    edge: Edge,
+    incoming: Incoming,
+    endpoint: Arc<str>,
+    deadline: Instant,
+}
+
+impl Asked {
+    /// Reads the request. `endpoint` is its name in call records.
+    pub(super) async fn read(
+        request: HttpRequest,
+        payload: web::Payload,
+        edge: Edge,
+        incoming: Incoming,
+        endpoint: Arc<str>,
+    ) -> Result<Self, Failure> {
+        let shared = edge.shared();
+        let settings = &shared.settings;
+        let deadline = deadline(&request, incoming.arrived, settings.default_deadline)?;
+        let body = read_json(&request, payload, settings.dialect_body_bytes, settings, &shared.bodies).await?;
+        Ok(Self {
+            request,
+            body,
+            edge,
+            incoming,
+            endpoint,
+            deadline,
+        })
+    }
+
+    /// The body.
+    pub(super) fn body(&self) -> Bytes {
+        self.body.clone()
+    }
+
+    /// Has the request answered. Its client speaks `dialect`.
+    pub(super) async fn answer<R: ClientRequest + 'static>(
+        self,
+        dialect: Dialect,
+        request: R,
+    ) -> Result<HttpResponse, Failure> {
+        let is_stream = request.is_stream();
+        let shared = self.edge.shared();
+        if is_stream {
+            shared.admission.asks_for_a_stream(&self.request);
+        }
+        let call = self.call(request);
+        if is_stream {
+            let answer = self.edge.pipeline().stream(call).await?;
+            Ok(streamed(dialect, answer, shared.ending()))
+        } else {
+            Ok(whole(self.edge.pipeline().complete(call).await?))
+        }
+    }
+
+    fn call<R: ClientRequest + 'static>(&self, request: R) -> ChatCall {
+        let plan = PlanRequest {
+            request: self.incoming.id,
+            target: Target::from_model_field(request.model()),
+            max_layer: None,
+            task: TaskType::Chat,
+            quality: QualityLevel::Normal,
+            needs: request.needs(),
+        };
+        let context = CallContext {
+            endpoint: Arc::clone(&self.endpoint),
+            user_id: None,
+            project_id: None,
+            deadline: self.deadline,
+            watcher: None,
+            place: None,
+        };
+        ChatCall {
+            plan,
+            outgoing: Rc::new(request),
+            context,
+        }
+    }
+}
+
+fn whole(answer: Answer) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.completion.status).unwrap_or(StatusCode::OK);
+    let mut response = HttpResponse::build(status);
+    response.insert_header((header::CONTENT_TYPE, JSON));
+    name_the_model(&mut response, &answer.served.model);
+    tell_dropped(&mut response, &answer.served.dropped);
+    response.body(answer.completion.body)
+}
+
+fn streamed(dialect: Dialect, answer: AnswerStream, ending: Ending) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_TYPE, EVENT_STREAM));
+    response.insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
+    name_the_model(&mut response, &answer.model);
+    tell_dropped(&mut response, &answer.dropped);
+    response.body(EventBody::new(dialect, answer.events, ending))
+}
+
+/// Says which model answered. A name that cannot stand in a header is left out.
+fn name_the_model(response: &mut HttpResponseBuilder, model: &Model) {
+    for (name, value) in [
+        (&X_GATEWAY_MODEL, model.id.as_str()),
+        (&X_GATEWAY_PROVIDER, model.provider.as_str()),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.insert_header((name.clone(), value));
+        }
+    }
+    response.insert_header((X_GATEWAY_LAYER.clone(), HeaderValue::from_static(model.layer.as_str())));
+}
+
+/// Says what of the request the model was not told, by the client's names for it.
+fn tell_dropped(response: &mut HttpResponseBuilder, dropped: &[Cow<'static, str>]) {
+    if dropped.is_empty() {
+        return;
+    }
+    if let Ok(value) = HeaderValue::from_str(&dropped.join(", ")) {
+        response.insert_header((X_GATEWAY_DROPPED.clone(), value));
+    }
+}

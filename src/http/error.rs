@@ -3,14 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
+use actix_web::dev::RequestHead;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use bytes::Bytes;
 use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError, InvalidId, RequestId, StoreError};
 use serde::Serialize;
 
 use crate::dialects::error_body;
+
+static ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 
 /// The shape that a route's error bodies have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,27 @@ pub(crate) enum ErrorShape {
     Native,
     /// As the clients of this dialect expect it.
     Client(Dialect),
+    /// As clients of Anthropic's dialect or of OpenAI's expect it, whichever the request's headers are of.
+    AsAsked,
+}
+
+impl ErrorShape {
+    /// The shape for this request.
+    pub(crate) fn of(self, head: &RequestHead) -> Self {
+        match self {
+            Self::AsAsked => Self::Client(dialect_of(head)),
+            known => known,
+        }
+    }
+}
+
+/// Which dialect a client speaks at an endpoint that both vendors have: Anthropic's clients always send their version.
+pub(crate) fn dialect_of(head: &RequestHead) -> Dialect {
+    if head.headers.contains_key(&ANTHROPIC_VERSION) {
+        Dialect::AnthropicMessages
+    } else {
+        Dialect::OpenaiChat
+    }
 }
 
 /// The HTTP status of an error. This is the only place that knows.
@@ -162,6 +186,7 @@ pub(crate) fn body(error: &GatewayError, shape: ErrorShape, request: RequestId) 
     match shape {
         ErrorShape::Native => native_body(error, request),
         ErrorShape::Client(dialect) => error_body(dialect, error),
+        ErrorShape::AsAsked => error_body(Dialect::OpenaiChat, error),
     }
 }
 

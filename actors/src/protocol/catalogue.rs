@@ -7,6 +7,7 @@ use super::dialect::Dialect;
 use super::ids::{ModelId, ProviderName};
 use super::layer::{Capabilities, Layer, TaskType};
 use super::money::Price;
+use super::router::Selection;
 
 /// One model of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +115,25 @@ impl Catalogue {
         self.by_api_model.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The models a name stands for, and how: an exact id; else every entry with that `api_model`; else an alias.
+    #[must_use]
+    pub fn called(&self, name: &str) -> Option<(Selection, Vec<Arc<Model>>)> {
+        if let Some(found) = self.named(name) {
+            return Some(found);
+        }
+        let alias = self.aliases.iter().find(|alias| glob_matches(&alias.pattern, name))?;
+        let (_, models) = self.named(&alias.target)?;
+        Some((Selection::Alias, models))
+    }
+
+    fn named(&self, name: &str) -> Option<(Selection, Vec<Arc<Model>>)> {
+        if let Some(model) = self.by_id(name) {
+            return Some((Selection::Id, vec![Arc::clone(model)]));
+        }
+        let models = self.by_api_model(name);
+        (!models.is_empty()).then(|| (Selection::ApiModel, models.to_vec()))
+    }
+
     /// The names that stand for others, in order of precedence.
     #[must_use]
     pub fn aliases(&self) -> &[Alias] {
@@ -124,5 +144,48 @@ impl Catalogue {
     #[must_use]
     pub fn task_list(&self, task: TaskType) -> &[Arc<str>] {
         self.task_lists.get(&task).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Whether `text` matches a pattern in which `*` stands for any run of characters.
+fn glob_matches(pattern: &str, text: &str) -> bool {
+    let Some((prefix, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(prefix) else {
+        return false;
+    };
+    let mut parts = rest.split('*').peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return text.ends_with(part);
+        }
+        match text.find(part) {
+            Some(at) => text = text.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob_matches;
+
+    #[test]
+    fn globs_match_as_people_expect() {
+        for (pattern, text, expected) in [
+            ("claude-*", "claude-opus", true),
+            ("claude-*", "my-claude-opus", false),
+            ("*mini*", "gpt-4o-mini-2024", true),
+            ("*", "anything", true),
+            ("a*b*c", "a-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("ab*bc", "abc", false),
+            ("exact", "exact", true),
+            ("exact", "exactly", false),
+        ] {
+            assert_eq!(glob_matches(pattern, text), expected, "{pattern} on {text}");
+        }
     }
 }

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use super::advice::Impasse;
 use super::order::{Rank, health_note, rank, task_place};
 use super::settings::{RouterSettings, RouterSources};
-use super::target::models_called;
 use crate::protocol::{
     Candidate, Catalogue, Complexity, Confirmation, CrossCheck, HealthSnapshot, Layer, Model, Needs, Plan, PlanRequest,
     ProviderName, Reason, RejectReason, Rejected, RouteError, Selection, Target,
@@ -165,8 +164,9 @@ pub(super) fn unfit(model: &Model, needs: &Needs) -> Option<RejectReason> {
 }
 
 fn named(catalogue: &Catalogue, name: &Arc<str>, max: Option<Layer>) -> Result<Field, RouteError> {
-    let (selection, models) =
-        models_called(catalogue, name).ok_or_else(|| RouteError::UnknownModel { name: Arc::clone(name) })?;
+    let (selection, models) = catalogue
+        .called(name)
+        .ok_or_else(|| RouteError::UnknownModel { name: Arc::clone(name) })?;
     let mut layers: Vec<Layer> = models.iter().map(|model| model.layer).collect();
     layers.sort();
     layers.dedup();

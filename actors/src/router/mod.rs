@@ -12,7 +12,6 @@ mod check;
 mod core;
 mod order;
 mod settings;
-mod target;
 
 pub use actor::RouterActor;
 pub use check::check_auto;

@@ -30,6 +30,30 @@ impl<'a> Query<'a> {
         Ok(Self { pairs })
     }
 
+    /// Reads those parameters of a query that are among these, and passes over all others: for endpoints of dialects, whose
+    /// clients may send more than is known here.
+    ///
+    /// # Errors
+    /// `invalid_request` when one of them is given twice.
+    pub(crate) fn some(text: &'a str, wanted: &[&str]) -> Result<Self, GatewayError> {
+        let mut query = Self { pairs: Vec::new() };
+        for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+            if query.text(&name).is_some() {
+                return Err(super::fields::given_twice(&name));
+            }
+            if wanted.contains(&&*name) {
+                query.pairs.push((name, value));
+            }
+        }
+        Ok(query)
+    }
+
+    /// A parameter as it is.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let found = self.pairs.iter().find(|(given, _)| given == name);
+        found.map(|(_, value)| &**value)
+    }
+
     /// A whole number within its range.
     pub(crate) fn number(&self, name: &'static str, range: RangeInclusive<i64>) -> Result<Option<i64>, GatewayError> {
         let Some((_, value)) = self.pairs.iter().find(|(given, _)| given == name) else {
@@ -45,6 +69,13 @@ impl<'a> Query<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dialects_query_may_hold_more_than_is_wanted() {
+        let query = Query::some("beta=true&after_id=a%2Fb&beta=x", &["after_id", "limit"]).unwrap();
+        assert_eq!((query.text("after_id"), query.text("beta")), (Some("a/b"), None));
+        assert!(Query::some("limit=1&limit=2", &["limit"]).is_err());
+    }
 
     #[test]
     fn only_known_names_once_and_in_range() {

@@ -27,7 +27,7 @@ pub(crate) fn before_continue(request: Request, shared: &Shared) -> Result<Reque
     };
     let incoming = Incoming::now();
     log_failure(&error, incoming, rule, request.method());
-    let mut response = Failure::from(error).render(rule.errors, incoming.id);
+    let mut response = Failure::from(error).render(rule.errors.of(request.head()), incoming.id);
     response
         .head_mut()
         .set_connection_type(actix_http::ConnectionType::Close);

@@ -141,7 +141,7 @@ where
             {
                 on_connection.close_after();
             }
-            failure.render(rule.errors, incoming.id)
+            failure.render(rule.errors.of(http.head()), incoming.id)
         }
         None => response,
     };

@@ -66,16 +66,26 @@ impl Rule {
         }
     }
 
-    /// Whether this path is the rule's, in which a name in braces stands for one segment.
+    /// Whether this path is the rule's, in which a name in braces stands for one segment, or for all that are left where it
+    /// ends in `:.+`.
     fn is_for(&self, path: &str) -> bool {
         let (mut ours, mut theirs) = (self.path.split('/'), path.split('/'));
         loop {
             match (ours.next(), theirs.next()) {
                 (None, None) => return true,
+                (Some(name), Some(segment)) if name.ends_with(":.+}") => return !segment.is_empty(),
                 (Some(name), Some(segment)) if name.starts_with('{') && !segment.is_empty() => {}
                 (Some(name), Some(segment)) if name == segment => {}
                 _ => return false,
             }
+        }
+    }
+
+    /// The same for clients of Anthropic's dialect and of OpenAI's, which their headers tell apart.
+    const fn as_asked(self) -> Self {
+        Self {
+            errors: ErrorShape::AsAsked,
+            ..self
         }
     }
 
@@ -94,7 +104,11 @@ const POST: &str = "POST";
 /// Every route of the gateway.
 pub(crate) static TABLE: &[Rule] = &[
     Rule::work("/v1/chat/completions", POST, |route| route.post(chat_completions::post)).speaking(Dialect::OpenaiChat),
-    Rule::work("/v1/models", GET, |route| route.get(models::get).head(models::get)).speaking(Dialect::OpenaiChat),
+    Rule::work("/v1/models", GET, |route| route.get(models::list).head(models::list)).as_asked(),
+    Rule::work("/v1/models/{id:.+}", GET, |route| {
+        route.get(models::one).head(models::one)
+    })
+    .as_asked(),
     Rule::work("/v1/route", POST, |route| route.post(ask::post_route)),
     Rule::work("/v1/chat", POST, |route| route.post(ask::post_chat)),
     Rule::work("/v1/context/{id}", GET, |route| {
@@ -161,6 +175,10 @@ mod tests {
             ("/health/live", "/health/live"),
             ("/", "/"),
             ("", "unknown"),
+            ("/v1/models/gpt-4o", "/v1/models/{id:.+}"),
+            ("/v1/models/qwen/qwen3:free", "/v1/models/{id:.+}"),
+            ("/v1/models", "/v1/models"),
+            ("/v1/models/", "unknown"),
             ("/v1/context/", "unknown"),
             ("/v1/context/a/b", "unknown"),
             ("/v1/chat/", "unknown"),

@@ -11,14 +11,14 @@ use crate::http::respond::json;
 struct Root {
     name: &'static str,
     version: &'static str,
-    endpoints: Vec<&'static str>,
+    endpoints: Vec<String>,
 }
 
 pub(super) async fn get() -> Result<HttpResponse, Failure> {
     let root = Root {
         name: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
-        endpoints: TABLE.iter().map(|rule| rule.path).collect(),
+        endpoints: TABLE.iter().map(|rule| rule.path.replace(":.+}", "}")).collect(),
     };
     std::future::ready(json(&root)).await
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/models`: the catalogue in OpenAI's list shape, with what the gateway knows of each model beside it.
+//! Models in OpenAI's shape, with what the gateway knows of each beside it.
 
 use actix_web::HttpResponse;
 use gateway_actors::protocol::{Capability, Layer, Model, PicoUsdPerToken, Price};
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::http::error::Failure;
 use crate::http::respond::{json, raw_number};
-use crate::http::shared::Edge;
+use crate::http::shared::Shared;
 
 const PICO_PER_TOKEN_IN_USD_PER_MTOK: u64 = 1_000_000;
 
@@ -48,15 +48,20 @@ struct Prices {
     output_usd_per_mtok: Box<RawValue>,
 }
 
-pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
-    let shared = edge.shared();
+/// All models.
+pub(super) fn list(shared: &Shared) -> Result<HttpResponse, Failure> {
     let catalogue = shared.catalogue.load();
     let entries = catalogue
         .models()
         .iter()
         .map(|model| entry(model, shared.started_unix()));
     let data = entries.collect::<Result<_, _>>()?;
-    std::future::ready(json(&List { object: "list", data })).await
+    json(&List { object: "list", data })
+}
+
+/// One model.
+pub(super) fn one(model: &Model, shared: &Shared) -> Result<HttpResponse, Failure> {
+    json(&entry(model, shared.started_unix())?)
 }
 
 /// The catalogue knows no dates, so that a model counts as created when the gateway started.

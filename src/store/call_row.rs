@@ -1,14 +1,14 @@
 //! The row of a call record.
 
-use gateway_actors::protocol::CallRecord;
+use gateway_actors::protocol::{CallRecord, IdText};
 
 /// A call record as it is stored. Counts beyond what the database holds are stored as the largest that it does.
 #[derive(Debug)]
 pub(super) struct CallRow<'a> {
-    pub(super) attempt_id: String,
-    pub(super) request_id: String,
+    pub(super) attempt_id: &'a str,
+    pub(super) request_id: &'a str,
     pub(super) ordinal: i32,
-    pub(super) instance_id: String,
+    pub(super) instance_id: &'a str,
     pub(super) cell: i32,
     pub(super) conversation_id: Option<&'a str>,
     pub(super) user_id: Option<&'a str>,
@@ -40,15 +40,34 @@ pub(super) struct CallRow<'a> {
     pub(super) created_at: i64,
 }
 
-impl<'a> CallRow<'a> {
-    /// The row of this record, first stored at `now` (microseconds since 1970).
-    pub(super) fn new(record: &'a CallRecord, now: i64) -> Self {
+/// The printed ids of a call record, which its row refers to.
+#[derive(Debug)]
+pub(super) struct RowIds {
+    attempt: IdText,
+    request: IdText,
+    instance: IdText,
+}
+
+impl From<&CallRecord> for RowIds {
+    fn from(record: &CallRecord) -> Self {
         let sent = &record.dispatch;
         Self {
-            attempt_id: sent.attempt.to_string(),
-            request_id: sent.attempt.request.to_string(),
+            attempt: sent.attempt.text(),
+            request: sent.attempt.request.text(),
+            instance: sent.instance.text(),
+        }
+    }
+}
+
+impl<'a> CallRow<'a> {
+    /// The row of this record, whose ids these are, first stored at `now` (microseconds since 1970).
+    pub(super) fn new(record: &'a CallRecord, ids: &'a RowIds, now: i64) -> Self {
+        let sent = &record.dispatch;
+        Self {
+            attempt_id: &ids.attempt,
+            request_id: &ids.request,
             ordinal: sent.attempt.ordinal.into(),
-            instance_id: sent.instance.to_string(),
+            instance_id: &ids.instance,
             cell: sent.cell.0.into(),
             conversation_id: sent.conversation.as_ref().map(|id| id.as_str()),
             user_id: sent.user_id.as_deref(),
@@ -90,10 +109,10 @@ fn saturating(count: u64) -> i64 {
 macro_rules! call_columns {
     ($callback:ident) => {
         $callback! {
-            attempt_id: Text => String,
-            request_id: Text => String,
+            attempt_id: Text => &'a str,
+            request_id: Text => &'a str,
             ordinal: Integer => i32,
-            instance_id: Text => String,
+            instance_id: Text => &'a str,
             cell: Integer => i32,
             conversation_id: Nullable<Text> => Option<&'a str>,
             user_id: Nullable<Text> => Option<&'a str>,

@@ -9,17 +9,16 @@ use tokio::time::Instant;
 use super::cell::CellParts;
 use super::settlement::{End, Size, settle};
 use crate::protocol::{
-    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, Price, RecordCall, Report, TokenUsage,
+    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenUsage,
     UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
 
 /// An attempt that has been sent. However it ends, it is journalled, booked, recorded and reported once.
 pub(super) struct Attempt {
     cell: Rc<CellParts>,
-    record: DispatchRecord,
-    price: Option<Price>,
+    /// Nothing once it has ended.
+    open: Option<Open>,
     lease: Lease,
-    hold: Option<Hold>,
     sent: Instant,
     input_bound: u64,
     first_byte: Option<Duration>,
@@ -29,6 +28,12 @@ pub(super) struct Attempt {
     /// Whether it was reported that the provider works.
     well: bool,
     _gauges: [GaugeGuard; 2],
+}
+
+/// What is settled when the attempt ends.
+struct Open {
+    record: DispatchRecord,
+    hold: Hold,
 }
 
 /// What a finished attempt contributes to its request's account.
@@ -59,11 +64,9 @@ impl Attempt {
         hold.dispatch();
         let gauges = [cell.gauges.attempts.enter(), cell.gauges.holds.enter()];
         Ok(Self {
-            price: record.price,
             cell,
-            record,
+            open: Some(Open { record, hold }),
             lease,
-            hold: Some(hold),
             sent: Instant::now(),
             input_bound,
             first_byte: None,
@@ -117,7 +120,7 @@ impl Attempt {
     }
 
     fn finish(&mut self, end: End<'_>, outcome: Outcome) -> Finished {
-        let Some(hold) = self.hold.take() else {
+        let Some(Open { record: dispatch, hold }) = self.open.take() else {
             return Finished::nothing(outcome);
         };
         let size = Size {
@@ -125,18 +128,18 @@ impl Attempt {
             output_bytes: self.output_bytes,
             usage: self.usage,
         };
-        let settlement = settle(end, size, self.price.as_ref(), hold.amount());
-        if settlement.cost > hold.amount() && self.price.is_some() {
+        let settlement = settle(end, size, dispatch.price.as_ref(), hold.amount());
+        if settlement.cost > hold.amount() && dispatch.price.is_some() {
             tracing::warn!(
-                attempt = %self.record.attempt,
-                model = %self.record.model,
+                attempt = %dispatch.attempt,
+                model = %dispatch.model,
                 held = %hold.amount(),
                 cost = %settlement.cost,
                 "a provider reported more usage than the attempt's worst case; the full cost was booked"
             );
         }
         let record = CallRecord {
-            dispatch: self.record.clone(),
+            dispatch,
             outcome,
             status: self.status,
             usage: settlement.usage,
@@ -188,20 +191,23 @@ impl Attempt {
     }
 
     fn report(&mut self, verdict: Verdict) {
+        let Some(Open { record, .. }) = &self.open else {
+            return;
+        };
         let probe = self.lease.is_probe();
         self.lease.judged();
         let report = Report {
-            model: self.record.model.clone(),
+            model: record.model.clone(),
             verdict,
             probe,
             now: Instant::now(),
         };
         let told = self
             .cell
-            .provider(&self.record.provider)
+            .provider(&record.provider)
             .map(|provider| provider.actor.tell(report));
         if !matches!(told, Some(Ok(()))) {
-            tracing::debug!(provider = %self.record.provider, "the provider actor is gone; a report was dropped");
+            tracing::debug!(provider = %record.provider, "the provider actor is gone; a report was dropped");
         }
     }
 }
@@ -209,7 +215,7 @@ impl Attempt {
 impl Drop for Attempt {
     /// An attempt that nobody finished: it was cut since the process ends, or its task panicked. It may be on the bill.
     fn drop(&mut self) {
-        if self.hold.is_none() {
+        if self.open.is_none() {
             return;
         }
         // What came was not read to its end: there may be more on the bill than was seen.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::id_text::IdText;
+
 /// An id or name that does not have the form it must have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {must_be}")]
@@ -16,6 +18,9 @@ pub struct InvalidId {
     /// The form it must have, in words.
     pub must_be: &'static str,
 }
+
+/// What a request's id begins with.
+const REQUEST_PREFIX: &str = "req_";
 
 /// One request of a client. Sortable by time (UUID version 7); printed as `req_` and 32 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,9 +34,17 @@ impl RequestId {
     }
 }
 
+impl RequestId {
+    /// The id as it is printed, without an allocation.
+    #[must_use]
+    pub fn text(&self) -> IdText {
+        IdText::new().with(REQUEST_PREFIX).with_hex(&self.0)
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "req_{}", self.0.simple())
+        f.write_str(&self.text())
     }
 }
 
@@ -43,7 +56,7 @@ impl FromStr for RequestId {
             what: "request id",
             must_be: "req_ and 32 hex digits",
         };
-        let digits = text.strip_prefix("req_").ok_or_else(|| invalid.clone())?;
+        let digits = text.strip_prefix(REQUEST_PREFIX).ok_or_else(|| invalid.clone())?;
         match Uuid::try_parse(digits) {
             Ok(id) => Ok(Self(id)),
             Err(_) => Err(invalid),
@@ -62,9 +75,17 @@ pub struct AttemptId {
     pub ordinal: u8,
 }
 
+impl AttemptId {
+    /// The id as it is printed, without an allocation.
+    #[must_use]
+    pub fn text(&self) -> IdText {
+        self.request.text().with(".").with_number(self.ordinal)
+    }
+}
+
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.request, self.ordinal)
+        f.write_str(&self.text())
     }
 }
 
@@ -97,9 +118,17 @@ impl InstanceId {
     }
 }
 
+impl InstanceId {
+    /// The id as it is printed, without an allocation.
+    #[must_use]
+    pub fn text(&self) -> IdText {
+        IdText::new().with_hex(&self.0)
+    }
+}
+
 impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.simple())
+        f.write_str(&self.text())
     }
 }
 
@@ -132,7 +161,7 @@ macro_rules! serde_by_text {
     ($($id:ty),+) => {$(
         impl Serialize for $id {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(&self.text())
             }
         }
 
@@ -161,6 +190,10 @@ impl ConversationId {
     /// The id as the client wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn text(&self) -> &str {
         &self.0
     }
 }

@@ -283,7 +283,7 @@ pub(super) fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule,
 
 pub(super) fn add_headers(response: &mut HttpResponse, id: RequestId, access: Access) {
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+    if let Ok(id) = HeaderValue::from_str(&id.text()) {
         headers.insert(X_REQUEST_ID.clone(), id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

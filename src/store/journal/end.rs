@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 /// What a [`CallRecord`] says beyond its [`DispatchRecord`].
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct AttemptEnd {
-    attempt: AttemptId,
-    outcome: Outcome,
-    status: Option<u16>,
-    usage: TokenUsage,
-    usage_source: UsageSource,
-    cost: NanoUsd,
-    estimated: bool,
-    first_byte_us: Option<u64>,
-    duration_us: u64,
+    pub(super) attempt: AttemptId,
+    pub(super) outcome: Outcome,
+    pub(super) status: Option<u16>,
+    pub(super) usage: TokenUsage,
+    pub(super) usage_source: UsageSource,
+    pub(super) cost: NanoUsd,
+    pub(super) estimated: bool,
+    pub(super) first_byte_us: Option<u64>,
+    pub(super) duration_us: u64,
 }
 
 impl AttemptEnd {

@@ -11,6 +11,7 @@ use gateway_actors::protocol::{AttemptId, CallRecord, DispatchRecord};
 use serde::{Deserialize, Serialize};
 
 use super::end::AttemptEnd;
+use super::json;
 
 /// Bytes before the JSON.
 const HEADER: usize = 8;
@@ -60,7 +61,7 @@ pub(super) enum Event {
 pub(super) fn encode(entry: &EntryRef<'_>, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
     buffer.extend_from_slice(&[0; HEADER]);
-    serde_json::to_writer(&mut *buffer, entry)?;
+    json::write(entry, buffer)?;
     let Some((header, payload)) = buffer.split_first_chunk_mut::<HEADER>() else {
         return Err(io::ErrorKind::InvalidData.into());
     };

@@ -8,6 +8,7 @@ mod end;
 mod file;
 mod frame;
 mod instance;
+mod json;
 #[cfg(test)]
 mod reading_tests;
 mod recover;

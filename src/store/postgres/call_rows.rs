@@ -8,7 +8,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 use gateway_actors::protocol::CallRecord;
 
-use crate::store::call_row::{CallRow, call_columns};
+use crate::store::call_row::{CallRow, RowIds, call_columns};
 
 /// Declares the columns, and the statement: constant whatever the number of rows, so that it is prepared once for each
 /// connection. A row whose key is there is left alone, save that a finished attempt replaces an interrupted one.
@@ -22,15 +22,16 @@ macro_rules! insert_columns {
         }
 
         impl<'a> CallRows<'a> {
-            /// The rows of these records, of which no two have the same key. `now` is in microseconds since 1970.
-            pub(super) fn new(records: &'a [Arc<CallRecord>], now: i64) -> Self {
+            /// The rows of these records, whose ids these are, and of which no two have the same key. `now` is in
+            /// microseconds since 1970.
+            pub(super) fn new(records: &'a [Arc<CallRecord>], ids: &'a [RowIds], now: i64) -> Self {
                 let count = records.len();
                 let mut rows = Self {
                     $first: Vec::with_capacity(count),
                     $($column: Vec::with_capacity(count),)+
                 };
-                for record in records {
-                    let row = CallRow::new(record, now);
+                for (record, ids) in records.iter().zip(ids) {
+                    let row = CallRow::new(record, ids, now);
                     rows.$first.push(row.$first);
                     $(rows.$column.push(row.$column);)+
                 }

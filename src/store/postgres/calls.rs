@@ -10,6 +10,7 @@ use gateway_actors::protocol::{AttemptId, CallRecord, CallStore, Outcome, StoreF
 
 use super::call_rows::CallRows;
 use super::transactions::{Access, Transactions};
+use crate::store::call_row::RowIds;
 use crate::store::now_us;
 
 /// Records in one statement.
@@ -38,7 +39,8 @@ impl CallStore for Calls {
             async move {
                 let now = now_us();
                 for chunk in records.chunks(CHUNK) {
-                    CallRows::new(chunk, now).execute(connection).await?;
+                    let ids: Vec<RowIds> = chunk.iter().map(|record| RowIds::from(&**record)).collect();
+                    CallRows::new(chunk, &ids, now).execute(connection).await?;
                 }
                 Ok(())
             }

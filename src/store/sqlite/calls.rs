@@ -7,7 +7,7 @@ use diesel::{QueryResult, SqliteConnection};
 use gateway_actors::protocol::{CallRecord, CallStore, Outcome, StoreFuture};
 
 use super::writer::Writer;
-use crate::store::call_row::CallRow;
+use crate::store::call_row::{CallRow, RowIds};
 use crate::store::now_us;
 use crate::store::schema::llm_calls;
 
@@ -53,7 +53,8 @@ fn insert(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i
 
 /// Whether the record was not there yet.
 fn insert_new(connection: &mut SqliteConnection, record: &CallRecord, now: i64) -> QueryResult<bool> {
-    Ok(CallRow::new(record, now).execute(connection)? > 0)
+    let ids = RowIds::from(record);
+    Ok(CallRow::new(record, &ids, now).execute(connection)? > 0)
 }
 
 /// Whether the record was there, but only knew that its attempt was interrupted.

@@ -12,6 +12,7 @@ mod ids;
 mod journal;
 mod layer;
 mod money;
+mod price;
 mod prober;
 mod provider;
 mod record;
@@ -39,7 +40,8 @@ pub use health::{
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
-pub use money::{NanoUsd, PicoUsdPerToken, Price};
+pub use money::NanoUsd;
+pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};
 pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
 pub use record::{CallRecord, DispatchRecord, Outcome};

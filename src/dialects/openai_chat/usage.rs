@@ -72,6 +72,7 @@ fn counts(usage: &Usage<'_>) -> Result<Option<TokenUsage>, NoCount> {
         cached_input: cached_input.min(input),
         output,
         reasoning,
+        ..TokenUsage::default()
     }))
 }
 
@@ -127,6 +128,7 @@ mod tests {
             cached_input,
             output,
             reasoning,
+            ..TokenUsage::default()
         })
     }
 

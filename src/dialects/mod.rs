@@ -1,3 +1,4 @@
 //! Wire formats: parse, render, stream.
 
 pub mod openai_chat;
+pub mod usage;

@@ -130,11 +130,7 @@ fn read_price(reader: &mut Reader<'_>) -> Option<Price> {
         reader.report.problem(place, message);
     }
     let (input, output) = input.zip(output)?;
-    Some(Price {
-        input,
-        cached_input: cached_input.unwrap_or(input),
-        output,
-    })
+    Some(Price::plain(input, cached_input.unwrap_or(input), output))
 }
 
 /// A date as TOML has it, or the same in quotes.

@@ -19,6 +19,7 @@ mod precheck;
 mod scanner;
 mod splice;
 mod sse;
+pub mod usage;
 
 pub use events::inspect;
 pub use fault::{ErrorObject, Explanation, Inspected, ShapeError, StreamFault, explanation};

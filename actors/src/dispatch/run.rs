@@ -392,10 +392,7 @@ impl Run {
             outcome: finished.outcome,
             cost: finished.cost,
         });
-        self.usage.input += finished.usage.input;
-        self.usage.cached_input += finished.usage.cached_input;
-        self.usage.output += finished.usage.output;
-        self.usage.reasoning += finished.usage.reasoning;
+        self.usage += finished.usage;
         self.cost += finished.cost;
         self.source = match (self.source, finished.source) {
             (UsageSource::Estimated, _) | (_, UsageSource::Estimated) => UsageSource::Estimated,

@@ -95,11 +95,7 @@ mod tests {
     use super::*;
     use crate::protocol::{FailureKind, PicoUsdPerToken};
 
-    const PRICE: Price = Price {
-        input: PicoUsdPerToken(1_000),
-        cached_input: PicoUsdPerToken(500),
-        output: PicoUsdPerToken(2_000),
-    };
+    const PRICE: Price = Price::plain(PicoUsdPerToken(1_000), PicoUsdPerToken(500), PicoUsdPerToken(2_000));
     const HELD: NanoUsd = NanoUsd(1_000);
 
     fn reported(input: u64, output: u64) -> UsageReport {

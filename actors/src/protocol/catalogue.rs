@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::dialect::Dialect;
 use super::ids::{ModelId, ProviderName};
 use super::layer::{Capabilities, Layer, TaskType};
-use super::money::Price;
+use super::price::Price;
 use super::router::Selection;
 
 /// One model of the catalogue.
@@ -43,8 +43,9 @@ impl Model {
     /// A model of unknown price sorts last.
     #[must_use]
     pub fn price_rank(&self) -> u64 {
-        self.price
-            .map_or(u64::MAX, |price| price.input.0.saturating_add(price.output.0))
+        self.price.map_or(u64::MAX, |price| {
+            price.rates.input.0.saturating_add(price.rates.output.0)
+        })
     }
 }
 

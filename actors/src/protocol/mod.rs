@@ -15,6 +15,7 @@ mod journal;
 mod layer;
 mod money;
 mod outgoing;
+mod price;
 mod prober;
 mod provider;
 mod record;
@@ -44,10 +45,11 @@ pub use id_text::IdText;
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
-pub use money::{NanoUsd, PicoUsdPerToken, Price};
+pub use money::NanoUsd;
 pub use outgoing::{
     AnswerForm, AnswerTranslation, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TranslationError,
 };
+pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};
 pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
 pub use record::{CallRecord, DispatchRecord, Outcome};

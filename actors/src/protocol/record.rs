@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{AttemptId, CellId, ConversationId, InstanceId, ModelId, ProviderName};
 use super::layer::{Layer, TaskType};
-use super::money::{NanoUsd, Price};
+use super::money::NanoUsd;
+use super::price::Price;
 use super::usage::{TokenUsage, UsageSource};
 
 /// How an attempt ended.

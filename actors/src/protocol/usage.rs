@@ -1,18 +1,88 @@
 //! Token counts of one attempt, in one form whatever the provider calls them.
 
+use std::ops::{Add, AddAssign};
+
 use serde::{Deserialize, Serialize};
 
-/// Tokens of one attempt. `cached_input` is part of `input`, `reasoning` is part of `output` (the OpenAI convention).
+/// Tokens of one attempt, or of several together. Parts are contained in their totals, whatever the provider's own
+/// convention is: reads and writes of a prompt cache are part of `input`, reasoning is part of `output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TokenUsage {
     /// All input tokens.
     pub input: u64,
     /// Those of them that the provider served from its prompt cache.
     pub cached_input: u64,
+    /// Those of them that were written to the provider's cache to stay there for a short time: 5 minutes at Anthropic,
+    /// 30 minutes at OpenAI, and where a provider does not say how long.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_5m: u64,
+    /// Those of them that were written to it to stay for a long time: an hour at Anthropic, 12 hours at OpenAI.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_1h: u64,
     /// All output tokens.
     pub output: u64,
     /// Those of them that were spent on hidden reasoning.
     pub reasoning: u64,
+}
+
+impl TokenUsage {
+    /// Input tokens that were neither read from a cache nor written to one; 0 where the parts are more than the whole.
+    #[must_use]
+    pub fn uncached_input(&self) -> u64 {
+        self.input
+            .saturating_sub(self.cached_input)
+            .saturating_sub(self.cache_write_5m)
+            .saturating_sub(self.cache_write_1h)
+    }
+
+    /// Output tokens other than reasoning; 0 where the reasoning is more than the whole.
+    #[must_use]
+    pub fn visible_output(&self) -> u64 {
+        self.output.saturating_sub(self.reasoning)
+    }
+
+    /// The same totals, with parts that are more than their total cut to what is left of it: cache reads first, then the
+    /// longer writes.
+    #[must_use]
+    pub fn within_totals(self) -> Self {
+        let cached_input = self.cached_input.min(self.input);
+        let cache_write_1h = self.cache_write_1h.min(self.input - cached_input);
+        let cache_write_5m = self.cache_write_5m.min(self.input - cached_input - cache_write_1h);
+        Self {
+            cached_input,
+            cache_write_5m,
+            cache_write_1h,
+            reasoning: self.reasoning.min(self.output),
+            ..self
+        }
+    }
+}
+
+/// Every count by itself; a sum that cannot be held is the largest count.
+impl Add for TokenUsage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            cached_input: self.cached_input.saturating_add(other.cached_input),
+            cache_write_5m: self.cache_write_5m.saturating_add(other.cache_write_5m),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+        }
+    }
+}
+
+impl AddAssign for TokenUsage {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+/// Most calls write no cache, and most journal entries need not say so.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a provider said about usage in one answer.
@@ -48,5 +118,92 @@ impl UsageSource {
             Self::Estimated => "estimated",
             Self::None => "none",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USAGE: TokenUsage = TokenUsage {
+        input: 100,
+        cached_input: 30,
+        cache_write_5m: 20,
+        cache_write_1h: 10,
+        output: 50,
+        reasoning: 15,
+    };
+
+    #[test]
+    fn what_is_left_of_a_total_is_its_plain_part() {
+        assert_eq!((USAGE.uncached_input(), USAGE.visible_output()), (40, 35));
+        let more_than_all = TokenUsage {
+            input: 59,
+            output: 14,
+            ..USAGE
+        };
+        assert_eq!((more_than_all.uncached_input(), more_than_all.visible_output()), (0, 0));
+    }
+
+    #[test]
+    fn parts_never_make_more_of_their_totals() {
+        assert_eq!(USAGE.within_totals(), USAGE);
+        for (input, parts) in [
+            (59, (30, 19, 10)),
+            (45, (30, 5, 10)),
+            (35, (30, 0, 5)),
+            (9, (9, 0, 0)),
+            (0, (0, 0, 0)),
+        ] {
+            let cut = TokenUsage { input, ..USAGE }.within_totals();
+            let found = (cut.cached_input, cut.cache_write_5m, cut.cache_write_1h);
+            assert_eq!((cut.input, found), (input, parts));
+        }
+        assert_eq!(TokenUsage { output: 3, ..USAGE }.within_totals().reasoning, 3);
+    }
+
+    #[test]
+    fn sums_are_of_every_count_and_saturate() {
+        let mut sum = USAGE;
+        sum += USAGE;
+        assert_eq!(sum, USAGE + USAGE);
+        assert_eq!(
+            sum,
+            TokenUsage {
+                input: 200,
+                cached_input: 60,
+                cache_write_5m: 40,
+                cache_write_1h: 20,
+                output: 100,
+                reasoning: 30,
+            }
+        );
+        let most = TokenUsage {
+            input: u64::MAX,
+            cached_input: u64::MAX,
+            cache_write_5m: u64::MAX,
+            cache_write_1h: u64::MAX,
+            output: u64::MAX,
+            reasoning: u64::MAX,
+        };
+        assert_eq!(most + USAGE, most);
+    }
+
+    #[test]
+    fn counts_of_a_journal_that_knew_no_cache_writes_are_read() {
+        let written = r#"{"input":9,"cached_input":4,"output":3,"reasoning":1}"#;
+        let usage: TokenUsage = serde_json::from_str(written).unwrap();
+        let expected = TokenUsage {
+            input: 9,
+            cached_input: 4,
+            output: 3,
+            reasoning: 1,
+            ..TokenUsage::default()
+        };
+        assert_eq!(usage, expected);
+        // What has nothing new to say is written as it always was.
+        assert_eq!(serde_json::to_string(&usage).unwrap(), written);
+        let text = serde_json::to_string(&USAGE).unwrap();
+        assert_eq!(serde_json::from_str::<TokenUsage>(&text).unwrap(), USAGE);
     }
 }

@@ -10,10 +10,9 @@ use crate::protocol::{
 };
 
 fn model(id: &str, provider: &str, layer: Layer, usd_per_mtok: Option<u64>) -> Model {
-    let price = usd_per_mtok.map(|usd| Price {
-        input: PicoUsdPerToken(usd * 1_000_000),
-        cached_input: PicoUsdPerToken(usd * 1_000_000),
-        output: PicoUsdPerToken(usd * 1_000_000),
+    let price = usd_per_mtok.map(|usd| {
+        let pico = PicoUsdPerToken(usd * 1_000_000);
+        Price::plain(pico, pico, pico)
     });
     Model {
         id: id.into(),

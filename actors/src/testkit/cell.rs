@@ -71,11 +71,11 @@ pub fn test_model(id: &str, provider: &str, price: u64) -> Model {
         capabilities: Capabilities::NONE,
         context_window: 10_000,
         max_output_tokens: 100,
-        price: Some(Price {
-            input: PicoUsdPerToken(price),
-            cached_input: PicoUsdPerToken(price),
-            output: PicoUsdPerToken(price),
-        }),
+        price: Some(Price::plain(
+            PicoUsdPerToken(price),
+            PicoUsdPerToken(price),
+            PicoUsdPerToken(price),
+        )),
     }
 }
 

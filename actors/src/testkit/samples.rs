@@ -64,11 +64,11 @@ pub fn dispatch() -> DispatchRecord {
         provider: "alpha".into(),
         layer: Layer::L1,
         task: TaskType::CreateProject,
-        price: Some(Price {
-            input: PicoUsdPerToken(150_000),
-            cached_input: PicoUsdPerToken(75_000),
-            output: PicoUsdPerToken(600_000),
-        }),
+        price: Some(Price::plain(
+            PicoUsdPerToken(150_000),
+            PicoUsdPerToken(75_000),
+            PicoUsdPerToken(600_000),
+        )),
         held: NanoUsd(5_000),
         streamed: true,
         started_at: 1_700_000_000_000_000,
@@ -85,6 +85,8 @@ pub fn finished(dispatch: &DispatchRecord) -> CallRecord {
         usage: TokenUsage {
             input: 10,
             cached_input: 4,
+            cache_write_5m: 3,
+            cache_write_1h: 2,
             output: 20,
             reasoning: 5,
         },

@@ -101,6 +101,8 @@ fn play(script: Script, stream: bool) -> LocalBoxFuture<'static, Result<Upstream
 const USAGE: UsageReport = UsageReport::Reported(TokenUsage {
     input: 10,
     cached_input: 0,
+    cache_write_5m: 0,
+    cache_write_1h: 0,
     output: 5,
     reasoning: 0,
 });

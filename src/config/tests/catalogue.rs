@@ -28,7 +28,7 @@ fn prices_are_exact_in_every_spelling() {
             "input_usd_per_mtok = {written}\noutput_usd_per_mtok = {written}"
         ));
         let price = settings(&config, &[]).models[0].price.unwrap();
-        assert_eq!((price.input.0, price.output.0), (pico, pico), "{written}");
+        assert_eq!((price.rates.input.0, price.rates.output.0), (pico, pico), "{written}");
     }
 }
 
@@ -37,7 +37,7 @@ fn a_price_that_is_not_written_is_unknown_and_cached_input_has_its_own() {
     assert_eq!(settings(&with_price(""), &[]).models[0].price, None);
     let config = with_price("input_usd_per_mtok = 2\ncached_input_usd_per_mtok = 0.5\noutput_usd_per_mtok = 8");
     let price = settings(&config, &[]).models[0].price.unwrap();
-    assert_eq!(price.cached_input.0, 500_000);
+    assert_eq!(price.rates.cached_input.0, 500_000);
 }
 
 #[test]

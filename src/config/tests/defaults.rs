@@ -221,7 +221,7 @@ fn the_contract_file_is_read_to_the_letter() {
     );
     let price = model.price.unwrap();
     assert_eq!(
-        (price.input.0, price.cached_input.0, price.output.0),
+        (price.rates.input.0, price.rates.cached_input.0, price.rates.output.0),
         (150_000, 150_000, 600_000)
     );
     assert_eq!(settings.catalogue.by_api_model("gpt-4o-mini").len(), 1);

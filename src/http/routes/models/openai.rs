@@ -85,9 +85,9 @@ fn entry(model: &Model, created: u64) -> Result<Entry<'_>, Failure> {
 
 fn prices(price: Price) -> Result<Prices, Failure> {
     Ok(Prices {
-        input_usd_per_mtok: usd_per_mtok(price.input)?,
-        cached_input_usd_per_mtok: usd_per_mtok(price.cached_input)?,
-        output_usd_per_mtok: usd_per_mtok(price.output)?,
+        input_usd_per_mtok: usd_per_mtok(price.rates.input)?,
+        cached_input_usd_per_mtok: usd_per_mtok(price.rates.cached_input)?,
+        output_usd_per_mtok: usd_per_mtok(price.rates.output)?,
     })
 }
 

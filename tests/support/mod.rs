@@ -20,6 +20,7 @@ mod raw;
 mod records;
 mod refusals;
 mod setup;
+mod sse;
 mod wait;
 
 pub(crate) use client::{Client, Reply, chat, streamed_chat};
@@ -31,4 +32,5 @@ pub(crate) use random::Draw;
 pub(crate) use raw::RawClient;
 pub(crate) use records::CallRow;
 pub(crate) use setup::{Model, Setup};
+pub(crate) use sse::{SseEvent, json_lines, sse_events};
 pub(crate) use wait::wait_for;

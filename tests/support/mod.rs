@@ -27,7 +27,7 @@ pub(crate) use client::{Client, Reply, chat, streamed_chat};
 pub(crate) use gateway::{Gateway, run_to_exit};
 pub(crate) use load::in_parallel;
 pub(crate) use postgres::{OpenTransaction, PostgresDatabase, PostgresServer};
-pub(crate) use provider::{Behaviour, Charge, ModelList, Provider};
+pub(crate) use provider::{Behaviour, Charge, Content, ModelList, Provider, Received, UsageScript};
 pub(crate) use random::Draw;
 pub(crate) use raw::RawClient;
 pub(crate) use records::CallRow;

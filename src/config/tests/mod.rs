@@ -7,6 +7,7 @@ mod difference;
 mod fuzz;
 mod precedence;
 mod problems;
+mod providers;
 mod secrets;
 
 use super::{Loaded, Problems, Settings, Sources};

@@ -52,7 +52,7 @@ forget_the_callers_settings() {
     local name
     for name in $(compgen -e); do
         case $name in
-            *_API_KEY | *_BASE_URL | *_MODELS | API_HOST | API_PORT | DATABASE_* | POSTGRES_* | REDIS_URL | LOG_LEVEL | DEFAULT_LAYER | \
+            *_API_KEY | *_BASE_URL | *_MODELS | API_HOST | API_PORT | AZURE_OPENAI_* | DATABASE_* | POSTGRES_* | REDIS_URL | LOG_LEVEL | DEFAULT_LAYER | \
                 GATEWAY_* | OPENROUTER_* | OSS_MODEL_* | SIMULATOR_* | ENABLE_* | MAX_ESCALATION_LAYER | COST_ALERT_THRESHOLD | MCP_ENDPOINT)
                 unset "$name"
                 ;;

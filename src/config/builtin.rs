@@ -1,28 +1,28 @@
-//! The providers that need no listing: `openai` and `openrouter` exist with their keys, `oss` and `simulator` when they
-//! are switched on. And the models that come with the environment's names for them.
-
-use std::collections::BTreeMap;
+//! The providers that need no listing: vendors exist with their keys, `oss` and `simulator` when they are switched on.
+//! And the models that come with the environment's names for them.
 
 use gateway_actors::protocol::{Alias, Capabilities, Capability, Dialect, Layer, Model, Price};
 use url::Url;
 
 use super::catalogue::Draft;
+use super::kind::ProviderKind;
 use super::models::check_limits;
 use super::openrouter::OpenRouterSettings;
 use super::problem::Report;
-use super::provider::ProviderKind;
-use super::providers::{Providers, default_base_url, plain};
-use super::reader::{Environment, Reader, key, variable};
+use super::provider::{ProviderSettings, default_base_url};
+use super::providers::Providers;
+use super::reader::{Environment, Reader, key};
 use super::value::{base_url, integer, name, names, switch};
+use super::vendors::{self, VendorVariables};
 
-/// The names that are taken by built-in providers, and what brings each into being.
-pub(super) const NAMES: [(&str, &str); 5] = [
-    ("openai", "OPENAI_API_KEY"),
-    ("openrouter", "OPENROUTER_API_KEY"),
-    ("anthropic", "ANTHROPIC_API_KEY"),
-    ("oss", "OSS_MODEL_ENABLED=true"),
-    ("simulator", "SIMULATOR_ENABLED=true"),
-];
+/// What a built-in provider of this name comes into being with; nothing if no such name is taken.
+pub(super) fn needs(name: &str) -> Option<String> {
+    match name {
+        "oss" => Some("OSS_MODEL_ENABLED=true".to_owned()),
+        "simulator" => Some("SIMULATOR_ENABLED=true".to_owned()),
+        _ => vendors::needs(name),
+    }
+}
 
 /// What is assumed of a model that is only named: a small window, so that nothing is sent that does not fit.
 const ASSUMED_WINDOW: u32 = 32_768;
@@ -31,8 +31,8 @@ const ASSUMED_MAX_OUTPUT: u32 = 4_096;
 /// `[openrouter]`, `[oss]`, `[simulator]` and the environment's names for them.
 #[derive(Debug)]
 pub(super) struct Builtins {
-    /// `OPENAI_BASE_URL` and its like, by provider name.
-    pub(super) base_urls: BTreeMap<&'static str, Url>,
+    /// `OPENAI_BASE_URL` and its like.
+    pub(super) vendors: VendorVariables,
     pub(super) openrouter: OpenRouterSettings,
     fallback_models: Vec<String>,
     replace_openai: Option<String>,
@@ -48,7 +48,7 @@ pub(super) struct Builtins {
 impl Default for Builtins {
     fn default() -> Self {
         Self {
-            base_urls: BTreeMap::new(),
+            vendors: VendorVariables::default(),
             openrouter: OpenRouterSettings::default(),
             fallback_models: Vec::new(),
             replace_openai: None,
@@ -64,18 +64,6 @@ impl Default for Builtins {
 }
 
 impl Builtins {
-    pub(super) fn read_base_urls(&mut self, reader: &mut Reader<'_>) {
-        for (provider, names) in [
-            ("openai", variable("OPENAI_BASE_URL")),
-            ("openrouter", variable("OPENROUTER_BASE_URL")),
-            ("anthropic", variable("ANTHROPIC_BASE_URL")),
-        ] {
-            if let Some(url) = reader.optional(names, base_url) {
-                self.base_urls.insert(provider, url);
-            }
-        }
-    }
-
     pub(super) fn read_openrouter(&mut self, reader: &mut Reader<'_>) {
         let fallback = key("fallback_models").or_variable("OPENROUTER_FALLBACK_MODELS");
         reader.set(fallback, &mut self.fallback_models, names);
@@ -118,30 +106,21 @@ pub(super) fn add_providers(
     environment: &Environment,
     report: &mut Report,
 ) {
-    for (name, kind, variable) in [
-        ("openai", ProviderKind::Openai, "OPENAI_API_KEY"),
-        ("openrouter", ProviderKind::Openrouter, "OPENROUTER_API_KEY"),
-    ] {
-        // A listed provider of this name reads its own variable.
-        if providers.standing(name).is_some() {
-            continue;
-        }
-        if let Some(key) = environment.secret(variable, report) {
-            let settings = plain(name, kind, default_base_url(kind), Some((variable, key)));
-            providers.add_builtin(environment.place(variable), settings);
-        }
-    }
+    vendors::add_providers(providers, environment, report);
     if let (true, Some(endpoint)) = (builtins.oss_enabled, &builtins.oss_endpoint) {
         // Ollama's own address has no path; another server is given with the path of its OpenAI endpoints.
         let kind = match endpoint.path() {
             "" | "/" => ProviderKind::Ollama,
             _ => ProviderKind::OpenaiCompatible,
         };
-        let settings = plain("oss", kind, Some(endpoint.clone()), None);
+        let settings = ProviderSettings {
+            base_url: Some(endpoint.clone()),
+            ..ProviderSettings::new("oss", kind)
+        };
         providers.add_builtin("OSS_MODEL_ENDPOINT".to_owned(), settings);
     }
     if builtins.simulator_enabled {
-        let settings = plain("simulator", ProviderKind::Simulator, None, None);
+        let settings = ProviderSettings::new("simulator", ProviderKind::Simulator);
         providers.add_builtin("simulator.enabled".to_owned(), settings);
     }
 }
@@ -164,7 +143,7 @@ pub(super) fn add_models(
     }
     for api_model in &builtins.fallback_models {
         if !draft.has("openrouter", api_model) {
-            draft.add(named_model("openrouter", api_model, Layer::L0));
+            draft.add(named_model(providers, "openrouter", api_model, Layer::L0));
         }
     }
     for (vendor, pattern, target) in [
@@ -177,7 +156,7 @@ pub(super) fn add_models(
         }
         if !draft.has("openrouter", target) {
             // What a named replacement costs is unknown: it belongs neither to the cheap layers nor to the premium.
-            draft.add(named_model("openrouter", target, Layer::L2));
+            draft.add(named_model(providers, "openrouter", target, Layer::L2));
         }
         replacements.push(Alias {
             pattern: pattern.into(),
@@ -198,7 +177,7 @@ fn add_oss_model(draft: &mut Draft, builtins: &Builtins, providers: &Providers, 
                     context_window: builtins.oss_window,
                     max_output_tokens: builtins.oss_max_output.min(builtins.oss_window),
                     price: Some(Price::FREE),
-                    ..named_model("oss", api_model, Layer::L0)
+                    ..named_model(providers, "oss", api_model, Layer::L0)
                 });
             }
         }
@@ -209,13 +188,15 @@ fn add_oss_model(draft: &mut Draft, builtins: &Builtins, providers: &Providers, 
 }
 
 /// A model of which nothing is known but its name. OpenRouter's free variants end in `:free`.
-fn named_model(provider: &str, api_model: &str, layer: Layer) -> Model {
+fn named_model(providers: &Providers, provider: &str, api_model: &str, layer: Layer) -> Model {
     let capabilities: Capabilities = [Capability::Chat, Capability::Code].into_iter().collect();
     Model {
         id: api_model.into(),
         provider: provider.into(),
         api_model: api_model.into(),
-        dialect: Dialect::OpenaiChat,
+        dialect: providers
+            .configured(provider)
+            .map_or(Dialect::OpenaiChat, |it| it.kind.dialect()),
         layer,
         capabilities,
         context_window: ASSUMED_WINDOW,

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gateway_actors::protocol::{Alias, Catalogue, Model, TaskType};
+use gateway_actors::protocol::{Alias, Catalogue, Dialect, Model, TaskType};
 
 use super::builtin::{self, Builtins};
-use super::models::{WrittenAlias, WrittenModel, drop_duplicates};
+use super::kind::ProviderKind;
+use super::models::{OpenaiApi, WrittenAlias, WrittenModel, drop_duplicates};
 use super::problem::{Report, quoted};
+use super::provider::ProviderSettings;
 use super::providers::{Providers, Standing};
 use super::routing::WrittenLists;
-use super::unsupported;
 
 /// The catalogue while it is put together.
 #[derive(Debug, Default)]
@@ -93,8 +94,8 @@ pub(super) fn assemble(parts: Parts, builtins: &Builtins, providers: &Providers,
     if !draft.models.iter().any(is_usable) && !finds_its_own {
         report.warn(
             "models",
-            "no model can be used: set OPENROUTER_API_KEY or OPENAI_API_KEY, switch on a local model with \
-             OSS_MODEL_ENABLED, or list a provider and its models in the file of --config",
+            "no model can be used: set OPENROUTER_API_KEY, OPENAI_API_KEY, ANTHROPIC_API_KEY or another vendor's, \
+             switch on a local model with OSS_MODEL_ENABLED, or list a provider and its models in the file of --config",
         );
     }
     let shared_lists = task_lists.iter().map(|(task, names)| (*task, shared(names))).collect();
@@ -114,42 +115,62 @@ fn shared(names: &[String]) -> Vec<Arc<str>> {
 fn select(mut written: Vec<WrittenModel>, providers: &Providers, report: &mut Report) -> Draft {
     drop_duplicates(&mut written, report);
     let mut draft = Draft::default();
-    for entry in written {
-        let is_there = has_provider(&entry, providers, report);
-        match entry.model {
-            Some(model) if is_there => draft.models.push(model),
-            Some(model) => draft.left_out.push(model),
-            None => draft.unfinished.extend(entry.id.into_iter().chain(entry.api_model)),
+    for mut entry in written {
+        let provider = provider_of(&entry, providers, report);
+        match (entry.model.take(), provider) {
+            (Some(model), Some(provider)) => draft.models.push(Model {
+                dialect: dialect_of(&entry, provider, report),
+                ..model
+            }),
+            (Some(model), None) => draft.left_out.push(model),
+            (None, _) => draft.unfinished.extend(entry.id.into_iter().chain(entry.api_model)),
         }
     }
     draft
 }
 
-/// Whether the model is switched on and of a provider that exists.
-fn has_provider(entry: &WrittenModel, providers: &Providers, report: &mut Report) -> bool {
-    let Some(provider) = entry.provider.as_deref() else {
-        return false;
-    };
-    let builtin = builtin::NAMES.iter().find(|(name, _)| *name == provider);
-    match (providers.standing(provider), builtin) {
-        (Some((_, Standing::Configured)), _) if entry.is_enabled => return true,
-        (Some((place, Standing::Later)), _) if entry.is_enabled => unsupported::kind_in_use(place, entry, report),
+/// The provider of a model, if it exists and the model is switched on.
+fn provider_of<'p>(
+    entry: &WrittenModel,
+    providers: &'p Providers,
+    report: &mut Report,
+) -> Option<&'p ProviderSettings> {
+    let name = entry.provider.as_deref()?;
+    match (providers.standing(name), builtin::needs(name)) {
+        (Some((_, Standing::Configured)), _) if entry.is_enabled => return providers.configured(name),
         (Some(_), _) => {}
         (None, _) if entry.is_shipped || !entry.is_enabled => {}
-        (None, Some((name, needs))) if !unsupported::PROVIDERS.contains(name) => {
-            let message = format!("left out: the provider {provider} exists only with {needs}");
+        (None, Some(needs)) => {
+            let message = format!("left out: the provider {name} exists only with {needs}");
             report.warn(entry.place.as_str(), message);
         }
-        (None, Some(_)) => unsupported::provider_in_use(entry, report),
         (None, None) => {
-            let message = format!(
-                "no provider is called {}; list it under [[providers]]",
-                quoted(provider)
-            );
+            let message = format!("no provider is called {}; list it under [[providers]]", quoted(name));
             report.problem(format!("{}.provider", entry.place), message);
         }
     }
-    false
+    None
+}
+
+/// The dialect in which a model is asked: its provider's, or the one that it names itself.
+fn dialect_of(entry: &WrittenModel, provider: &ProviderSettings, report: &mut Report) -> Dialect {
+    let kind = provider.kind;
+    let Some((api, place)) = &entry.api else {
+        return kind.dialect();
+    };
+    let problem = match api {
+        OpenaiApi::Chat if kind.dialect() == Dialect::OpenaiChat => return Dialect::OpenaiChat,
+        OpenaiApi::Responses if kind == ProviderKind::AzureOpenai && !provider.azure_api.has_responses() => {
+            "the api_version of its provider has no Responses API; set that to v1, or leave this out".to_owned()
+        }
+        OpenaiApi::Responses if kind.has_responses() => return Dialect::OpenaiResponses,
+        OpenaiApi::Chat | OpenaiApi::Responses => format!(
+            "a provider of kind {} is not asked for {api} in OpenAI's way; leave this out",
+            kind.as_str()
+        ),
+    };
+    report.problem(place.as_str(), problem);
+    kind.dialect()
 }
 
 fn add_aliases(draft: &mut Draft, written: Vec<WrittenAlias>, report: &mut Report) {

@@ -116,8 +116,12 @@ fn same_provider(one: &ProviderSettings, other: &ProviderSettings) -> bool {
         max_in_flight,
         timeouts,
         limits,
+        headers,
+        azure_api,
+        anthropic_version,
     } = one;
     (name, kind, base_url, api_key_env) == (&other.name, &other.kind, &other.base_url, &other.api_key_env)
         && (max_in_flight, timeouts, limits) == (&other.max_in_flight, &other.timeouts, &other.limits)
+        && (headers, azure_api, anthropic_version) == (&other.headers, &other.azure_api, &other.anthropic_version)
         && same_secret(api_key.as_ref(), other.api_key.as_ref())
 }

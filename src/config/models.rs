@@ -1,13 +1,16 @@
 //! Reads `[[models]]` and `[aliases]`.
 
+use std::fmt;
+use std::str::FromStr;
+
 use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model};
 use toml::de::{DeTable, DeValue};
 
 use super::document::Document;
 use super::price::read_price;
 use super::problem::{Report, quoted};
-use super::reader::{Reader, key, shown_key};
-use super::value::{Written, integer, name, switch, text, word};
+use super::reader::{Reader, in_order, key, shown_key};
+use super::value::{Written, date, integer, name, switch, text, word};
 
 /// One entry of `[[models]]`.
 #[derive(Debug)]
@@ -15,11 +18,44 @@ pub(super) struct WrittenModel {
     pub(super) id: Option<String>,
     pub(super) provider: Option<String>,
     pub(super) api_model: Option<String>,
-    /// The whole; nothing where a part of it is missing or cannot be, which was reported.
+    /// The whole but for its dialect, which its provider's kind tells; nothing where a part of it is missing or cannot
+    /// be, which was reported.
     pub(super) model: Option<Model>,
+    /// In which of OpenAI's dialects it is asked, if that is written, and where.
+    pub(super) api: Option<(OpenaiApi, String)>,
     pub(super) place: String,
     pub(super) is_enabled: bool,
     pub(super) is_shipped: bool,
+}
+
+/// One of OpenAI's APIs in which a model can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OpenaiApi {
+    /// Chat completions.
+    Chat,
+    /// Responses.
+    Responses,
+}
+
+impl FromStr for OpenaiApi {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "chat" => Ok(Self::Chat),
+            "responses" => Ok(Self::Responses),
+            _ => Err("be chat or responses"),
+        }
+    }
+}
+
+impl fmt::Display for OpenaiApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+        })
+    }
 }
 
 /// One entry of `[aliases]`.
@@ -40,6 +76,8 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> WrittenModel {
     let is_named = reader.has(key("api_model"));
     let written_name = reader.optional(key("api_model"), text);
     let api_model = if is_named { written_name } else { id.clone() };
+    let api: Option<OpenaiApi> = reader.optional(key("api"), word);
+    let api = api.map(|api| (api, reader.place_of(key("api"))));
     let layer: Option<Layer> = reader.required(key("layer"), word);
     let capabilities = reader.required(key("capabilities"), capabilities);
     let context_window = reader.required(key("context_window"), any_tokens());
@@ -59,6 +97,7 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> WrittenModel {
             id: id.into(),
             provider: provider.into(),
             api_model: api_model.into(),
+            // Until its provider is known.
             dialect: Dialect::OpenaiChat,
             layer,
             capabilities,
@@ -73,6 +112,7 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> WrittenModel {
         provider,
         api_model,
         model,
+        api,
         place,
         is_enabled,
         is_shipped: reader.is_shipped(),
@@ -113,24 +153,10 @@ fn capabilities(written: Written<'_>) -> Result<Capabilities, String> {
     capabilities.filter(|found| !found.is_empty()).ok_or_else(wanted)
 }
 
-/// A date as TOML has it, or the same in quotes.
-fn date(written: Written<'_>) -> Result<toml::value::Datetime, String> {
-    let parsed = match written {
-        Written::Toml(DeValue::Datetime(date)) => Some(*date),
-        Written::Toml(DeValue::String(text)) => text.parse().ok(),
-        _ => None,
-    };
-    parsed
-        .filter(|date: &toml::value::Datetime| date.date.is_some())
-        .ok_or_else(|| "be a date such as 2026-11-22".to_owned())
-}
-
 /// Reads `[aliases]`, in the order of the file, which is the order of precedence.
 pub(super) fn read_aliases(document: &Document<'_>, table: &DeTable<'_>, report: &mut Report) -> Vec<WrittenAlias> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(pattern, _)| pattern.span().start);
     let mut aliases = Vec::new();
-    for (pattern, target) in entries {
+    for (pattern, target) in in_order(table) {
         let place = document.place(pattern.span(), &format!("aliases.{}", shown_key(pattern.get_ref())));
         let pattern = match model_id(Written::Text(pattern.get_ref())) {
             Ok(pattern) => pattern,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::provider::{ProviderKind, ProviderSettings};
+use super::kind::ProviderKind;
+use super::provider::ProviderSettings;
 use super::reader::{Reader, key};
 use super::settings::Settings;
 use super::value::{seconds, switch};

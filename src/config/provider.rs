@@ -4,58 +4,11 @@ use std::time::Duration;
 
 use gateway_actors::protocol::ProviderName;
 use secrecy::SecretString;
-use serde::Deserialize;
 use url::Url;
 
-/// How a provider is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProviderKind {
-    /// Anything that speaks OpenAI chat completions at `base_url` + `/chat/completions`.
-    OpenaiCompatible,
-    /// OpenAI itself.
-    Openai,
-    /// OpenRouter.
-    Openrouter,
-    /// Ollama, through its OpenAI path (`base_url` + `/v1/chat/completions`).
-    Ollama,
-    /// Built in: scripted answers, no network. For trying things out and for tests.
-    Simulator,
-}
-
-impl ProviderKind {
-    /// Every kind, in the order of the documentation.
-    pub const ALL: &'static [Self] = &[
-        Self::OpenaiCompatible,
-        Self::Openai,
-        Self::Openrouter,
-        Self::Ollama,
-        Self::Simulator,
-    ];
-
-    /// The kind's spelling in settings.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenaiCompatible => "openai-compatible",
-            Self::Openai => "openai",
-            Self::Openrouter => "openrouter",
-            Self::Ollama => "ollama",
-            Self::Simulator => "simulator",
-        }
-    }
-
-    /// Where a provider of this kind is when its settings do not say.
-    #[must_use]
-    pub const fn default_base_url(self) -> Option<&'static str> {
-        match self {
-            Self::Openai => Some("https://api.openai.com/v1"),
-            Self::Openrouter => Some("https://openrouter.ai/api/v1"),
-            Self::Ollama => Some("http://127.0.0.1:11434"),
-            Self::OpenaiCompatible | Self::Simulator => None,
-        }
-    }
-}
+use super::headers::ExtraHeaders;
+use super::kind::ProviderKind;
+use super::value::{Written, base_url};
 
 /// One configured provider.
 #[derive(Debug, Clone)]
@@ -76,16 +29,77 @@ pub struct ProviderSettings {
     pub timeouts: UpstreamTimeouts,
     /// How much it may say.
     pub limits: UpstreamLimits,
+    /// Headers that every request to it has besides those of its kind.
+    pub headers: ExtraHeaders,
+    /// The version of its API, for the kind [`AzureOpenai`](ProviderKind::AzureOpenai) alone. Default [`AzureApi::V1`].
+    pub azure_api: AzureApi,
+    /// What is sent as `anthropic-version`, for the kind [`Anthropic`](ProviderKind::Anthropic) alone: a date. Default
+    /// [`DEFAULT_ANTHROPIC_VERSION`](Self::DEFAULT_ANTHROPIC_VERSION).
+    pub anthropic_version: String,
 }
 
 impl ProviderSettings {
     /// Calls that may be under way at once where the settings do not say.
     pub const DEFAULT_MAX_IN_FLIGHT: u32 = 128;
 
+    /// The version of Anthropic's API that its SDKs ask for.
+    pub const DEFAULT_ANTHROPIC_VERSION: &'static str = "2023-06-01";
+
+    /// A provider of which nothing is said: at its kind's own address, if there is one, without a key.
+    #[must_use]
+    pub fn new(name: impl Into<ProviderName>, kind: ProviderKind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            base_url: default_base_url(kind),
+            api_key_env: None,
+            api_key: None,
+            max_in_flight: Self::DEFAULT_MAX_IN_FLIGHT,
+            timeouts: UpstreamTimeouts::default(),
+            limits: UpstreamLimits::default(),
+            headers: ExtraHeaders::default(),
+            azure_api: AzureApi::default(),
+            anthropic_version: Self::DEFAULT_ANTHROPIC_VERSION.to_owned(),
+        }
+    }
+
     /// Whether the provider can be called: it wants no key, or has it.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.api_key_env.is_none() || self.api_key.is_some()
+    }
+}
+
+/// The default address of a kind, which is a valid one.
+pub(super) fn default_base_url(kind: ProviderKind) -> Option<Url> {
+    let text = kind.default_base_url()?;
+    base_url(Written::Text(text)).ok()
+}
+
+/// In which version Azure OpenAI is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum AzureApi {
+    /// The one without a date, generally available since August 2025: `base_url` + `/openai/v1` and OpenAI's own paths,
+    /// the deployment's name as the body's `model`.
+    #[default]
+    V1,
+    /// A dated one, as in `2024-10-21` or `2025-04-01-preview`: `base_url` + `/openai/deployments/DEPLOYMENT` + the path +
+    /// `?api-version=DATE`. Responses, which a deployment's path has not, are at `/openai/responses`.
+    Dated(String),
+}
+
+impl AzureApi {
+    /// The first dated version that has Responses. There is none among those that are generally available.
+    const FIRST_WITH_RESPONSES: &'static str = "2025-03-01";
+
+    /// Whether this version has OpenAI's Responses API.
+    #[must_use]
+    pub fn has_responses(&self) -> bool {
+        match self {
+            Self::V1 => true,
+            // Dates of this form sort as text.
+            Self::Dated(version) => version.as_str() >= Self::FIRST_WITH_RESPONSES,
+        }
     }
 }
 
@@ -127,6 +141,40 @@ impl Default for UpstreamLimits {
         Self {
             body_bytes: 32 * 1024 * 1024,
             event_bytes: 1024 * 1024,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_provider_is_at_the_address_of_its_kind() {
+        for kind in ProviderKind::ALL {
+            let url = ProviderSettings::new("it", *kind).base_url;
+            let expected = kind
+                .default_base_url()
+                .map(|text| text.trim_end_matches('/').to_owned());
+            let found = url.map(|url| url.as_str().trim_end_matches('/').to_owned());
+            assert_eq!(found, expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn azure_has_responses_in_its_undated_version_and_in_new_previews() {
+        assert!(AzureApi::V1.has_responses());
+        for (version, expected) in [
+            ("2024-10-21", false),
+            ("2025-02-01-preview", false),
+            ("2025-03-01-preview", true),
+            ("2025-04-01-preview", true),
+        ] {
+            assert_eq!(
+                AzureApi::Dated(version.to_owned()).has_responses(),
+                expected,
+                "{version}"
+            );
         }
     }
 }

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use gateway_actors::protocol::ProviderName;
 use secrecy::SecretString;
+use toml::de::DeValue;
 use url::{Host, Url};
 
 use super::builtin::{self, Builtins};
+use super::headers::ExtraHeaders;
 use super::http::HttpSettings;
+use super::kind::ProviderKind;
 use super::problem::{Report, quoted};
-use super::provider::{ProviderKind, ProviderSettings, UpstreamLimits, UpstreamTimeouts};
-use super::reader::{Environment, Reader, key};
-use super::unsupported;
-use super::value::{self, Written, base_url, integer, millis, variable_name};
+use super::provider::{AzureApi, ProviderSettings, UpstreamLimits, UpstreamTimeouts, default_base_url};
+use super::reader::{Environment, Names, Reader, key};
+use super::value::{self, Written, base_url, date, integer, millis, variable_name};
+use super::vendors;
 
 /// What is known of a name that models may give as their provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +23,6 @@ pub(super) enum Standing {
     Configured,
     /// It is listed, but what is wrong with it has been reported.
     Broken,
-    /// It is listed with a kind that a later version will speak.
-    Later,
 }
 
 /// The providers while they are put together.
@@ -30,13 +30,6 @@ pub(super) enum Standing {
 pub(super) struct Providers {
     configured: Vec<(String, ProviderSettings)>,
     standings: BTreeMap<String, (String, Standing)>,
-}
-
-/// The kind as it is written.
-#[derive(Debug, Clone, Copy)]
-enum WrittenKind {
-    Built(ProviderKind),
-    Later,
 }
 
 impl Providers {
@@ -52,6 +45,10 @@ impl Providers {
         let max_in_flight = reader.optional(key("max_in_flight"), integer(1..=65_536));
         let timeouts = read_timeouts(reader);
         let limits = read_limits(reader);
+        let headers = ExtraHeaders::read(reader);
+        let azure_api = read_for(ProviderKind::AzureOpenai, kind, key("api_version"), azure_api, reader);
+        let anthropic_key = key("anthropic_version");
+        let anthropic_version = read_for(ProviderKind::Anthropic, kind, anthropic_key, date, reader);
         let Some(name) = name else { return };
         if let Some((first, _)) = self.standings.get(&name) {
             let message = format!(
@@ -62,23 +59,28 @@ impl Providers {
             return;
         }
         let mut standing = Standing::Broken;
-        if let Some(WrittenKind::Later) = kind {
-            standing = Standing::Later;
-        } else if let Some(WrittenKind::Built(kind)) = kind {
-            let base_url = if has_base_url { base_url } else { default_base_url(kind) };
-            let is_placed = base_url.is_some() || kind == ProviderKind::Simulator;
+        if let Some(kind) = kind {
+            let defaults = ProviderSettings::new(name.as_str(), kind);
+            let base_url = if has_base_url { base_url } else { defaults.base_url };
+            // What the environment says of its address is added later.
+            let is_placed = base_url.is_some()
+                || kind == ProviderKind::Simulator
+                || !has_base_url && vendors::has_address(&name, environment);
             if is_placed && has_key == api_key_env.is_some() {
                 standing = Standing::Configured;
                 let api_key = api_key_of(api_key_env.as_deref(), environment, reader);
                 let settings = ProviderSettings {
-                    name: name.as_str().into(),
+                    name: defaults.name,
                     kind,
                     base_url,
                     api_key_env,
                     api_key,
-                    max_in_flight: max_in_flight.unwrap_or(ProviderSettings::DEFAULT_MAX_IN_FLIGHT),
+                    max_in_flight: max_in_flight.unwrap_or(defaults.max_in_flight),
                     timeouts,
                     limits,
+                    headers,
+                    azure_api: azure_api.unwrap_or(defaults.azure_api),
+                    anthropic_version: anthropic_version.map_or(defaults.anthropic_version, |date| date.to_string()),
                 };
                 self.configured.push((place.clone(), settings));
             } else if !has_base_url && !is_placed {
@@ -109,19 +111,15 @@ impl Providers {
             .map(|(place, standing)| (place.as_str(), *standing))
     }
 
-    /// The names that are listed with a kind of a later version, and their places.
-    pub(super) fn later(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.standings
-            .iter()
-            .filter(|(_, (_, standing))| *standing == Standing::Later)
-            .map(|(name, (place, _))| (name.as_str(), place.as_str()))
+    /// The provider of this name, if it can be routed to.
+    pub(super) fn configured(&self, name: &str) -> Option<&ProviderSettings> {
+        let mut providers = self.configured.iter().map(|(_, provider)| provider);
+        providers.find(|provider| provider.name.as_str() == name)
     }
 
     /// Whether there is a provider of this name with everything it needs.
     pub(super) fn is_usable(&self, name: &str) -> bool {
-        self.configured
-            .iter()
-            .any(|(_, provider)| provider.name.as_str() == name && provider.is_usable())
+        self.configured(name).is_some_and(ProviderSettings::is_usable)
     }
 
     /// Whether one of them can be asked for its free models.
@@ -139,9 +137,7 @@ impl Providers {
     ) -> Self {
         builtin::add_providers(&mut self, builtins, environment, report);
         for (place, provider) in &mut self.configured {
-            if let Some(url) = builtins.base_urls.get(provider.name.as_str()) {
-                provider.base_url = Some(url.clone());
-            }
+            builtins.vendors.apply(provider);
             check(place, provider, http, report);
         }
         self
@@ -165,9 +161,15 @@ fn check(place: &str, provider: &ProviderSettings, http: &HttpSettings, report: 
             "this is the gateway's own address, so it would call itself without end; give the provider's address",
         );
     }
-    let is_default_url = provider.kind.default_base_url() == Some(url.as_str());
-    let wants_key = matches!(provider.kind, ProviderKind::Openai | ProviderKind::Openrouter);
-    if wants_key && is_default_url && provider.api_key_env.is_none() {
+    for end in provider.kind.added_paths() {
+        if url.path().ends_with(end) {
+            let message = format!("its base_url must not end in {end}: the gateway adds that itself");
+            report.problem(place, message);
+        }
+    }
+    let is_vendors = default_base_url(provider.kind).as_ref() == Some(url);
+    let wants_key = provider.kind == ProviderKind::AzureOpenai || is_vendors && provider.kind != ProviderKind::Ollama;
+    if wants_key && provider.api_key_env.is_none() {
         report.warn(
             place,
             "has no api_key_env, so it is called without a key and will refuse",
@@ -203,12 +205,6 @@ fn is_host(url: &Url, http: &HttpSettings) -> bool {
     }
 }
 
-/// The default address of a kind, which is a valid one.
-pub(super) fn default_base_url(kind: ProviderKind) -> Option<Url> {
-    let text = kind.default_base_url()?;
-    base_url(Written::Text(text)).ok()
-}
-
 fn api_key_of(variable: Option<&str>, environment: &Environment, reader: &mut Reader<'_>) -> Option<SecretString> {
     let variable = variable?;
     if environment.text(variable).is_none() {
@@ -229,16 +225,52 @@ fn provider_name(written: Written<'_>) -> Result<String, String> {
     Err("be 1 to 64 characters out of A-Z a-z 0-9 . _ -".to_owned())
 }
 
-fn kind(written: Written<'_>) -> Result<WrittenKind, String> {
+fn kind(written: Written<'_>) -> Result<ProviderKind, String> {
     let word = value::text(written)?;
-    if unsupported::KINDS.contains(&word.as_str()) {
-        return Ok(WrittenKind::Later);
-    }
     let known = ProviderKind::ALL.iter().find(|kind| kind.as_str() == word);
-    known.map(|kind| WrittenKind::Built(*kind)).ok_or_else(|| {
+    known.copied().ok_or_else(|| {
         let words: Vec<&str> = ProviderKind::ALL.iter().map(|kind| kind.as_str()).collect();
         format!("be one of {}", words.join(", "))
     })
+}
+
+/// Reads a setting that only providers of one kind have.
+fn read_for<T>(
+    owner: ProviderKind,
+    kind: Option<ProviderKind>,
+    names: Names,
+    convert: impl FnOnce(Written<'_>) -> Result<T, String>,
+    reader: &mut Reader<'_>,
+) -> Option<T> {
+    let value = reader.optional(names, convert);
+    if let (Some(kind), true) = (kind, reader.has(names))
+        && kind != owner
+    {
+        let message = format!(
+            "only a provider of kind {} has this, and this one is of kind {}; leave it out",
+            owner.as_str(),
+            kind.as_str()
+        );
+        reader.report.problem(reader.place_of(names), message);
+    }
+    value
+}
+
+/// `v1`, or a date with `-preview` behind it or without.
+pub(super) fn azure_api(written: Written<'_>) -> Result<AzureApi, String> {
+    let wanted = "be v1, or a date such as 2024-10-21 or 2025-04-01-preview";
+    let text = match written {
+        Written::Toml(DeValue::Datetime(date)) => date.to_string(),
+        other => value::text(other).or(Err(wanted))?,
+    };
+    if text == "v1" {
+        return Ok(AzureApi::V1);
+    }
+    let day = text.strip_suffix("-preview").unwrap_or(&text);
+    match date(Written::Text(day)) {
+        Ok(date) if date.to_string() == day => Ok(AzureApi::Dated(text)),
+        _ => Err(wanted.to_owned()),
+    }
 }
 
 fn read_timeouts(reader: &mut Reader<'_>) -> UpstreamTimeouts {
@@ -260,24 +292,4 @@ fn read_limits(reader: &mut Reader<'_>) -> UpstreamLimits {
         reader.set(key("event_bytes"), &mut limits.event_bytes, integer(1024..=64 * MIB));
     });
     limits
-}
-
-/// A provider with nothing said about it but where it is and its key.
-pub(super) fn plain(
-    name: &str,
-    kind: ProviderKind,
-    base_url: Option<Url>,
-    key: Option<(&str, SecretString)>,
-) -> ProviderSettings {
-    let (api_key_env, api_key) = key.map(|(variable, key)| (variable.to_owned(), key)).unzip();
-    ProviderSettings {
-        name: ProviderName::from(name),
-        kind,
-        base_url,
-        api_key_env,
-        api_key,
-        max_in_flight: ProviderSettings::DEFAULT_MAX_IN_FLIGHT,
-        timeouts: UpstreamTimeouts::default(),
-        limits: UpstreamLimits::default(),
-    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::document::{Document, line_of};
 use super::problem::{Report, quoted};
@@ -225,6 +225,36 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a table within this table whose keys are not known beforehand, in the order of the file.
+    pub(super) fn each_of(
+        &mut self,
+        name: &'static str,
+        mut read: impl FnMut(&str, Written<'_>) -> Result<(), String>,
+    ) {
+        self.note_asked(key(name));
+        let Origin::Table {
+            document, path, table, ..
+        } = &self.origin
+        else {
+            return;
+        };
+        let Some((name, value)) = table.get_key_value(name) else {
+            return;
+        };
+        let path = format!("{path}.{}", name.get_ref());
+        let DeValue::Table(inner) = value.get_ref() else {
+            let place = document.place(name.span(), &path);
+            self.report.problem(place, "must be a table");
+            return;
+        };
+        for (name, value) in in_order(inner) {
+            if let Err(message) = read(name.get_ref(), Written::Toml(value.get_ref())) {
+                let place = document.place(name.span(), &format!("{path}.{}", shown_key(name.get_ref())));
+                self.report.problem(place, format!("must {message}"));
+            }
+        }
+    }
+
     /// Reports every key of the table that nobody asked for.
     pub(super) fn finish(self) {
         let Origin::Table {
@@ -274,12 +304,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A key of a table, and what it stands for.
+type Entry<'t, 'a> = (&'t Spanned<DeString<'a>>, &'t Spanned<DeValue<'a>>);
+
+/// The entries of a table, in the order of the file.
+pub(super) fn in_order<'t, 'a>(table: &'t DeTable<'a>) -> Vec<Entry<'t, 'a>> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    entries
+}
+
 /// The keys of a table that are not among the known ones, in the order of the file.
-pub(super) fn unknown_in_order<'t>(
-    table: &'t DeTable<'_>,
-    known: &[&'static str],
-) -> Vec<&'t Spanned<toml::de::DeString<'t>>> {
-    let is_unknown = |name: &&Spanned<toml::de::DeString<'_>>| !known.contains(&name.get_ref().as_ref());
+pub(super) fn unknown_in_order<'t>(table: &'t DeTable<'_>, known: &[&'static str]) -> Vec<&'t Spanned<DeString<'t>>> {
+    let is_unknown = |name: &&Spanned<DeString<'_>>| !known.contains(&name.get_ref().as_ref());
     let mut unknown: Vec<_> = table.keys().filter(is_unknown).collect();
     unknown.sort_by_key(|name| name.span().start);
     unknown

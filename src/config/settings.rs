@@ -223,7 +223,7 @@ impl Draft {
         for (_, read) in SECTIONS {
             read(self, reader);
         }
-        self.builtins.read_base_urls(reader);
+        self.builtins.vendors.read(reader);
     }
 
     /// Resolves defaults that depend on other settings and checks names that lead from one to another.
@@ -254,7 +254,7 @@ impl Draft {
             models: assembled.models,
             catalogue: assembled.catalogue,
         };
-        unsupported::check(&settings, &providers, environment, report);
+        unsupported::check(&settings, environment, report);
         settings.providers = providers.into_settings();
         settings
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use gateway_actors::protocol::{NanoUsd, PicoUsdPerToken};
 use secrecy::SecretString;
 use toml::de::DeValue;
+use toml::value::{Date, Datetime};
 use url::{Host, Url};
 
 use super::decimal;
@@ -193,6 +194,19 @@ pub(super) fn secret_text(written: Written<'_>) -> Result<SecretString, String> 
         return Err("have no control characters".to_owned());
     }
     Ok(text.into())
+}
+
+/// A date as TOML has it, or the same as text; nothing finer than a day is asked for.
+pub(super) fn date(written: Written<'_>) -> Result<Date, String> {
+    let parsed = match written {
+        Written::Toml(DeValue::Datetime(date)) => Some(*date),
+        Written::Toml(DeValue::String(text)) => text.parse::<Datetime>().ok(),
+        Written::Toml(_) => None,
+        Written::Text(text) => text.trim().parse().ok(),
+    };
+    parsed
+        .and_then(|date| date.date)
+        .ok_or_else(|| "be a date such as 2026-11-22".to_owned())
 }
 
 /// A provider's address: `http` or `https`, without user, password, query or fragment, and not one that only a

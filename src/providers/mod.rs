@@ -74,6 +74,8 @@ enum Adapter {
     Simulator(Rc<Simulator>),
     /// It wants a key that is not set.
     KeyMissing,
+    /// Its dialect is not spoken yet.
+    NotSpoken,
 }
 
 impl Upstreams {
@@ -88,9 +90,16 @@ impl Upstreams {
             let adapter = match provider.kind {
                 ProviderKind::Simulator => Adapter::Simulator(Rc::new(Simulator::new(provider))),
                 _ if !provider.is_usable() => Adapter::KeyMissing,
+                ProviderKind::Anthropic | ProviderKind::Gemini | ProviderKind::AzureOpenai => Adapter::NotSpoken,
                 ProviderKind::OpenaiCompatible
                 | ProviderKind::Openai
                 | ProviderKind::Openrouter
+                | ProviderKind::Mistral
+                | ProviderKind::Groq
+                | ProviderKind::Deepseek
+                | ProviderKind::Xai
+                | ProviderKind::Cohere
+                | ProviderKind::Together
                 | ProviderKind::Ollama => {
                     let client = clients.with(connection_kind(provider, provider.timeouts.connect))?;
                     Adapter::OpenAiCompatible(Rc::new(OpenAiCompatible::new(provider, &client)?))
@@ -114,6 +123,10 @@ impl Upstream for Upstreams {
             Some(Adapter::OpenAiCompatible(provider)) => Box::pin(Rc::clone(provider).call(call)),
             Some(Adapter::Simulator(provider)) => Box::pin(Rc::clone(provider).call(call)),
             Some(Adapter::KeyMissing) => refused(FailureKind::Auth, "the provider's API key is not set"),
+            Some(Adapter::NotSpoken) => refused(
+                FailureKind::Connect,
+                "this build does not speak the provider's kind yet",
+            ),
             None => refused(FailureKind::Connect, "the model's provider is not configured"),
         }
     }

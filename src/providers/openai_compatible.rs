@@ -159,18 +159,11 @@ fn client_uri(settings: &ProviderSettings, url: &Url) -> Result<Uri, BuildError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gateway_actors::protocol::ProviderName;
 
     fn settings(kind: ProviderKind, base_url: Option<&str>) -> ProviderSettings {
         ProviderSettings {
-            name: ProviderName::from("alpha"),
-            kind,
             base_url: base_url.map(|url| url.parse().unwrap()),
-            api_key_env: None,
-            api_key: None,
-            max_in_flight: 1,
-            timeouts: UpstreamTimeouts::default(),
-            limits: UpstreamLimits::default(),
+            ..ProviderSettings::new("alpha", kind)
         }
     }
 

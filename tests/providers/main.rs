@@ -31,8 +31,6 @@ const SHORT: Duration = Duration::from_millis(60);
 
 fn settings(base_url: &str) -> ProviderSettings {
     ProviderSettings {
-        name: ProviderName::from("alpha"),
-        kind: ProviderKind::OpenaiCompatible,
         base_url: Some(base_url.parse().unwrap()),
         api_key_env: Some("ALPHA_KEY".into()),
         api_key: Some(KEY.into()),
@@ -47,6 +45,7 @@ fn settings(base_url: &str) -> ProviderSettings {
             body_bytes: 64 * 1024,
             event_bytes: 4 * 1024,
         },
+        ..ProviderSettings::new("alpha", ProviderKind::OpenaiCompatible)
     }
 }
 

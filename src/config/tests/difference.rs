@@ -36,8 +36,30 @@ fn a_provider_or_a_key_that_changed_is_noticed() {
     assert_differs(&added, &[KEY], &["providers"]);
     assert_differs(&CONTRACT.replace("9100", "9200"), &[KEY], &["providers"]);
     assert_differs(CONTRACT, &[("ALPHA_KEY", "sk-two")], &["providers"]);
+    let headers = CONTRACT.replace("[[models]]", "headers = { x-a = \"1\" }\n[[models]]");
+    assert_differs(&headers, &[KEY], &["providers"]);
     let admin_key = ("GATEWAY_ADMIN_KEY", "admin-key-of-at-least-thirty-two-bytes");
     assert_differs(CONTRACT, &[KEY, admin_key], &["auth"]);
+}
+
+#[test]
+fn a_version_of_a_providers_api_that_changed_is_noticed() {
+    for (kind, one, other) in [
+        ("azure-openai", "api_version = \"v1\"", "api_version = 2024-10-21"),
+        (
+            "anthropic",
+            "anthropic_version = 2023-06-01",
+            "anthropic_version = 2023-01-01",
+        ),
+    ] {
+        let with = |line: &str| {
+            let config = CONTRACT.replace("\"openai-compatible\"", &format!("\"{kind}\""));
+            let config = config.replace(":9100/v1", ":9100/x");
+            settings(&config.replace("[[models]]", &format!("{line}\n[[models]]")), &[KEY])
+        };
+        assert_eq!(with(one).fixed_differences(&with(other)), ["providers"]);
+        assert!(with(one).fixed_differences(&with(one)).is_empty());
+    }
 }
 
 #[test]

@@ -39,6 +39,11 @@ const WORDS: &[&str] = &[
     "base_url = \"http://\"\n",
     "[aliases]\n\"*\" = \"*\"\n",
     "timeouts = { idle_ms = 1 }\n",
+    "headers = { x-a = \"b\" }\n",
+    "headers = { \"\" = \"b\", host = 1 }\n",
+    "api_version = \"v1\"\n",
+    "anthropic_version = 2023-06-01\n",
+    "api = \"responses\"\n",
 ];
 const NAMES: &[&str] = &[
     "API_PORT",
@@ -56,6 +61,10 @@ const NAMES: &[&str] = &[
     "ENABLE_AUTO_ESCALATE",
     "OPENROUTER_BASE_URL",
     "OPENROUTER_FALLBACK_MODELS",
+    "OPENROUTER_REPLACE_CLAUDE",
+    "ANTHROPIC_BASE_URL",
+    "AZURE_OPENAI_ENDPOINT",
+    "AZURE_OPENAI_API_VERSION",
 ];
 const VALUES: &[&str] = &[
     "",
@@ -79,6 +88,8 @@ const VALUES: &[&str] = &[
     "redis://x",
     "0.000000001",
     "alpha-small,nobody",
+    "2024-10-21",
+    "https://mine.openai.azure.com/openai",
 ];
 const TABLES: &[&str] = &[
     "http",
@@ -103,6 +114,9 @@ const KEYS: &[&str] = &[
     "base_url",
     "context_window",
     "level",
+    "headers",
+    "api",
+    "api_version",
 ];
 const THINGS: &[&str] = &[
     "1",
@@ -116,6 +130,9 @@ const THINGS: &[&str] = &[
     "{ a = 1 }",
     "true",
     "\"openai\"",
+    "\"azure-openai\"",
+    "\"anthropic\"",
+    "\"responses\"",
     "inf",
     "0x10",
 ];
@@ -155,7 +172,14 @@ fn any_sources(rng: &mut Rng) -> Sources {
         let (name, value) = (pick(rng, NAMES), pick(rng, VALUES));
         sources.env.insert(name.to_owned(), value.to_owned());
     }
-    for name in ["OPENROUTER_API_KEY", "OPENAI_API_KEY", "ALPHA_KEY"] {
+    for name in [
+        "OPENROUTER_API_KEY",
+        "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "AZURE_OPENAI_API_KEY",
+        "GEMINI_API_KEY",
+        "ALPHA_KEY",
+    ] {
         let odd = pick(rng, &["", "", "", "\n", " ", "é"]);
         sources.env.insert(name.to_owned(), format!("{SECRET}{odd}"));
     }

@@ -8,6 +8,7 @@ mod fuzz;
 mod precedence;
 mod prices;
 mod problems;
+mod providers;
 mod secrets;
 
 use super::{Loaded, Problems, Settings, Sources};

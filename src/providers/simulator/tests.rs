@@ -13,16 +13,7 @@ use crate::config::ProviderKind;
 use crate::dialects::openai_chat::{ConversationRequest, answer_text};
 
 fn simulator() -> Rc<Simulator> {
-    Rc::new(Simulator::new(&ProviderSettings {
-        name: ProviderName::from("sim"),
-        kind: ProviderKind::Simulator,
-        base_url: None,
-        api_key_env: None,
-        api_key: None,
-        max_in_flight: 1,
-        timeouts: UpstreamTimeouts::default(),
-        limits: UpstreamLimits::default(),
-    }))
+    Rc::new(Simulator::new(&ProviderSettings::new("sim", ProviderKind::Simulator)))
 }
 
 async fn ask(api_model: &str, stream: bool) -> Result<UpstreamReply, UpstreamFailure> {

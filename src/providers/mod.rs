@@ -4,7 +4,6 @@
 //! reads what comes back under time and size limits, and turns everything that can go wrong into an
 //! [`UpstreamFailure`] that says whether it may have been billed. The simulator has no network but takes the same way.
 
-mod body;
 mod client;
 mod endpoints;
 mod failure;
@@ -19,6 +18,7 @@ mod retry_after;
 mod simulator;
 mod watchdog;
 mod whole;
+mod wire;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -5,7 +5,6 @@ use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use super::{Access, Place, Unanswered};
 use crate::http::connection::{Traffic, UnderWay};
 use crate::http::error::{self, Failure};
 use crate::http::routes::{Lane, Rule};
-use crate::http::shared::{Edge, Lifecycle, Shared};
+use crate::http::shared::Edge;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -115,17 +114,15 @@ where
     request.extensions_mut().insert(incoming);
     let http = request.request().clone();
     let on_connection = http.conn_data().map(Traffic::begin);
-    let mut visit = Visit::new(Arc::clone(edge.shared()), incoming, rule.lane, on_connection);
+    let mut visit = Visit::new(edge.clone(), incoming, rule.lane, on_connection);
     let inner = async {
         visit.enter(rule.access, &http).await?;
         service.call(request).await
     };
-    let shared = Arc::clone(edge.shared());
-    let cut = async { shared.reached(Lifecycle::Cutting).await };
     let outcome = tokio::select! {
         biased;
         outcome = AssertUnwindSafe(inner).catch_unwind() => outcome,
-        () = cut => Ok(Err(too_late_to_finish().into())),
+        () = edge.cut() => Ok(Err(too_late_to_finish().into())),
     };
     http.extensions_mut().remove::<Unanswered>();
     let outcome = outcome.unwrap_or_else(|_panic| Err(Failure::internal().into()));
@@ -163,7 +160,7 @@ where
 /// A request's stay: its place among those under way, and its time. Ends when this is dropped.
 #[derive(Debug)]
 struct Visit {
-    shared: Arc<Shared>,
+    edge: Edge,
     incoming: Incoming,
     lane: Lane,
     place: Option<Place>,
@@ -171,9 +168,9 @@ struct Visit {
 }
 
 impl Visit {
-    fn new(shared: Arc<Shared>, incoming: Incoming, lane: Lane, on_connection: Option<UnderWay>) -> Self {
+    fn new(edge: Edge, incoming: Incoming, lane: Lane, on_connection: Option<UnderWay>) -> Self {
         Self {
-            shared,
+            edge,
             incoming,
             lane,
             place: None,
@@ -182,9 +179,9 @@ impl Visit {
     }
 
     async fn enter(&mut self, access: Access, request: &HttpRequest) -> Result<(), Failure> {
-        access.check(request.head(), self.shared.admin_key.as_ref())?;
+        access.check(request.head(), self.edge.shared().admin_key.as_ref())?;
         if self.lane == Lane::Work {
-            let (place, unanswered) = self.shared.admission.enter(request.method()).await?;
+            let (place, unanswered) = self.edge.shared().admission.enter(request.method()).await?;
             self.place = Some(place);
             if let Some(unanswered) = unanswered {
                 request.extensions_mut().insert(unanswered);
@@ -205,7 +202,7 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         if self.lane == Lane::Work {
-            self.shared.requests.add(self.incoming.arrived.elapsed());
+            self.edge.shared().requests.add(self.incoming.arrived.elapsed());
         }
     }
 }

@@ -13,6 +13,7 @@ on_each_database! {
     a_record_that_is_there_stays_as_it_is,
     a_finished_record_replaces_an_interrupted_one,
     one_batch_may_say_the_same_attempt_twice,
+    a_long_batch_may_say_an_attempt_twice_or_what_is_there_already,
     counts_that_the_database_cannot_hold_are_stored_as_the_largest_it_can,
     a_large_batch_is_stored_whole,
     two_stores_that_insert_the_same_records_at_once_store_each_once,
@@ -109,6 +110,20 @@ fn one_batch_may_say_the_same_attempt_twice(test: &TestStore) {
         ],
     );
     let mut expected = [first, second].map(|dispatch| format!("{} completed 1234", dispatch.attempt));
+    expected.sort();
+    assert_eq!(rows(test), expected);
+}
+
+fn a_long_batch_may_say_an_attempt_twice_or_what_is_there_already(test: &TestStore) {
+    let sent: Vec<_> = (0..40).map(|_| dispatch()).collect();
+    let interrupted = |place: usize| Arc::new(CallRecord::interrupted(sent[place].clone()));
+    insert(test, vec![Arc::new(finished(&sent[2])), interrupted(3)]);
+    let mut batch: Vec<_> = sent.iter().map(|one| Arc::new(finished(one))).collect();
+    batch.insert(20, interrupted(20));
+    batch.push(interrupted(2));
+    insert(test, batch);
+    let expected = sent.iter().map(|one| format!("{} completed 1234", one.attempt));
+    let mut expected: Vec<_> = expected.collect();
     expected.sort();
     assert_eq!(rows(test), expected);
 }

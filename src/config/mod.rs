@@ -23,6 +23,7 @@ mod log;
 mod models;
 mod openrouter;
 mod postgres;
+mod price;
 mod problem;
 mod provider;
 mod providers;

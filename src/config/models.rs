@@ -3,13 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, Price};
+use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model};
 use toml::de::{DeTable, DeValue};
 
 use super::document::Document;
+use super::price::read_price;
 use super::problem::{Report, quoted};
 use super::reader::{Reader, in_order, key, shown_key};
-use super::value::{Written, date, integer, name, price, switch, text, word};
+use super::value::{Written, date, integer, name, switch, text, word};
 
 /// One entry of `[[models]]`.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> WrittenModel {
     let capabilities = reader.required(key("capabilities"), capabilities);
     let context_window = reader.required(key("context_window"), any_tokens());
     let max_output_tokens = reader.required(key("max_output_tokens"), any_tokens());
-    let price = read_price(reader);
+    let price = read_price(reader, context_window);
     // For people who keep the catalogue up to date; checked so that a typo shows.
     reader.optional(key("price_source"), text);
     reader.optional(key("price_date"), date);
@@ -150,27 +151,6 @@ fn capabilities(written: Written<'_>) -> Result<Capabilities, String> {
     let parse = |item: &toml::Spanned<DeValue<'_>>| item.get_ref().as_str().and_then(|word| word.parse().ok());
     let capabilities: Option<Capabilities> = items.iter().map(parse).collect();
     capabilities.filter(|found| !found.is_empty()).ok_or_else(wanted)
-}
-
-/// Absent means unknown; 0 must be written. What cannot be read has been reported.
-fn read_price(reader: &mut Reader<'_>) -> Option<Price> {
-    let (input_key, output_key) = (key("input_usd_per_mtok"), key("output_usd_per_mtok"));
-    let cached_key = key("cached_input_usd_per_mtok");
-    let input = reader.optional(input_key, price);
-    let output = reader.optional(output_key, price);
-    let cached_input = reader.optional(cached_key, price);
-    let (has_input, has_output) = (reader.has(input_key), reader.has(output_key));
-    if has_input != has_output || reader.has(cached_key) && !has_input {
-        let message = "a price needs both input_usd_per_mtok and output_usd_per_mtok: write 0 for free, leave all out \
-                       for unknown";
-        let given = [input_key, output_key, cached_key]
-            .into_iter()
-            .find(|key| reader.has(*key));
-        let place = given.map_or_else(|| reader.place(), |key| reader.place_of(key));
-        reader.report.problem(place, message);
-    }
-    let (input, output) = input.zip(output)?;
-    Some(Price::plain(input, cached_input.unwrap_or(input), output))
 }
 
 /// Reads `[aliases]`, in the order of the file, which is the order of precedence.

@@ -1,44 +1,9 @@
-//! Models, prices, names that stand for others.
+//! Models, and names that stand for others.
 
 use gateway_actors::protocol::{Layer, Price};
 
 use super::super::ProviderKind;
 use super::{CONTRACT, problems, settings, warnings};
-
-fn with_price(lines: &str) -> String {
-    let (head, _) = CONTRACT.split_once("input_usd_per_mtok").unwrap();
-    format!("{head}{lines}\n")
-}
-
-#[test]
-fn prices_are_exact_in_every_spelling() {
-    for (written, pico) in [
-        ("0", 0),
-        ("0.0", 0),
-        ("1", 1_000_000),
-        ("0.15", 150_000),
-        ("0.075", 75_000),
-        ("37.5", 37_500_000),
-        ("1e-6", 1),
-        ("1_000.5", 1_000_500_000),
-        ("+2.5", 2_500_000),
-        ("\"0.1\"", 100_000),
-    ] {
-        let config = with_price(&format!(
-            "input_usd_per_mtok = {written}\noutput_usd_per_mtok = {written}"
-        ));
-        let price = settings(&config, &[]).models[0].price.unwrap();
-        assert_eq!((price.rates.input.0, price.rates.output.0), (pico, pico), "{written}");
-    }
-}
-
-#[test]
-fn a_price_that_is_not_written_is_unknown_and_cached_input_has_its_own() {
-    assert_eq!(settings(&with_price(""), &[]).models[0].price, None);
-    let config = with_price("input_usd_per_mtok = 2\ncached_input_usd_per_mtok = 0.5\noutput_usd_per_mtok = 8");
-    let price = settings(&config, &[]).models[0].price.unwrap();
-    assert_eq!(price.rates.cached_input.0, 500_000);
-}
 
 #[test]
 fn a_models_table_replaces_the_shipped_catalogue_and_its_absence_keeps_it() {

@@ -6,6 +6,7 @@ mod defaults;
 mod difference;
 mod fuzz;
 mod precedence;
+mod prices;
 mod problems;
 mod providers;
 mod secrets;

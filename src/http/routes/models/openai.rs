@@ -1,7 +1,7 @@
 //! Models in OpenAI's shape, with what the gateway knows of each beside it.
 
 use actix_web::HttpResponse;
-use gateway_actors::protocol::{Capability, Layer, Model, PicoUsdPerToken, Price};
+use gateway_actors::protocol::{Capability, Layer, LongContext, Model, PicoUsdPerToken, Price, Rates};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -39,13 +39,33 @@ struct Details<'a> {
     prices: Option<Prices>,
 }
 
-/// USD per million tokens.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Prices {
+    #[serde(flatten)]
+    rates: UsdPerMtok,
+    /// What holds instead for the whole of a request with a long input; null if it costs what others do.
+    long_context: Option<LongContextPrices>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LongContextPrices {
+    above_tokens: u64,
+    #[serde(flatten)]
+    rates: UsdPerMtok,
+}
+
+/// USD per million tokens.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UsdPerMtok {
     input_usd_per_mtok: Box<RawValue>,
     cached_input_usd_per_mtok: Box<RawValue>,
+    cache_write_5m_usd_per_mtok: Box<RawValue>,
+    cache_write_1h_usd_per_mtok: Box<RawValue>,
     output_usd_per_mtok: Box<RawValue>,
+    reasoning_usd_per_mtok: Box<RawValue>,
 }
 
 /// All models.
@@ -85,9 +105,26 @@ fn entry(model: &Model, created: u64) -> Result<Entry<'_>, Failure> {
 
 fn prices(price: Price) -> Result<Prices, Failure> {
     Ok(Prices {
-        input_usd_per_mtok: usd_per_mtok(price.rates.input)?,
-        cached_input_usd_per_mtok: usd_per_mtok(price.rates.cached_input)?,
-        output_usd_per_mtok: usd_per_mtok(price.rates.output)?,
+        rates: rates(&price.rates)?,
+        long_context: price.long_context.as_ref().map(long_context).transpose()?,
+    })
+}
+
+fn long_context(long: &LongContext) -> Result<LongContextPrices, Failure> {
+    Ok(LongContextPrices {
+        above_tokens: long.above,
+        rates: rates(&long.rates)?,
+    })
+}
+
+fn rates(rates: &Rates) -> Result<UsdPerMtok, Failure> {
+    Ok(UsdPerMtok {
+        input_usd_per_mtok: usd_per_mtok(rates.input)?,
+        cached_input_usd_per_mtok: usd_per_mtok(rates.cached_input)?,
+        cache_write_5m_usd_per_mtok: usd_per_mtok(rates.cache_write_5m)?,
+        cache_write_1h_usd_per_mtok: usd_per_mtok(rates.cache_write_1h)?,
+        output_usd_per_mtok: usd_per_mtok(rates.output)?,
+        reasoning_usd_per_mtok: usd_per_mtok(rates.reasoning)?,
     })
 }
 
@@ -117,5 +154,32 @@ mod tests {
         ] {
             assert_eq!(usd_per_mtok(PicoUsdPerToken(pico)).unwrap().get(), text);
         }
+    }
+
+    #[test]
+    fn every_part_of_a_price_is_told() {
+        let at = |price: Price| serde_json::to_string(&prices(price).unwrap()).unwrap();
+        let mtok = |usd: u64| PicoUsdPerToken(usd * 1_000_000);
+        let mut price = Price::plain(mtok(3), PicoUsdPerToken(300_000), mtok(15));
+        assert_eq!(
+            at(price),
+            r#"{"inputUsdPerMtok":3,"cachedInputUsdPerMtok":0.3,"cacheWrite5mUsdPerMtok":3,"cacheWrite1hUsdPerMtok":3,"outputUsdPerMtok":15,"reasoningUsdPerMtok":15,"longContext":null}"#
+        );
+        price.long_context = Some(LongContext {
+            above: 200_000,
+            rates: Rates {
+                input: mtok(6),
+                cached_input: mtok(1),
+                cache_write_5m: PicoUsdPerToken(7_500_000),
+                cache_write_1h: mtok(12),
+                output: mtok(22),
+                reasoning: mtok(23),
+            },
+        });
+        let text = at(price);
+        assert!(
+            text.ends_with(r#""longContext":{"aboveTokens":200000,"inputUsdPerMtok":6,"cachedInputUsdPerMtok":1,"cacheWrite5mUsdPerMtok":7.5,"cacheWrite1hUsdPerMtok":12,"outputUsdPerMtok":22,"reasoningUsdPerMtok":23}}"#),
+            "{text}"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! One event of a provider's stream, looked at without keeping anything of it: what every dialect's reader says of one.
 
-use gateway_actors::protocol::{Dialect, UsageReport};
+use gateway_actors::protocol::{Dialect, Operation, UsageReport};
 
 use super::fault::{ErrorObject, Inspected, ShapeError};
 use super::openai_chat;
@@ -60,10 +60,10 @@ impl EventReader {
     }
 }
 
-/// Checks that a whole body is an answer in this dialect, and reads its usage.
+/// Checks that a whole body is the answer to such a request in this dialect, and reads its usage.
 ///
 /// # Errors
 /// Why it is no answer; [`ShapeError::NoText`] is not among them.
-pub fn inspect(_dialect: Dialect, body: &[u8]) -> Result<Inspected, ShapeError> {
+pub fn inspect(_operation: Operation, _dialect: Dialect, body: &[u8]) -> Result<Inspected, ShapeError> {
     openai_chat::inspect(body)
 }

@@ -6,11 +6,12 @@
 
 mod body;
 mod client;
+mod endpoints;
 mod failure;
 mod frames;
 mod free_models;
 mod heads;
-mod openai_compatible;
+mod http;
 mod probe;
 mod reply;
 mod resting;
@@ -25,13 +26,14 @@ use std::rc::Rc;
 
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    Billing, FailureKind, ProviderName, Upstream, UpstreamCall, UpstreamFailure, UpstreamReply,
+    AnswerForm, Billing, Completion, FailureKind, ProviderName, TokenUsage, Upstream, UpstreamCall, UpstreamFailure,
+    UpstreamReply, UsageReport,
 };
 
 use crate::config::{ProviderKind, ProviderSettings};
 use client::Clients;
 pub use free_models::{FreeModels, FreeModelsError, ListError};
-use openai_compatible::{OpenAiCompatible, connection_kind};
+use http::{HttpProvider, connection_kind};
 pub use probe::Probes;
 use simulator::Simulator;
 
@@ -70,12 +72,10 @@ pub struct Upstreams {
 
 /// How one provider is called.
 enum Adapter {
-    OpenAiCompatible(Rc<OpenAiCompatible>),
+    Http(Rc<HttpProvider>),
     Simulator(Rc<Simulator>),
     /// It wants a key that is not set.
     KeyMissing,
-    /// Its dialect is not spoken yet.
-    NotSpoken,
 }
 
 impl Upstreams {
@@ -90,19 +90,9 @@ impl Upstreams {
             let adapter = match provider.kind {
                 ProviderKind::Simulator => Adapter::Simulator(Rc::new(Simulator::new(provider))),
                 _ if !provider.is_usable() => Adapter::KeyMissing,
-                ProviderKind::Anthropic | ProviderKind::Gemini | ProviderKind::AzureOpenai => Adapter::NotSpoken,
-                ProviderKind::OpenaiCompatible
-                | ProviderKind::Openai
-                | ProviderKind::Openrouter
-                | ProviderKind::Mistral
-                | ProviderKind::Groq
-                | ProviderKind::Deepseek
-                | ProviderKind::Xai
-                | ProviderKind::Cohere
-                | ProviderKind::Together
-                | ProviderKind::Ollama => {
+                _ => {
                     let client = clients.with(connection_kind(provider, provider.timeouts.connect))?;
-                    Adapter::OpenAiCompatible(Rc::new(OpenAiCompatible::new(provider, &client)?))
+                    Adapter::Http(Rc::new(HttpProvider::new(provider, &client)?))
                 }
             };
             adapters.insert(provider.name.clone(), adapter);
@@ -119,14 +109,18 @@ impl fmt::Debug for Upstreams {
 
 impl Upstream for Upstreams {
     fn call(&self, call: UpstreamCall) -> LocalBoxFuture<'static, Result<UpstreamReply, UpstreamFailure>> {
+        if let AnswerForm::Known(body) = &call.outgoing.answer {
+            let known = Completion {
+                status: 200,
+                body: body.clone(),
+                usage: UsageReport::Reported(TokenUsage::default()),
+            };
+            return Box::pin(std::future::ready(Ok(UpstreamReply::Complete(known))));
+        }
         match self.adapters.get(&call.model.provider) {
-            Some(Adapter::OpenAiCompatible(provider)) => Box::pin(Rc::clone(provider).call(call)),
+            Some(Adapter::Http(provider)) => Box::pin(Rc::clone(provider).call(call)),
             Some(Adapter::Simulator(provider)) => Box::pin(Rc::clone(provider).call(call)),
             Some(Adapter::KeyMissing) => refused(FailureKind::Auth, "the provider's API key is not set"),
-            Some(Adapter::NotSpoken) => refused(
-                FailureKind::Connect,
-                "this build does not speak the provider's kind yet",
-            ),
             None => refused(FailureKind::Connect, "the model's provider is not configured"),
         }
     }

@@ -38,9 +38,20 @@ impl Setup {
 
     /// Adds a provider, with further lines of settings.
     pub(crate) fn provider_with(self, provider: &Provider, more: &str) -> Self {
-        let (name, base_url) = (provider.name(), provider.base_url());
+        self.provider_kind(provider, "openai-compatible", more)
+    }
+
+    /// Adds a provider under any word for its kind, at the base URL that goes with it, with further lines of settings.
+    pub(crate) fn provider_kind(self, provider: &Provider, kind: &str, more: &str) -> Self {
+        let name = provider.name();
+        let base_url = match kind {
+            // To these the gateway adds the version of the interface by itself.
+            "anthropic" | "ollama" => format!("http://{}", provider.address()),
+            "gemini" => format!("http://{}/v1beta", provider.address()),
+            _ => provider.base_url(),
+        };
         self.toml(&format!(
-            "[[providers]]\nname = \"{name}\"\nkind = \"openai-compatible\"\nbase_url = \"{base_url}\"\n{more}\n"
+            "[[providers]]\nname = \"{name}\"\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\n{more}\n"
         ))
     }
 
@@ -77,6 +88,7 @@ pub(crate) struct Model {
     layer: &'static str,
     window: u32,
     usd_per_mtok: (&'static str, &'static str),
+    more: String,
 }
 
 impl Model {
@@ -89,6 +101,7 @@ impl Model {
             layer: "L0",
             window: 128_000,
             usd_per_mtok: ("0", "0"),
+            more: String::new(),
         }
     }
 
@@ -116,6 +129,13 @@ impl Model {
         self
     }
 
+    /// The same model with further lines of settings.
+    pub(crate) fn more(mut self, lines: &str) -> Self {
+        self.more.push_str(lines);
+        self.more.push('\n');
+        self
+    }
+
     fn to_toml(&self) -> String {
         let Self {
             id,
@@ -124,6 +144,7 @@ impl Model {
             layer,
             window,
             usd_per_mtok: (input, output),
+            more,
         } = self;
         let mut text = String::from("[[models]]\n");
         writeln!(
@@ -143,6 +164,7 @@ impl Model {
         )
         .unwrap();
         writeln!(text, "input_usd_per_mtok = {input}\noutput_usd_per_mtok = {output}").unwrap();
+        text.push_str(more);
         text
     }
 }
@@ -166,5 +188,34 @@ mod tests {
         assert_eq!(file["models"][0]["api_model"].as_str(), Some("alpha-small-api"));
         assert_eq!(file["models"][1]["input_usd_per_mtok"].as_float(), Some(0.15));
         assert_eq!(setup.env["CHAT_MODELS"], "alpha-small");
+    }
+
+    #[test]
+    fn each_kind_of_provider_gets_the_base_url_that_goes_with_it_and_models_get_further_lines() {
+        let alpha = Provider::start("alpha");
+        let address = alpha.address();
+        let model = Model::free("one", &alpha)
+            .more("tools = false")
+            .more("effort = \"low\"");
+        let mut setup = Setup::new().model(&model);
+        let kinds = [
+            ("openai", format!("http://{address}/v1")),
+            ("azure-openai", format!("http://{address}/v1")),
+            ("anthropic", format!("http://{address}")),
+            ("gemini", format!("http://{address}/v1beta")),
+            ("ollama", format!("http://{address}")),
+        ];
+        for (kind, _) in &kinds {
+            setup = setup.provider_kind(&alpha, kind, "max_in_flight = 3");
+        }
+        let file: toml::Table = toml::from_str(setup.file()).unwrap();
+        for (place, (kind, base_url)) in kinds.iter().enumerate() {
+            let provider = &file["providers"][place];
+            assert_eq!(provider["kind"].as_str(), Some(*kind));
+            assert_eq!(provider["base_url"].as_str(), Some(base_url.as_str()));
+            assert_eq!(provider["max_in_flight"].as_integer(), Some(3));
+        }
+        assert_eq!(file["models"][0]["tools"].as_bool(), Some(false));
+        assert_eq!(file["models"][0]["effort"].as_str(), Some("low"));
     }
 }

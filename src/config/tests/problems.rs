@@ -226,7 +226,7 @@ fn unknown_keys_are_refused_everywhere_and_none_hides_another() {
     );
     let said = problems(&config, &[("LOG_LEVEL", "loud")]);
     for expected in [
-        "gw.toml:17 models.alpha-small.colour: is not a setting; known here: api, api_model, cache_write_1h_usd_per_mtok,",
+        "gw.toml:17 models.alpha-small.colour: is not a setting; known here: api, api_model,",
         "gw.toml:19 http.prot: is not a setting; known here: body_grace_ms,",
         "gw.toml:20 http.port: must be a whole number from 0 to 65535",
         "gw.toml:21 nonsense: is not a setting; known here: aliases, auth, breaker,",

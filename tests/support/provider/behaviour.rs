@@ -1,4 +1,5 @@
-//! What the provider does with a request.
+//! What the provider does with a request. What its answers consist of is apart from this: see
+//! [`Content`](super::Content).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 /// How the provider treats requests from now on. Those that are under way finish as they began.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Behaviour {
-    /// Answers as an OpenAI-compatible provider does, with usage.
+    /// Answers as a provider of the request's dialect does, with usage.
     #[default]
     Answer,
     /// Answers with this time between two pieces: before each event of a stream, before the head otherwise.
@@ -23,10 +24,16 @@ pub(crate) enum Behaviour {
     StallBeforeFirstEvent,
     /// Sends the first piece of the answer, then nothing.
     StallMidStream,
-    /// Says 200 and begins the stream with an error.
+    /// Says 200 and begins the stream with an error, as the dialect has it.
     ErrorFrameFirst,
-    /// Sends this many pieces of the answer and cuts the connection.
+    /// Sends this many pieces of the answer, then an error, as the dialect has it, and ends the stream. A whole answer is
+    /// that error.
+    ErrorAfterEvents(usize),
+    /// Sends this many pieces of the answer and cuts the connection. Of a whole answer it sends half.
     DieAfterEvents(usize),
+    /// Sends this many frames of the stream, of whatever sort, and cuts the connection: all of them when there are no
+    /// more. Of a whole answer it sends half.
+    DieAfterFrames(usize),
     /// Says 200 and ends the stream without an event.
     EmptyStream,
     /// Says 200, sends comments and nothing else.
@@ -55,8 +62,9 @@ impl Behaviour {
     );
 
     /// Whether the provider puts such a request on its bill. A stall or a cut is charged: the answer may have been made.
-    pub(super) fn is_charged(&self) -> bool {
+    pub(super) fn is_charged(&self, streamed: bool) -> bool {
         match self {
+            Self::ErrorAfterEvents(_) => streamed,
             Self::Answer
             | Self::Slow(_)
             | Self::UsageMissing
@@ -64,6 +72,7 @@ impl Behaviour {
             | Self::StallBeforeFirstEvent
             | Self::StallMidStream
             | Self::DieAfterEvents(_)
+            | Self::DieAfterFrames(_)
             | Self::TruncatedBody
             | Self::ResetAfterRequest
             | Self::Raw(_) => true,

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::dialect::route;
+
 /// One request as the provider received it, whole.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
@@ -35,28 +37,36 @@ impl Received {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The text of each message of the body, in order.
+    /// The text of each message of the body, in order, in the dialect that its path says; the system prompt first where
+    /// it is apart from the messages. Of a request for vectors, what is to be embedded.
     pub(crate) fn messages(&self) -> Vec<String> {
         let body = self.json();
-        let messages = body["messages"].as_array().cloned().unwrap_or_default();
-        let text = |message: &Value| message["content"].as_str().unwrap_or_default().to_owned();
-        messages.iter().map(text).collect()
+        match route(&self.path, &body) {
+            Some(route) => (route.texts)(&body),
+            None => Vec::new(),
+        }
     }
 }
 
 /// One position of the bill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Charge {
-    /// The id of the answer, as the client sees it in the body.
+    /// The id of the answer, as the client sees it in the body where the dialect has one there.
     pub(crate) id: String,
-    /// The model that the body asked for.
+    /// The model that the body, or the path, asked for.
     pub(crate) model: String,
     /// The text of the last message of the request.
     pub(crate) message: String,
-    /// Tokens of the request.
+    /// All tokens of the request.
     pub(crate) input_tokens: u64,
-    /// Tokens of the answer that were sent.
+    /// Those of them that were read from the cache.
+    pub(crate) cached_tokens: u64,
+    /// Those of them that were written to the cache, for whatever time.
+    pub(crate) cache_write_tokens: u64,
+    /// All tokens of the answer that were sent, and of the reasoning before it.
     pub(crate) output_tokens: u64,
+    /// Those of the whole answer that are reasoning.
+    pub(crate) reasoning_tokens: u64,
     /// Whether the answer was sent to its end.
     pub(crate) whole: bool,
 }

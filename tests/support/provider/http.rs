@@ -114,9 +114,9 @@ impl Connection {
         self.stream.write_all(bytes).await
     }
 
-    /// Sends the head of a stream; [`Self::send_chunk`] and [`Self::end_chunks`] follow.
-    pub(super) async fn begin_stream(&mut self) -> io::Result<()> {
-        let mut message = head(200, &[("content-type", "text/event-stream")]);
+    /// Sends the head of a stream of this type; [`Self::send_chunk`] and [`Self::end_chunks`] follow.
+    pub(super) async fn begin_stream(&mut self, content_type: &str) -> io::Result<()> {
+        let mut message = head(200, &[("content-type", content_type)]);
         message.push_str("transfer-encoding: chunked\r\n\r\n");
         self.stream.write_all(message.as_bytes()).await
     }

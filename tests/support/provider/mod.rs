@@ -1,11 +1,39 @@
-//! A scripted OpenAI-compatible provider: a real HTTP server on its own port and thread, which can be told at run time
+//! A scripted provider: a real HTTP server on its own port and thread, which can be told at run time what to say and how
 //! to misbehave, can be killed and revived, and keeps its own bill.
+//!
+//! It speaks every dialect that a provider may speak, each at its path:
+//!
+//! | path ends with | dialect |
+//! |---|---|
+//! | `/chat/completions` | OpenAI chat completions |
+//! | `/completions` | OpenAI legacy completions |
+//! | `/responses`, `/responses/input_tokens` | OpenAI Responses |
+//! | `/embeddings` | OpenAI embeddings |
+//! | `/v1/messages`, `/v1/messages/count_tokens` | Anthropic Messages |
+//! | `:generateContent`, `:streamGenerateContent?alt=sse`, `:countTokens`, `:batchEmbedContents` | Gemini |
+//! | `/api/chat`, `/api/embed` | Ollama |
+//! | `/models`, `/api/tags` | the list of models, as told |
+//!
+//! Any other path is not found.
 
-mod answers;
+mod answer;
+mod anthropic;
+mod base64;
 mod behaviour;
 mod bill;
+mod content;
+mod dialect;
+mod embeddings;
+mod gemini;
 mod http;
+mod ollama;
+mod openai_chat;
+mod openai_completions;
+mod openai_responses;
+mod openai_responses_events;
 mod server;
+mod serving;
+mod tab;
 
 #[cfg(test)]
 mod tests;
@@ -18,9 +46,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 pub(crate) use behaviour::{Behaviour, ModelList};
-pub(crate) use bill::Charge;
+pub(crate) use bill::{Charge, Received};
+pub(crate) use content::{Content, UsageScript};
 
-use bill::{Ledger, Received};
+use bill::Ledger;
 use server::{Script, Shared};
 
 const DEFAULT_TOKENS: usize = 5;
@@ -54,6 +83,8 @@ impl Provider {
             .unwrap();
         let (script, orders) = watch::channel(Script {
             behaviour: Behaviour::Answer,
+            content: Content::text(),
+            usage: UsageScript::default(),
             models: ModelList::default(),
             tokens: DEFAULT_TOKENS,
             alive: true,
@@ -88,7 +119,7 @@ impl Provider {
         self.address
     }
 
-    /// The `base_url` for the gateway's settings.
+    /// The `base_url` for the gateway's settings, for a provider that speaks as OpenAI does.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
@@ -98,12 +129,27 @@ impl Provider {
         self.script.send_modify(|script| script.behaviour = behaviour);
     }
 
+    /// Changes what answers consist of from now on, whatever becomes of them.
+    pub(crate) fn say(&self, content: Content) {
+        self.script.send_modify(|script| script.content = content);
+    }
+
+    /// Changes what answers cost from now on, besides their words.
+    pub(crate) fn set_usage(&self, usage: UsageScript) {
+        self.script.send_modify(|script| script.usage = usage);
+    }
+
+    /// The opaque state that goes with its reasoning, as it stands on the wire.
+    pub(crate) fn sealed(&self) -> String {
+        answer::sealed(self.name())
+    }
+
     /// Changes what is said to whoever asks for the list of models from now on.
     pub(crate) fn set_models(&self, models: ModelList) {
         self.script.send_modify(|script| script.models = models);
     }
 
-    /// Changes how many tokens an answer has.
+    /// Changes how many tokens the text of an answer has.
     pub(crate) fn set_tokens(&self, tokens: usize) {
         self.script.send_modify(|script| script.tokens = tokens);
     }
@@ -133,6 +179,11 @@ impl Provider {
     /// How many requests are being answered now.
     pub(crate) fn running(&self) -> usize {
         self.shared.ledger.borrow().running
+    }
+
+    /// Every request that has arrived whole, in order.
+    pub(crate) fn received(&self) -> Vec<Arc<Received>> {
+        self.shared.ledger.borrow().received.clone()
     }
 
     /// The last request that arrived.

@@ -1,5 +1,16 @@
 //! The provider is an instrument: it must do what it is told before it may judge anything.
 
+mod anthropic;
+mod embeddings;
+mod faults;
+mod gemini;
+mod ollama;
+mod openai_chat;
+mod openai_responses;
+mod openai_responses_grammar;
+mod scene;
+mod shape;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -10,11 +10,23 @@ mod fault;
 mod json;
 #[expect(
     dead_code,
-    unused_imports,
     reason = "its readers and writers are being added, one dialect after the other"
 )]
+#[cfg_attr(
+    not(test),
+    expect(
+        unused_imports,
+        reason = "its readers and writers are being added, one dialect after the other"
+    )
+)]
 mod neutral;
+mod object;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "translations are put together once every dialect is there")
+)]
 pub mod openai_chat;
+mod place;
 mod precheck;
 mod scanner;
 mod splice;

@@ -22,7 +22,7 @@ enum Kind {
 }
 
 /// Providers under these names, or with a dash and more behind them, are of a kind. The longer name comes first.
-const NAMES: [(&str, Kind); 11] = [
+const NAMES: [(&str, Kind); 12] = [
     ("openai-compatible", Kind::Open),
     ("openai", Kind::OpenAi),
     ("azure", Kind::OpenAi),
@@ -34,6 +34,7 @@ const NAMES: [(&str, Kind); 11] = [
     ("cohere", Kind::Closed),
     ("xai", Kind::Closed),
     ("google", Kind::Closed),
+    ("gemini", Kind::Closed),
 ];
 
 /// What a model's provider takes.

@@ -41,6 +41,7 @@ fn an_answer_is_read_whole() {
         cached_input: 4,
         output: 5,
         reasoning: 2,
+        ..TokenUsage::default()
     };
     assert_eq!(answer.usage, UsageReport::Reported(usage));
     let [calls, text] = answer.choices.as_slice() else {

@@ -62,9 +62,12 @@ pub(in crate::dialects) fn any_usage(rng: &mut Rng) -> UsageReport {
         return UsageReport::Missing;
     }
     let (input, output) = (rng.u64(..1000), rng.u64(..1000));
+    let cached_input = rng.u64(..=input);
     UsageReport::Reported(TokenUsage {
         input,
-        cached_input: rng.u64(..=input),
+        cached_input,
+        cache_write_5m: rng.u64(..=input - cached_input),
+        cache_write_1h: 0,
         output,
         reasoning: rng.u64(..=output),
     })

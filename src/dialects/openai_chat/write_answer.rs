@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{TokenUsage, TranslationError, UsageReport};
+use gateway_actors::protocol::{TranslationError, UsageReport};
 use serde::Serialize;
 
 use super::details::Entry;
@@ -86,6 +86,13 @@ pub(in crate::dialects) struct Usage {
 #[derive(Debug, Serialize)]
 struct PromptDetails {
     cached_tokens: u64,
+    /// However long they stay: the dialect has one count for both.
+    #[serde(skip_serializing_if = "is_zero")]
+    cache_write_tokens: u64,
+}
+
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]
@@ -99,21 +106,16 @@ impl Usage {
         let UsageReport::Reported(usage) = report else {
             return None;
         };
-        let TokenUsage {
-            input,
-            cached_input,
-            output,
-            reasoning,
-        } = usage;
         Some(Self {
-            prompt_tokens: input,
-            completion_tokens: output,
-            total_tokens: input.saturating_add(output),
+            prompt_tokens: usage.input,
+            completion_tokens: usage.output,
+            total_tokens: usage.input.saturating_add(usage.output),
             prompt_tokens_details: PromptDetails {
-                cached_tokens: cached_input,
+                cached_tokens: usage.cached_input,
+                cache_write_tokens: usage.cache_write_5m.saturating_add(usage.cache_write_1h),
             },
             completion_tokens_details: CompletionDetails {
-                reasoning_tokens: reasoning,
+                reasoning_tokens: usage.reasoning,
             },
         })
     }

@@ -1,4 +1,4 @@
-use gateway_actors::protocol::UsageReport;
+use gateway_actors::protocol::{TokenUsage, UsageReport};
 use serde_json::{Value, json};
 
 use super::super::read_answer::read_answer;
@@ -43,6 +43,8 @@ fn an_answer_has_every_member_that_the_schema_requires() {
     answer.usage = UsageReport::Reported(TokenUsage {
         input: 9,
         cached_input: 4,
+        cache_write_5m: 1,
+        cache_write_1h: 2,
         output: 5,
         reasoning: 2,
     });
@@ -56,7 +58,7 @@ fn an_answer_has_every_member_that_the_schema_requires() {
             }],
             "usage": {
                 "prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14,
-                "prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 2},
+                "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3}, "completion_tokens_details": {"reasoning_tokens": 2},
             },
         })
     );

@@ -103,6 +103,11 @@ pub struct Shared {
 #[derive(Debug)]
 pub(crate) struct Endpoints {
     pub(crate) chat_completions: Arc<str>,
+    pub(crate) completions: Arc<str>,
+    pub(crate) embeddings: Arc<str>,
+    pub(crate) messages: Arc<str>,
+    pub(crate) count_tokens: Arc<str>,
+    pub(crate) responses: Arc<str>,
     pub(crate) route: Arc<str>,
     pub(crate) chat: Arc<str>,
 }
@@ -119,6 +124,11 @@ impl Shared {
             store_probe: StoreProbe::new(Arc::clone(&parts.store_health)),
             endpoints: Endpoints {
                 chat_completions: "/v1/chat/completions".into(),
+                completions: "/v1/completions".into(),
+                embeddings: "/v1/embeddings".into(),
+                messages: "/v1/messages".into(),
+                count_tokens: "/v1/messages/count_tokens".into(),
+                responses: "/v1/responses".into(),
                 route: "/v1/route".into(),
                 chat: "/v1/chat".into(),
             },

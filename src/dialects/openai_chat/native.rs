@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Capabilities, Completion, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest, Role,
+    Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest, Role,
 };
 use serde::Serialize;
 
 use super::response::answer_text;
+use crate::dialects::translation;
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
 
 /// How many bytes of text are taken to be one token when the history is fitted into a window. Most text has more
@@ -111,7 +112,11 @@ struct Message<'a> {
 
 impl OutgoingRequest for ConversationRequest {
     fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
-        Ok(Outgoing::as_sent(self.body_for(model).into(), true))
+        let body = self.body_for(model);
+        if model.dialect != Dialect::OpenaiChat {
+            return translation::write(Dialect::OpenaiChat, &body, model, false);
+        }
+        Ok(Outgoing::as_sent(body.into(), true))
     }
 }
 

@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Capabilities, Capability, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody, OutgoingRequest,
+    Capabilities, Capability, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody, OutgoingRequest,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
-use crate::dialects::ClientRequest;
 use crate::dialects::json::{is_non_empty_container, is_object, push_string, range_in, text};
 use crate::dialects::precheck::precheck;
 use crate::dialects::splice::{Splice, spliced};
+use crate::dialects::{ClientRequest, translation};
 
 /// The most answers that a request may ask for, as OpenAI has it.
 const MOST_ANSWERS: u32 = 128;
@@ -100,6 +100,9 @@ impl ClientRequest for ChatCompletionsRequest {
 
 impl OutgoingRequest for ChatCompletionsRequest {
     fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+        if model.dialect != Dialect::OpenaiChat {
+            return translation::write(Dialect::OpenaiChat, &self.body, model, self.wants_usage);
+        }
         Ok(Outgoing::as_sent(self.body_for(model), self.wants_usage))
     }
 }

@@ -16,16 +16,18 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use gateway_actors::protocol::{ErrorKind, GatewayError, RequestId};
+use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError, RequestId};
 use tokio::time::Instant;
 
 use super::{Access, Place, Unanswered};
 use crate::http::connection::{Traffic, UnderWay};
-use crate::http::error::{self, Failure};
+use crate::http::error::{self, ErrorShape, Failure};
 use crate::http::routes::{Lane, Rule};
 use crate::http::shared::Edge;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Anthropic's clients know it by this name.
+static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// What is known of a request before its handler runs. The id is always the gateway's own: one that the client sends
 /// is not looked at, so that it can neither clash with another nor end up in a log.
@@ -130,6 +132,7 @@ where
         Ok(response) => response.into_parts().1,
         Err(error) => HttpResponse::from_error(error),
     };
+    let shape = rule.errors.of(http.head());
     let mut response = match failure_of(&response) {
         Some(failure) => {
             log_failure(failure.error(), incoming, rule, http.method());
@@ -138,11 +141,11 @@ where
             {
                 on_connection.close_after();
             }
-            failure.render(rule.errors.of(http.head()), incoming.id)
+            failure.render(shape, incoming.id)
         }
         None => response,
     };
-    add_headers(&mut response, incoming.id, rule.access);
+    add_headers(&mut response, incoming.id, rule.access, shape);
     tracing::debug!(
         request_id = %incoming.id,
         method = %http.method(),
@@ -278,9 +281,12 @@ pub(super) fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule,
     }
 }
 
-pub(super) fn add_headers(response: &mut HttpResponse, id: RequestId, access: Access) {
+pub(super) fn add_headers(response: &mut HttpResponse, id: RequestId, access: Access, shape: ErrorShape) {
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id.text()) {
+        if shape == ErrorShape::Client(Dialect::AnthropicMessages) {
+            headers.insert(REQUEST_ID.clone(), id.clone());
+        }
         headers.insert(X_REQUEST_ID.clone(), id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -26,11 +26,14 @@ mod object;
     expect(dead_code, reason = "translations are put together once every dialect is there")
 )]
 pub mod openai_chat;
+pub mod openai_completions;
 mod place;
 mod precheck;
+mod provider_side;
 mod scanner;
 mod splice;
 mod sse;
+mod translation;
 pub mod usage;
 
 pub use events::inspect;

@@ -14,9 +14,11 @@ mod neutral;
 mod object;
 mod ollama;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_responses;
 mod place;
 mod precheck;
+mod provider_side;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
@@ -63,9 +65,7 @@ pub fn error_body(client: Dialect, error: &GatewayError, request: RequestId) -> 
 pub fn error_event(client: Dialect, error: &GatewayError, request: RequestId, sent: &[u8]) -> Bytes {
     match client {
         Dialect::AnthropicMessages => anthropic_messages::error_event(error, &request.to_string()),
-        Dialect::OpenaiResponses => {
-            openai_responses::error_event(error, openai_responses::next_sequence_number(sent))
-        }
+        Dialect::OpenaiResponses => openai_responses::error_event(error, openai_responses::next_sequence_number(sent)),
         _ => openai_chat::error_event(error),
     }
 }

@@ -1,6 +1,8 @@
-//! Between a client and a model that speak different dialects: the request one way, the answer the other.
+//! Between a client and a model that speak different dialects: the request is read into the neutral form and written from
+//! it, the answer likewise the other way, whole or event by event.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,10 +10,61 @@ use bytes::Bytes;
 use gateway_actors::protocol::{
     AnswerForm, AnswerTranslation, Dialect, GatewayError, Model, Outgoing, StreamTranslation, TranslationError,
 };
+use serde_json::value::RawValue;
 
 use super::neutral::{Answer, AnswerContext, Event, Losses, Request, StreamReader, StreamWriter, ToolNames};
+use super::provider_side::{framing, read_answer, stream_reader, write_request};
 use super::sse::{EventText, Framing, Splitter};
-use super::{anthropic_messages, gemini, ollama, openai_chat, openai_responses};
+use super::{anthropic_messages, gemini, openai_chat, openai_responses};
+
+/// How the requests of one kind of client are read, and their answers written.
+pub(super) struct ClientSide {
+    /// The dialect by whose names the client knows the fields of its requests.
+    pub(super) dialect: Dialect,
+    /// Reads a request.
+    pub(super) read_request: for<'a> fn(&'a str, &mut Losses) -> Result<Request<'a>, GatewayError>,
+    /// What of a request its answer repeats.
+    pub(super) echo: fn(&str) -> Option<Box<RawValue>>,
+    /// Writes a whole answer.
+    pub(super) write_answer: fn(&Answer<'_>, &AnswerContext) -> Result<Vec<u8>, TranslationError>,
+    /// Begins a stream.
+    pub(super) stream_writer: fn(Rc<AnswerContext>) -> Box<dyn StreamWriter>,
+}
+
+impl fmt::Debug for ClientSide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSide")
+            .field("dialect", &self.dialect)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Clients of OpenAI chat completions.
+pub(super) static CHAT: ClientSide = ClientSide {
+    dialect: Dialect::OpenaiChat,
+    read_request: openai_chat::read_request,
+    echo: |_| None,
+    write_answer: openai_chat::write_answer,
+    stream_writer: |context| Box::new(openai_chat::Writer::new(context)),
+};
+
+/// Clients of OpenAI Responses.
+pub(super) static RESPONSES: ClientSide = ClientSide {
+    dialect: Dialect::OpenaiResponses,
+    read_request: openai_responses::read_request,
+    echo: |body| Some(openai_responses::echo(body)),
+    write_answer: openai_responses::write_answer,
+    stream_writer: |context| Box::new(openai_responses::Writer::new(context)),
+};
+
+/// Clients of Anthropic Messages.
+pub(super) static MESSAGES: ClientSide = ClientSide {
+    dialect: Dialect::AnthropicMessages,
+    read_request: anthropic_messages::read_request,
+    echo: |_| None,
+    write_answer: anthropic_messages::write_answer,
+    stream_writer: |context| Box::new(anthropic_messages::Writer::new(context)),
+};
 
 /// Writes a client's request for a model that speaks another dialect, or the same where what the client sent cannot be
 /// passed on as it is. `wants_usage`: whether a client of chat completions wants the usage of a stream.
@@ -19,49 +72,42 @@ use super::{anthropic_messages, gemini, ollama, openai_chat, openai_responses};
 /// # Errors
 /// `invalid_request` naming what cannot be carried.
 pub(super) fn write(
-    client: Dialect,
+    client: &'static ClientSide,
     body: &Bytes,
     model: &Model,
     wants_usage: bool,
 ) -> Result<Outgoing, GatewayError> {
     let body = text(body)?;
-    let mut losses = Losses::new(client, model.dialect);
-    let request = read_request(client, body, &mut losses)?;
+    let mut losses = Losses::new(client.dialect, model.dialect);
+    let request = read(client, body, &mut losses)?;
     let written = write_request(&request, model, &mut losses)?;
-    for name in &request.unknown {
-        losses.drop_unknown(name);
-    }
-    let mut context = AnswerContext::new(model, now());
-    context.wants_usage = wants_usage;
-    context.tools = ToolNames::of(&request.tools);
-    if client == Dialect::OpenaiResponses {
-        context.echo = Some(openai_responses::echo(body));
-    }
-    let translation = Translation {
-        model: model.dialect,
-        client,
-        context: Rc::new(context),
+    let context = AnswerContext {
+        wants_usage,
+        tools: ToolNames::of(&request.tools),
+        echo: (client.echo)(body),
+        ..AnswerContext::new(model, now())
     };
     Ok(Outgoing {
         body: written.into(),
         headers: Vec::new(),
-        answer: AnswerForm::Translated(Rc::new(translation)),
+        answer: AnswerForm::Translated(Rc::new(Translation {
+            client,
+            provider: model.dialect,
+            context: Rc::new(context),
+        })),
         dropped: losses.into_dropped(),
     })
 }
 
-/// Writes the question how many input tokens a client's request has, for a model that speaks another dialect. Where that
-/// has no such question, the answer is an estimate.
+/// Writes the question of one of Anthropic's clients how many input tokens its request has, for a model that speaks
+/// another dialect. Where that has no such question, the answer is an estimate.
 ///
 /// # Errors
 /// `invalid_request` naming what cannot be carried.
-pub(super) fn write_count(client: Dialect, body: &Bytes, model: &Model) -> Result<Outgoing, GatewayError> {
+pub(super) fn write_count(body: &Bytes, model: &Model) -> Result<Outgoing, GatewayError> {
     let body = text(body)?;
-    let mut losses = Losses::new(client, model.dialect);
-    let request = read_request(client, body, &mut losses)?;
-    for name in &request.unknown {
-        losses.drop_unknown(name);
-    }
+    let mut losses = Losses::new(MESSAGES.dialect, model.dialect);
+    let request = read(&MESSAGES, body, &mut losses)?;
     let (written, answer) = if model.dialect == Dialect::Gemini {
         let written = gemini::write_count_request(&request, model, &mut losses)?;
         (written, AnswerForm::Translated(Rc::new(CountTranslation)))
@@ -75,6 +121,15 @@ pub(super) fn write_count(client: Dialect, body: &Bytes, model: &Model) -> Resul
         answer,
         dropped: losses.into_dropped(),
     })
+}
+
+/// Reads a request. Members that nobody here knows are left out, and told.
+fn read<'a>(client: &ClientSide, body: &'a str, losses: &mut Losses) -> Result<Request<'a>, GatewayError> {
+    let request = (client.read_request)(body, losses)?;
+    for name in &request.unknown {
+        losses.drop_unknown(name);
+    }
+    Ok(request)
 }
 
 /// About how many tokens a request has: its bytes divided by 3.5, rounded up. English text and code have between three and
@@ -93,104 +148,31 @@ fn text(body: &Bytes) -> Result<&str, GatewayError> {
     std::str::from_utf8(body).map_err(|_read_before| GatewayError::invalid("body", "the body is not UTF-8"))
 }
 
-/// Reads a request of a dialect that clients speak.
-pub(super) fn read_request<'a>(
-    client: Dialect,
-    body: &'a str,
-    losses: &mut Losses,
-) -> Result<Request<'a>, GatewayError> {
-    match client {
-        Dialect::OpenaiResponses => openai_responses::read_request(body, losses),
-        Dialect::AnthropicMessages => anthropic_messages::read_request(body, losses),
-        // No client speaks the last two.
-        Dialect::OpenaiChat | Dialect::Gemini | Dialect::Ollama => openai_chat::read_request(body, losses),
-    }
-}
-
-/// Writes a request in the dialect of its model.
-pub(super) fn write_request(
-    request: &Request<'_>,
-    model: &Model,
-    losses: &mut Losses,
-) -> Result<Vec<u8>, GatewayError> {
-    match model.dialect {
-        Dialect::OpenaiChat => openai_chat::write_request(request, model, losses),
-        Dialect::OpenaiResponses => openai_responses::write_request(request, model, losses),
-        Dialect::AnthropicMessages => anthropic_messages::write_request(request, model, losses),
-        Dialect::Gemini => gemini::write_request(request, model, losses),
-        Dialect::Ollama => ollama::write_request(request, model, losses),
-    }
-}
-
-fn read_answer(model: Dialect, body: &str) -> Result<Answer<'_>, TranslationError> {
-    match model {
-        Dialect::OpenaiChat => openai_chat::read_answer(body),
-        Dialect::OpenaiResponses => openai_responses::read_answer(body),
-        Dialect::AnthropicMessages => anthropic_messages::read_answer(body),
-        Dialect::Gemini => gemini::read_answer(body),
-        Dialect::Ollama => ollama::read_answer(body),
-    }
-}
-
-fn write_answer(client: Dialect, answer: &Answer<'_>, context: &AnswerContext) -> Result<Vec<u8>, TranslationError> {
-    match client {
-        Dialect::OpenaiResponses => openai_responses::write_answer(answer, context),
-        Dialect::AnthropicMessages => anthropic_messages::write_answer(answer, context),
-        Dialect::OpenaiChat | Dialect::Gemini | Dialect::Ollama => openai_chat::write_answer(answer, context),
-    }
-}
-
-fn stream_reader(model: Dialect) -> Box<dyn StreamReader> {
-    match model {
-        Dialect::OpenaiChat => Box::new(openai_chat::Reader::default()),
-        Dialect::OpenaiResponses => Box::new(openai_responses::Reader::default()),
-        Dialect::AnthropicMessages => Box::new(anthropic_messages::Reader::default()),
-        Dialect::Gemini => Box::new(gemini::Reader::default()),
-        Dialect::Ollama => Box::new(ollama::Reader::default()),
-    }
-}
-
-fn stream_writer(client: Dialect, context: Rc<AnswerContext>) -> Box<dyn StreamWriter> {
-    match client {
-        Dialect::OpenaiResponses => Box::new(openai_responses::Writer::new(context)),
-        Dialect::AnthropicMessages => Box::new(anthropic_messages::Writer::new(context)),
-        Dialect::OpenaiChat | Dialect::Gemini | Dialect::Ollama => Box::new(openai_chat::Writer::new(context)),
-    }
-}
-
-/// How the events of a provider of this dialect are told from each other.
-fn framing(model: Dialect) -> Framing {
-    match model {
-        Dialect::Ollama => Framing::Lines,
-        _ => Framing::Events,
-    }
-}
-
 /// Turns the answers to one request into the client's dialect.
 #[derive(Debug)]
 struct Translation {
-    model: Dialect,
-    client: Dialect,
+    client: &'static ClientSide,
+    provider: Dialect,
     context: Rc<AnswerContext>,
 }
 
 impl AnswerTranslation for Translation {
     fn whole(&self, body: &Bytes) -> Result<Bytes, TranslationError> {
-        let body = std::str::from_utf8(body).map_err(|_error| TranslationError("it is not UTF-8"))?;
-        let mut answer = read_answer(self.model, body)?;
+        let text = std::str::from_utf8(body).map_err(|_error| TranslationError("it is not UTF-8"))?;
+        let mut answer = read_answer(self.provider, text)?;
         if answer.model.is_empty() {
             answer.model = Cow::Borrowed(&self.context.model);
         }
-        write_answer(self.client, &answer, &self.context).map(Bytes::from)
+        (self.client.write_answer)(&answer, &self.context).map(Bytes::from)
     }
 
     fn stream(&self) -> Box<dyn StreamTranslation> {
         Box::new(TranslatedStream {
-            splitter: Splitter::new(framing(self.model)),
-            framing: framing(self.model),
-            reader: stream_reader(self.model),
-            writer: stream_writer(self.client, Rc::clone(&self.context)),
+            reader: stream_reader(self.provider),
+            writer: (self.client.stream_writer)(Rc::clone(&self.context)),
+            framing: framing(self.provider),
             begun: false,
+            finished: false,
         })
     }
 }
@@ -224,41 +206,48 @@ impl StreamTranslation for NoStream {
     }
 }
 
-/// Turns one stream into the client's dialect.
+/// One stream under way.
 #[derive(Debug)]
 struct TranslatedStream {
-    splitter: Splitter,
-    framing: Framing,
     reader: Box<dyn StreamReader>,
     writer: Box<dyn StreamWriter>,
+    framing: Framing,
     /// Whether the first event was read, before which there may be a byte order mark.
     begun: bool,
+    /// Whether the answer has ended.
+    finished: bool,
 }
 
 impl StreamTranslation for TranslatedStream {
     fn events(&mut self, events: &Bytes) -> Result<Bytes, TranslationError> {
+        let (writer, finished) = (&mut self.writer, &mut self.finished);
         let mut out = Vec::with_capacity(events.len());
+        let mut give = |event: Event<'_>| {
+            *finished |= matches!(event, Event::Finish(_));
+            writer.write(event, &mut out);
+        };
+        let mut splitter = Splitter::new(self.framing);
         let mut rest: &[u8] = events;
         while !rest.is_empty() {
-            // The last event of a stream may have no end.
-            let end = self.splitter.event_end(rest).unwrap_or(rest.len());
-            self.splitter.taken(end);
-            let event = rest.get(..end).unwrap_or_default();
-            rest = rest.get(end..).unwrap_or_default();
+            // The last event of a stream may come without what ends it.
+            let end = splitter.event_end(rest).unwrap_or(rest.len());
+            let (event, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            splitter.taken(end);
+            rest = after;
             let mark: &[u8] = if self.begun { b"" } else { b"\xef\xbb\xbf" };
             self.begun = true;
             let event = EventText::read(self.framing, event.strip_prefix(mark).unwrap_or(event));
-            if event.data.is_empty() {
-                continue;
+            if !event.data.is_empty() {
+                self.reader.read(&event, &mut give)?;
             }
-            let writer = &mut self.writer;
-            self.reader.read(&event, &mut |event: Event<'_>| writer.write(event, &mut out))?;
         }
-        self.splitter = Splitter::new(self.framing);
         Ok(Bytes::from(out))
     }
 
     fn end(&mut self) -> Result<Bytes, TranslationError> {
+        if !self.finished {
+            return Err(TranslationError("it ended before its answer did"));
+        }
         let mut out = Vec::new();
         self.writer.end(&mut out);
         Ok(Bytes::from(out))

@@ -49,7 +49,12 @@ enum State {
 
 impl EventBody {
     /// `ending` comes true when the gateway stops and waits for streams no longer.
-    pub(crate) fn new(dialect: Dialect, request: RequestId, events: mpsc::Receiver<Result<Bytes, GatewayError>>, ending: Ending) -> Self {
+    pub(crate) fn new(
+        dialect: Dialect,
+        request: RequestId,
+        events: mpsc::Receiver<Result<Bytes, GatewayError>>,
+        ending: Ending,
+    ) -> Self {
         let now = Instant::now();
         Self {
             dialect,

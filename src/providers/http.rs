@@ -35,6 +35,14 @@ pub(super) struct HttpProvider {
     prepared: RefCell<HashMap<Route, Rc<Wire>>>,
 }
 
+/// The dialect in which a model answers. Texts are gone on with in OpenAI's way by providers of every dialect.
+fn answered_in(model: &Model, operation: Operation) -> Dialect {
+    match operation {
+        Operation::CompleteText => Dialect::OpenaiChat,
+        Operation::Generate | Operation::Embed | Operation::CountTokens => model.dialect,
+    }
+}
+
 /// What a request's address follows from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Route {
@@ -72,7 +80,7 @@ impl HttpProvider {
             limits: self.settings.limits,
             stream: call.stream,
             operation: call.operation,
-            dialect: call.model.dialect,
+            dialect: answered_in(&call.model, call.operation),
             form: &call.outgoing.answer,
             key: self.settings.api_key.as_ref(),
         };

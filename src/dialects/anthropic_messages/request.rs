@@ -154,8 +154,8 @@ impl OutgoingRequest for MessagesRequest {
     fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
         if model.dialect != Dialect::AnthropicMessages {
             return match self.operation {
-                Operation::CountTokens => translation::write_count(Dialect::AnthropicMessages, &self.body, model),
-                _ => translation::write(Dialect::AnthropicMessages, &self.body, model, true),
+                Operation::CountTokens => translation::write_count(&self.body, model),
+                _ => translation::write(&translation::MESSAGES, &self.body, model, true),
             };
         }
         let mut outgoing = Outgoing::as_sent(self.body_for(model), true);

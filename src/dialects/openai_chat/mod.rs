@@ -12,6 +12,7 @@ mod flavour;
 mod grammar;
 mod messages;
 mod native;
+pub(super) mod owned;
 mod plain_text;
 mod read_answer;
 mod read_request;
@@ -20,7 +21,7 @@ mod request;
 mod response;
 #[cfg(test)]
 pub(super) mod samples;
-mod scan;
+pub(super) mod scan;
 mod usage;
 mod write_answer;
 mod write_request;
@@ -28,22 +29,24 @@ mod write_stream;
 
 pub use error::{error_body, error_event};
 pub(super) use event::read_event;
+pub(super) use messages::text_bytes;
 pub use native::ConversationRequest;
 pub use plain_text::PlainText;
+pub(super) use read_answer::read_answer;
+pub(super) use read_stream::Reader;
 pub use request::ChatCompletionsRequest;
 pub use response::{AnswerText, answer_text, inspect};
 pub use usage::usage_report;
+pub(super) use write_answer::{Usage, answer_id, answer_model};
+pub(super) use write_request::write_request;
 #[expect(
     unused_imports,
     reason = "translations are put together once every dialect has its readers and writers"
 )]
-pub(super) use {
-    read_answer::read_answer, read_request::read_request, read_stream::Reader, write_answer::write_answer,
-    write_request::write_request, write_stream::Writer,
-};
+pub(super) use {read_request::read_request, write_answer::write_answer, write_stream::Writer};
 
 /// Tokens added for each message, whatever is in it: role, separators and the like.
-const TOKENS_PER_MESSAGE: u64 = 16;
+pub(super) const TOKENS_PER_MESSAGE: u64 = 16;
 
 /// A token is hardly ever longer than this many bytes, so that bytes divided by it are fewer tokens than there are.
-const BYTES_PER_TOKEN_AT_MOST: u64 = 8;
+pub(super) const BYTES_PER_TOKEN_AT_MOST: u64 = 8;

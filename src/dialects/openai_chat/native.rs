@@ -9,8 +9,8 @@ use gateway_actors::protocol::{
 use serde::Serialize;
 
 use super::response::answer_text;
-use crate::dialects::translation;
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
+use crate::dialects::translation;
 
 /// How many bytes of text are taken to be one token when the history is fitted into a window. Most text has more
 /// bytes for each token, so what is taken to fit nearly always does.
@@ -114,7 +114,7 @@ impl OutgoingRequest for ConversationRequest {
     fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
         let body = self.body_for(model);
         if model.dialect != Dialect::OpenaiChat {
-            return translation::write(Dialect::OpenaiChat, &body, model, false);
+            return translation::write(&translation::CHAT, &body, model, false);
         }
         Ok(Outgoing::as_sent(body.into(), true))
     }

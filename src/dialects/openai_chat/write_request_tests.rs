@@ -226,6 +226,16 @@ fn reasoning_goes_back_to_who_made_it_and_unsigned_words_where_they_are_read() {
         assert_eq!(value["messages"][0], json!({"role": "assistant", "content": "so"}));
         assert_eq!(dropped, ["messages.thinking.signature"]);
     }
+    let unsigned = Some(Opaque {
+        kind: OpaqueKind::Signature,
+        data: "".into(),
+        origin: None,
+    });
+    assert_eq!(
+        written(&reasoning(unsigned), "deepseek"),
+        written(&reasoning(None), "deepseek"),
+        "an empty signature is none"
+    );
     for (provider, member) in [
         ("openrouter", Some("reasoning")),
         ("deepseek", Some("reasoning_content")),

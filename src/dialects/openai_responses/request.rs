@@ -177,7 +177,7 @@ impl ClientRequest for ResponsesRequest {
 impl OutgoingRequest for ResponsesRequest {
     fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
         if model.dialect != Dialect::OpenaiResponses || self.must_be_rewritten {
-            return translation::write(Dialect::OpenaiResponses, &self.body, model, true);
+            return translation::write(&translation::RESPONSES, &self.body, model, true);
         }
         Ok(Outgoing::as_sent(self.body_for(model), true))
     }

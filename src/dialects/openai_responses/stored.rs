@@ -42,7 +42,9 @@ pub fn final_response(events: &[u8]) -> Option<String> {
 pub fn with_item_ids(response: &str, input: &str) -> Vec<(String, Box<RawValue>)> {
     let items: Vec<&RawValue> = serde_json::from_str(input).unwrap_or_default();
     let listed = items.into_iter().enumerate();
-    listed.filter_map(|(place, item)| listed_item(response, place, item)).collect()
+    listed
+        .filter_map(|(place, item)| listed_item(response, place, item))
+        .collect()
 }
 
 fn listed_item(response: &str, place: usize, item: &RawValue) -> Option<(String, Box<RawValue>)> {
@@ -56,7 +58,9 @@ fn listed_item(response: &str, place: usize, item: &RawValue) -> Option<(String,
     let mut members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(item.get()).ok()?;
     let is_message = known.kind.as_deref().is_none_or(|kind| kind == "message");
     let has_text = serde_json::from_str::<Content<'_>>(item.get()).ok();
-    let text = has_text.and_then(|content| content.content).filter(|content| is_string(content));
+    let text = has_text
+        .and_then(|content| content.content)
+        .filter(|content| is_string(content));
     if known.id.is_some() && known.kind.is_some() && text.is_none() {
         return Some((known.id?, item.to_owned()));
     }
@@ -94,7 +98,8 @@ mod tests {
 
     #[test]
     fn the_last_event_of_an_answer_holds_it() {
-        let delta = b"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n";
+        let delta =
+            b"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n";
         assert_eq!(final_response(delta), None);
         for kind in ["response.completed", "response.incomplete"] {
             let end = format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"response\":{{\"id\":\"resp_1\"}}}}\n\n");

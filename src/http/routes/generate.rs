@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use crate::dialects::ClientRequest;
 use crate::http::error::Failure;
 use crate::http::extract::{deadline, read_json};
+use crate::http::keep::Keep;
 use crate::http::middleware::Incoming;
 use crate::http::respond::JSON;
-use crate::http::keep::Keep;
 use crate::http::shared::Edge;
 use crate::http::sse::EventBody;
 

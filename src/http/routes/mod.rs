@@ -117,8 +117,10 @@ pub(crate) static TABLE: &[Rule] = &[
     })
     .speaking(Dialect::OpenaiResponses),
     Rule::work("/v1/messages", POST, |route| route.post(messages::post)).speaking(Dialect::AnthropicMessages),
-    Rule::work("/v1/messages/count_tokens", POST, |route| route.post(messages::count_tokens))
-        .speaking(Dialect::AnthropicMessages),
+    Rule::work("/v1/messages/count_tokens", POST, |route| {
+        route.post(messages::count_tokens)
+    })
+    .speaking(Dialect::AnthropicMessages),
     Rule::work("/v1/models", GET, |route| route.get(models::list).head(models::list)).as_asked(),
     Rule::work("/v1/models/{id:.+}", GET, |route| {
         route.get(models::one).head(models::one)

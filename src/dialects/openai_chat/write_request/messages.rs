@@ -10,7 +10,7 @@ use super::super::flavour::Flavour;
 use super::calls::{Call, call_id, write_call};
 use super::parts::{Part, write_document, write_image};
 use crate::dialects::neutral::{
-    CacheMark, Feature, Losses, OpaqueKind, Origin, Part as NeutralPart, PartKind, Request, Role, ToolResult,
+    CacheMark, Feature, Losses, Opaque, OpaqueKind, Origin, Part as NeutralPart, PartKind, Request, Role, ToolResult,
 };
 
 /// What stands between texts that become one.
@@ -201,20 +201,10 @@ impl<'r> Writer<'_, 'r> {
                     message.refusal = Some(Cow::Borrowed(refusal));
                 }
                 PartKind::Refusal(refusal) => texts.push(refusal),
-                PartKind::Reasoning { text, opaque: None } => reasoning.push(&**text),
-                PartKind::Reasoning {
-                    text,
-                    opaque: Some(opaque),
-                } => {
-                    let kept = opaque
-                        .for_model(OpaqueKind::Details, self.reader)
-                        .filter(|_| self.flavour.takes_reasoning_details())
-                        .and_then(|kept| Entry::kept(kept, text));
-                    match kept {
-                        Some(entry) => message.reasoning_details.push(entry),
-                        None => self.losses.drop(Feature::Opaque),
-                    }
-                }
+                PartKind::Reasoning { text, opaque } => match self.sealed(text, opaque.as_ref()) {
+                    Some(entry) => message.reasoning_details.extend(entry),
+                    None => reasoning.push(&**text),
+                },
                 PartKind::ToolCall(call) => message.tool_calls.push(write_call(call, self.flavour)),
                 PartKind::Image(_) | PartKind::Document(_) | PartKind::ToolResult(_) => {
                     self.losses.drop(Feature::OtherContent);
@@ -225,6 +215,7 @@ impl<'r> Writer<'_, 'r> {
                 self.losses.drop(Feature::CacheMarks);
             }
         }
+        reasoning.retain(|text| !text.is_empty());
         if !reasoning.is_empty() {
             let text = Some(reasoning.join(BETWEEN_TEXTS));
             match self.flavour.reasoning_text() {
@@ -240,6 +231,20 @@ impl<'r> Writer<'_, 'r> {
         if !is_silent {
             self.written.push(message);
         }
+    }
+
+    /// The entry of reasoning to which something opaque belongs, if the model is to have it back; nothing at all for mere
+    /// words.
+    fn sealed(&mut self, text: &'r str, opaque: Option<&'r Opaque<'_>>) -> Option<Option<Entry<'r>>> {
+        let opaque = opaque.filter(|opaque| !opaque.data.is_empty())?;
+        let entry = opaque
+            .for_model(OpaqueKind::Details, self.reader)
+            .filter(|_| self.flavour.takes_reasoning_details())
+            .and_then(|kept| Entry::kept(kept, text));
+        if entry.is_none() {
+            self.losses.drop(Feature::Opaque);
+        }
+        Some(entry)
     }
 
     /// What is said, as one text where it is only that.

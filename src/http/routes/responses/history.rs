@@ -44,7 +44,10 @@ fn items(links: &[StoredResponse]) -> Result<String, Failure> {
             tracing::error!(response = %link.id, %error, "a stored response cannot be read");
             Failure::internal()
         })?;
-        for array in [Some(&*link.input), body.output.map(RawValue::get)].into_iter().flatten() {
+        for array in [Some(&*link.input), body.output.map(RawValue::get)]
+            .into_iter()
+            .flatten()
+        {
             let inner = array.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
             let inner = inner.unwrap_or_default().trim();
             if !inner.is_empty() {
@@ -90,7 +93,11 @@ mod tests {
 
     #[test]
     fn items_of_all_links_stand_in_their_order() {
-        let links = [link("[{\"a\":1}]", "[{\"b\":2},{\"c\":3}]"), link("[ ]", "[]"), link("[{\"d\":4}]", "[]")];
+        let links = [
+            link("[{\"a\":1}]", "[{\"b\":2},{\"c\":3}]"),
+            link("[ ]", "[]"),
+            link("[{\"d\":4}]", "[]"),
+        ];
         assert_eq!(items(&links).unwrap(), r#"[{"a":1},{"b":2},{"c":3},{"d":4}]"#);
         assert_eq!(items(&[]).unwrap(), "[]");
         let broken = StoredResponse {

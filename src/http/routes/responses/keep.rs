@@ -24,11 +24,7 @@ pub(super) struct Keeping {
 
 impl Keeping {
     /// For the answer to this request, if it is to be kept.
-    pub(super) fn of(
-        request: &ResponsesRequest,
-        shared: &Arc<Shared>,
-        id: RequestId,
-    ) -> Result<Option<Self>, Failure> {
+    pub(super) fn of(request: &ResponsesRequest, shared: &Arc<Shared>, id: RequestId) -> Result<Option<Self>, Failure> {
         if !request.stores() || !shared.responses_settings.store {
             return Ok(None);
         }

@@ -35,7 +35,11 @@ pub(super) async fn post(
     let keeping = Keeping::of(&response, &shared, incoming.id)?;
     let response = with_history(response, &shared).await?;
     match keeping {
-        Some(keeping) => asked.answer_and_keep(Dialect::OpenaiResponses, response, Box::new(keeping)).await,
+        Some(keeping) => {
+            asked
+                .answer_and_keep(Dialect::OpenaiResponses, response, Box::new(keeping))
+                .await
+        }
         None => asked.answer(Dialect::OpenaiResponses, response).await,
     }
 }

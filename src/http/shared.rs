@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, StoreHealth, SystemHealth,
+    Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, ResponseStore, StoreHealth, SystemHealth,
 };
 use gateway_actors::runtime::Bell;
 use secrecy::SecretString;
@@ -22,7 +22,7 @@ use super::error::Failure;
 use super::extract::BodyBudget;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
-use crate::config::HttpSettings;
+use crate::config::{HttpSettings, ResponsesSettings};
 use crate::status::{ProviderInfo, RequestTotals, StoreProbe};
 
 /// How far the process is; each stage comes after the one before.
@@ -72,6 +72,10 @@ pub struct EdgeParts {
     pub gauges: Gauges,
     /// The stored conversations.
     pub conversations: Arc<dyn ConversationStore>,
+    /// The stored responses.
+    pub responses: Arc<dyn ResponseStore>,
+    /// Whether responses are stored, and for how long.
+    pub response_settings: ResponsesSettings,
     /// Whether the database works.
     pub store_health: Arc<dyn StoreHealth>,
     /// The health of the actor system.

@@ -96,6 +96,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Responses that a later request may go on from.
+    responses (id) {
+        id -> Text,
+        previous_id -> Nullable<Text>,
+        request_id -> Text,
+        model -> Text,
+        input -> Text,
+        body -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     /// The move into this database that has not ended, if there is one.
     moves (id) {
         id -> Integer,

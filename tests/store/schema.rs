@@ -176,6 +176,7 @@ fn both_databases_have_the_same_checks() {
 fn both_databases_refuse_the_same_rows() {
     let conversation = "INSERT INTO conversations (id, created_at, updated_at, next_seq";
     let message = "INSERT INTO messages (conversation_id, seq, role, content, status, created_at";
+    let response = "INSERT INTO responses (id, previous_id, request_id, model, input, body, created_at, expires_at";
     let rows = [
         (format!("{conversation}) VALUES ('b', 1, 1, 1)"), true),
         (format!("{conversation}) VALUES ('c', 1, 1, 0)"), false),
@@ -206,6 +207,11 @@ fn both_databases_refuse_the_same_rows() {
             format!("{message}, client_message_id) VALUES ('a', 8, 'assistant', '', 'done', 1, 'n')"),
             false,
         ),
+        (format!("{response}) VALUES ('r', NULL, '', '', '', '', 1, 2)"), true),
+        (format!("{response}) VALUES ('s', 'gone', '', '', '', '', 1, 2)"), true),
+        (format!("{response}) VALUES ('r', 's', '', '', '', '', 1, 2)"), false),
+        (format!("{response}) VALUES ('t', 't', '', '', '', '', 1, 2)"), false),
+        (format!("{response}) VALUES ('u', NULL, '', '', NULL, '', 1, 2)"), false),
     ];
     for database in [TestDatabase::sqlite(), TestDatabase::postgres()] {
         drop(database.open());
@@ -227,7 +233,7 @@ fn j16_a_database_of_a_newer_version_is_refused(test: &TestStore) {
 fn j16_stores_that_open_a_new_database_at_once_all_succeed(test: &TestStore) {
     test.execute(
         "DROP TABLE llm_calls; DROP TABLE todo_lists; DROP TABLE context_summaries; DROP TABLE messages;
-                  DROP TABLE conversations; DROP TABLE moves; DELETE FROM __diesel_schema_migrations",
+                  DROP TABLE conversations; DROP TABLE responses; DROP TABLE moves; DELETE FROM __diesel_schema_migrations",
     );
     let together = Barrier::new(6);
     thread::scope(|scope| {

@@ -11,14 +11,15 @@ use diesel::{Connection as _, SqliteConnection};
 use gateway_actors::protocol::CallRecord;
 
 use crate::database::{TestDatabase, postgres_config};
-use crate::samples::{close, conversation, dispatch, finished, finished_call, turn};
+use crate::samples::{close, conversation, dispatch, finished, finished_call, response, turn};
 use crate::support::PostgresDatabase;
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     "conversations",
     "messages",
     "context_summaries",
     "todo_lists",
+    "responses",
     "llm_calls",
 ];
 /// More than one page of the copy, which has 500 rows.
@@ -61,6 +62,10 @@ impl Databases {
              INSERT INTO todo_lists (id, conversation_id, todo_data, created_at, updated_at)
              VALUES ('list-1', 'conv-1', '[]', 1, 1)",
         );
+        for (id, previous) in [("resp_b", None), ("resp_a", Some("resp_b")), ("RESP-c", Some("gone"))] {
+            let stored = store.responses().put(response(id, previous));
+            store.block_on(stored).unwrap();
+        }
         Self {
             source,
             target: TestDatabase::postgres(),
@@ -117,6 +122,11 @@ impl Databases {
             (
                 "todo_lists",
                 "id || conversation_id || todo_data || created_at || updated_at",
+                "id",
+            ),
+            (
+                "responses",
+                "id || coalesce(previous_id, '-') || request_id || model || input || body || created_at || expires_at",
                 "id",
             ),
             (
@@ -189,7 +199,7 @@ fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
     assert_eq!(moved.iter().map(|table| table.table).collect::<Vec<_>>(), TABLES);
     assert_eq!(
         moved.iter().map(|table| table.rows).collect::<Vec<_>>(),
-        [7, 2 * TURNS, 2, 1, CALLS]
+        [7, 2 * TURNS, 2, 1, 3, CALLS]
     );
     assert!(moved.iter().all(|table| table.copied == table.rows), "{moved:?}");
     databases.assert_same();

@@ -20,6 +20,7 @@ mod price;
 mod prober;
 mod provider;
 mod record;
+mod responses;
 mod router;
 mod store;
 mod supervisor;
@@ -55,6 +56,7 @@ pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};
 pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
 pub use record::{CallRecord, DispatchRecord, Outcome};
+pub use responses::{CHAIN_BYTES, Chain, PURGE_BATCH, ResponseId, ResponseStore, StoredResponse};
 pub use router::{
     Candidate, Complexity, Confirmation, CrossCheck, HealthNote, Needs, Plan, PlanRequest, Reason, RejectReason,
     Rejected, RouteError, Selection, Target,

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::AsyncPgConnection;
 
-use crate::store::schema::{context_summaries, conversations, llm_calls, messages, todo_lists};
+use crate::store::schema::{context_summaries, conversations, llm_calls, messages, responses, todo_lists};
 
 /// Rows that are read and written at once, at most.
 const PAGE: i64 = 500;
@@ -229,6 +229,20 @@ moved! {
         todo_data: String,
         created_at: i64,
         updated_at: i64,
+    }
+}
+
+moved! {
+    /// A row of `responses`.
+    Response, responses, key (id) {
+        id: String,
+        previous_id: Option<String>,
+        request_id: String,
+        model: String,
+        input: String,
+        body: String,
+        created_at: i64,
+        expires_at: i64,
     }
 }
 

@@ -1,7 +1,6 @@
 //! Providers that are called over HTTP, in whichever dialect a model of theirs is asked.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use awc::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderNa
 use awc::{ClientRequest, FrozenClientRequest};
 use futures_util::StreamExt as _;
 use gateway_actors::protocol::{
-    Billing, Dialect, FailureKind, Model, Operation, Outgoing, UpstreamCall, UpstreamFailure, UpstreamReply,
+    Billing, Dialect, FailureKind, IdMap, Model, Operation, Outgoing, UpstreamCall, UpstreamFailure, UpstreamReply,
 };
 use secrecy::ExposeSecret as _;
 
@@ -32,7 +31,7 @@ pub(super) struct HttpProvider {
     headers: Vec<(HeaderName, HeaderValue)>,
     settings: ProviderSettings,
     /// Requests that were made before, without their bodies.
-    prepared: RefCell<HashMap<Route, Rc<Wire>>>,
+    prepared: RefCell<IdMap<Route, Rc<Wire>>>,
 }
 
 /// The dialect in which a model answers. Texts are gone on with in OpenAI's way by providers of every dialect.

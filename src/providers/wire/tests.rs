@@ -109,7 +109,8 @@ async fn nothing_follows_an_answer_that_was_not_read() {
 async fn requests_under_way_have_connections_of_their_own_and_leave_them_to_the_next() {
     let (wire, seen) = server(&[OK; 4]).await;
     for _ in 0..2 {
-        let (one, other) = tokio::join!(wire.send(None, &nothing()), wire.send(None, &nothing()));
+        let body = nothing();
+        let (one, other) = tokio::join!(wire.send(None, &body), wire.send(None, &body));
         whole(one.unwrap()).await;
         whole(other.unwrap()).await;
     }

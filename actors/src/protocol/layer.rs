@@ -119,6 +119,10 @@ words! {
         Json = "json",
         /// Reads images.
         Vision = "vision",
+        /// Goes on with a text, in OpenAI's older completions API.
+        Completions = "completions",
+        /// Turns texts into vectors.
+        Embeddings = "embeddings",
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) async fn with_history(request: ResponsesRequest, shared: &Shared) -> 
     let Some(previous) = request.previous_response() else {
         return Ok(request);
     };
-    if !shared.responses_settings.store {
+    if !shared.response_settings.store {
         let message = "this gateway keeps no answers; send the whole conversation as `input`";
         return Err(refused(message).into());
     }

@@ -25,7 +25,7 @@ pub(super) struct Keeping {
 impl Keeping {
     /// For the answer to this request, if it is to be kept.
     pub(super) fn of(request: &ResponsesRequest, shared: &Arc<Shared>, id: RequestId) -> Result<Option<Self>, Failure> {
-        if !request.stores() || !shared.responses_settings.store {
+        if !request.stores() || !shared.response_settings.store {
             return Ok(None);
         }
         let previous = request.previous_response().map(str::parse).transpose()?;
@@ -54,7 +54,6 @@ impl Keeping {
         };
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
-        let lifetime = i64::try_from(self.shared.responses_settings.lifetime().as_micros()).unwrap_or(i64::MAX);
         let stored = self.shared.responses.put(StoredResponse {
             id,
             previous: self.previous.clone(),
@@ -63,7 +62,7 @@ impl Keeping {
             model: Arc::clone(&self.model),
             input: Arc::clone(&self.input),
             body: body.into(),
-            expires_at: now.saturating_add(lifetime),
+            expires_at: self.shared.response_settings.expires_at(now),
         });
         let request = self.request;
         Box::pin(async move {

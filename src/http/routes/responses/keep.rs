@@ -8,6 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{RequestId, ResponseId, StoreError, StoredResponse};
 use serde::Deserialize;
 
+use crate::dialects::ClientRequest as _;
 use crate::dialects::openai_responses::{ResponsesRequest, final_response};
 use crate::http::error::Failure;
 use crate::http::keep::Keep;

@@ -65,9 +65,11 @@ impl Reader {
     ) -> Result<(), TranslationError> {
         for part in candidate.parts() {
             let said = part.said()?;
-            let signature = part.signature();
-            let says_nothing = signature.is_none() && matches!(said, Said::Nothing);
-            if self.has_finished && !says_nothing {
+            if self.has_finished {
+                // A signature alone may come late; it is of no call, so that it may be lost.
+                if matches!(said, Said::Nothing) {
+                    continue;
+                }
                 return Err(BEHIND_THE_END);
             }
             let rest = match said {
@@ -77,7 +79,7 @@ impl Reader {
                 }
                 other => other,
             };
-            if let Some(signature) = signature {
+            if let Some(signature) = part.signature() {
                 give(Event::Opaque(signature));
             }
             match rest {

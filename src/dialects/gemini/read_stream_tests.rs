@@ -134,14 +134,14 @@ fn a_blocked_prompt_is_a_refusal() {
 }
 
 #[test]
-fn nothing_but_usage_and_empty_texts_may_follow_the_end() {
+fn no_more_than_usage_and_empty_texts_may_follow_the_end() {
     let end = chunk(r#"{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}"#);
-    let empty = chunk(r#"{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}"#);
+    let empty = chunk(r#"{"content":{"parts":[{"text":"","thoughtSignature":"c2ln"}]},"finishReason":"STOP"}"#);
     let given = read(&format!("{end}{empty}")).unwrap();
     assert_eq!(told_by_events(&given).finish, Some(FinishReason::Stop));
     for more in [
         r#"{"content":{"parts":[{"text":"b"}]}}"#,
-        r#"{"content":{"parts":[{"text":"","thoughtSignature":"c2ln"}]}}"#,
+        r#"{"content":{"parts":[{"text":"b","thought":true}]}}"#,
         r#"{"content":{"parts":[{"functionCall":{"name":"f"}}]}}"#,
     ] {
         assert_eq!(read(&format!("{end}{}", chunk(more))), Err(BEHIND_THE_END), "{more}");

@@ -11,8 +11,8 @@
 //! - The choice of tools is not there: `none` leaves the tools out, a forced call is refused. Neither is the switch for
 //!   parallel calls: `false` is left out and told, since agents send it to every model they do not know.
 //! - A conversation that is too long is an error (`truncate: false`): by default the server leaves its beginning out.
-//! - Levels of thinking are told to `gpt-oss` models alone. Others are told at most not to think: a model that cannot think
-//!   refuses to be told to, and one that can does so by itself.
+//! - Levels of thinking are told to `gpt-oss` models alone. Others are told to think if the catalogue says that they
+//!   reason, since one that cannot refuses to be told to; how much they are to think is left out and told.
 //! - Token probabilities are refused: an answer in the neutral form has no place for them.
 
 mod event;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::GatewayError;
+use gateway_actors::protocol::{Capability, GatewayError, Model};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -85,12 +85,12 @@ pub(super) enum Think {
 
 impl Think {
     /// What this model is told. Nothing, where it is to think by itself as it does.
-    pub(super) fn of(reasoning: Reasoning, api_model: &str, losses: &mut Losses) -> Option<Self> {
+    pub(super) fn of(reasoning: Reasoning, model: &Model, losses: &mut Losses) -> Option<Self> {
         // Thinking is always told where there is some.
         if reasoning.visible == Some(false) {
             losses.drop(Feature::ReasoningVisible);
         }
-        if takes_levels(api_model) {
+        if takes_levels(&model.api_model) {
             if reasoning.is_off() {
                 drop_amount(reasoning, losses);
             }
@@ -100,7 +100,8 @@ impl Think {
             return Some(Self::Switch(false));
         }
         drop_amount(reasoning, losses);
-        None
+        let thinks = model.capabilities.has(Capability::Reasoning);
+        (thinks && reasoning.as_effort().is_some()).then_some(Self::Switch(true))
     }
 }
 
@@ -131,13 +132,18 @@ fn drop_amount(reasoning: Reasoning, losses: &mut Losses) {
 
 #[cfg(test)]
 mod tests {
-    use gateway_actors::protocol::Dialect;
+    use gateway_actors::protocol::{Capabilities, Dialect};
 
+    use super::super::testing::model;
     use super::*;
 
     fn think(api_model: &str, reasoning: Reasoning) -> (Option<Think>, Vec<Cow<'static, str>>) {
+        think_of(&model(api_model), reasoning)
+    }
+
+    fn think_of(model: &Model, reasoning: Reasoning) -> (Option<Think>, Vec<Cow<'static, str>>) {
         let mut losses = Losses::new(Dialect::OpenaiChat, Dialect::Ollama);
-        let think = Think::of(reasoning, api_model, &mut losses);
+        let think = Think::of(reasoning, model, &mut losses);
         (think, losses.into_dropped())
     }
 
@@ -169,24 +175,28 @@ mod tests {
     }
 
     #[test]
-    fn other_models_are_told_at_most_not_to_think() {
-        assert_eq!(
-            think("qwen3", effort(Effort::None)),
-            (Some(Think::Switch(false)), Vec::new())
-        );
-        let (found, dropped) = think("llama3.2", effort(Effort::High));
+    fn other_models_are_told_to_think_if_the_catalogue_says_that_they_do() {
+        let off = think("qwen3", effort(Effort::None));
+        assert_eq!(off, (Some(Think::Switch(false)), Vec::new()));
+        let mut model = model("qwen3");
+        let (found, dropped) = think_of(&model, effort(Effort::High));
         assert_eq!(found, None);
         assert_eq!(dropped, ["reasoning_effort"]);
-        let hidden = Reasoning {
-            visible: Some(false),
+        model.capabilities = Capabilities::NONE.with(Capability::Reasoning);
+        let (found, dropped) = think_of(&model, effort(Effort::High));
+        assert_eq!(found, Some(Think::Switch(true)));
+        assert_eq!(dropped, ["reasoning_effort"]);
+        assert_eq!(think_of(&model, Reasoning::default()), (None, Vec::new()));
+    }
+
+    #[test]
+    fn thinking_cannot_be_hidden_and_is_always_shown() {
+        let visible = |visible| Reasoning {
+            visible: Some(visible),
             ..Reasoning::default()
         };
-        assert_eq!(think("qwen3", hidden).1, ["include_reasoning"]);
-        let shown = Reasoning {
-            visible: Some(true),
-            ..Reasoning::default()
-        };
-        assert_eq!(think("qwen3", shown), (None, Vec::new()));
+        assert_eq!(think("qwen3", visible(false)).1, ["include_reasoning"]);
+        assert_eq!(think("qwen3", visible(true)), (None, Vec::new()));
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(in crate::dialects) fn write_request(
         options: Options::of(request, losses)?,
         think: request
             .reasoning
-            .and_then(|reasoning| Think::of(reasoning, &model.api_model, losses)),
+            .and_then(|reasoning| Think::of(reasoning, model, losses)),
         stream: request.stream,
         truncate: false,
     };

@@ -4,7 +4,7 @@ use gateway_actors::protocol::{Dialect, Operation, TokenUsage, UsageReport};
 
 use super::fault::{ErrorObject, Inspected, ShapeError};
 use super::sse::{EventText, Framing};
-use super::{anthropic_messages, gemini, ollama, openai_chat, openai_responses};
+use super::{anthropic_messages, gemini, ollama, openai_chat, openai_embeddings, openai_responses};
 
 /// What one event is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -87,6 +87,7 @@ impl EventReader {
 /// Why it is no answer; [`ShapeError::NoText`] is not among them.
 pub fn inspect(operation: Operation, dialect: Dialect, body: &[u8]) -> Result<Inspected, ShapeError> {
     match (operation, dialect) {
+        (Operation::Embed, dialect) => openai_embeddings::inspect(dialect, body),
         (Operation::CountTokens, Dialect::Gemini) => count(gemini::read_count(body)),
         (Operation::CountTokens, _) => count(anthropic_messages::read_count_answer(body).ok()),
         (Operation::CompleteText, _) | (_, Dialect::OpenaiChat) => openai_chat::inspect(body),

@@ -15,6 +15,7 @@ mod object;
 mod ollama;
 pub mod openai_chat;
 pub mod openai_completions;
+pub mod openai_embeddings;
 pub mod openai_responses;
 mod place;
 mod precheck;

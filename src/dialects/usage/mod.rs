@@ -15,6 +15,7 @@
 
 mod anthropic;
 mod count;
+mod embeddings;
 mod gemini;
 mod ollama;
 mod openai_chat;
@@ -23,6 +24,7 @@ mod openai_responses;
 mod testing;
 
 pub use anthropic::{AnthropicUsage, of_anthropic};
+pub use embeddings::{of_embeddings, of_input_count};
 pub use gemini::of_gemini;
 pub use ollama::of_ollama;
 pub use openai_chat::{ReasoningTokens, of_openai_chat};

@@ -126,7 +126,9 @@ fn in_system(
         calls: store.calls(),
         conversations: store.conversations(),
     };
+    let purging = store.keep_purging();
     let result = system.block_on(work(&store, ports, signals));
+    drop(purging);
     // Its actors hold the journal.
     drop(system);
     match collect(&store, &journal_dir, instance) {
@@ -284,6 +286,8 @@ fn edge_parts(
         totals: system.totals.clone(),
         gauges: system.gauges.clone(),
         conversations: store.conversations(),
+        responses: store.responses(),
+        response_settings: settings.responses,
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,

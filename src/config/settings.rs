@@ -20,6 +20,7 @@ use super::problem::{Problem, Problems, Report};
 use super::provider::ProviderSettings;
 use super::providers::Providers;
 use super::reader::{Environment, Reader, shown_key, unknown_in_order, unknown_key};
+use super::responses::ResponsesSettings;
 use super::routing::{FailoverSettings, RoutingSettings, WrittenLists};
 use super::sources::Sources;
 use super::store::{RedisSettings, StoreSettings, WrittenStore};
@@ -50,6 +51,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// The cache that replicas share.
     pub redis: RedisSettings,
+    /// Answers that later requests may go on from.
+    pub responses: ResponsesSettings,
     /// What is said about money spent.
     pub cost: CostSettings,
     /// What is logged.
@@ -114,6 +117,7 @@ struct Draft {
     drain: WrittenDrain,
     store: WrittenStore,
     redis: RedisSettings,
+    responses: ResponsesSettings,
     cost: CostSettings,
     log: LogSettings,
     builtins: Builtins,
@@ -125,7 +129,7 @@ struct Draft {
 /// A table of settings and what reads it, whether from a file, the environment or the command line.
 type Section = (&'static str, fn(&mut Draft, &mut Reader<'_>));
 
-const SECTIONS: [Section; 13] = [
+const SECTIONS: [Section; 14] = [
     ("http", |draft, reader| draft.http.read(reader)),
     ("auth", |draft, reader| draft.auth.read(reader)),
     ("routing", |draft, reader| draft.routing.read(&mut draft.lists, reader)),
@@ -134,6 +138,7 @@ const SECTIONS: [Section; 13] = [
     ("drain", |draft, reader| draft.drain.read(reader)),
     ("store", |draft, reader| draft.store.read(reader)),
     ("redis", |draft, reader| draft.redis.read(reader)),
+    ("responses", |draft, reader| draft.responses.read(reader)),
     ("cost", |draft, reader| draft.cost.read(reader)),
     ("log", |draft, reader| draft.log.read(reader)),
     ("openrouter", |draft, reader| draft.builtins.read_openrouter(reader)),
@@ -153,6 +158,7 @@ impl Draft {
             drain: WrittenDrain::default(),
             store: WrittenStore::default(),
             redis: RedisSettings::default(),
+            responses: ResponsesSettings::default(),
             cost: CostSettings::default(),
             log: LogSettings::default(),
             builtins: Builtins::default(),
@@ -249,6 +255,7 @@ impl Draft {
             failover: self.failover,
             store: self.store.resolve(environment, report),
             redis: self.redis,
+            responses: self.responses,
             cost: self.cost,
             log: self.log,
             openrouter: self.builtins.openrouter,

@@ -84,6 +84,15 @@ pub(super) fn seconds(range: RangeInclusive<u64>) -> impl Fn(Written<'_>) -> Res
     }
 }
 
+/// A span of time, written in days.
+pub(super) fn days(range: RangeInclusive<u64>) -> impl Fn(Written<'_>) -> Result<Duration, String> {
+    let days = integer::<u64>(range);
+    move |written| match days(written) {
+        Ok(days) => Ok(Duration::from_secs(days.saturating_mul(86_400))),
+        Err(message) => Err(format!("{message} (days)")),
+    }
+}
+
 /// One of a closed set of words.
 pub(super) fn word<T: FromStr<Err: Display>>(written: Written<'_>) -> Result<T, String> {
     let text = written.string()?.trim();

@@ -13,11 +13,12 @@ use gateway_actors::protocol::{
     ConversationPage, ConversationStore, Dialect, GatewayError, Gauges, HealthSnapshot, Layer, Model, OpenTurn, Price,
     StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened,
 };
+use gateway_actors::testkit::MemoryStore;
 use tokio::sync::watch;
 
 use super::pipeline::RequestPipeline;
 use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
-use crate::config::HttpSettings;
+use crate::config::{HttpSettings, ResponsesSettings};
 use crate::status::ProviderInfo;
 
 pub(crate) const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -125,6 +126,8 @@ pub(crate) fn parts() -> EdgeParts {
         totals: vec![Arc::new(CellTotals::default())],
         gauges: Gauges::default(),
         conversations: store.clone(),
+        responses: Arc::new(MemoryStore::default()),
+        response_settings: ResponsesSettings::default(),
         store_health: store,
         system_health: watch::channel(SystemHealth::default()).1,
         lifecycle: watch::channel(Lifecycle::Serving).1,

@@ -1,34 +1,28 @@
 //! Providers that are called over HTTP, in whichever dialect a model of theirs is asked.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::HttpMessage as _;
-use actix_http::body::EitherBody;
 use awc::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use awc::{Client, ClientRequest, FrozenClientRequest, SendClientRequest};
+use awc::{ClientRequest, FrozenClientRequest};
 use futures_util::StreamExt as _;
 use gateway_actors::protocol::{
-    Billing, Dialect, FailureKind, Model, Operation, Outgoing, UpstreamCall, UpstreamFailure, UpstreamReply,
+    Billing, Dialect, FailureKind, IdMap, Model, Operation, Outgoing, UpstreamCall, UpstreamFailure, UpstreamReply,
 };
 use secrecy::ExposeSecret as _;
 
 use super::BuildError;
-use super::body::StepwiseBody;
-use super::client::ConnectionKind;
+use super::client::{Client, ConnectionKind};
 use super::endpoints::Endpoints;
 use super::failure::from_send_error;
 use super::reply::{Reading, read_reply};
 use super::resting::Call;
 use super::watchdog::Watchdog;
+use super::wire::Wire;
 use crate::config::ProviderSettings;
-
-/// What is sent in one piece; more goes out step by step.
-const AT_ONCE: usize = 64 * 1024;
 
 /// One provider, with everything about its requests prepared that does not change from one to the next.
 pub(super) struct HttpProvider {
@@ -37,7 +31,15 @@ pub(super) struct HttpProvider {
     headers: Vec<(HeaderName, HeaderValue)>,
     settings: ProviderSettings,
     /// Requests that were made before, without their bodies.
-    prepared: RefCell<HashMap<Route, Rc<FrozenClientRequest>>>,
+    prepared: RefCell<IdMap<Route, Rc<Wire>>>,
+}
+
+/// The dialect in which a model answers. Texts are gone on with in OpenAI's way by providers of every dialect.
+fn answered_in(model: &Model, operation: Operation) -> Dialect {
+    match operation {
+        Operation::CompleteText => Dialect::OpenaiChat,
+        Operation::Generate | Operation::Embed | Operation::CountTokens => model.dialect,
+    }
 }
 
 /// What a request's address follows from.
@@ -65,9 +67,9 @@ impl HttpProvider {
     /// Makes one call.
     pub(super) async fn call(self: Rc<Self>, call: UpstreamCall) -> Result<UpstreamReply, UpstreamFailure> {
         let mut watchdog = Watchdog::start(&self.settings.timeouts, call.deadline)?;
-        let request = self.prepared(&call.model, call.operation, call.stream)?;
+        let wire = self.prepared(&call.model, call.operation, call.stream)?;
         let connected = Call::begin();
-        let sent = Rc::clone(&connected).send(start(&request, &call.outgoing));
+        let sent = Rc::clone(&connected).send(wire.send(headers_of(&call.outgoing), &call.outgoing.body));
         let mut response = watchdog.guard(sent).await?.map_err(|error| from_send_error(&error))?;
         // The connection is in use until the last of the answer is read, or nobody wants it any more.
         let source = response.take_payload().inspect(move |_chunk| {
@@ -77,20 +79,15 @@ impl HttpProvider {
             limits: self.settings.limits,
             stream: call.stream,
             operation: call.operation,
-            dialect: call.model.dialect,
+            dialect: answered_in(&call.model, call.operation),
             form: &call.outgoing.answer,
             key: self.settings.api_key.as_ref(),
         };
         read_reply(response.status(), response.headers(), source, watchdog, reading).await
     }
 
-    /// The request of such a call, made once.
-    fn prepared(
-        &self,
-        model: &Model,
-        operation: Operation,
-        stream: bool,
-    ) -> Result<Rc<FrozenClientRequest>, UpstreamFailure> {
+    /// The way of such a call, made once.
+    fn prepared(&self, model: &Model, operation: Operation, stream: bool) -> Result<Rc<Wire>, UpstreamFailure> {
         let names_the_model = self.endpoints.names_the_model(model.dialect);
         let route = Route {
             dialect: model.dialect,
@@ -99,8 +96,8 @@ impl HttpProvider {
             stream: stream && model.dialect == Dialect::Gemini,
             api_model: names_the_model.then(|| Arc::clone(&model.api_model)),
         };
-        if let Some(request) = self.prepared.borrow().get(&route) {
-            return Ok(Rc::clone(request));
+        if let Some(wire) = self.prepared.borrow().get(&route) {
+            return Ok(Rc::clone(wire));
         }
         let unable = |detail| UpstreamFailure::new(FailureKind::ModelGone, Billing::NotBilled, detail);
         let uri = self
@@ -113,9 +110,9 @@ impl HttpProvider {
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         let request =
             freeze(request, &self.headers).ok_or_else(|| unable("its provider's address cannot be called"))?;
-        let request = Rc::new(request);
-        self.prepared.borrow_mut().insert(route, Rc::clone(&request));
-        Ok(request)
+        let wire = Rc::new(self.client.wire(&request));
+        self.prepared.borrow_mut().insert(route, Rc::clone(&wire));
+        Ok(wire)
     }
 }
 
@@ -127,23 +124,18 @@ impl fmt::Debug for HttpProvider {
     }
 }
 
-/// Begins to send a request.
-fn start(request: &FrozenClientRequest, outgoing: &Outgoing) -> SendClientRequest {
-    let body = if outgoing.body.len() <= AT_ONCE {
-        EitherBody::left(outgoing.body.to_bytes())
-    } else {
-        EitherBody::right(StepwiseBody::new(&outgoing.body))
-    };
+/// The headers that only this request has.
+fn headers_of(outgoing: &Outgoing) -> Option<HeaderMap> {
     if outgoing.headers.is_empty() {
-        return request.send_body(body);
+        return None;
     }
-    let mut extra = HeaderMap::with_capacity(outgoing.headers.len());
+    let mut headers = HeaderMap::with_capacity(outgoing.headers.len());
     for (name, value) in &outgoing.headers {
         if let Ok(value) = HeaderValue::from_str(value) {
-            extra.append(HeaderName::from_static(name), value);
+            headers.append(HeaderName::from_static(name), value);
         }
     }
-    request.extra_headers(extra).send_body(body)
+    Some(headers)
 }
 
 /// The connections that this provider needs, each to be made within this time.

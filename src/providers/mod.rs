@@ -4,7 +4,6 @@
 //! reads what comes back under time and size limits, and turns everything that can go wrong into an
 //! [`UpstreamFailure`] that says whether it may have been billed. The simulator has no network but takes the same way.
 
-mod body;
 mod client;
 mod endpoints;
 mod failure;
@@ -19,15 +18,15 @@ mod retry_after;
 mod simulator;
 mod watchdog;
 mod whole;
+mod wire;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    AnswerForm, Billing, Completion, FailureKind, ProviderName, TokenUsage, Upstream, UpstreamCall, UpstreamFailure,
-    UpstreamReply, UsageReport,
+    AnswerForm, Billing, Completion, FailureKind, IdMap, ProviderName, TokenUsage, Upstream, UpstreamCall,
+    UpstreamFailure, UpstreamReply, UsageReport,
 };
 
 use crate::config::{ProviderKind, ProviderSettings};
@@ -67,7 +66,7 @@ pub enum BuildError {
 
 /// All configured providers, as one cell calls them.
 pub struct Upstreams {
-    adapters: HashMap<ProviderName, Adapter>,
+    adapters: IdMap<ProviderName, Adapter>,
 }
 
 /// How one provider is called.
@@ -85,7 +84,7 @@ impl Upstreams {
     /// A provider whose address or key cannot be used, or TLS that cannot be set up.
     pub fn new(providers: &[ProviderSettings]) -> Result<Self, BuildError> {
         let mut clients = Clients::default();
-        let mut adapters = HashMap::with_capacity(providers.len());
+        let mut adapters = IdMap::default();
         for provider in providers {
             let adapter = match provider.kind {
                 ProviderKind::Simulator => Adapter::Simulator(Rc::new(Simulator::new(provider))),

@@ -163,6 +163,9 @@ pub(super) enum QueryError {
     /// The client's message id belongs to another message.
     #[error("the client's message id belongs to another message")]
     Mismatch,
+    /// The id of a response belongs to another response.
+    #[error("another response has this id")]
+    ResponseMismatch,
     /// The driver refused.
     #[error(transparent)]
     Database(#[from] Fault),
@@ -179,6 +182,7 @@ impl From<QueryError> for StoreError {
         match error {
             QueryError::Busy { retry_after } => Self::ConversationBusy { retry_after },
             QueryError::Mismatch => Self::MessageMismatch,
+            QueryError::ResponseMismatch => Self::ResponseMismatch,
             QueryError::Database(fault) => fault.into(),
         }
     }

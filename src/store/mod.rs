@@ -1,9 +1,10 @@
-//! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `StoreHealth` and
-//! `AttemptJournal`.
+//! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
+//! `StoreHealth` and `AttemptJournal`.
 //!
-//! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations is written
-//! once, in `queries`; the databases differ in how they lock, insert call records, change their tables and are kept
-//! well. The journal (`journal`) needs no database: it is how records outlive the process until the database has them.
+//! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
+//! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
+//! tables and are kept well. The journal (`journal`) needs no database: it is how records outlive the process until the
+//! database has them.
 
 mod call_row;
 mod error;
@@ -14,6 +15,7 @@ mod migrations;
 mod models;
 mod name;
 mod postgres;
+mod purge;
 mod runtime;
 mod schema;
 mod sqlite;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, InstanceId, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{CallStore, ConversationStore, InstanceId, ResponseStore, StoreFuture, StoreHealth};
 
 use self::postgres::Postgres;
 use self::runtime::{Network, StoreRuntime};
@@ -39,6 +41,7 @@ pub use self::journal::{
 };
 pub use self::name::DatabaseName;
 pub use self::postgres::PostgresConfig;
+pub use self::purge::Purging;
 pub use self::sqlite::SqliteConfig;
 #[cfg(feature = "fault-injection")]
 pub(crate) use self::sqlite::fill_disk;
@@ -85,6 +88,8 @@ trait Engine: fmt::Debug + Send + Sync {
     fn conversations(&self) -> Arc<dyn ConversationStore>;
 
     fn calls(&self) -> Arc<dyn CallStore>;
+
+    fn responses(&self) -> Arc<dyn ResponseStore>;
 
     fn health(&self) -> Arc<dyn StoreHealth>;
 
@@ -142,6 +147,18 @@ impl Store {
     #[must_use]
     pub fn calls(&self) -> Arc<dyn CallStore> {
         self.engine.calls()
+    }
+
+    /// The responses that later requests may go on from.
+    #[must_use]
+    pub fn responses(&self) -> Arc<dyn ResponseStore> {
+        self.engine.responses()
+    }
+
+    /// Removes responses that have expired, now and every hour, until the answer is dropped. A few at a time, so that
+    /// others are served in between.
+    pub fn keep_purging(&self) -> Purging {
+        Purging::start(self.responses(), self.runtime.handle())
     }
 
     /// Whether the database works.

@@ -89,6 +89,23 @@ diesel::table! {
         duration_us -> BigInt,
         started_at -> BigInt,
         created_at -> BigInt,
+        cache_write_5m_tokens -> BigInt,
+        cache_write_1h_tokens -> BigInt,
+        price -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// Responses that a later request may go on from.
+    responses (id) {
+        id -> Text,
+        previous_id -> Nullable<Text>,
+        request_id -> Text,
+        model -> Text,
+        input -> Text,
+        body -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
     }
 }
 

@@ -8,6 +8,7 @@ use std::thread;
 use ai_mcp_gateway::store::{OpenError, Store};
 
 use crate::database::{TestDatabase, TestStore, on_each_database};
+use crate::samples::finished_call;
 
 on_each_database! {
     j16_a_database_of_a_newer_version_is_refused,
@@ -99,6 +100,37 @@ fn the_migrations_of_each_database_are_taken_back_whole_and_applied_again() {
     }
 }
 
+#[test]
+fn call_records_of_an_older_version_are_kept_by_the_upgrade() {
+    for (database, name) in [
+        (TestDatabase::sqlite(), "sqlite"),
+        (TestDatabase::postgres(), "postgres"),
+    ] {
+        drop(database.open());
+        let newest = changes(name).pop().unwrap();
+        database.execute(&std::fs::read_to_string(newest.join("down.sql")).unwrap());
+        database.execute(
+            "DELETE FROM __diesel_schema_migrations
+             WHERE version = (SELECT max(version) FROM __diesel_schema_migrations);
+             INSERT INTO llm_calls (attempt_id, request_id, ordinal, instance_id, cell, endpoint, model_id, api_model,
+                 provider, layer, task, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, usage_source,
+                 cost_nano_usd, held_nano_usd, input_price_pico_usd, cached_input_price_pico_usd, output_price_pico_usd,
+                 estimated, streamed, outcome, success, duration_us, started_at, created_at)
+             VALUES ('req_1.1', 'req_1', 1, 'i', 0, '/v1/chat', 'm', 'm', 'p', 'L0', 'general', 10, 4, 20, 5, 'reported',
+                 1234, 5000, 3, 2, 1, FALSE, FALSE, 'completed', TRUE, 1, 1, 1)",
+        );
+        let store = database.open();
+        let records = vec![finished_call()];
+        store.block_on(store.calls().insert_calls(records)).unwrap();
+        let rows = database.texts(
+            "SELECT input_tokens || ' ' || cached_input_tokens || ' ' || cache_write_5m_tokens || ' '
+                || cache_write_1h_tokens || ' ' || output_price_pico_usd || ' ' || coalesce(price, '-')
+             FROM llm_calls ORDER BY started_at",
+        );
+        assert_eq!(rows, ["10 4 0 0 1 -", "10 4 3 2 600000 -"], "{name}");
+    }
+}
+
 /// The folders of a database's migrations, oldest first.
 fn changes(database: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
@@ -144,6 +176,7 @@ fn both_databases_have_the_same_checks() {
 fn both_databases_refuse_the_same_rows() {
     let conversation = "INSERT INTO conversations (id, created_at, updated_at, next_seq";
     let message = "INSERT INTO messages (conversation_id, seq, role, content, status, created_at";
+    let response = "INSERT INTO responses (id, previous_id, request_id, model, input, body, created_at, expires_at";
     let rows = [
         (format!("{conversation}) VALUES ('b', 1, 1, 1)"), true),
         (format!("{conversation}) VALUES ('c', 1, 1, 0)"), false),
@@ -174,6 +207,11 @@ fn both_databases_refuse_the_same_rows() {
             format!("{message}, client_message_id) VALUES ('a', 8, 'assistant', '', 'done', 1, 'n')"),
             false,
         ),
+        (format!("{response}) VALUES ('r', NULL, '', '', '', '', 1, 2)"), true),
+        (format!("{response}) VALUES ('s', 'gone', '', '', '', '', 1, 2)"), true),
+        (format!("{response}) VALUES ('r', 's', '', '', '', '', 1, 2)"), false),
+        (format!("{response}) VALUES ('t', 't', '', '', '', '', 1, 2)"), false),
+        (format!("{response}) VALUES ('u', NULL, '', '', NULL, '', 1, 2)"), false),
     ];
     for database in [TestDatabase::sqlite(), TestDatabase::postgres()] {
         drop(database.open());
@@ -195,7 +233,7 @@ fn j16_a_database_of_a_newer_version_is_refused(test: &TestStore) {
 fn j16_stores_that_open_a_new_database_at_once_all_succeed(test: &TestStore) {
     test.execute(
         "DROP TABLE llm_calls; DROP TABLE todo_lists; DROP TABLE context_summaries; DROP TABLE messages;
-                  DROP TABLE conversations; DROP TABLE moves; DELETE FROM __diesel_schema_migrations",
+                  DROP TABLE conversations; DROP TABLE responses; DROP TABLE moves; DELETE FROM __diesel_schema_migrations",
     );
     let together = Barrier::new(6);
     thread::scope(|scope| {

@@ -11,14 +11,15 @@ use diesel::{Connection as _, SqliteConnection};
 use gateway_actors::protocol::CallRecord;
 
 use crate::database::{TestDatabase, postgres_config};
-use crate::samples::{close, conversation, dispatch, finished_call, turn};
+use crate::samples::{close, conversation, dispatch, finished, finished_call, response, turn};
 use crate::support::PostgresDatabase;
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     "conversations",
     "messages",
     "context_summaries",
     "todo_lists",
+    "responses",
     "llm_calls",
 ];
 /// More than one page of the copy, which has 500 rows.
@@ -36,11 +37,7 @@ impl Databases {
         let source = TestDatabase::sqlite();
         let store = source.open();
         store
-            .block_on(
-                store
-                    .calls()
-                    .insert_calls((1..CALLS).map(|_| finished_call()).collect()),
-            )
+            .block_on(store.calls().insert_calls((1..CALLS).map(call).collect()))
             .unwrap();
         let left = Arc::new(CallRecord::interrupted(dispatch()));
         store.block_on(store.calls().insert_calls(vec![left])).unwrap();
@@ -65,6 +62,10 @@ impl Databases {
              INSERT INTO todo_lists (id, conversation_id, todo_data, created_at, updated_at)
              VALUES ('list-1', 'conv-1', '[]', 1, 1)",
         );
+        for (id, previous) in [("resp_b", None), ("resp_a", Some("resp_b")), ("RESP-c", Some("gone"))] {
+            let stored = store.responses().put(response(id, previous));
+            store.block_on(stored).unwrap();
+        }
         Self {
             source,
             target: TestDatabase::postgres(),
@@ -124,9 +125,14 @@ impl Databases {
                 "id",
             ),
             (
+                "responses",
+                "id || coalesce(previous_id, '-') || request_id || model || input || body || created_at || expires_at",
+                "id",
+            ),
+            (
                 "llm_calls",
                 "attempt_id || ordinal || project_id || outcome || cost_nano_usd || coalesce(status, 0) || created_at
-                 || CAST(estimated AS INTEGER)",
+                 || CAST(estimated AS INTEGER) || cache_write_5m_tokens || cache_write_1h_tokens || coalesce(price, '-')",
                 "attempt_id",
             ),
         ] {
@@ -142,6 +148,15 @@ impl Databases {
             .texts(&format!("SELECT count(*)::text FROM {table}"))
             .remove(0)
     }
+}
+
+/// A call record; every tenth has a price that takes a text.
+fn call(number: usize) -> Arc<CallRecord> {
+    let mut dispatch = dispatch();
+    if let Some(price) = dispatch.price.as_mut().filter(|_| number.is_multiple_of(10)) {
+        price.rates.reasoning.0 = number.try_into().unwrap();
+    }
+    Arc::new(finished(&dispatch))
 }
 
 fn transfer(source: SqliteConfig, target: &PostgresConfig) -> Result<Vec<TableMoved>, TransferError> {
@@ -184,7 +199,7 @@ fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
     assert_eq!(moved.iter().map(|table| table.table).collect::<Vec<_>>(), TABLES);
     assert_eq!(
         moved.iter().map(|table| table.rows).collect::<Vec<_>>(),
-        [7, 2 * TURNS, 2, 1, CALLS]
+        [7, 2 * TURNS, 2, 1, 3, CALLS]
     );
     assert!(moved.iter().all(|table| table.copied == table.rows), "{moved:?}");
     databases.assert_same();

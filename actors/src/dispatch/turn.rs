@@ -145,7 +145,10 @@ fn store_error(error: StoreError, call: &TurnCall) -> GatewayError {
         StoreError::ConversationBusy { .. } | StoreError::MessageMismatch => {
             tracing::info!(%request, %error, "a turn was refused");
         }
-        StoreError::Unavailable { .. } | StoreError::Full | StoreError::Failed { .. } => {
+        StoreError::ResponseMismatch
+        | StoreError::Unavailable { .. }
+        | StoreError::Full
+        | StoreError::Failed { .. } => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(%request, %error, cause, "a turn could not be stored");
         }

@@ -119,9 +119,9 @@ words! {
         Json = "json",
         /// Reads images.
         Vision = "vision",
-        /// Goes on with a text, in OpenAI's older completions API.
+        /// Goes on with a plain text, in OpenAI's completions before chat (`/v1/completions`).
         Completions = "completions",
-        /// Turns texts into vectors.
+        /// Turns texts into vectors (`/v1/embeddings`).
         Embeddings = "embeddings",
     }
 }

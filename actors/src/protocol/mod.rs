@@ -9,6 +9,7 @@ mod dialect;
 mod errors;
 mod gauges;
 mod health;
+mod id_map;
 mod id_text;
 mod ids;
 mod journal;
@@ -19,6 +20,7 @@ mod price;
 mod prober;
 mod provider;
 mod record;
+mod responses;
 mod router;
 mod store;
 mod supervisor;
@@ -41,6 +43,7 @@ pub use gauges::{Gauge, GaugeGuard, Gauges};
 pub use health::{
     Gate, HealthSnapshot, LastResort, ModelHealth, Passage, ProbePermit, ProviderHealth, ProviderTrouble,
 };
+pub use id_map::{IdMap, IdSet};
 pub use id_text::IdText;
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
@@ -53,6 +56,7 @@ pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};
 pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
 pub use record::{CallRecord, DispatchRecord, Outcome};
+pub use responses::{CHAIN_BYTES, Chain, PURGE_BATCH, ResponseId, ResponseStore, StoredResponse};
 pub use router::{
     Candidate, Complexity, Confirmation, CrossCheck, HealthNote, Needs, Plan, PlanRequest, Reason, RejectReason,
     Rejected, RouteError, Selection, Target,

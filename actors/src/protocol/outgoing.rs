@@ -20,6 +20,11 @@ pub trait OutgoingRequest: fmt::Debug {
         Operation::Generate
     }
 
+    /// What the provider of this model is asked to do, where that depends on the model.
+    fn operation_for(&self, _model: &Model) -> Operation {
+        self.operation()
+    }
+
     /// Writes the request for this model.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ pub enum StoreError {
     /// The client's message id belongs to a message of another text that was answered.
     #[error("the client's message id belongs to another message")]
     MessageMismatch,
+    /// The id of a response that is to be stored belongs to another one.
+    #[error("another response has this id")]
+    ResponseMismatch,
     /// The database did not answer in time or cannot be reached.
     #[error("the database cannot be reached")]
     Unavailable {
@@ -57,6 +60,11 @@ impl From<StoreError> for GatewayError {
                 "this `clientMessageId` was answered for another text; use a new one for a new message",
             )
             .with_param("clientMessageId"),
+            // The gateway makes these ids itself, and never the same again.
+            StoreError::ResponseMismatch => Self::new(
+                ErrorKind::Internal,
+                "the gateway gave two responses the same id; send the request again",
+            ),
             StoreError::Unavailable { .. } => Self::new(
                 ErrorKind::StoreUnavailable,
                 "the database cannot be reached; try again shortly",

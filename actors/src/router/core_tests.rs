@@ -281,10 +281,10 @@ fn at_one_price_the_quicker_model_goes_first_unless_the_difference_is_noise() {
             gate: Gate::default(),
             latency_ms: Some(ms),
         };
-        let models = HashMap::from([("slow".into(), latency(slow_ms)), ("quick".into(), latency(40))]);
+        let models = [("slow".into(), latency(slow_ms)), ("quick".into(), latency(40))];
         let snapshot = HealthSnapshot {
-            providers: HashMap::new(),
-            models,
+            models: models.into_iter().collect(),
+            ..HealthSnapshot::default()
         };
         bench.core.sources.health.store(Arc::new(snapshot));
     };

@@ -1,11 +1,11 @@
-//! Turns and call records to store.
+//! Turns, call records and responses to store.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::protocol::{
     AttemptId, CallRecord, CellId, CloseTurn, ConversationId, DispatchRecord, InstanceId, Layer, NanoUsd, OpenTurn,
-    Outcome, PicoUsdPerToken, Price, RequestId, TaskType, TokenUsage, UsageSource,
+    Outcome, PicoUsdPerToken, Price, RequestId, ResponseId, StoredResponse, TaskType, TokenUsage, UsageSource,
 };
 
 /// A conversation's id.
@@ -102,4 +102,30 @@ pub fn finished(dispatch: &DispatchRecord) -> CallRecord {
 #[must_use]
 pub fn finished_call() -> Arc<CallRecord> {
     Arc::new(finished(&dispatch()))
+}
+
+/// A response's id.
+///
+/// # Panics
+/// When the text is none.
+#[must_use]
+#[expect(clippy::unwrap_used, reason = "a test that gives a text that is no id is wrong")]
+pub fn response_id(id: &str) -> ResponseId {
+    id.parse().unwrap()
+}
+
+/// A response of a new request that goes on from this one, and is kept for a thousand years.
+#[must_use]
+pub fn response(id: &str, previous: Option<&str>) -> StoredResponse {
+    const MADE: i64 = 1_700_000_000_000_000;
+    StoredResponse {
+        id: response_id(id),
+        previous: previous.map(response_id),
+        request: RequestId::generate(),
+        created_at: MADE,
+        model: "alpha-small".into(),
+        input: format!(r#"[{{"role":"user","content":"question of {id}"}}]"#).into(),
+        body: format!(r#"{{"id":"{id}","object":"response","status":"completed","output":[]}}"#).into(),
+        expires_at: MADE + 1_000 * 365 * 86_400 * 1_000_000,
+    }
 }

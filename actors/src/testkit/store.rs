@@ -6,16 +6,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::protocol::{
-    AttemptId, CallRecord, CallStore, CloseTurn, ConversationId, ConversationPage, ConversationStore, MessageStatus,
-    OpenTurn, Role, StoreError, StoreFuture, StoredMessage, TurnOpened,
+    AttemptId, CallRecord, CallStore, Chain, CloseTurn, ConversationId, ConversationPage, ConversationStore,
+    MessageStatus, OpenTurn, ResponseId, ResponseStore, Role, StoreError, StoreFuture, StoredMessage, StoredResponse,
+    TurnOpened,
 };
 
-/// Call records and conversations in memory. It keeps to the shape of the ports, not to every rule of the database:
-/// those are tested where the database is.
+/// Call records, conversations and responses in memory. It keeps to the shape of the ports, not to every rule of the
+/// database: those are tested where the database is. Nothing expires here.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     calls: ArcSwap<HashMap<AttemptId, Arc<CallRecord>>>,
     conversations: ArcSwap<HashMap<ConversationId, Vec<StoredMessage>>>,
+    responses: ArcSwap<HashMap<ResponseId, StoredResponse>>,
     away: ArcSwap<bool>,
 }
 
@@ -29,6 +31,12 @@ impl MemoryStore {
     #[must_use]
     pub fn calls(&self) -> Vec<Arc<CallRecord>> {
         self.calls.load().values().cloned().collect()
+    }
+
+    /// The responses.
+    #[must_use]
+    pub fn responses(&self) -> Vec<StoredResponse> {
+        self.responses.load().values().cloned().collect()
     }
 
     /// The messages of a conversation.
@@ -108,5 +116,60 @@ impl ConversationStore for MemoryStore {
                 ..ConversationPage::default()
             })
         })
+    }
+}
+
+impl ResponseStore for MemoryStore {
+    fn put(&self, response: StoredResponse) -> StoreFuture<()> {
+        let is_taken = |there: &StoredResponse| *there != response;
+        if self.responses.load().get(&response.id).is_some_and(is_taken) {
+            return Box::pin(std::future::ready(Err(StoreError::ResponseMismatch)));
+        }
+        self.answer(|store| {
+            store.responses.rcu(|responses| {
+                let mut responses = HashMap::clone(responses);
+                responses.insert(response.id.clone(), response.clone());
+                responses
+            });
+        })
+    }
+
+    fn get(&self, id: &ResponseId) -> StoreFuture<Option<StoredResponse>> {
+        self.answer(|store| store.responses.load().get(id).cloned())
+    }
+
+    fn chain(&self, id: &ResponseId, most: u32) -> StoreFuture<Chain> {
+        self.answer(|store| {
+            let responses = store.responses.load();
+            let mut newest_first = Vec::new();
+            let mut next = Some(id);
+            while let Some(id) = next {
+                let Some(response) = responses.get(id) else {
+                    return Chain::Broken { missing: id.clone() };
+                };
+                newest_first.push(response.clone());
+                if newest_first.len() > most as usize {
+                    return Chain::TooLong;
+                }
+                next = response.previous.as_ref();
+            }
+            newest_first.reverse();
+            Chain::Whole(newest_first)
+        })
+    }
+
+    fn delete(&self, id: &ResponseId) -> StoreFuture<bool> {
+        self.answer(|store| {
+            let before = store.responses.rcu(|responses| {
+                let mut responses = HashMap::clone(responses);
+                responses.remove(id);
+                responses
+            });
+            before.contains_key(id)
+        })
+    }
+
+    fn purge_expired(&self) -> StoreFuture<usize> {
+        self.answer(|_| 0)
     }
 }

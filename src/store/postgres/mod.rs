@@ -18,6 +18,7 @@ mod outage;
 #[path = "../queries/mod.rs"]
 mod queries;
 mod refusal;
+mod responses;
 mod session;
 mod tls;
 mod transactions;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{CallStore, ConversationStore, ResponseStore, StoreFuture, StoreHealth};
 use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
@@ -116,6 +117,10 @@ impl Engine for Postgres {
 
     fn calls(&self) -> Arc<dyn CallStore> {
         Arc::new(calls::Calls::new(self.transactions.clone()))
+    }
+
+    fn responses(&self) -> Arc<dyn ResponseStore> {
+        Arc::new(responses::Responses::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

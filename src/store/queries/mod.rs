@@ -1,21 +1,27 @@
-//! What is done to conversations, in diesel's own language.
+//! What is done to conversations and to responses, in diesel's own language.
 //!
 //! A conversation is a row with the place of its next message and, while a turn runs, that turn's lease. Its messages
 //! alternate: the user's at odd places, the answers at even ones, without gaps. Only the newest turn can be open
 //! (`pending`); a turn that came to nothing keeps its two places, the answer being empty.
 //!
+//! A response is a row that is written once. It names the one that it went on from, and nothing ties them together.
+//!
 //! This module is compiled once inside each database's module. What it takes from there is all that the databases
 //! differ in: `Connection` is the connection's type, and `lock` makes others wait who want to change the same
 //! conversation.
 
+mod chain;
 mod close;
 mod open;
 mod page;
 mod release;
+mod responses;
 
+pub(super) use chain::response_chain;
 pub(super) use close::close;
 pub(super) use open::open;
 pub(super) use page::read;
 pub(super) use release::release;
+pub(super) use responses::{delete_response, find_response, purge_responses, put_response};
 
 use super::{Connection, lock};

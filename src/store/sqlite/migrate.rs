@@ -175,6 +175,7 @@ mod tests {
             context_summaries,
             todo_lists,
             llm_calls,
+            responses,
             moves
         );
     }

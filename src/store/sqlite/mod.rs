@@ -16,6 +16,7 @@ mod migrate;
 )]
 #[path = "../queries/mod.rs"]
 mod queries;
+mod responses;
 #[cfg(test)]
 mod testing;
 mod writer;
@@ -28,7 +29,7 @@ use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{CallStore, ConversationStore, ResponseStore, StoreFuture, StoreHealth};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -95,6 +96,7 @@ pub(super) struct Sqlite {
     share: Share,
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
+    responses: Arc<responses::Responses>,
     health: Arc<health::Health>,
 }
 
@@ -131,9 +133,10 @@ impl Sqlite {
             name,
             conversations: Arc::new(conversations::Conversations::new(
                 writer.clone(),
-                readers,
+                readers.clone(),
                 runtime.clone(),
             )),
+            responses: Arc::new(responses::Responses::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
@@ -155,6 +158,10 @@ impl Engine for Sqlite {
 
     fn calls(&self) -> Arc<dyn CallStore> {
         Arc::clone(&self.calls) as Arc<dyn CallStore>
+    }
+
+    fn responses(&self) -> Arc<dyn ResponseStore> {
+        Arc::clone(&self.responses) as Arc<dyn ResponseStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

@@ -127,7 +127,7 @@ where
             let kept = match &outcome {
                 Ok(_) => Ok(()),
                 Err(QueryError::Database(fault)) => Err(fault.clone()),
-                Err(error @ (QueryError::Busy { .. } | QueryError::Mismatch)) => {
+                Err(error @ (QueryError::Busy { .. } | QueryError::Mismatch | QueryError::ResponseMismatch)) => {
                     Err(Fault::unavailable(&error.to_string()))
                 }
             };

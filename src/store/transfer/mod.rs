@@ -18,8 +18,8 @@ use diesel::connection::SimpleConnection;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use self::mark::{Mark, Place};
-use self::rows::{Call, Conversation, Message, Moved, Summary, TodoList};
-use self::totals::{Then, Totals, differing, totals_of_source};
+use self::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
+use self::totals::{TABLES, Then, Totals, differing, totals_of_source};
 use super::error::OpenError;
 use super::runtime::{Network, StoreRuntime};
 use super::sqlite::{Claim, NotClaimed};
@@ -148,7 +148,7 @@ async fn move_all(
         None => {
             compare_all(source, target, |table| TransferError::ForeignData { table }).await?;
             if differing(target, &expected, Then::Nothing).await?.is_none() {
-                return Ok(report(&expected, [0; 5]));
+                return Ok(report(&expected, [0; TABLES]));
             }
             None
         }
@@ -165,6 +165,7 @@ async fn move_all(
         copy::<Message>(source, target, resume).await?,
         copy::<Summary>(source, target, resume).await?,
         copy::<TodoList>(source, target, resume).await?,
+        copy::<Response>(source, target, resume).await?,
         copy::<Call>(source, target, resume).await?,
     ];
     match differing(target, &expected, Then::RemoveMark).await? {
@@ -173,7 +174,7 @@ async fn move_all(
     }
 }
 
-fn report(expected: &[Totals; 5], copied: [usize; 5]) -> Vec<TableMoved> {
+fn report(expected: &[Totals; TABLES], copied: [usize; TABLES]) -> Vec<TableMoved> {
     let tables = expected.iter().zip(copied).map(|(expected, copied)| TableMoved {
         table: expected.table,
         rows: usize::try_from(expected.rows).unwrap_or_default(),
@@ -192,6 +193,7 @@ async fn compare_all(
     compare::<Message>(source, target, &other).await?;
     compare::<Summary>(source, target, &other).await?;
     compare::<TodoList>(source, target, &other).await?;
+    compare::<Response>(source, target, &other).await?;
     compare::<Call>(source, target, &other).await
 }
 

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::AsyncPgConnection;
 
-use crate::store::schema::{context_summaries, conversations, llm_calls, messages, todo_lists};
+use crate::store::schema::{context_summaries, conversations, llm_calls, messages, responses, todo_lists};
 
 /// Rows that are read and written at once, at most.
 const PAGE: i64 = 500;
@@ -233,6 +233,20 @@ moved! {
 }
 
 moved! {
+    /// A row of `responses`.
+    Response, responses, key (id) {
+        id: String,
+        previous_id: Option<String>,
+        request_id: String,
+        model: String,
+        input: String,
+        body: String,
+        created_at: i64,
+        expires_at: i64,
+    }
+}
+
+moved! {
     /// A row of `llm_calls`.
     Call, llm_calls, key (attempt_id) {
         attempt_id: String,
@@ -268,5 +282,8 @@ moved! {
         duration_us: i64,
         started_at: i64,
         created_at: i64,
+        cache_write_5m_tokens: i64,
+        cache_write_1h_tokens: i64,
+        price: Option<String>,
     }
 }

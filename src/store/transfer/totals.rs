@@ -5,8 +5,11 @@ use diesel::result::Error as DieselError;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::error::TransferError;
-use super::rows::{Call, Conversation, Message, Moved, Summary, TodoList};
+use super::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
 use super::{MARK, mark};
+
+/// How many tables are moved.
+pub(super) const TABLES: usize = 6;
 
 /// What a table holds: the same on both sides when the same rows are in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ impl std::fmt::Display for Totals {
 }
 
 /// What every table of the source holds.
-pub(super) fn totals_of_source(source: &mut SqliteConnection) -> Result<[Totals; 5], TransferError> {
+pub(super) fn totals_of_source(source: &mut SqliteConnection) -> Result<[Totals; TABLES], TransferError> {
     fn of<T: Moved>(source: &mut SqliteConnection) -> Result<Totals, TransferError> {
         let (rows, sums) = T::totals_of_source(source).map_err(TransferError::at(T::TABLE))?;
         let table = T::TABLE;
@@ -34,11 +37,12 @@ pub(super) fn totals_of_source(source: &mut SqliteConnection) -> Result<[Totals;
         of::<Message>(source)?,
         of::<Summary>(source)?,
         of::<TodoList>(source)?,
+        of::<Response>(source)?,
         of::<Call>(source)?,
     ])
 }
 
-async fn totals_of_target(target: &mut AsyncPgConnection) -> Result<[Totals; 5], DieselError> {
+async fn totals_of_target(target: &mut AsyncPgConnection) -> Result<[Totals; TABLES], DieselError> {
     async fn of<T: Moved>(target: &mut AsyncPgConnection) -> Result<Totals, DieselError> {
         let (rows, sums) = T::totals_of_target(target).await?;
         let table = T::TABLE;
@@ -49,6 +53,7 @@ async fn totals_of_target(target: &mut AsyncPgConnection) -> Result<[Totals; 5],
         of::<Message>(target).await?,
         of::<Summary>(target).await?,
         of::<TodoList>(target).await?,
+        of::<Response>(target).await?,
         of::<Call>(target).await?,
     ])
 }
@@ -63,7 +68,7 @@ pub(super) enum Then {
 /// The first table of the target that does not hold what the source holds.
 pub(super) async fn differing(
     target: &mut AsyncPgConnection,
-    expected: &[Totals; 5],
+    expected: &[Totals; TABLES],
     then: Then,
 ) -> Result<Option<&'static str>, TransferError> {
     let checked = target.transaction::<_, DieselError, _>(async |target| {

@@ -159,13 +159,6 @@ impl ProviderKind {
         )
     }
 
-    /// Whether a stream of chat completions may be asked for its usage (`stream_options`). Mistral refuses the field,
-    /// and reports usage unasked.
-    #[must_use]
-    pub const fn takes_stream_options(self) -> bool {
-        !matches!(self, Self::Mistral)
-    }
-
     /// Where the key goes, if there is one.
     #[must_use]
     pub const fn key_placement(self) -> KeyPlacement {

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod aliases;
 mod chat_completions;
 mod conversations;
 mod crash;

@@ -38,7 +38,7 @@ impl Target {
 /// What a request needs of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// What the model must be able to do. One that is to answer messages need not say so ([`Needs::required`]).
+    /// What the model must be able to do. One that is to answer messages need not say so ([`Needs::purposes`]).
     pub capabilities: Capabilities,
     /// An upper bound of the input's tokens: its bytes plus 16 for each message.
     pub input_bound: u64,
@@ -65,18 +65,36 @@ impl Default for Needs {
 }
 
 impl Needs {
-    /// What the request is for: to answer messages, unless it says that it is for something else.
+    /// What a model must be there for, one of these: to embed for a request that needs [`Capability::Embeddings`]; for
+    /// one that needs [`Capability::Completions`] to go on with texts or to answer messages, which does as well; for any
+    /// other to answer messages, whether it says so or not.
     #[must_use]
-    pub fn purpose(&self) -> Capability {
-        let others = [Capability::Embeddings, Capability::Completions];
-        let asked = others.into_iter().find(|&other| self.capabilities.has(other));
-        asked.unwrap_or(Capability::Chat)
+    pub fn purposes(&self) -> &'static [Capability] {
+        if self.capabilities.has(Capability::Embeddings) {
+            &[Capability::Embeddings]
+        } else if self.capabilities.has(Capability::Completions) {
+            &[Capability::Completions, Capability::Chat]
+        } else {
+            &[Capability::Chat]
+        }
     }
 
-    /// Everything that the model must be able to do, its purpose included.
+    /// Whether a model that can do this is there for such requests at all.
     #[must_use]
-    pub fn required(&self) -> Capabilities {
-        self.capabilities.with(self.purpose())
+    pub fn suit(&self, able: Capabilities) -> bool {
+        self.purposes().iter().any(|&purpose| able.has(purpose))
+    }
+
+    /// What a model that can do this lacks.
+    #[must_use]
+    pub fn missing_in(&self, able: Capabilities) -> Capabilities {
+        let purposes = self.purposes();
+        let lacks = able.missing(self.capabilities).iter();
+        let missing: Capabilities = lacks.filter(|lacking| !purposes.contains(lacking)).collect();
+        match purposes.first() {
+            Some(&purpose) if !self.suit(able) => missing.with(purpose),
+            _ => missing,
+        }
     }
 
     /// An upper bound of the output's tokens, all answers together, of a model that gives `most` in one answer,

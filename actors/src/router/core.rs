@@ -121,7 +121,7 @@ impl RouterCore {
         for model in catalogue.models() {
             let above = model.layer > start;
             // What is for something else altogether, such as embeddings, is none of the layer's models here.
-            let is_for_this = model.capabilities.has(request.needs.purpose());
+            let is_for_this = request.needs.suit(model.capabilities);
             if !is_for_this || model.layer < start || model.layer > ceiling {
                 continue;
             }
@@ -157,7 +157,7 @@ impl RouterCore {
 
 /// Why a model cannot do what a request needs, whether or not its provider can be called.
 pub(super) fn unfit(model: &Model, needs: &Needs) -> Option<RejectReason> {
-    let missing = model.capabilities.missing(needs.required());
+    let missing = needs.missing_in(model.capabilities);
     if !missing.is_empty() {
         return Some(RejectReason::Lacks(missing));
     }

@@ -227,9 +227,10 @@ fn embeddings_and_completions_are_asked_of_models_that_have_them() {
     assert_eq!(bench.ids(), ["talks", "able"]);
     bench.request.needs.capabilities = Capabilities::NONE.with(Capability::Embeddings);
     assert_eq!(bench.ids(), ["vectors", "able"]);
+    // A text can be gone on with as a message too.
     bench.request.needs.capabilities = Capabilities::NONE.with(Capability::Completions);
-    assert_eq!(bench.ids(), ["texts"]);
-    bench.request.target = Target::Named("talks".into());
+    assert_eq!(bench.ids(), ["talks", "texts", "able"]);
+    bench.request.target = Target::Named("vectors".into());
     assert!(
         bench.error().to_string().contains("missing completions"),
         "{}",

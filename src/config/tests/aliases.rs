@@ -40,11 +40,14 @@ fn written() -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
-/// The providers of the shipped models that are switched on, by id.
+/// The providers of the shipped models that answer messages and are switched on, by id.
 fn providers() -> BTreeMap<String, String> {
     let shipped: toml::Table = toml::from_str(SHIPPED).unwrap();
     let models = shipped["models"].as_array().unwrap().iter();
-    let is_on = |model: &&toml::Value| model.get("enabled").and_then(toml::Value::as_bool) != Some(false);
+    let is_on = |model: &&toml::Value| {
+        let can = model["capabilities"].as_array().unwrap();
+        can.contains(&"chat".into()) && model.get("enabled").and_then(toml::Value::as_bool) != Some(false)
+    };
     let text = |model: &toml::Value, key: &str| model[key].as_str().unwrap().to_owned();
     models
         .filter(is_on)

@@ -10,7 +10,7 @@ use gateway_actors::protocol::{Layer, Rates};
 
 use super::super::{
     BreakerSettings, CostSettings, Database, FailoverSettings, HttpSettings, LogSettings, OpenRouterSettings,
-    RoutingSettings, Settings, Sources, UpstreamTimeouts,
+    ProviderKind, RoutingSettings, Settings, Sources, UpstreamTimeouts,
 };
 use super::{CONTRACT, load, problems, settings, sources, warnings};
 
@@ -83,6 +83,22 @@ fn the_shipped_file_names_every_setting() {
             });
             assert!(is_named, "config/gateway.toml does not show {section}.{key}");
         }
+    }
+    let listed = problems("[[providers]]\nname = \"a\"\nkind = \"openai\"\nnonsense = 1", &[]);
+    let known = listed.split("known here: ").nth(1).expect("known keys").trim();
+    let body = shipped
+        .split("# [[providers]]\n")
+        .nth(1)
+        .expect("an example of a provider");
+    for key in known.split(", ") {
+        let is_named = body.lines().any(|line| line.starts_with(&format!("# {key} = ")));
+        assert!(is_named, "config/gateway.toml does not show {key} of a provider");
+    }
+    for kind in ProviderKind::ALL {
+        assert!(
+            body.contains(kind.as_str()),
+            "config/gateway.toml does not show the kind {kind:?}"
+        );
     }
 }
 

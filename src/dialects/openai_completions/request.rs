@@ -108,12 +108,12 @@ impl OutgoingRequest for CompletionsRequest {
     }
 }
 
-/// What the request needs of a model. Any model can be asked: what only some of them can do is refused by name for the
-/// others.
+/// What the request needs of a model. One that completes texts can be asked, and one that answers messages: what only
+/// some of them can do is refused by name for the others.
 fn needs(json: &str, found: &Scan<'_>) -> Result<Needs, GatewayError> {
     let prompts = prompts(found.prompt.ok_or_else(|| required("prompt"))?)?;
     Ok(Needs {
-        capabilities: Capabilities::NONE,
+        capabilities: Capabilities::NONE.with(Capability::Completions),
         input_bound: json.len() as u64 + u64::from(prompts.count) * TOKENS_PER_MESSAGE,
         input_estimate: prompts.text_bytes / BYTES_PER_TOKEN_AT_MOST,
         max_output: token_count("max_tokens", found.max_tokens)?,

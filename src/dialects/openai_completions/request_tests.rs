@@ -92,7 +92,7 @@ fn needs_are_those_of_every_text_and_every_answer() {
     let several = needs(r#""prompt":["a","b",[1,2]],"n":2,"best_of":4"#);
     assert_eq!((several.answers, several.max_output), (12, None));
     assert_eq!(needs(r#""prompt":[1,2,3]"#).answers, 1, "tokens of one text");
-    assert_eq!(one.capabilities, Capabilities::NONE);
+    assert_eq!(one.capabilities, Capabilities::NONE.with(Capability::Completions));
 }
 
 #[test]

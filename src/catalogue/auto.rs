@@ -58,7 +58,7 @@ impl AutoCheck {
 mod tests {
     use std::collections::HashMap;
 
-    use gateway_actors::protocol::{Capabilities, Dialect, Model, Price, ProviderName};
+    use gateway_actors::protocol::{Capabilities, Capability, Dialect, Model, Price, ProviderName};
 
     use super::*;
 
@@ -69,7 +69,7 @@ mod tests {
             api_model: "it".into(),
             dialect: Dialect::OpenaiChat,
             layer,
-            capabilities: Capabilities::NONE,
+            capabilities: Capabilities::NONE.with(Capability::Chat),
             context_window: 1_000,
             max_output_tokens: 100,
             price,

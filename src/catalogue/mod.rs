@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gateway_actors::protocol::{Catalogue, Layer, Model, ProviderName};
+use gateway_actors::protocol::{Capability, Catalogue, Layer, Model, ProviderName};
 use tokio::sync::watch;
 
 pub(crate) use auto::AutoCheck;
@@ -109,7 +109,8 @@ impl Parts {
 }
 
 fn lacks_free_layer(catalogue: &Catalogue, usable: &HashSet<ProviderName>) -> bool {
-    let mut of_layer_0 = catalogue.models().iter().filter(|model| model.layer == Layer::L0);
+    let models = catalogue.models().iter();
+    let mut of_layer_0 = models.filter(|model| model.layer == Layer::L0 && model.capabilities.has(Capability::Chat));
     !of_layer_0.any(|model| usable.contains(&model.provider))
 }
 

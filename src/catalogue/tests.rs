@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use gateway_actors::protocol::{Alias, Capabilities, Dialect, Price, TaskType};
+use gateway_actors::protocol::{Alias, Capabilities, Capability, Dialect, Price, TaskType};
 use tokio::time::{sleep, timeout};
 
 use super::*;
@@ -21,7 +21,7 @@ fn model(id: &str, provider: &str, layer: Layer) -> Model {
         api_model: id.into(),
         dialect: Dialect::OpenaiChat,
         layer,
-        capabilities: Capabilities::NONE,
+        capabilities: Capabilities::NONE.with(Capability::Chat),
         context_window: 1_000,
         max_output_tokens: 100,
         price: Some(Price::FREE),
@@ -48,6 +48,15 @@ fn free() -> Vec<Model> {
     ["one:free", "two:free"]
         .map(|id| model(id, "router", Layer::L0))
         .to_vec()
+}
+
+#[test]
+fn a_model_that_answers_no_messages_does_not_make_up_layer_0() {
+    let mut vectors = model("vectors", "local", Layer::L0);
+    vectors.capabilities = Capabilities::NONE.with(Capability::Embeddings);
+    let live = live(vec![vectors]);
+    live.set_free(free());
+    assert_eq!(ids(&live), ["vectors", "one:free", "two:free"]);
 }
 
 #[test]

@@ -51,8 +51,18 @@ impl Draft {
         found.map_or(api_model, |model| model.id.as_str()).into()
     }
 
+    fn has_alias(&self, pattern: &str) -> bool {
+        self.aliases.iter().any(|alias| &*alias.pattern == pattern)
+    }
+
     fn knows(&self, name: &str) -> bool {
         self.models.iter().any(|model| is_called(model, name))
+    }
+
+    /// Whether a model of this name can be called.
+    fn can_use(&self, name: &str, providers: &Providers) -> bool {
+        let mut models = self.models.iter().filter(|model| is_called(model, name));
+        models.any(|model| providers.is_usable(model.provider.as_str()))
     }
 
     fn left_out(&self, name: &str) -> bool {
@@ -84,9 +94,13 @@ pub(super) fn assemble(parts: Parts, builtins: &Builtins, providers: &Providers,
     let replacements = builtin::add_models(&mut draft, builtins, providers, report);
     // In order of precedence: what a file names goes before the environment's general rules.
     let (listed, shipped): (Vec<_>, Vec<_>) = parts.aliases.into_iter().partition(|alias| !alias.is_shipped);
-    add_aliases(&mut draft, listed, report);
-    draft.aliases.extend(replacements);
-    add_aliases(&mut draft, shipped, report);
+    add_aliases(&mut draft, listed, providers, report);
+    for replacement in replacements {
+        if !draft.has_alias(&replacement.pattern) {
+            draft.aliases.push(replacement);
+        }
+    }
+    add_aliases(&mut draft, shipped, providers, report);
 
     let task_lists = known_names(parts.lists, &draft, report);
     let is_usable = |model: &Model| providers.is_usable(model.provider.as_str());
@@ -173,32 +187,46 @@ fn dialect_of(entry: &WrittenModel, provider: &ProviderSettings, report: &mut Re
     kind.dialect()
 }
 
-fn add_aliases(draft: &mut Draft, written: Vec<WrittenAlias>, report: &mut Report) {
+fn add_aliases(draft: &mut Draft, written: Vec<WrittenAlias>, providers: &Providers, report: &mut Report) {
     for alias in written {
-        if draft.aliases.iter().any(|other| *other.pattern == *alias.pattern) {
+        if draft.has_alias(&alias.pattern) {
             continue;
         }
-        if draft.knows(&alias.target) {
+        let known = || alias.targets.iter().filter(|target| draft.knows(target));
+        let usable = known().find(|target| draft.can_use(target, providers));
+        let target: Option<Arc<str>> = usable.or_else(|| known().next()).map(|target| target.as_str().into());
+        // A shipped one waits for its models' providers, as they do.
+        if !alias.is_shipped {
+            report_targets(draft, &alias, target.is_none(), report);
+        }
+        if let Some(target) = target {
             draft.aliases.push(Alias {
                 pattern: alias.pattern.into(),
-                target: alias.target.into(),
+                target,
             });
-        } else if alias.is_shipped {
-            // Waits for its model's provider, as the model does.
-        } else if draft.unfinished.contains(&alias.target) {
-            // What is wrong with its model was reported.
-        } else if draft.left_out(&alias.target) {
-            report.warn(
-                alias.place,
-                "left out: its model is switched off or its provider absent",
-            );
-        } else {
-            let message = format!(
-                "no model is called {}; name a model by id or api_model",
-                quoted(&alias.target)
-            );
-            report.problem(alias.place, message);
         }
+    }
+}
+
+/// Reports the names of an alias that lead nowhere.
+fn report_targets(draft: &Draft, alias: &WrittenAlias, is_left_out: bool, report: &mut Report) {
+    let mut waits = false;
+    for target in alias.targets.iter().filter(|target| !draft.knows(target)) {
+        if draft.unfinished.contains(target) {
+            // What is wrong with its model was reported.
+        } else if draft.left_out(target) {
+            waits = true;
+        } else {
+            let message = format!("no model is called {}; name a model by id or api_model", quoted(target));
+            report.problem(alias.place.as_str(), message);
+        }
+    }
+    if waits && is_left_out {
+        let message = match alias.targets.len() {
+            1 => "left out: its model is switched off or its provider absent",
+            _ => "left out: its models are switched off or their providers absent",
+        };
+        report.warn(alias.place.as_str(), message);
     }
 }
 

@@ -62,7 +62,8 @@ impl fmt::Display for OpenaiApi {
 #[derive(Debug)]
 pub(super) struct WrittenAlias {
     pub(super) pattern: String,
-    pub(super) target: String,
+    /// The names of models, of which it stands for the first that there is.
+    pub(super) targets: Vec<String>,
     pub(super) place: String,
     pub(super) is_shipped: bool,
 }
@@ -165,17 +166,31 @@ pub(super) fn read_aliases(document: &Document<'_>, table: &DeTable<'_>, report:
                 continue;
             }
         };
-        match text(Written::Toml(target.get_ref())) {
-            Ok(target) => aliases.push(WrittenAlias {
+        match targets(target.get_ref()) {
+            Ok(targets) => aliases.push(WrittenAlias {
                 pattern,
-                target,
+                targets,
                 place,
                 is_shipped: document.is_shipped,
             }),
-            Err(message) => report.problem(place, format!("must {message}: the name of a model")),
+            Err(message) => {
+                report.problem(
+                    place,
+                    format!("must {message}: the name of a model, or a list of names"),
+                );
+            }
         }
     }
     aliases
+}
+
+fn targets(written: &DeValue<'_>) -> Result<Vec<String>, String> {
+    match written {
+        DeValue::Array(items) if !items.is_empty() => {
+            items.iter().map(|item| text(Written::Toml(item.get_ref()))).collect()
+        }
+        one => text(Written::Toml(one)).map(|name| vec![name]),
+    }
 }
 
 /// Reports ids that more than one model has; each further model is left out.

@@ -204,8 +204,10 @@ impl Draft {
             reader.finish();
         }
         if document.root().contains_key("models") {
-            // A catalogue replaces the one before it: a mixture would route to models nobody listed together.
+            // A catalogue replaces the one before it, and the aliases that are made for it: a mixture would route to
+            // models nobody listed together.
             self.models.clear();
+            self.aliases.clear();
         }
         for (index, table) in entries(document, "models", report) {
             let path = path_of("models", index, "id", table);

@@ -1,10 +1,10 @@
 //! One event of a provider's stream, looked at without keeping anything of it: what every dialect's reader says of one.
 
-use gateway_actors::protocol::{Dialect, UsageReport};
+use gateway_actors::protocol::{Dialect, Operation, TokenUsage, UsageReport};
 
 use super::fault::{ErrorObject, Inspected, ShapeError};
-use super::openai_chat;
 use super::sse::{EventText, Framing};
+use super::{anthropic_messages, gemini, ollama, openai_chat, openai_responses};
 
 /// What one event is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,19 +35,36 @@ pub(super) enum BadEvent {
 /// Looks at the events of one stream.
 #[derive(Debug)]
 pub(super) enum EventReader {
-    /// OpenAI chat completions.
+    /// OpenAI chat completions, and its older completions.
     OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses(openai_responses::EventReader),
+    /// Anthropic Messages.
+    AnthropicMessages(anthropic_messages::EventReader),
+    /// Gemini.
+    Gemini(gemini::EventReader),
+    /// Ollama.
+    Ollama(ollama::EventReader),
 }
 
 impl EventReader {
-    pub(super) fn new(_dialect: Dialect) -> Self {
-        Self::OpenaiChat
+    pub(super) fn new(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::OpenaiChat => Self::OpenaiChat,
+            Dialect::OpenaiResponses => Self::OpenaiResponses(openai_responses::EventReader::default()),
+            Dialect::AnthropicMessages => Self::AnthropicMessages(anthropic_messages::EventReader::default()),
+            Dialect::Gemini => Self::Gemini(gemini::EventReader::default()),
+            Dialect::Ollama => Self::Ollama(ollama::EventReader::default()),
+        }
     }
 
     /// How the dialect's events are told from each other.
     pub(super) fn framing(&self) -> Framing {
         match self {
-            Self::OpenaiChat => Framing::Events,
+            Self::Ollama(_) => Framing::Lines,
+            Self::OpenaiChat | Self::OpenaiResponses(_) | Self::AnthropicMessages(_) | Self::Gemini(_) => {
+                Framing::Events
+            }
         }
     }
 
@@ -56,14 +73,36 @@ impl EventReader {
         let event = EventText::read(self.framing(), event);
         match self {
             Self::OpenaiChat => openai_chat::read_event(&event),
+            Self::OpenaiResponses(reader) => reader.read(&event),
+            Self::AnthropicMessages(reader) => reader.read(&event),
+            Self::Gemini(reader) => reader.read(&event),
+            Self::Ollama(reader) => reader.read(&event),
         }
     }
 }
 
-/// Checks that a whole body is an answer in this dialect, and reads its usage.
+/// Checks that a whole body is the answer to such a request in this dialect, and reads its usage.
 ///
 /// # Errors
 /// Why it is no answer; [`ShapeError::NoText`] is not among them.
-pub fn inspect(_dialect: Dialect, body: &[u8]) -> Result<Inspected, ShapeError> {
-    openai_chat::inspect(body)
+pub fn inspect(operation: Operation, dialect: Dialect, body: &[u8]) -> Result<Inspected, ShapeError> {
+    match (operation, dialect) {
+        (Operation::CountTokens, Dialect::Gemini) => count(gemini::read_count(body)),
+        (Operation::CountTokens, _) => count(anthropic_messages::read_count_answer(body).ok()),
+        (Operation::CompleteText, _) | (_, Dialect::OpenaiChat) => openai_chat::inspect(body),
+        (_, Dialect::OpenaiResponses) => openai_responses::inspect(body),
+        (_, Dialect::AnthropicMessages) => anthropic_messages::inspect(body),
+        (_, Dialect::Gemini) => gemini::inspect(body),
+        (_, Dialect::Ollama) => ollama::inspect(body),
+    }
+}
+
+/// A count of tokens is no answer of a model, and free.
+fn count(count: Option<u64>) -> Result<Inspected, ShapeError> {
+    match count {
+        Some(_) => Ok(Inspected {
+            usage: UsageReport::Reported(TokenUsage::default()),
+        }),
+        None => Err(ShapeError::Malformed("no count of tokens")),
+    }
 }

@@ -3,7 +3,20 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use gateway_actors::protocol::{ErrorKind, GatewayError};
+use serde::Serialize;
 use serde_json::value::RawValue;
+
+/// A request's body in JSON.
+///
+/// # Errors
+/// `internal`, if something in it cannot be written, which a reader of requests has to see to.
+pub(super) fn body(request: &impl Serialize) -> Result<Vec<u8>, GatewayError> {
+    serde_json::to_vec(request).map_err(|_error| {
+        let message = "the request could not be written for the model; this is a defect of the gateway";
+        GatewayError::new(ErrorKind::Internal, message)
+    })
+}
 
 /// Appends a text as a JSON string.
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {

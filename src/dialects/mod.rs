@@ -5,20 +5,28 @@
 //! owns. Any other pair goes through one neutral form ([`neutral`]): each dialect has a reader and a writer for
 //! requests, whole answers and streams, and none knows another. Nothing here knows a socket or a runtime.
 
+pub mod anthropic_messages;
 mod events;
 mod fault;
+mod gemini;
 mod json;
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "its readers and writers are being added, one dialect after the other"
-)]
 mod neutral;
+mod object;
+mod ollama;
 pub mod openai_chat;
+pub mod openai_completions;
+pub mod openai_responses;
+mod place;
 mod precheck;
+mod provider_side;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod replay;
 mod scanner;
 mod splice;
 mod sse;
+mod translation;
 pub mod usage;
 
 pub use events::inspect;
@@ -28,7 +36,7 @@ pub use scanner::{StreamScanner, UsageEvents};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gateway_actors::protocol::{Dialect, GatewayError, Needs, OutgoingRequest};
+use gateway_actors::protocol::{Dialect, GatewayError, Needs, OutgoingRequest, RequestId};
 
 /// A request as a client sent it, in the dialect that its endpoint speaks.
 pub trait ClientRequest: OutgoingRequest {
@@ -44,13 +52,20 @@ pub trait ClientRequest: OutgoingRequest {
 
 /// The body of an error answer in the shape that clients of a dialect expect.
 #[must_use]
-pub fn error_body(_client: Dialect, error: &GatewayError) -> Bytes {
-    openai_chat::error_body(error)
+pub fn error_body(client: Dialect, error: &GatewayError, request: RequestId) -> Bytes {
+    match client {
+        Dialect::AnthropicMessages => anthropic_messages::error_body(error, &request.to_string()),
+        _ => openai_chat::error_body(error),
+    }
 }
 
 /// The event that tells of an error after a stream has begun, in the shape that clients of a dialect expect. `sent` is the
 /// last that was sent before it.
 #[must_use]
-pub fn error_event(_client: Dialect, error: &GatewayError, _sent: &[u8]) -> Bytes {
-    openai_chat::error_event(error)
+pub fn error_event(client: Dialect, error: &GatewayError, request: RequestId, sent: &[u8]) -> Bytes {
+    match client {
+        Dialect::AnthropicMessages => anthropic_messages::error_event(error, &request.to_string()),
+        Dialect::OpenaiResponses => openai_responses::error_event(error, openai_responses::next_sequence_number(sent)),
+        _ => openai_chat::error_event(error),
+    }
 }

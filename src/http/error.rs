@@ -49,7 +49,8 @@ pub(crate) fn dialect_of(head: &RequestHead) -> Dialect {
 pub(crate) fn status(kind: ErrorKind) -> StatusCode {
     let code = match kind {
         ErrorKind::MalformedJson | ErrorKind::InvalidRequest | ErrorKind::InvalidHeader => 400,
-        ErrorKind::UpstreamInvalid => 400,
+        // 400 is what clients know both by.
+        ErrorKind::UpstreamInvalid | ErrorKind::PreviousResponseNotFound => 400,
         ErrorKind::Unauthenticated => 401,
         ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => 403,
         ErrorKind::NotFound | ErrorKind::ModelNotFound => 404,
@@ -185,8 +186,8 @@ impl From<InvalidId> for Failure {
 pub(crate) fn body(error: &GatewayError, shape: ErrorShape, request: RequestId) -> Bytes {
     match shape {
         ErrorShape::Native => native_body(error, request),
-        ErrorShape::Client(dialect) => error_body(dialect, error),
-        ErrorShape::AsAsked => error_body(Dialect::OpenaiChat, error),
+        ErrorShape::Client(dialect) => error_body(dialect, error, request),
+        ErrorShape::AsAsked => error_body(Dialect::OpenaiChat, error, request),
     }
 }
 
@@ -250,6 +251,7 @@ mod tests {
         (ErrorKind::IdempotencyMismatch, 422),
         (ErrorKind::UpstreamRejected, 422),
         (ErrorKind::UpstreamInvalid, 400),
+        (ErrorKind::PreviousResponseNotFound, 400),
         (ErrorKind::UpstreamRateLimited, 429),
         (ErrorKind::ClientClosed, 499),
         (ErrorKind::Internal, 500),

@@ -6,6 +6,7 @@
 mod connection;
 mod error;
 mod extract;
+mod keep;
 mod middleware;
 mod pipeline;
 mod respond;

@@ -1,5 +1,6 @@
 //! What the handlers see of the rest of the process: snapshots, counters, ports and the pipeline of their cell.
 
+use std::cell::OnceCell;
 use std::future::{Ready, ready};
 use std::ops::Deref;
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
     Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, ResponseStore, StoreHealth, SystemHealth,
 };
+use gateway_actors::runtime::Bell;
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -105,6 +107,11 @@ pub struct Shared {
 #[derive(Debug)]
 pub(crate) struct Endpoints {
     pub(crate) chat_completions: Arc<str>,
+    pub(crate) completions: Arc<str>,
+    pub(crate) embeddings: Arc<str>,
+    pub(crate) messages: Arc<str>,
+    pub(crate) count_tokens: Arc<str>,
+    pub(crate) responses: Arc<str>,
     pub(crate) route: Arc<str>,
     pub(crate) chat: Arc<str>,
 }
@@ -121,6 +128,11 @@ impl Shared {
             store_probe: StoreProbe::new(Arc::clone(&parts.store_health)),
             endpoints: Endpoints {
                 chat_completions: "/v1/chat/completions".into(),
+                completions: "/v1/completions".into(),
+                embeddings: "/v1/embeddings".into(),
+                messages: "/v1/messages".into(),
+                count_tokens: "/v1/messages/count_tokens".into(),
+                responses: "/v1/responses".into(),
                 route: "/v1/route".into(),
                 chat: "/v1/chat".into(),
             },
@@ -178,6 +190,8 @@ pub struct Edge(Rc<EdgeInner>);
 struct EdgeInner {
     pipeline: Box<dyn RequestPipeline>,
     shared: Arc<Shared>,
+    /// Made by the first request, since it needs the worker's runtime.
+    cutting: OnceCell<Bell>,
 }
 
 impl Edge {
@@ -185,7 +199,11 @@ impl Edge {
     #[must_use]
     pub fn new(pipeline: impl RequestPipeline + 'static, shared: Arc<Shared>) -> Self {
         let pipeline = Box::new(pipeline);
-        Self(Rc::new(EdgeInner { pipeline, shared }))
+        Self(Rc::new(EdgeInner {
+            pipeline,
+            shared,
+            cutting: OnceCell::new(),
+        }))
     }
 
     pub(crate) fn pipeline(&self) -> &dyn RequestPipeline {
@@ -194,6 +212,12 @@ impl Edge {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
+    }
+
+    /// Comes true when whole answers that are still being made are given up.
+    pub(crate) async fn cut(&self) {
+        let of_worker = || Bell::when(self.0.shared.lifecycle.clone(), |now| *now >= Lifecycle::Cutting);
+        self.0.cutting.get_or_init(of_worker).rung().await;
     }
 
     /// The edge of the worker that serves this request.

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
-use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError};
+use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError, RequestId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, interval_at};
 
+use super::keep::{HeldBack, Keep};
 use super::shared::Ending;
 use crate::dialects::error_event;
 
@@ -23,6 +24,7 @@ const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 pub(crate) struct EventBody {
     /// The dialect in which the client is told of an error.
     dialect: Dialect,
+    request: RequestId,
     /// The last piece that was sent.
     last_sent: Bytes,
     events: mpsc::Receiver<Result<Bytes, GatewayError>>,
@@ -30,6 +32,9 @@ pub(crate) struct EventBody {
     last_event: Instant,
     ending: Ending,
     state: State,
+    /// What is to be done with the answer before the client has the end of it.
+    keep: Option<Box<dyn Keep>>,
+    held_back: HeldBack,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,17 +49,31 @@ enum State {
 
 impl EventBody {
     /// `ending` comes true when the gateway stops and waits for streams no longer.
-    pub(crate) fn new(dialect: Dialect, events: mpsc::Receiver<Result<Bytes, GatewayError>>, ending: Ending) -> Self {
+    pub(crate) fn new(
+        dialect: Dialect,
+        request: RequestId,
+        events: mpsc::Receiver<Result<Bytes, GatewayError>>,
+        ending: Ending,
+    ) -> Self {
         let now = Instant::now();
         Self {
             dialect,
+            request,
             last_sent: Bytes::new(),
             events,
             heartbeat: interval_at(now + HEARTBEAT, HEARTBEAT),
             last_event: now,
             ending,
             state: State::Open,
+            keep: None,
+            held_back: HeldBack::default(),
         }
+    }
+
+    /// The same, but this is done with the answer before the client has the end of it.
+    pub(crate) fn keeping(mut self, keep: Option<Box<dyn Keep>>) -> Self {
+        self.keep = keep;
+        self
     }
 
     /// What to send of a piece: nothing of the empty one, with which a stream ends.
@@ -70,7 +89,7 @@ impl EventBody {
 
     fn cut(&mut self, error: &GatewayError) -> Bytes {
         self.state = State::Cut;
-        error_event(self.dialect, error, &self.last_sent)
+        error_event(self.dialect, error, self.request, &self.last_sent)
     }
 
     /// What to send when the stream's own task ended before the stream did.
@@ -109,8 +128,18 @@ impl MessageBody for EventBody {
         if self.state != State::Open {
             return Poll::Ready(None);
         }
+        if let Some(events) = std::task::ready!(self.held_back.poll(cx)) {
+            return Poll::Ready(self.forward(events).map(Ok));
+        }
         let next = match self.events.poll_recv(cx) {
-            Poll::Ready(Some(Ok(events))) => self.forward(events),
+            Poll::Ready(Some(Ok(events))) => {
+                if let Some(until) = self.keep.as_ref().and_then(|keep| keep.events(&events)) {
+                    self.held_back.hold(events, until);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                self.forward(events)
+            }
             Poll::Ready(Some(Err(error))) => Some(self.cut(&error)),
             // Its task may have been cut before the end was noticed here.
             Poll::Ready(None) if self.ending.as_mut().poll(cx).is_ready() => Some(self.shut_down()),
@@ -133,13 +162,13 @@ mod tests {
     use super::*;
 
     fn body(events: mpsc::Receiver<Result<Bytes, GatewayError>>) -> EventBody {
-        EventBody::new(Dialect::OpenaiChat, events, Box::pin(pending()))
+        EventBody::new(Dialect::OpenaiChat, RequestId::generate(), events, Box::pin(pending()))
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_gateway_that_stops_says_so_in_the_stream_after_what_has_come() {
         let (sender, events) = mpsc::channel(8);
-        let mut body = EventBody::new(Dialect::OpenaiChat, events, Box::pin(ready(())));
+        let mut body = EventBody::new(Dialect::OpenaiChat, RequestId::generate(), events, Box::pin(ready(())));
         sender.send(Ok(Bytes::from_static(b"data: {}\n\n"))).await.unwrap();
         assert_eq!(next(&mut body).await.as_deref(), Some("data: {}\n\n"));
         let told = next(&mut body).await.unwrap();
@@ -150,7 +179,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stream_whose_task_was_cut_since_the_gateway_stops_says_so() {
         let (sender, events) = mpsc::channel(8);
-        let mut body = EventBody::new(Dialect::OpenaiChat, events, Box::pin(ready(())));
+        let mut body = EventBody::new(Dialect::OpenaiChat, RequestId::generate(), events, Box::pin(ready(())));
         drop(sender);
         let told = next(&mut body).await.unwrap();
         assert!(told.contains("\"draining\""), "{told}");

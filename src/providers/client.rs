@@ -1,6 +1,10 @@
 //! The HTTP clients of a worker.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +14,8 @@ use actix_tls::connect::rustls_0_23::reexports::AsyncTlsStream;
 use actix_tls::connect::rustls_0_23::{TlsConnector, webpki_roots_cert_store};
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Connector as TcpConnector, Resolver};
 use awc::http::Uri;
-use awc::{Client, Connector};
+use awc::http::uri::Authority;
+use awc::{Connector, FrozenClientRequest};
 use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use tokio::io::AsyncRead;
@@ -18,6 +23,7 @@ use tokio::io::AsyncRead;
 use super::BuildError;
 use super::heads::PlainHeads;
 use super::resting::Resting;
+use super::wire::{Io, Lines, Open, Wire};
 
 /// How long a connection may stay unused.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -32,6 +38,36 @@ pub(super) struct ConnectionKind {
     pub(super) timeout: Duration,
     /// Whether it has TLS. The client itself does not know: its addresses all start with `http`.
     pub(super) tls: bool,
+}
+
+/// A client whose connections are of one kind: awc's, which builds requests, and the way that calls go.
+#[derive(Clone)]
+pub(super) struct Client {
+    awc: awc::Client,
+    open: Open,
+    timeout: Duration,
+    lines: Rc<RefCell<HashMap<Option<Authority>, Rc<Lines>>>>,
+}
+
+impl Client {
+    /// The way of this request's calls. Requests to one address share connections.
+    pub(super) fn wire(&self, request: &FrozenClientRequest) -> Wire {
+        let address = request.get_uri();
+        let mut lines = self.lines.borrow_mut();
+        let lines = lines.entry(address.authority().cloned()).or_insert_with(|| {
+            let (address, open) = (address.clone(), Rc::clone(&self.open));
+            Lines::new(address, open, self.timeout, KEEP_ALIVE, LIFETIME)
+        });
+        Wire::new(request, Rc::clone(lines))
+    }
+}
+
+impl Deref for Client {
+    type Target = awc::Client;
+
+    fn deref(&self) -> &awc::Client {
+        &self.awc
+    }
 }
 
 /// The clients of one worker: one for each kind of connection in use, nearly always two at most.
@@ -91,9 +127,9 @@ fn tcp() -> impl Service<ConnectInfo<Uri>, Response = Connection<Uri, TcpStream>
 }
 
 /// A connection as the HTTP client has it.
-type Wire<S> = Connection<Uri, PlainHeads<Resting<S>>>;
+type Plain<S> = Connection<Uri, PlainHeads<Resting<S>>>;
 
-fn tcp_connector() -> impl Service<ConnectInfo<Uri>, Response = Wire<TcpStream>, Error = ConnectError> + Clone + 'static
+fn tcp_connector() -> impl Service<ConnectInfo<Uri>, Response = Plain<TcpStream>, Error = ConnectError> + Clone + 'static
 {
     tcp().map(plain_heads)
 }
@@ -101,7 +137,7 @@ fn tcp_connector() -> impl Service<ConnectInfo<Uri>, Response = Wire<TcpStream>,
 /// TLS is made here and not by the HTTP client, so that interim answers can be taken out above it.
 fn tls_connector(
     config: Arc<ClientConfig>,
-) -> impl Service<ConnectInfo<Uri>, Response = Wire<AsyncTlsStream<TcpStream>>, Error = ConnectError> + Clone + 'static
+) -> impl Service<ConnectInfo<Uri>, Response = Plain<AsyncTlsStream<TcpStream>>, Error = ConnectError> + Clone + 'static
 {
     let tls = TlsConnector::service(config);
     tcp().and_then(move |connection: Connection<Uri, TcpStream>| {
@@ -110,7 +146,7 @@ fn tls_connector(
     })
 }
 
-fn plain_heads<S: AsyncRead + Unpin + 'static>(connection: Connection<Uri, S>) -> Wire<S> {
+fn plain_heads<S: AsyncRead + Unpin + 'static>(connection: Connection<Uri, S>) -> Plain<S> {
     let (stream, connection) = connection.replace_io(());
     connection
         .replace_io(PlainHeads::new(Resting::new(stream, KEEP_ALIVE)))
@@ -122,6 +158,7 @@ where
     C: Service<ConnectInfo<Uri>, Response = Connection<Uri, S>, Error = ConnectError> + Clone + 'static,
     S: ActixStream + fmt::Debug + 'static,
 {
+    let open = opener(connector.clone());
     let connector = Connector::new()
         .connector(connector)
         .timeout(timeout)
@@ -129,13 +166,34 @@ where
         .limit(0)
         .conn_keep_alive(KEEP_ALIVE)
         .conn_lifetime(LIFETIME);
-    Client::builder()
+    let awc = awc::Client::builder()
         .connector(connector)
         .no_default_headers()
         .disable_redirects()
         // Our own watchdog has one timer for the whole call.
         .disable_timeout()
-        .finish()
+        .finish();
+    Client {
+        awc,
+        open,
+        timeout,
+        lines: Rc::default(),
+    }
+}
+
+/// Makes connections without awc.
+fn opener<C, S>(connector: C) -> Open
+where
+    C: Service<ConnectInfo<Uri>, Response = Connection<Uri, S>, Error = ConnectError> + 'static,
+    S: ActixStream + 'static,
+{
+    Rc::new(move |address| {
+        let made = connector.call(ConnectInfo::new(address));
+        Box::pin(async move {
+            let (io, _) = made.await?.into_parts();
+            Ok(Box::new(io) as Box<dyn Io>)
+        })
+    })
 }
 
 #[cfg(test)]

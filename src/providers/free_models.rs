@@ -17,7 +17,7 @@ use self::list::choose;
 use super::BuildError;
 use super::client::Clients;
 use super::failure::from_send_error;
-use super::openai_compatible::{connection_kind, models_request};
+use super::http::{connection_kind, models_request};
 use super::resting::Call;
 use super::watchdog::Watchdog;
 use super::whole::read_whole;

@@ -4,13 +4,13 @@
 //! reads what comes back under time and size limits, and turns everything that can go wrong into an
 //! [`UpstreamFailure`] that says whether it may have been billed. The simulator has no network but takes the same way.
 
-mod body;
 mod client;
+mod endpoints;
 mod failure;
 mod frames;
 mod free_models;
 mod heads;
-mod openai_compatible;
+mod http;
 mod probe;
 mod reply;
 mod resting;
@@ -18,20 +18,21 @@ mod retry_after;
 mod simulator;
 mod watchdog;
 mod whole;
+mod wire;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    Billing, FailureKind, ProviderName, Upstream, UpstreamCall, UpstreamFailure, UpstreamReply,
+    AnswerForm, Billing, Completion, FailureKind, IdMap, ProviderName, TokenUsage, Upstream, UpstreamCall,
+    UpstreamFailure, UpstreamReply, UsageReport,
 };
 
 use crate::config::{ProviderKind, ProviderSettings};
 use client::Clients;
 pub use free_models::{FreeModels, FreeModelsError, ListError};
-use openai_compatible::{OpenAiCompatible, connection_kind};
+use http::{HttpProvider, connection_kind};
 pub use probe::Probes;
 use simulator::Simulator;
 
@@ -65,17 +66,15 @@ pub enum BuildError {
 
 /// All configured providers, as one cell calls them.
 pub struct Upstreams {
-    adapters: HashMap<ProviderName, Adapter>,
+    adapters: IdMap<ProviderName, Adapter>,
 }
 
 /// How one provider is called.
 enum Adapter {
-    OpenAiCompatible(Rc<OpenAiCompatible>),
+    Http(Rc<HttpProvider>),
     Simulator(Rc<Simulator>),
     /// It wants a key that is not set.
     KeyMissing,
-    /// Its dialect is not spoken yet.
-    NotSpoken,
 }
 
 impl Upstreams {
@@ -85,24 +84,14 @@ impl Upstreams {
     /// A provider whose address or key cannot be used, or TLS that cannot be set up.
     pub fn new(providers: &[ProviderSettings]) -> Result<Self, BuildError> {
         let mut clients = Clients::default();
-        let mut adapters = HashMap::with_capacity(providers.len());
+        let mut adapters = IdMap::default();
         for provider in providers {
             let adapter = match provider.kind {
                 ProviderKind::Simulator => Adapter::Simulator(Rc::new(Simulator::new(provider))),
                 _ if !provider.is_usable() => Adapter::KeyMissing,
-                ProviderKind::Anthropic | ProviderKind::Gemini | ProviderKind::AzureOpenai => Adapter::NotSpoken,
-                ProviderKind::OpenaiCompatible
-                | ProviderKind::Openai
-                | ProviderKind::Openrouter
-                | ProviderKind::Mistral
-                | ProviderKind::Groq
-                | ProviderKind::Deepseek
-                | ProviderKind::Xai
-                | ProviderKind::Cohere
-                | ProviderKind::Together
-                | ProviderKind::Ollama => {
+                _ => {
                     let client = clients.with(connection_kind(provider, provider.timeouts.connect))?;
-                    Adapter::OpenAiCompatible(Rc::new(OpenAiCompatible::new(provider, &client)?))
+                    Adapter::Http(Rc::new(HttpProvider::new(provider, &client)?))
                 }
             };
             adapters.insert(provider.name.clone(), adapter);
@@ -119,14 +108,18 @@ impl fmt::Debug for Upstreams {
 
 impl Upstream for Upstreams {
     fn call(&self, call: UpstreamCall) -> LocalBoxFuture<'static, Result<UpstreamReply, UpstreamFailure>> {
+        if let AnswerForm::Known(body) = &call.outgoing.answer {
+            let known = Completion {
+                status: 200,
+                body: body.clone(),
+                usage: UsageReport::Reported(TokenUsage::default()),
+            };
+            return Box::pin(std::future::ready(Ok(UpstreamReply::Complete(known))));
+        }
         match self.adapters.get(&call.model.provider) {
-            Some(Adapter::OpenAiCompatible(provider)) => Box::pin(Rc::clone(provider).call(call)),
+            Some(Adapter::Http(provider)) => Box::pin(Rc::clone(provider).call(call)),
             Some(Adapter::Simulator(provider)) => Box::pin(Rc::clone(provider).call(call)),
             Some(Adapter::KeyMissing) => refused(FailureKind::Auth, "the provider's API key is not set"),
-            Some(Adapter::NotSpoken) => refused(
-                FailureKind::Connect,
-                "this build does not speak the provider's kind yet",
-            ),
             None => refused(FailureKind::Connect, "the model's provider is not configured"),
         }
     }

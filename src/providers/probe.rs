@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::BuildError;
 use super::client::Clients;
-use super::openai_compatible::{connection_kind, models_request};
+use super::http::{connection_kind, models_request};
 use crate::config::{ProviderKind, ProviderSettings};
 
 /// How long a connection may take.

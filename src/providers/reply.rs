@@ -8,7 +8,8 @@ use awc::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMa
 use bytes::Bytes;
 use futures_core::Stream;
 use gateway_actors::protocol::{
-    AnswerForm, Billing, Completion, Dialect, FailureKind, UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
+    AnswerForm, Billing, Completion, Dialect, FailureKind, Operation, UpstreamFailure, UpstreamReply, UpstreamStream,
+    UsageReport,
 };
 use secrecy::SecretString;
 
@@ -30,7 +31,9 @@ const EXPLANATION_TIME: Duration = Duration::from_secs(1);
 pub(super) struct Reading<'a> {
     pub(super) limits: UpstreamLimits,
     pub(super) stream: bool,
-    /// The provider's dialect.
+    /// What the provider was asked to do.
+    pub(super) operation: Operation,
+    /// The dialect in which it answers.
     pub(super) dialect: Dialect,
     /// In which form the answer is wanted.
     pub(super) form: &'a AnswerForm,
@@ -71,7 +74,7 @@ where
     if content_type.starts_with("application/json") {
         watchdog.hurry(EXPLANATION_TIME);
         let body = read_beginning(&mut source, EXPLANATION_BYTES, &mut watchdog).await;
-        return Err(match inspect(reading.dialect, &body) {
+        return Err(match inspect(reading.operation, reading.dialect, &body) {
             Err(ShapeError::ErrorObject(error)) => {
                 from_fault(&StreamFault::ErrorObject(error), status, UsageReport::Missing)
             }
@@ -80,7 +83,7 @@ where
     }
     let (usage_events, translation) = match reading.form {
         AnswerForm::AsSent { usage_events: false } => (UsageEvents::Drop, None),
-        AnswerForm::AsSent { usage_events: true } => (UsageEvents::Forward, None),
+        AnswerForm::AsSent { usage_events: true } | AnswerForm::Known(_) => (UsageEvents::Forward, None),
         AnswerForm::Translated(translation) => (UsageEvents::Forward, Some(translation.stream())),
     };
     let scanner = StreamScanner::new(reading.dialect, reading.limits.event_bytes, usage_events);
@@ -108,9 +111,9 @@ where
     let body = read_whole(&mut source, announced, reading.limits.body_bytes, &mut watchdog)
         .await
         .map_err(|failure| failure.with_status(status.as_u16()))?;
-    let inspected = inspect(reading.dialect, &body).map_err(|error| from_shape(&error, status))?;
+    let inspected = inspect(reading.operation, reading.dialect, &body).map_err(|error| from_shape(&error, status))?;
     let body = match reading.form {
-        AnswerForm::AsSent { .. } => body,
+        AnswerForm::AsSent { .. } | AnswerForm::Known(_) => body,
         AnswerForm::Translated(translation) => translation.whole(&body).map_err(|error| {
             let mut failure = UpstreamFailure::new(FailureKind::Malformed, Billing::Ambiguous, error.to_string());
             failure.usage = inspected.usage;

@@ -1,6 +1,6 @@
 //! The row of a call record.
 
-use gateway_actors::protocol::{CallRecord, IdText};
+use gateway_actors::protocol::{CallRecord, IdText, Price};
 
 /// A call record as it is stored. Counts beyond what the database holds are stored as the largest that it does.
 #[derive(Debug)]
@@ -38,6 +38,9 @@ pub(super) struct CallRow<'a> {
     pub(super) duration_us: i64,
     pub(super) started_at: i64,
     pub(super) created_at: i64,
+    pub(super) cache_write_5m_tokens: i64,
+    pub(super) cache_write_1h_tokens: i64,
+    pub(super) price: Option<String>,
 }
 
 /// The printed ids of a call record, which its row refers to.
@@ -97,12 +100,25 @@ impl<'a> CallRow<'a> {
             duration_us: saturating(record.duration_us),
             started_at: sent.started_at,
             created_at: now,
+            cache_write_5m_tokens: saturating(record.usage.cache_write_5m),
+            cache_write_1h_tokens: saturating(record.usage.cache_write_1h),
+            price: sent.price.as_ref().and_then(whole_price),
         }
     }
 }
 
 fn saturating(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The price as JSON, if the three columns of prices do not say all of it: most prices need no text.
+fn whole_price(price: &Price) -> Option<String> {
+    if price.is_plain() {
+        return None;
+    }
+    let json = serde_json::to_string(price);
+    debug_assert!(json.is_ok(), "writing numbers to memory does not fail");
+    json.ok()
 }
 
 /// Calls another macro with every column of [`CallRow`]: its name, its type in the database and its type here.
@@ -142,6 +158,9 @@ macro_rules! call_columns {
             duration_us: BigInt => i64,
             started_at: BigInt => i64,
             created_at: BigInt => i64,
+            cache_write_5m_tokens: BigInt => i64,
+            cache_write_1h_tokens: BigInt => i64,
+            price: Nullable<Text> => Option<String>,
         }
     };
 }

@@ -89,6 +89,9 @@ diesel::table! {
         duration_us -> BigInt,
         started_at -> BigInt,
         created_at -> BigInt,
+        cache_write_5m_tokens -> BigInt,
+        cache_write_1h_tokens -> BigInt,
+        price -> Nullable<Text>,
     }
 }
 

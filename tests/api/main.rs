@@ -15,6 +15,7 @@ mod native;
 mod native_bad_input;
 mod panics;
 mod postgres;
+mod prices;
 mod real_model;
 mod recovery;
 mod refusals;

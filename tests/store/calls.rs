@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::{CallRecord, StoreError};
+use gateway_actors::protocol::{CallRecord, DispatchRecord, LongContext, Price, StoreError};
 
 use crate::database::{TestStore, on_each_database};
 use crate::samples::{dispatch, finished, finished_call};
 
 on_each_database! {
     a_record_keeps_what_it_says,
+    a_price_is_kept_whole_where_three_columns_do_not_say_all_of_it,
     a_record_that_is_there_stays_as_it_is,
     a_finished_record_replaces_an_interrupted_one,
     one_batch_may_say_the_same_attempt_twice,
+    a_long_batch_may_say_an_attempt_twice_or_what_is_there_already,
     counts_that_the_database_cannot_hold_are_stored_as_the_largest_it_can,
     a_large_batch_is_stored_whole,
     two_stores_that_insert_the_same_records_at_once_store_each_once,
@@ -49,6 +51,8 @@ fn a_record_keeps_what_it_says(test: &TestStore) {
         ("task", "create-project".into()),
         ("input_tokens", "10".into()),
         ("cached_input_tokens", "4".into()),
+        ("cache_write_5m_tokens", "3".into()),
+        ("cache_write_1h_tokens", "2".into()),
         ("output_tokens", "20".into()),
         ("reasoning_tokens", "5".into()),
         ("usage_source", "reported".into()),
@@ -57,6 +61,7 @@ fn a_record_keeps_what_it_says(test: &TestStore) {
         ("input_price_pico_usd", "150000".into()),
         ("cached_input_price_pico_usd", "75000".into()),
         ("output_price_pico_usd", "600000".into()),
+        ("coalesce(price, 'NULL')", "NULL".into()),
         ("CAST(estimated AS INTEGER)", "0".into()),
         ("CAST(streamed AS INTEGER)", "1".into()),
         ("outcome", "completed".into()),
@@ -70,6 +75,37 @@ fn a_record_keeps_what_it_says(test: &TestStore) {
         let found = test.texts(&format!("SELECT CAST({column} AS TEXT) FROM llm_calls"));
         assert_eq!(found, [value], "{column}");
     }
+}
+
+fn a_price_is_kept_whole_where_three_columns_do_not_say_all_of_it(test: &TestStore) {
+    let plain = finished_call();
+    let mut dearer = dispatch();
+    let price = dearer.price.as_mut().unwrap();
+    price.rates.cache_write_1h.0 = 300_000;
+    price.long_context = Some(LongContext {
+        above: 200_000,
+        rates: price.rates,
+    });
+    let price = *price;
+    let mut unknown = dispatch();
+    unknown.price = None;
+    let records = [&dearer, &unknown].map(|dispatch| Arc::new(finished(dispatch)));
+    insert(test, [vec![plain], records.to_vec()].concat());
+    let columns =
+        "coalesce(input_price_pico_usd || ' ' || cached_input_price_pico_usd || ' ' || output_price_pico_usd, '-')";
+    let of = |dispatch: &DispatchRecord, column: &str| {
+        let of_it = format!("WHERE attempt_id = '{}'", dispatch.attempt);
+        test.texts(&format!("SELECT {column} FROM llm_calls {of_it}"))
+    };
+    let stored = of(&dearer, "price").remove(0);
+    assert_eq!(serde_json::from_str::<Price>(&stored).unwrap(), price, "{stored}");
+    assert_eq!(of(&dearer, columns), ["150000 75000 600000"]);
+    assert_eq!(of(&unknown, &format!("{columns} || coalesce(price, '-')")), ["--"]);
+    assert_eq!(
+        test.texts("SELECT attempt_id FROM llm_calls WHERE price IS NOT NULL")
+            .len(),
+        1
+    );
 }
 
 fn a_record_that_is_there_stays_as_it_is(test: &TestStore) {
@@ -109,6 +145,20 @@ fn one_batch_may_say_the_same_attempt_twice(test: &TestStore) {
         ],
     );
     let mut expected = [first, second].map(|dispatch| format!("{} completed 1234", dispatch.attempt));
+    expected.sort();
+    assert_eq!(rows(test), expected);
+}
+
+fn a_long_batch_may_say_an_attempt_twice_or_what_is_there_already(test: &TestStore) {
+    let sent: Vec<_> = (0..40).map(|_| dispatch()).collect();
+    let interrupted = |place: usize| Arc::new(CallRecord::interrupted(sent[place].clone()));
+    insert(test, vec![Arc::new(finished(&sent[2])), interrupted(3)]);
+    let mut batch: Vec<_> = sent.iter().map(|one| Arc::new(finished(one))).collect();
+    batch.insert(20, interrupted(20));
+    batch.push(interrupted(2));
+    insert(test, batch);
+    let expected = sent.iter().map(|one| format!("{} completed 1234", one.attempt));
+    let mut expected: Vec<_> = expected.collect();
     expected.sort();
     assert_eq!(rows(test), expected);
 }

@@ -8,6 +8,7 @@ use std::thread;
 use ai_mcp_gateway::store::{OpenError, Store};
 
 use crate::database::{TestDatabase, TestStore, on_each_database};
+use crate::samples::finished_call;
 
 on_each_database! {
     j16_a_database_of_a_newer_version_is_refused,
@@ -96,6 +97,37 @@ fn the_migrations_of_each_database_are_taken_back_whole_and_applied_again() {
         assert_eq!(catalogue(&database, queries), BTreeSet::new());
         drop(database.open());
         assert_eq!(catalogue(&database, queries), tables);
+    }
+}
+
+#[test]
+fn call_records_of_an_older_version_are_kept_by_the_upgrade() {
+    for (database, name) in [
+        (TestDatabase::sqlite(), "sqlite"),
+        (TestDatabase::postgres(), "postgres"),
+    ] {
+        drop(database.open());
+        let newest = changes(name).pop().unwrap();
+        database.execute(&std::fs::read_to_string(newest.join("down.sql")).unwrap());
+        database.execute(
+            "DELETE FROM __diesel_schema_migrations
+             WHERE version = (SELECT max(version) FROM __diesel_schema_migrations);
+             INSERT INTO llm_calls (attempt_id, request_id, ordinal, instance_id, cell, endpoint, model_id, api_model,
+                 provider, layer, task, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, usage_source,
+                 cost_nano_usd, held_nano_usd, input_price_pico_usd, cached_input_price_pico_usd, output_price_pico_usd,
+                 estimated, streamed, outcome, success, duration_us, started_at, created_at)
+             VALUES ('req_1.1', 'req_1', 1, 'i', 0, '/v1/chat', 'm', 'm', 'p', 'L0', 'general', 10, 4, 20, 5, 'reported',
+                 1234, 5000, 3, 2, 1, FALSE, FALSE, 'completed', TRUE, 1, 1, 1)",
+        );
+        let store = database.open();
+        let records = vec![finished_call()];
+        store.block_on(store.calls().insert_calls(records)).unwrap();
+        let rows = database.texts(
+            "SELECT input_tokens || ' ' || cached_input_tokens || ' ' || cache_write_5m_tokens || ' '
+                || cache_write_1h_tokens || ' ' || output_price_pico_usd || ' ' || coalesce(price, '-')
+             FROM llm_calls ORDER BY started_at",
+        );
+        assert_eq!(rows, ["10 4 0 0 1 -", "10 4 3 2 600000 -"], "{name}");
     }
 }
 

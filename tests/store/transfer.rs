@@ -11,7 +11,7 @@ use diesel::{Connection as _, SqliteConnection};
 use gateway_actors::protocol::CallRecord;
 
 use crate::database::{TestDatabase, postgres_config};
-use crate::samples::{close, conversation, dispatch, finished_call, response, turn};
+use crate::samples::{close, conversation, dispatch, finished, finished_call, response, turn};
 use crate::support::PostgresDatabase;
 
 const TABLES: [&str; 6] = [
@@ -37,11 +37,7 @@ impl Databases {
         let source = TestDatabase::sqlite();
         let store = source.open();
         store
-            .block_on(
-                store
-                    .calls()
-                    .insert_calls((1..CALLS).map(|_| finished_call()).collect()),
-            )
+            .block_on(store.calls().insert_calls((1..CALLS).map(call).collect()))
             .unwrap();
         let left = Arc::new(CallRecord::interrupted(dispatch()));
         store.block_on(store.calls().insert_calls(vec![left])).unwrap();
@@ -136,7 +132,7 @@ impl Databases {
             (
                 "llm_calls",
                 "attempt_id || ordinal || project_id || outcome || cost_nano_usd || coalesce(status, 0) || created_at
-                 || CAST(estimated AS INTEGER)",
+                 || CAST(estimated AS INTEGER) || cache_write_5m_tokens || cache_write_1h_tokens || coalesce(price, '-')",
                 "attempt_id",
             ),
         ] {
@@ -152,6 +148,15 @@ impl Databases {
             .texts(&format!("SELECT count(*)::text FROM {table}"))
             .remove(0)
     }
+}
+
+/// A call record; every tenth has a price that takes a text.
+fn call(number: usize) -> Arc<CallRecord> {
+    let mut dispatch = dispatch();
+    if let Some(price) = dispatch.price.as_mut().filter(|_| number.is_multiple_of(10)) {
+        price.rates.reasoning.0 = number.try_into().unwrap();
+    }
+    Arc::new(finished(&dispatch))
 }
 
 fn transfer(source: SqliteConfig, target: &PostgresConfig) -> Result<Vec<TableMoved>, TransferError> {

@@ -41,9 +41,24 @@ pub(crate) struct CallRow {
     /// Tokens of the input.
     #[diesel(sql_type = BigInt)]
     pub(crate) input_tokens: i64,
+    /// Those of them that were read from the provider's cache.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) cached_input_tokens: i64,
+    /// Those of them that were written to it for a short time.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) cache_write_5m_tokens: i64,
+    /// Those of them that were written to it for a long time.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) cache_write_1h_tokens: i64,
     /// Tokens of the output.
     #[diesel(sql_type = BigInt)]
     pub(crate) output_tokens: i64,
+    /// Those of them that are reasoning.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) reasoning_tokens: i64,
+    /// The whole price as JSON, where three prices do not say all of it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) price: Option<String>,
     /// What it cost.
     #[diesel(sql_type = BigInt)]
     pub(crate) cost_nano_usd: i64,
@@ -81,7 +96,12 @@ pub(super) fn read_calls_of_postgres(url: &str) -> Vec<CallRow> {
         provider: row.get("provider"),
         layer: row.get("layer"),
         input_tokens: row.get("input_tokens"),
+        cached_input_tokens: row.get("cached_input_tokens"),
+        cache_write_5m_tokens: row.get("cache_write_5m_tokens"),
+        cache_write_1h_tokens: row.get("cache_write_1h_tokens"),
         output_tokens: row.get("output_tokens"),
+        reasoning_tokens: row.get("reasoning_tokens"),
+        price: row.get("price"),
         cost_nano_usd: row.get("cost_nano_usd"),
         estimated: row.get("estimated"),
         streamed: row.get("streamed"),

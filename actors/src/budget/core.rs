@@ -1,10 +1,9 @@
 //! Holds in memory, and the sums that are published from them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use crate::protocol::{AttemptId, JournalContents, JournalSeq, NanoUsd, Settle};
+use crate::protocol::{AttemptId, IdMap, JournalContents, JournalSeq, NanoUsd, Settle};
 
 /// One cell's sums, written by its BudgetActor alone and read by anybody.
 #[derive(Debug, Default)]
@@ -51,7 +50,7 @@ impl BudgetTotals {
 /// What a BudgetActor decides from.
 #[derive(Debug)]
 pub(super) struct BudgetCore {
-    open: HashMap<AttemptId, NanoUsd>,
+    open: IdMap<AttemptId, NanoUsd>,
     spending: Spending,
     published: Arc<BudgetTotals>,
 }
@@ -60,7 +59,7 @@ impl BudgetCore {
     /// The state that the journal and the published sums amount to.
     pub(super) fn recover(journal: &JournalContents, published: Arc<BudgetTotals>) -> Self {
         let last = published.load();
-        let open: HashMap<_, _> = journal
+        let open: IdMap<_, _> = journal
             .open
             .iter()
             .map(|record| (record.attempt, record.held))
@@ -113,7 +112,7 @@ impl BudgetCore {
     }
 }
 
-fn count(open: &HashMap<AttemptId, NanoUsd>) -> u64 {
+fn count(open: &IdMap<AttemptId, NanoUsd>) -> u64 {
     u64::try_from(open.len()).unwrap_or(u64::MAX)
 }
 

@@ -1,9 +1,9 @@
 //! The backlog of call records and the totals over them.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::protocol::{AttemptId, CallRecord, CellTotals, JournalSeq, RecordCall, Totals};
+use crate::protocol::{AttemptId, CallRecord, CellTotals, IdSet, JournalSeq, RecordCall, Totals};
 
 /// How much of the journal is read back at once: enough that a file is not read often, little enough that the thread's
 /// streams do not notice.
@@ -125,7 +125,7 @@ impl CostCore {
     /// The database holds these.
     pub(super) fn written(&mut self, attempts: &[AttemptId]) {
         self.writing = 0;
-        let written: HashSet<&AttemptId> = attempts.iter().collect();
+        let written: IdSet<&AttemptId> = attempts.iter().collect();
         self.backlog
             .retain(|record| !written.contains(&record.dispatch.attempt));
         self.publish();

@@ -17,7 +17,7 @@ use crate::protocol::{
 };
 use crate::provider::ProviderActor;
 use crate::router::RouterActor;
-use crate::runtime::{LocalAddr, RemoteAddr};
+use crate::runtime::{Bell, LocalAddr, RemoteAddr};
 
 /// A provider as a cell sees it.
 #[derive(Debug)]
@@ -68,6 +68,7 @@ pub struct PipelineParts {
 #[derive(Debug)]
 pub(super) struct CellParts {
     parts: PipelineParts,
+    cutting: Bell,
     pub(super) retries: RefCell<RetryBudget>,
     pub(super) lingering: Cell<i64>,
 }
@@ -78,19 +79,14 @@ impl CellParts {
         Self {
             retries: RefCell::new(RetryBudget::new(&parts.settings, now)),
             lingering: Cell::new(0),
+            cutting: Bell::when(parts.cut.clone(), |cut| *cut),
             parts,
         }
     }
 
     /// Comes true when what is under way is to be cut.
-    pub(super) fn cut(&self) -> impl Future<Output = ()> + use<> {
-        let mut cut = self.parts.cut.clone();
-        async move {
-            if cut.wait_for(|cut| *cut).await.is_err() {
-                // Nobody is left who could say so.
-                std::future::pending::<()>().await;
-            }
-        }
+    pub(super) async fn cut(&self) {
+        self.cutting.rung().await;
     }
 
     /// Whether what is under way is being cut.

@@ -295,7 +295,7 @@ impl Run {
         let call = UpstreamCall {
             attempt: record.attempt,
             model: candidate.model.clone(),
-            operation: self.call.outgoing.operation(),
+            operation: self.call.outgoing.operation_for(&candidate.model),
             outgoing,
             stream: self.stream,
             deadline: self.call.context.deadline,

@@ -23,6 +23,8 @@ pub enum ErrorKind {
     NotFound,
     /// No model has this name.
     ModelNotFound,
+    /// The answer that a request goes on from is not there.
+    PreviousResponseNotFound,
     /// The path exists, the method does not.
     MethodNotAllowed,
     /// The request took too long to arrive.
@@ -88,6 +90,7 @@ impl ErrorKind {
             Self::LayerNotAllowed => "layer_not_allowed",
             Self::NotFound => "not_found",
             Self::ModelNotFound => "model_not_found",
+            Self::PreviousResponseNotFound => "previous_response_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",
             Self::ConversationBusy => "conversation_busy",

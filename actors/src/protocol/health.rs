@@ -1,12 +1,12 @@
 //! Provider health as it is published: gates that cells read without asking anybody.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::id_map::IdMap;
 use super::ids::{ModelId, ProviderName};
 
 /// The leave to send one probe through a gate that is not closed. Whoever takes it must give it back or report.
@@ -131,9 +131,9 @@ pub struct ModelHealth {
 #[derive(Debug, Default)]
 pub struct HealthSnapshot {
     /// By provider; one that is missing is healthy.
-    pub providers: HashMap<ProviderName, ProviderHealth>,
+    pub providers: IdMap<ProviderName, ProviderHealth>,
     /// By model; one that is missing is healthy.
-    pub models: HashMap<ModelId, ModelHealth>,
+    pub models: IdMap<ModelId, ModelHealth>,
 }
 
 /// What a cell may do with a candidate now.

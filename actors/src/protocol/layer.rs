@@ -119,6 +119,10 @@ words! {
         Json = "json",
         /// Reads images.
         Vision = "vision",
+        /// Goes on with a plain text, in OpenAI's completions before chat (`/v1/completions`).
+        Completions = "completions",
+        /// Turns texts into vectors (`/v1/embeddings`).
+        Embeddings = "embeddings",
     }
 }
 

@@ -9,6 +9,7 @@ mod dialect;
 mod errors;
 mod gauges;
 mod health;
+mod id_map;
 mod id_text;
 mod ids;
 mod journal;
@@ -42,6 +43,7 @@ pub use gauges::{Gauge, GaugeGuard, Gauges};
 pub use health::{
     Gate, HealthSnapshot, LastResort, ModelHealth, Passage, ProbePermit, ProviderHealth, ProviderTrouble,
 };
+pub use id_map::{IdMap, IdSet};
 pub use id_text::IdText;
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -19,6 +20,11 @@ pub trait OutgoingRequest: fmt::Debug {
         Operation::Generate
     }
 
+    /// What the provider of this model is asked to do, where that depends on the model.
+    fn operation_for(&self, _model: &Model) -> Operation {
+        self.operation()
+    }
+
     /// Writes the request for this model.
     ///
     /// # Errors
@@ -32,6 +38,8 @@ pub trait OutgoingRequest: fmt::Debug {
 pub struct Outgoing {
     /// The body.
     pub body: OutgoingBody,
+    /// Headers of the client's that go along: names in lower case and values that a header may have.
+    pub headers: Vec<(&'static str, Arc<str>)>,
     /// In which form the answer is wanted.
     pub answer: AnswerForm,
     /// The client's names for what was left out since the model's dialect has nothing for it.
@@ -44,6 +52,7 @@ impl Outgoing {
     pub fn as_sent(body: OutgoingBody, usage_events: bool) -> Self {
         Self {
             body,
+            headers: Vec::new(),
             answer: AnswerForm::AsSent { usage_events },
             dropped: Vec::new(),
         }
@@ -61,6 +70,8 @@ pub enum AnswerForm {
     },
     /// In another dialect.
     Translated(Rc<dyn AnswerTranslation>),
+    /// The answer is this: the model's provider cannot be asked, and need not be.
+    Known(Bytes),
 }
 
 /// Turns a provider's answers to one request into the client's dialect.

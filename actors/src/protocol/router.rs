@@ -8,7 +8,7 @@ use actix::Message;
 use super::catalogue::Model;
 use super::errors::{ErrorKind, GatewayError};
 use super::ids::RequestId;
-use super::layer::{Capabilities, Layer, QualityLevel, TaskType};
+use super::layer::{Capabilities, Capability, Layer, QualityLevel, TaskType};
 
 /// What the caller asked to be answered by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Target {
 /// What a request needs of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// What the model must be able to do.
+    /// What the model must be able to do. One that is to answer messages need not say so ([`Needs::required`]).
     pub capabilities: Capabilities,
     /// An upper bound of the input's tokens: its bytes plus 16 for each message.
     pub input_bound: u64,
@@ -65,6 +65,20 @@ impl Default for Needs {
 }
 
 impl Needs {
+    /// What the request is for: to answer messages, unless it says that it is for something else.
+    #[must_use]
+    pub fn purpose(&self) -> Capability {
+        let others = [Capability::Embeddings, Capability::Completions];
+        let asked = others.into_iter().find(|&other| self.capabilities.has(other));
+        asked.unwrap_or(Capability::Chat)
+    }
+
+    /// Everything that the model must be able to do, its purpose included.
+    #[must_use]
+    pub fn required(&self) -> Capabilities {
+        self.capabilities.with(self.purpose())
+    }
+
     /// An upper bound of the output's tokens, all answers together, of a model that gives `most` in one answer,
     /// however much the caller would take.
     #[must_use]

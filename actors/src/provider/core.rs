@@ -1,6 +1,5 @@
 //! A cell's side of a provider: leases by the published gates, and the tally of calls that went well.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +7,8 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::protocol::{
-    Acquire, HealthSnapshot, InFlight, Lease, ModelId, OutcomeReport, Passage, ProbePermit, ProviderName, Report,
-    Unavailable, Verdict,
+    Acquire, HealthSnapshot, IdMap, InFlight, Lease, ModelId, OutcomeReport, Passage, ProbePermit, ProviderName,
+    Report, Unavailable, Verdict,
 };
 
 /// How long to wait before asking again when another call holds the probe.
@@ -21,7 +20,7 @@ pub(super) struct ProviderCore {
     provider: ProviderName,
     in_flight: Arc<InFlight>,
     health: Arc<ArcSwap<HealthSnapshot>>,
-    tallies: HashMap<ModelId, Tally>,
+    tallies: IdMap<ModelId, Tally>,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +35,7 @@ impl ProviderCore {
             provider,
             in_flight,
             health,
-            tallies: HashMap::new(),
+            tallies: IdMap::default(),
         }
     }
 

@@ -120,7 +120,9 @@ impl RouterCore {
         };
         for model in catalogue.models() {
             let above = model.layer > start;
-            if model.layer < start || model.layer > ceiling {
+            // What is for something else altogether, such as embeddings, is none of the layer's models here.
+            let is_for_this = model.capabilities.has(request.needs.purpose());
+            if !is_for_this || model.layer < start || model.layer > ceiling {
                 continue;
             }
             if above && !self.settings.auto_escalate && !model.is_free() {
@@ -155,7 +157,7 @@ impl RouterCore {
 
 /// Why a model cannot do what a request needs, whether or not its provider can be called.
 pub(super) fn unfit(model: &Model, needs: &Needs) -> Option<RejectReason> {
-    let missing = model.capabilities.missing(needs.capabilities);
+    let missing = model.capabilities.missing(needs.required());
     if !missing.is_empty() {
         return Some(RejectReason::Lacks(missing));
     }

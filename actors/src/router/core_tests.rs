@@ -181,6 +181,62 @@ fn what_a_model_cannot_do_keeps_it_out_and_is_said_when_nothing_is_left() {
     assert!(bench.error().to_string().contains("vision"));
 }
 
+/// A model that can do only this.
+fn only(mut model: Model, capability: Capability) -> Model {
+    model.capabilities = Capabilities::NONE.with(capability);
+    model
+}
+
+#[test]
+fn a_model_of_another_purpose_answers_no_message_and_is_no_model_of_its_layer() {
+    let vectors = only(model("vectors", "a", Layer::L0, Some(0)), Capability::Embeddings);
+    let texts = only(model("texts", "a", Layer::L1, Some(0)), Capability::Completions);
+    let mut bench = Bench::new(vec![vectors, texts, model("paid", "a", Layer::L1, Some(1))]);
+    // As if it were not there: not even as a reason.
+    assert_eq!(
+        bench.error().to_string(),
+        "no model is available in L0; layer L1 has one: ask for it with `layer` or `model` set to L1, or set \
+         DEFAULT_LAYER=L1, or ENABLE_AUTO_ESCALATE=true"
+    );
+    bench.core.settings.auto_escalate = true;
+    assert_eq!(bench.ids(), ["paid"]);
+    let plan = bench.core.plan(&bench.request, Instant::now()).unwrap();
+    assert!(plan.rejected.is_empty(), "{:?}", plan.rejected);
+    for name in ["vectors", "api-texts"] {
+        bench.request.target = Target::Named(name.into());
+        let error = bench.error();
+        let missing = Capabilities::NONE.with(Capability::Chat);
+        assert!(
+            matches!(error, RouteError::Incapable { missing: found, .. } if found == missing),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn embeddings_and_completions_are_asked_of_models_that_have_them() {
+    let both = [Capability::Chat, Capability::Embeddings].into_iter().collect();
+    let mut able = model("able", "a", Layer::L0, Some(3));
+    able.capabilities = both;
+    let mut bench = Bench::new(vec![
+        model("talks", "a", Layer::L0, Some(0)),
+        only(model("vectors", "a", Layer::L0, Some(1)), Capability::Embeddings),
+        only(model("texts", "a", Layer::L0, Some(2)), Capability::Completions),
+        able,
+    ]);
+    assert_eq!(bench.ids(), ["talks", "able"]);
+    bench.request.needs.capabilities = Capabilities::NONE.with(Capability::Embeddings);
+    assert_eq!(bench.ids(), ["vectors", "able"]);
+    bench.request.needs.capabilities = Capabilities::NONE.with(Capability::Completions);
+    assert_eq!(bench.ids(), ["texts"]);
+    bench.request.target = Target::Named("talks".into());
+    assert!(
+        bench.error().to_string().contains("missing completions"),
+        "{}",
+        bench.error()
+    );
+}
+
 #[test]
 fn a_provider_without_its_key_is_named_as_the_reason() {
     let models = vec![model("base", "locked", Layer::L0, Some(0))];
@@ -224,10 +280,10 @@ fn at_one_price_the_quicker_model_goes_first_unless_the_difference_is_noise() {
             gate: Gate::default(),
             latency_ms: Some(ms),
         };
-        let models = HashMap::from([("slow".into(), latency(slow_ms)), ("quick".into(), latency(40))]);
+        let models = [("slow".into(), latency(slow_ms)), ("quick".into(), latency(40))];
         let snapshot = HealthSnapshot {
-            providers: HashMap::new(),
-            models,
+            models: models.into_iter().collect(),
+            ..HealthSnapshot::default()
         };
         bench.core.sources.health.store(Arc::new(snapshot));
     };

@@ -7,6 +7,7 @@
 
 mod address;
 mod beat;
+mod bell;
 mod clock;
 mod crash;
 mod guard;
@@ -14,6 +15,7 @@ mod window;
 
 pub use address::{ActorGone, LocalAddr, RemoteAddr, RemoteAsks, tell};
 pub use beat::{Beat, Beats};
+pub use bell::Bell;
 pub use clock::unix_micros;
 pub use crash::{CrashLog, CrashReporter, RestartPolicy};
 #[cfg(feature = "fault-injection")]

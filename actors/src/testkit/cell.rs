@@ -19,7 +19,7 @@ use crate::context::ContextActor;
 use crate::cost::{CostSettings, CostTracker};
 use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use crate::protocol::{
-    AttemptJournal, CallContext, Capabilities, Catalogue, CellId, CellTotals, ChatCall, Dialect, Gauges,
+    AttemptJournal, CallContext, Capabilities, Capability, Catalogue, CellId, CellTotals, ChatCall, Dialect, Gauges,
     HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken, PlanRequest, Price,
     QualityLevel, RequestId, Target, TaskType,
 };
@@ -68,7 +68,7 @@ pub fn test_model(id: &str, provider: &str, price: u64) -> Model {
         api_model: id.into(),
         dialect: Dialect::OpenaiChat,
         layer: Layer::L0,
-        capabilities: Capabilities::NONE,
+        capabilities: Capabilities::NONE.with(Capability::Chat),
         context_window: 10_000,
         max_output_tokens: 100,
         price: Some(Price::plain(

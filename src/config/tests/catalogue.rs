@@ -1,4 +1,4 @@
-//! Models, and names that stand for others.
+//! Models: which there are.
 
 use gateway_actors::protocol::{Layer, Price};
 
@@ -79,57 +79,6 @@ fn fallback_models_without_the_key_are_told_to_have_no_effect() {
     assert!(
         said.contains("OPENROUTER_FALLBACK_MODELS: has no effect without OPENROUTER_API_KEY"),
         "{said}"
-    );
-}
-
-#[test]
-fn openrouter_replaces_a_vendor_only_while_its_key_is_missing() {
-    let replace = [
-        ("OPENROUTER_API_KEY", "sk-or"),
-        ("OPENROUTER_REPLACE_OPENAI", "openai/gpt-4o-mini"),
-        ("OPENROUTER_REPLACE_CLAUDE", "anthropic/unlisted"),
-    ];
-    let aliases = |env: &[(&str, &str)]| -> Vec<String> {
-        let settings = settings("", env);
-        let aliases = settings.catalogue.aliases().iter();
-        aliases
-            .map(|alias| format!("{} -> {}", alias.pattern, alias.target))
-            .collect()
-    };
-    assert_eq!(
-        aliases(&replace),
-        ["gpt-* -> openai/gpt-4o-mini", "claude-* -> anthropic/unlisted"]
-    );
-    let mut with_key = replace.to_vec();
-    with_key.push(("OPENAI_API_KEY", "sk-a"));
-    assert_eq!(aliases(&with_key), ["claude-* -> anthropic/unlisted"]);
-    let settings = settings("", &replace);
-    let added = settings.catalogue.by_id("anthropic/unlisted").unwrap();
-    assert_eq!((added.provider.as_str(), added.price), ("openrouter", None));
-}
-
-#[test]
-fn aliases_keep_the_order_of_the_file_and_go_before_replacements() {
-    let config = format!(
-        "{CONTRACT}\n[aliases]\n\"z-*\" = \"alpha-small\"\n\"claude-*\" = \"gpt-4o-mini\"\n\"a-*\" = \"alpha-small\"\n"
-    );
-    let env = [("OPENROUTER_API_KEY", "sk-or"), ("OPENROUTER_REPLACE_OPENAI", "x/y")];
-    let settings = settings(&config, &env);
-    let patterns: Vec<&str> = settings
-        .catalogue
-        .aliases()
-        .iter()
-        .map(|alias| &*alias.pattern)
-        .collect();
-    assert_eq!(patterns, ["z-*", "claude-*", "a-*", "gpt-*"]);
-}
-
-#[test]
-fn an_alias_that_leads_nowhere_is_a_problem_with_its_line() {
-    let config = "[aliases]\n\"claude-*\" = \"nobody\"\n";
-    assert_eq!(
-        problems(config, &[]),
-        "gw.toml:2 aliases.claude-*: no model is called `nobody`; name a model by id or api_model\n"
     );
 }
 

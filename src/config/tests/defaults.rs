@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gateway_actors::protocol::Layer;
+use gateway_actors::protocol::{Layer, Rates};
 
 use super::super::{
     BreakerSettings, CostSettings, Database, FailoverSettings, HttpSettings, LogSettings, OpenRouterSettings,
@@ -88,30 +88,87 @@ fn the_shipped_file_names_every_setting() {
     }
 }
 
+/// Every vendor's key, and a home.
+const EVERY_KEY: [(&str, &str); 11] = [
+    ("OPENROUTER_API_KEY", "sk-or-test"),
+    ("OPENAI_API_KEY", "sk-test"),
+    ("ANTHROPIC_API_KEY", "sk-ant-test"),
+    ("GEMINI_API_KEY", "sk-g-test"),
+    ("MISTRAL_API_KEY", "sk-m-test"),
+    ("GROQ_API_KEY", "sk-q-test"),
+    ("DEEPSEEK_API_KEY", "sk-d-test"),
+    ("XAI_API_KEY", "sk-x-test"),
+    ("COHERE_API_KEY", "sk-c-test"),
+    ("TOGETHER_API_KEY", "sk-t-test"),
+    ("HOME", "/home/me"),
+];
+
 #[test]
-fn the_shipped_catalogue_has_models_in_every_layer_at_openrouter_and_openai() {
-    let env = [
-        ("OPENROUTER_API_KEY", "sk-or-test"),
-        ("OPENAI_API_KEY", "sk-test"),
-        ("HOME", "/home/me"),
-    ];
-    let loaded = load("", &env).unwrap();
+fn the_shipped_catalogue_has_models_of_every_vendor_in_the_layers_of_their_prices() {
+    let loaded = load("", &EVERY_KEY).unwrap();
     assert_eq!(loaded.warnings, []);
     let models = loaded.settings.models;
     let of = |provider: &str| -> BTreeSet<Layer> {
         let theirs = models.iter().filter(|model| model.provider.as_str() == provider);
         theirs.map(|model| model.layer).collect()
     };
-    assert_eq!(
-        of("openrouter"),
-        BTreeSet::from([Layer::L0, Layer::L1, Layer::L2, Layer::L3])
-    );
-    assert_eq!(of("openai"), BTreeSet::from([Layer::L1, Layer::L2, Layer::L3]));
+    let paid = [Layer::L1, Layer::L2, Layer::L3];
+    assert_eq!(of("openrouter"), paid.into_iter().chain([Layer::L0]).collect());
+    for vendor in ["openai", "anthropic", "gemini"] {
+        assert_eq!(of(vendor), BTreeSet::from(paid), "{vendor}");
+    }
+    for vendor in ["mistral", "groq", "deepseek", "xai", "cohere", "together"] {
+        assert!(!of(vendor).is_empty(), "{vendor}");
+    }
     assert_eq!(of("simulator"), BTreeSet::new());
     for model in &models {
-        let is_free = model.layer == Layer::L0;
-        assert_eq!(model.is_free(), is_free, "{}", model.id);
-        assert!(model.price.is_some(), "{} has no price", model.id);
+        let price = model.price.unwrap_or_else(|| panic!("{} has no price", model.id));
+        // A million tokens in and a million out, in millionths of a USD.
+        let layer = match price.rates.input.0 + price.rates.output.0 {
+            0 => Layer::L0,
+            1..=6_000_000 => Layer::L1,
+            6_000_001..=20_000_000 => Layer::L2,
+            _ => Layer::L3,
+        };
+        assert_eq!(model.layer, layer, "{}", model.id);
+    }
+}
+
+#[test]
+fn shipped_prices_of_caches_and_long_inputs_are_on_the_right_side_of_the_plain_ones() {
+    for model in load("", &EVERY_KEY).unwrap().settings.models {
+        let price = model.price.unwrap();
+        for rates in [Some(price.rates), price.long_context.map(|long| long.rates)]
+            .into_iter()
+            .flatten()
+        {
+            assert!(rates.cached_input <= rates.input, "{}", model.id);
+            assert!(rates.cache_write_5m >= rates.input, "{}", model.id);
+            assert!(rates.cache_write_1h >= rates.input, "{}", model.id);
+        }
+        if let Some(long) = price.long_context {
+            assert!(
+                long.rates.input > price.rates.input && long.rates.output > price.rates.output,
+                "{}",
+                model.id
+            );
+            assert!(long.rates.cached_input >= price.rates.cached_input, "{}", model.id);
+        }
+        // Anthropic's own prices of cache writes are a quarter above the input's, and twice the input's.
+        if model.provider.as_str() == "anthropic" {
+            let Rates {
+                input,
+                cache_write_5m,
+                cache_write_1h,
+                ..
+            } = price.rates;
+            assert_eq!(
+                (cache_write_5m.0 * 4, cache_write_1h.0),
+                (input.0 * 5, input.0 * 2),
+                "{}",
+                model.id
+            );
+        }
     }
 }
 

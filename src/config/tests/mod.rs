@@ -1,6 +1,7 @@
 //! Loading as a whole: what each source may say, what wins, what is refused and how it is told.
 
 mod across;
+mod aliases;
 mod catalogue;
 mod defaults;
 mod difference;

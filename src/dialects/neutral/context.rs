@@ -21,6 +21,8 @@ pub(in crate::dialects) struct AnswerContext {
     pub(in crate::dialects) wants_usage: bool,
     /// The client's names for its tools.
     pub(in crate::dialects) tools: ToolNames,
+    /// Whether a client of chat completions offered its tools as `functions`, and wants calls in that older form.
+    pub(in crate::dialects) legacy_functions: bool,
     /// What the Responses dialect repeats of a request in its answer: an object without `id`, `object`, `created_at`,
     /// `status`, `model`, `output`, `error`, `incomplete_details` and `usage`. Nothing for other dialects.
     pub(in crate::dialects) echo: Option<Box<RawValue>>,
@@ -36,6 +38,7 @@ impl AnswerContext {
             created,
             wants_usage: true,
             tools: ToolNames::default(),
+            legacy_functions: false,
             echo: None,
         }
     }

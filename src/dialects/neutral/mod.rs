@@ -20,9 +20,9 @@ pub(super) use event::{Event, StreamReader, StreamWriter};
 pub(super) use feature::Feature;
 pub(super) use losses::Losses;
 pub(super) use number::Number;
-pub(super) use opaque::{Opaque, OpaqueKind, Origin};
+pub(super) use opaque::{Opaque, OpaqueKind, Origin, holds_marked};
 pub(super) use request::{
     CacheMark, Document, Effort, Format, Image, Message, Part, PartKind, Reasoning, Request, Role, Schema, Source,
     ToolResult,
 };
-pub(super) use tools::{Tool, ToolCall, ToolChoice, ToolKind, ToolName, ToolNames};
+pub(super) use tools::{ObjectArguments, Tool, ToolCall, ToolChoice, ToolKind, ToolName, ToolNames, ToolSchema};

@@ -40,14 +40,17 @@ pub(in crate::dialects) enum OpaqueKind {
     Encrypted,
     /// A `thoughtSignature` of Gemini's, of the part that follows.
     ThoughtSignature,
+    /// An entry of a chat completion's `reasoning_details`, without its text.
+    Details,
 }
 
 impl OpaqueKind {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Signature, "s"),
         (Self::Redacted, "r"),
         (Self::Encrypted, "e"),
         (Self::ThoughtSignature, "t"),
+        (Self::Details, "d"),
     ];
 
     fn letter(self) -> &'static str {

@@ -17,6 +17,8 @@ pub(in crate::dialects) struct Request<'a> {
     pub(in crate::dialects) tools: Vec<Tool<'a>>,
     /// Which of them it must or may call; the provider's default if absent.
     pub(in crate::dialects) tool_choice: Option<ToolChoice<'a>>,
+    /// Whether the tools were offered as `functions`, the older form of chat completions, in which the calls are wanted too.
+    pub(in crate::dialects) legacy_functions: bool,
     /// Whether it may call several at once; the provider's default if absent.
     pub(in crate::dialects) parallel_tool_calls: Option<bool>,
     /// What form the answer's text must have.

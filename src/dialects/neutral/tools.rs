@@ -3,13 +3,18 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::request::CacheMark;
+use crate::dialects::json::is_object;
 
 /// The longest name that every provider takes.
 const MOST_NAME_BYTES: usize = 64;
+
+/// What a tool that takes a plain text takes where there are only functions.
+const TEXT_SCHEMA: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
 
 /// A tool that the model may call.
 #[derive(Debug)]
@@ -34,6 +39,37 @@ pub(in crate::dialects) enum ToolKind<'a> {
         /// The grammar, as it stands.
         format: Option<&'a RawValue>,
     },
+}
+
+impl ToolKind<'_> {
+    /// What it takes as a JSON schema, for dialects that have functions alone; nothing for a function of no arguments.
+    pub(in crate::dialects) fn schema(&self) -> Option<ToolSchema<'_>> {
+        match self {
+            Self::Function { parameters, .. } => parameters.filter(|schema| is_object(schema)).map(ToolSchema::Given),
+            Self::Custom { .. } => Some(ToolSchema::Text),
+        }
+    }
+}
+
+/// A JSON schema of what a tool takes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::dialects) enum ToolSchema<'a> {
+    /// The client's.
+    Given(&'a RawValue),
+    /// An object with one member, `input`, for a tool that takes a plain text.
+    Text,
+}
+
+impl Serialize for ToolSchema<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Given(schema) => schema.serialize(serializer),
+            Self::Text => {
+                let schema: &RawValue = serde_json::from_str(TEXT_SCHEMA).map_err(serde::ser::Error::custom)?;
+                schema.serialize(serializer)
+            }
+        }
+    }
 }
 
 /// The client's name for a tool: in a group of tools or by itself.
@@ -94,6 +130,35 @@ pub(in crate::dialects) struct ToolCall<'a> {
     pub(in crate::dialects) arguments: Cow<'a, str>,
     /// Whether `arguments` is a plain text.
     pub(in crate::dialects) is_custom: bool,
+}
+
+impl ToolCall<'_> {
+    /// The arguments where a dialect has nothing but objects. A plain text, and what a model wrote that is no JSON object,
+    /// is the member `input` of one.
+    pub(in crate::dialects) fn object(&self) -> ObjectArguments<'_> {
+        let text: &str = &self.arguments;
+        if self.is_custom {
+            return ObjectArguments::Text { input: text };
+        }
+        match serde_json::from_str::<&RawValue>(text) {
+            Ok(object) if is_object(object) => ObjectArguments::Object(object),
+            Ok(null) if null.get() == "null" => ObjectArguments::Nothing {},
+            _ if text.trim_ascii().is_empty() => ObjectArguments::Nothing {},
+            _ => ObjectArguments::Text { input: text },
+        }
+    }
+}
+
+/// The arguments of a call as a JSON object.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(in crate::dialects) enum ObjectArguments<'a> {
+    /// As the model wrote them.
+    Object(&'a RawValue),
+    /// A text that is no object.
+    Text { input: &'a str },
+    /// None.
+    Nothing {},
 }
 
 /// Which tools the model must or may call.
@@ -169,6 +234,38 @@ mod tests {
         assert_eq!(names.original("mcp__files__read_all").0, tools[0].name);
         assert_eq!(names.original("shell").0, ToolName::plain("shell"));
         assert_eq!(names.original("made_up").0, ToolName::plain("made_up"));
+    }
+
+    #[test]
+    fn arguments_are_an_object_whatever_the_model_wrote() {
+        let object = |arguments: &'static str, is_custom: bool| {
+            let call = ToolCall {
+                id: Cow::Borrowed("call_1"),
+                name: ToolName::plain("shell"),
+                arguments: Cow::Borrowed(arguments),
+                is_custom,
+            };
+            serde_json::to_string(&call.object()).unwrap()
+        };
+        assert_eq!(object(" {\"n\":1.50} ", false), r#"{"n":1.50}"#);
+        for nothing in ["", " \n", "null", "{}"] {
+            assert_eq!(object(nothing, false), "{}", "{nothing:?}");
+        }
+        assert_eq!(object("[1]", false), r#"{"input":"[1]"}"#);
+        assert_eq!(object(r#"{"cut":"#, false), r#"{"input":"{\"cut\":"}"#);
+        assert_eq!(object("{}", true), r#"{"input":"{}"}"#);
+    }
+
+    #[test]
+    fn a_tool_has_the_schema_it_was_given_or_that_of_a_plain_text() {
+        let schema = |kind: ToolKind<'_>| serde_json::to_string(&kind.schema()).unwrap();
+        let function = |parameters: &'static str| ToolKind::Function {
+            parameters: Some(serde_json::from_str(parameters).unwrap()),
+            strict: None,
+        };
+        assert_eq!(schema(function(r#"{"type": "object"}"#)), r#"{"type": "object"}"#);
+        assert_eq!(schema(function("null")), "null");
+        assert_eq!(schema(ToolKind::Custom { format: None }), TEXT_SCHEMA);
     }
 
     #[test]

@@ -58,6 +58,7 @@ const fn family(kind: ErrorKind) -> &'static str {
         | ErrorKind::InvalidHeader
         | ErrorKind::NotFound
         | ErrorKind::ModelNotFound
+        | ErrorKind::PreviousResponseNotFound
         | ErrorKind::MethodNotAllowed
         | ErrorKind::RequestTimeout
         | ErrorKind::ConversationBusy

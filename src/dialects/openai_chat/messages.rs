@@ -133,7 +133,7 @@ fn measure(content: &RawValue, found: &mut Messages) {
 
 /// At most as many bytes as the text of a string has: an escape takes up to six bytes for what may be one, so five
 /// are taken off for each.
-fn text_bytes(value: &RawValue) -> u64 {
+pub(in crate::dialects) fn text_bytes(value: &RawValue) -> u64 {
     let raw = raw_text(value).unwrap_or_default().as_bytes();
     let escapes = memchr_iter(b'\\', raw).count();
     raw.len().saturating_sub(escapes.saturating_mul(5)) as u64

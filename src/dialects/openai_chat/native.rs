@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Capabilities, Completion, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest, Role,
+    Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest, Role,
 };
 use serde::Serialize;
 
 use super::response::answer_text;
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
+use crate::dialects::translation;
 
 /// How many bytes of text are taken to be one token when the history is fitted into a window. Most text has more
 /// bytes for each token, so what is taken to fit nearly always does.
@@ -111,7 +112,11 @@ struct Message<'a> {
 
 impl OutgoingRequest for ConversationRequest {
     fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
-        Ok(Outgoing::as_sent(self.body_for(model).into(), true))
+        let body = self.body_for(model);
+        if model.dialect != Dialect::OpenaiChat {
+            return translation::write(&translation::CHAT, &body, model, false);
+        }
+        Ok(Outgoing::as_sent(body.into(), true))
     }
 }
 

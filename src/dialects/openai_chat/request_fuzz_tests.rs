@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use gateway_actors::protocol::{Dialect, Layer, ModelId, ProviderName};
+use gateway_actors::protocol::{Dialect, ErrorKind, Layer, ModelId, ProviderName};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -151,7 +151,7 @@ fn assert_written(members: &Members<'_>, request: &ChatCompletionsRequest) {
     assert!(is_true(options.get("include_usage")));
     if let Some(before) = members.get("stream_options").filter(|value| value.get() != "null") {
         let before: Members<'_> = serde_json::from_str(before.get()).unwrap();
-        assert_eq!(request.wants_usage, is_true(before.get("include_usage")));
+        assert_eq!(request.owned.wants_usage, is_true(before.get("include_usage")));
         for (name, value) in before {
             assert!(name == "include_usage" || options[&name].get() == value.get());
         }

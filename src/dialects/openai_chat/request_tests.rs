@@ -1,4 +1,4 @@
-use gateway_actors::protocol::{AnswerForm, Dialect, Layer, ModelId, ProviderName};
+use gateway_actors::protocol::{AnswerForm, Dialect, ErrorKind, Layer, ModelId, ProviderName};
 
 use super::*;
 

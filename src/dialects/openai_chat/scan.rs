@@ -15,6 +15,8 @@ use super::messages::{Messages, MessagesSeed};
 enum Field {
     Model,
     Messages,
+    /// Of the completions before chat.
+    Prompt,
     Stream,
     StreamOptions,
     MaxTokens,
@@ -30,12 +32,13 @@ enum Field {
 
 /// What the pass found: values as they stand in the body; `null` is kept as a value, so that its place is known.
 #[derive(Debug, Default)]
-pub(super) struct Scan<'a> {
+pub(in crate::dialects) struct Scan<'a> {
     pub(super) model: Option<&'a RawValue>,
     pub(super) messages: Option<Messages>,
+    pub(in crate::dialects) prompt: Option<&'a RawValue>,
     pub(super) stream: Option<&'a RawValue>,
     pub(super) stream_options: Option<&'a RawValue>,
-    pub(super) max_tokens: Option<&'a RawValue>,
+    pub(in crate::dialects) max_tokens: Option<&'a RawValue>,
     pub(super) max_completion_tokens: Option<&'a RawValue>,
     pub(super) tools: Option<&'a RawValue>,
     pub(super) functions: Option<&'a RawValue>,
@@ -66,7 +69,7 @@ impl Problem {
         match self {
             Self::Body => GatewayError::new(
                 ErrorKind::InvalidRequest,
-                "the body must be a JSON object with `model` and `messages`",
+                "the body must be a JSON object with `model` and what the model is asked",
             ),
             Self::Twice(name) => GatewayError::invalid(name, format!("`{name}` is given more than once: send it once")),
             Self::Messages => GatewayError::invalid("messages", "`messages` must be an array of messages"),
@@ -88,7 +91,7 @@ impl Problem {
 /// # Errors
 /// `malformed_json` if it is not JSON, `invalid_request` if it is not an object, or a field the gateway reads is
 /// given twice, or `messages` is not what it must be.
-pub(super) fn scan(body: &str) -> Result<Scan<'_>, GatewayError> {
+pub(in crate::dialects) fn scan(body: &str) -> Result<Scan<'_>, GatewayError> {
     let mut scan = Scan::default();
     let mut problem = Problem::Body;
     let mut deserializer = serde_json::Deserializer::from_str(body);
@@ -138,6 +141,7 @@ impl<'a> Visitor<'a> for TopLevel<'_, 'a> {
         while let Some(field) = map.next_key()? {
             let (place, name) = match field {
                 Field::Model => (&mut scan.model, "model"),
+                Field::Prompt => (&mut scan.prompt, "prompt"),
                 Field::Stream => (&mut scan.stream, "stream"),
                 Field::StreamOptions => (&mut scan.stream_options, "stream_options"),
                 Field::MaxTokens => (&mut scan.max_tokens, "max_tokens"),

@@ -27,10 +27,11 @@ pub(crate) fn before_continue(request: Request, shared: &Shared) -> Result<Reque
     };
     let incoming = Incoming::now();
     log_failure(&error, incoming, rule, request.method());
-    let mut response = Failure::from(error).render(rule.errors.of(request.head()), incoming.id);
+    let shape = rule.errors.of(request.head());
+    let mut response = Failure::from(error).render(shape, incoming.id);
     response
         .head_mut()
         .set_connection_type(actix_http::ConnectionType::Close);
-    add_headers(&mut response, incoming.id, rule.access);
+    add_headers(&mut response, incoming.id, rule.access, shape);
     Err(Refused(Box::new(response)))
 }

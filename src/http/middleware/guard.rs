@@ -5,7 +5,6 @@ use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,16 +16,18 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use gateway_actors::protocol::{ErrorKind, GatewayError, RequestId};
+use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError, RequestId};
 use tokio::time::Instant;
 
 use super::{Access, Place, Unanswered};
 use crate::http::connection::{Traffic, UnderWay};
-use crate::http::error::{self, Failure};
+use crate::http::error::{self, ErrorShape, Failure};
 use crate::http::routes::{Lane, Rule};
-use crate::http::shared::{Edge, Lifecycle, Shared};
+use crate::http::shared::Edge;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Anthropic's clients know it by this name.
+static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// What is known of a request before its handler runs. The id is always the gateway's own: one that the client sends
 /// is not looked at, so that it can neither clash with another nor end up in a log.
@@ -115,17 +116,15 @@ where
     request.extensions_mut().insert(incoming);
     let http = request.request().clone();
     let on_connection = http.conn_data().map(Traffic::begin);
-    let mut visit = Visit::new(Arc::clone(edge.shared()), incoming, rule.lane, on_connection);
+    let mut visit = Visit::new(edge.clone(), incoming, rule.lane, on_connection);
     let inner = async {
         visit.enter(rule.access, &http).await?;
         service.call(request).await
     };
-    let shared = Arc::clone(edge.shared());
-    let cut = async { shared.reached(Lifecycle::Cutting).await };
     let outcome = tokio::select! {
         biased;
         outcome = AssertUnwindSafe(inner).catch_unwind() => outcome,
-        () = cut => Ok(Err(too_late_to_finish().into())),
+        () = edge.cut() => Ok(Err(too_late_to_finish().into())),
     };
     http.extensions_mut().remove::<Unanswered>();
     let outcome = outcome.unwrap_or_else(|_panic| Err(Failure::internal().into()));
@@ -133,6 +132,7 @@ where
         Ok(response) => response.into_parts().1,
         Err(error) => HttpResponse::from_error(error),
     };
+    let shape = rule.errors.of(http.head());
     let mut response = match failure_of(&response) {
         Some(failure) => {
             log_failure(failure.error(), incoming, rule, http.method());
@@ -141,11 +141,11 @@ where
             {
                 on_connection.close_after();
             }
-            failure.render(rule.errors.of(http.head()), incoming.id)
+            failure.render(shape, incoming.id)
         }
         None => response,
     };
-    add_headers(&mut response, incoming.id, rule.access);
+    add_headers(&mut response, incoming.id, rule.access, shape);
     tracing::debug!(
         request_id = %incoming.id,
         method = %http.method(),
@@ -163,7 +163,7 @@ where
 /// A request's stay: its place among those under way, and its time. Ends when this is dropped.
 #[derive(Debug)]
 struct Visit {
-    shared: Arc<Shared>,
+    edge: Edge,
     incoming: Incoming,
     lane: Lane,
     place: Option<Place>,
@@ -171,9 +171,9 @@ struct Visit {
 }
 
 impl Visit {
-    fn new(shared: Arc<Shared>, incoming: Incoming, lane: Lane, on_connection: Option<UnderWay>) -> Self {
+    fn new(edge: Edge, incoming: Incoming, lane: Lane, on_connection: Option<UnderWay>) -> Self {
         Self {
-            shared,
+            edge,
             incoming,
             lane,
             place: None,
@@ -182,9 +182,9 @@ impl Visit {
     }
 
     async fn enter(&mut self, access: Access, request: &HttpRequest) -> Result<(), Failure> {
-        access.check(request.head(), self.shared.admin_key.as_ref())?;
+        access.check(request.head(), self.edge.shared().admin_key.as_ref())?;
         if self.lane == Lane::Work {
-            let (place, unanswered) = self.shared.admission.enter(request.method()).await?;
+            let (place, unanswered) = self.edge.shared().admission.enter(request.method()).await?;
             self.place = Some(place);
             if let Some(unanswered) = unanswered {
                 request.extensions_mut().insert(unanswered);
@@ -205,7 +205,7 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         if self.lane == Lane::Work {
-            self.shared.requests.add(self.incoming.arrived.elapsed());
+            self.edge.shared().requests.add(self.incoming.arrived.elapsed());
         }
     }
 }
@@ -281,9 +281,12 @@ pub(super) fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule,
     }
 }
 
-pub(super) fn add_headers(response: &mut HttpResponse, id: RequestId, access: Access) {
+pub(super) fn add_headers(response: &mut HttpResponse, id: RequestId, access: Access, shape: ErrorShape) {
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id.text()) {
+        if shape == ErrorShape::Client(Dialect::AnthropicMessages) {
+            headers.insert(REQUEST_ID.clone(), id.clone());
+        }
         headers.insert(X_REQUEST_ID.clone(), id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -10,16 +10,17 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Answer, AnswerStream, CallContext, ChatCall, Dialect, Model, PlanRequest, QualityLevel, Target, TaskType,
+    Answer, CallContext, ChatCall, Dialect, Model, PlanRequest, QualityLevel, Target, TaskType,
 };
 use tokio::time::Instant;
 
 use crate::dialects::ClientRequest;
 use crate::http::error::Failure;
 use crate::http::extract::{deadline, read_json};
+use crate::http::keep::Keep;
 use crate::http::middleware::Incoming;
 use crate::http::respond::JSON;
-use crate::http::shared::{Edge, Ending};
+use crate::http::shared::Edge;
 use crate::http::sse::EventBody;
 
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -73,6 +74,25 @@ impl Asked {
         dialect: Dialect,
         request: R,
     ) -> Result<HttpResponse, Failure> {
+        self.answered(dialect, request, None).await
+    }
+
+    /// The same, and this is done with the answer before the client has the end of it.
+    pub(super) async fn answer_and_keep<R: ClientRequest + 'static>(
+        self,
+        dialect: Dialect,
+        request: R,
+        keep: Box<dyn Keep>,
+    ) -> Result<HttpResponse, Failure> {
+        self.answered(dialect, request, Some(keep)).await
+    }
+
+    async fn answered<R: ClientRequest + 'static>(
+        self,
+        dialect: Dialect,
+        request: R,
+        keep: Option<Box<dyn Keep>>,
+    ) -> Result<HttpResponse, Failure> {
         let is_stream = request.is_stream();
         let shared = self.edge.shared();
         if is_stream {
@@ -81,9 +101,14 @@ impl Asked {
         let call = self.call(request);
         if is_stream {
             let answer = self.edge.pipeline().stream(call).await?;
-            Ok(streamed(dialect, answer, shared.ending()))
+            let body = EventBody::new(dialect, self.incoming.id, answer.events, shared.ending());
+            Ok(streamed(&answer.model, &answer.dropped, body.keeping(keep)))
         } else {
-            Ok(whole(self.edge.pipeline().complete(call).await?))
+            let answer = self.edge.pipeline().complete(call).await?;
+            if let Some(keep) = keep {
+                keep.whole(&answer.completion.body).await;
+            }
+            Ok(whole(answer))
         }
     }
 
@@ -121,13 +146,13 @@ fn whole(answer: Answer) -> HttpResponse {
     response.body(answer.completion.body)
 }
 
-fn streamed(dialect: Dialect, answer: AnswerStream, ending: Ending) -> HttpResponse {
+fn streamed(model: &Model, dropped: &[Cow<'static, str>], body: EventBody) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, EVENT_STREAM));
     response.insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
-    name_the_model(&mut response, &answer.model);
-    tell_dropped(&mut response, &answer.dropped);
-    response.body(EventBody::new(dialect, answer.events, ending))
+    name_the_model(&mut response, model);
+    tell_dropped(&mut response, dropped);
+    response.body(body)
 }
 
 /// Says which model answered. A name that cannot stand in a header is left out.

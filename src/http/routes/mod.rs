@@ -7,7 +7,9 @@ mod context;
 mod faults;
 mod generate;
 mod health;
+mod messages;
 mod models;
+mod responses;
 mod root;
 mod server_stats;
 
@@ -100,10 +102,25 @@ impl Rule {
 
 const GET: &str = "GET, HEAD";
 const POST: &str = "POST";
+const GET_DELETE: &str = "GET, HEAD, DELETE";
 
 /// Every route of the gateway.
 pub(crate) static TABLE: &[Rule] = &[
     Rule::work("/v1/chat/completions", POST, |route| route.post(chat_completions::post)).speaking(Dialect::OpenaiChat),
+    Rule::work("/v1/responses", POST, |route| route.post(responses::post)).speaking(Dialect::OpenaiResponses),
+    Rule::work("/v1/responses/{id}", GET_DELETE, |route| {
+        route.get(responses::get).head(responses::get).delete(responses::delete)
+    })
+    .speaking(Dialect::OpenaiResponses),
+    Rule::work("/v1/responses/{id}/input_items", GET, |route| {
+        route.get(responses::input_items).head(responses::input_items)
+    })
+    .speaking(Dialect::OpenaiResponses),
+    Rule::work("/v1/messages", POST, |route| route.post(messages::post)).speaking(Dialect::AnthropicMessages),
+    Rule::work("/v1/messages/count_tokens", POST, |route| {
+        route.post(messages::count_tokens)
+    })
+    .speaking(Dialect::AnthropicMessages),
     Rule::work("/v1/models", GET, |route| route.get(models::list).head(models::list)).as_asked(),
     Rule::work("/v1/models/{id:.+}", GET, |route| {
         route.get(models::one).head(models::one)

@@ -1,5 +1,7 @@
 //! The head of an answer: what it is, and what is made of it.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Buf as _, BytesMut};
 use memchr::memmem;
 
@@ -32,12 +34,12 @@ struct Head {
 impl Head {
     /// Nothing when not all of it is there.
     fn of(bytes: &[u8]) -> Option<Self> {
-        let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
-        let mut response = httparse::Response::new(&mut fields);
+        let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+        let mut response = httparse::Response::new(&mut []);
         let mut parser = httparse::ParserConfig::default();
         // As the client does.
         parser.allow_spaces_after_header_name_in_responses(true);
-        let length = match parser.parse_response(&mut response, bytes) {
+        let length = match parser.parse_response_with_uninit_headers(&mut response, bytes, &mut fields) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return None,
             Err(_) => {

@@ -18,6 +18,7 @@
 mod head;
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -73,8 +74,8 @@ impl<S: AsyncRead + Unpin> PlainHeads<S> {
         };
         // A head without end is the client's to refuse.
         while !beginning.is_whole() && beginning.held() <= MOST_BYTES {
-            let mut chunk = [0; 4096];
-            let mut read = ReadBuf::new(&mut chunk);
+            let mut chunk = [const { MaybeUninit::uninit() }; 4096];
+            let mut read = ReadBuf::uninit(&mut chunk);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
             if read.filled().is_empty() {
                 return Poll::Ready(Ok(false));

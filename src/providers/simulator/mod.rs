@@ -58,6 +58,7 @@ impl Simulator {
         let reading = Reading {
             limits: self.limits,
             stream: call.stream,
+            operation: call.operation,
             dialect: Dialect::OpenaiChat,
             form: &call.outgoing.answer,
             key: None,

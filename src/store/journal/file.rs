@@ -1,13 +1,13 @@
 //! A cell's journal in files.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use gateway_actors::protocol::{
-    AttemptId, AttemptJournal, CallRecord, CellId, DispatchRecord, JournalContents, JournalError, JournalSeq,
+    AttemptId, AttemptJournal, CallRecord, CellId, DispatchRecord, IdMap, JournalContents, JournalError, JournalSeq,
 };
 
 use super::end::AttemptEnd;
@@ -43,7 +43,7 @@ struct State {
     /// By number; the last is the one that is appended to.
     segments: BTreeMap<u64, Segment>,
     newest: u64,
-    attempts: HashMap<AttemptId, Place>,
+    attempts: IdMap<AttemptId, Place>,
     last: JournalSeq,
     buffer: Vec<u8>,
 }
@@ -60,7 +60,7 @@ impl FileJournal {
             limits,
             segments: BTreeMap::new(),
             newest: 0,
-            attempts: HashMap::new(),
+            attempts: IdMap::default(),
             last: JournalSeq::default(),
             buffer: Vec::with_capacity(1024),
         };

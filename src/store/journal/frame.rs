@@ -274,6 +274,48 @@ mod tests {
         assert!(matches!(entry.event, Event::Dispatched(read) if *read == dispatched));
     }
 
+    /// The first lines are entries as they were before cache writes were counted and prices had tiers.
+    #[test]
+    fn entries_are_read_whether_they_know_cache_writes_and_tiers_or_not() {
+        let dispatched = r#"{"attempt":"req_01a2245c5780771b98cdd856dc43f0dd.1",
+            "instance":"01a2245c5780771b98cdd85751988764","cell":3,"conversation":null,"user_id":null,"project_id":null,
+            "endpoint":"/v1/chat","model":"alpha-small","api_model":"gpt-4o-mini","provider":"alpha","layer":"L1",
+            "task":"general","price":PRICE,"held":5000,"streamed":true,"started_at":1700000000000000"#;
+        let ended = r#""outcome":"completed","status":200,"usage":USAGE,"usage_source":"reported","cost":1234,
+            "estimated":false,"first_byte_us":120,"duration_us":4500}"#;
+        let old_price = r#"{"input":150000,"cached_input":75000,"output":600000}"#;
+        let old_usage = r#"{"input":10,"cached_input":4,"output":20,"reasoning":5}"#;
+        let new_price = r#"{"input":1,"cached_input":2,"cache_write_1h":3,"output":4,
+            "long_context":{"above":5,"input":6,"cached_input":7,"output":8,"reasoning":9}}"#;
+        let new_usage =
+            r#"{"input":10,"cached_input":4,"cache_write_5m":3,"cache_write_1h":2,"output":20,"reasoning":5}"#;
+        for (price, usage, writes) in [(old_price, old_usage, (0, 0)), (new_price, new_usage, (3, 2))] {
+            let dispatched = dispatched.replace("PRICE", price);
+            let ended = ended.replace("USAGE", usage);
+            let attempt = "\"attempt\":\"req_01a2245c5780771b98cdd856dc43f0dd.1\"";
+            let lines = [
+                format!(r#"[1,{{"dispatched":{dispatched}}}}}]"#),
+                format!(r#"[2,{{"ended":{{{attempt},{ended}}}]"#),
+                format!(r#"[3,{{"finished":{dispatched},{ended}}}]"#),
+            ];
+            let mut begun = HashMap::new();
+            let mut entry = |line: &String| read(line.as_bytes(), &mut begun).unwrap_or_else(|| panic!("{line}"));
+            let [
+                Event::Dispatched(dispatch),
+                Event::Finished(ended),
+                Event::Finished(finished),
+            ] = lines.each_ref().map(|line| entry(line).event)
+            else {
+                panic!("{lines:?}");
+            };
+            let expected: gateway_actors::protocol::Price = serde_json::from_str(price).unwrap();
+            assert_eq!(dispatch.price, Some(expected));
+            assert_eq!((ended.usage.cache_write_5m, ended.usage.cache_write_1h), writes);
+            assert_eq!((ended.usage.input, ended.usage.reasoning), (10, 5));
+            assert_eq!((&ended.dispatch, &ended), (&*dispatch, &finished));
+        }
+    }
+
     #[test]
     fn an_end_is_read_back_as_the_whole_record_if_its_beginning_is_in_the_file() {
         let dispatched = dispatch();

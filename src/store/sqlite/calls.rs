@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::{QueryResult, SqliteConnection};
 use gateway_actors::protocol::{CallRecord, CallStore, Outcome, StoreFuture};
 
+use super::call_insert::{Insert, ROWS};
 use super::writer::Writer;
 use crate::store::call_row::{CallRow, RowIds};
 use crate::store::now_us;
@@ -39,22 +40,38 @@ impl CallStore for Calls {
 /// Inserts records in the order given, on the connection's own thread. One that is there already stays as it is, save
 /// that a finished attempt replaces one that was found interrupted.
 ///
-/// The insert is one statement for each record, prepared once: an upsert would be prepared anew every time, and
-/// preparing costs more than inserting.
+/// The statements are prepared once: an upsert would be prepared anew every time, and preparing costs more than
+/// inserting.
 fn insert(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i64) -> QueryResult<()> {
+    let (chunks, rest) = records.as_chunks::<ROWS>();
+    for chunk in chunks {
+        // Records that are there already are rare: they are looked at one by one.
+        if insert_new(connection, chunk.each_ref(), now)? < ROWS {
+            insert_each(connection, chunk, now)?;
+        }
+    }
+    insert_each(connection, rest, now)
+}
+
+fn insert_each(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i64) -> QueryResult<()> {
     for record in records {
-        let is_new = insert_new(connection, record, now)?;
+        let is_new = insert_new(connection, [record], now)? > 0;
         if !is_new && record.outcome != Outcome::Interrupted && forget_interrupted(connection, record)? {
-            insert_new(connection, record, now)?;
+            insert_new(connection, [record], now)?;
         }
     }
     Ok(())
 }
 
-/// Whether the record was not there yet.
-fn insert_new(connection: &mut SqliteConnection, record: &CallRecord, now: i64) -> QueryResult<bool> {
-    let ids = RowIds::from(record);
-    Ok(CallRow::new(record, &ids, now).execute(connection)? > 0)
+/// Inserts the records that are not there yet; how many were not.
+fn insert_new<const N: usize>(
+    connection: &mut SqliteConnection,
+    records: [&Arc<CallRecord>; N],
+    now: i64,
+) -> QueryResult<usize> {
+    let records = records.map(|record| (record, RowIds::from(&**record)));
+    let rows = records.each_ref().map(|(record, ids)| CallRow::new(record, ids, now));
+    Insert(rows).execute(connection)
 }
 
 /// Whether the record was there, but only knew that its attempt was interrupted.

@@ -282,5 +282,8 @@ moved! {
         duration_us: i64,
         started_at: i64,
         created_at: i64,
+        cache_write_5m_tokens: i64,
+        cache_write_1h_tokens: i64,
+        price: Option<String>,
     }
 }

@@ -1,0 +1,12 @@
+//! Maps whose keys the gateway makes or its operator writes.
+
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+
+/// A map by ids or names. Each request looks up twenty of them, which costs a quarter of what it costs in a map that
+/// withstands keys chosen to collide: nobody outside chooses these.
+pub type IdMap<K, V> = HashMap<K, V, RandomState>;
+
+/// A set of ids or names; see [`IdMap`].
+pub type IdSet<K> = HashSet<K, RandomState>;

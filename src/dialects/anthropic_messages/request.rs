@@ -1,0 +1,234 @@
+//! A client's request: read once, carried as the bytes that came, written for a model by replacing what is owned.
+//!
+//! Only `model` is. A provider of this dialect gets everything else byte for byte, betas that nobody here knows among
+//! it. The one exception is reasoning that a model of another dialect made, which Anthropic's servers refuse: it is cut
+//! out ([`foreign`](super::foreign)).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gateway_actors::protocol::{
+    Capabilities, Capability, Dialect, ErrorKind, GatewayError, Model, Needs, Operation, Outgoing, OutgoingBody,
+    OutgoingRequest,
+};
+use serde_json::value::RawValue;
+
+use super::foreign::foreign_reasoning;
+use super::models::Takes;
+use super::scan::{Scan, scan};
+use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE};
+use crate::dialects::ClientRequest;
+use crate::dialects::json::{is_non_empty_container, push_string, range_in, text};
+use crate::dialects::neutral::Feature;
+use crate::dialects::precheck::precheck;
+use crate::dialects::splice::{Splice, spliced};
+use crate::dialects::translation;
+
+/// A `POST /v1/messages` body, or one of `/v1/messages/count_tokens`, read and checked.
+pub struct MessagesRequest {
+    body: Bytes,
+    operation: Operation,
+    model: Arc<str>,
+    stream: bool,
+    needs: Needs,
+    /// Where the value of `model` stands.
+    model_value: Range<usize>,
+    has_marked_reasoning: bool,
+    has_unsigned_reasoning: bool,
+    /// What the client's `anthropic-beta` header says.
+    betas: Option<Arc<str>>,
+}
+
+impl MessagesRequest {
+    /// Reads a request for an answer in one pass, without copying it.
+    ///
+    /// # Errors
+    /// `malformed_json` if it is not JSON in UTF-8, or nested more than 128 levels deep; `invalid_request` naming
+    /// the field if one that the gateway reads is missing, given twice or of the wrong type. Everything else in the
+    /// body is the provider's to judge.
+    pub fn scan(body: Bytes) -> Result<Self, GatewayError> {
+        Self::read(body, Operation::Generate)
+    }
+
+    /// Reads a request for the count of its tokens, which needs no `max_tokens` and has no stream.
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan) does.
+    pub fn scan_for_count(body: Bytes) -> Result<Self, GatewayError> {
+        Self::read(body, Operation::CountTokens)
+    }
+
+    fn read(body: Bytes, operation: Operation) -> Result<Self, GatewayError> {
+        let json = std::str::from_utf8(&body).map_err(|error| {
+            let place = error.valid_up_to();
+            malformed(format!("the body is not UTF-8: see byte {place}"))
+        })?;
+        if json.trim_ascii().is_empty() {
+            return Err(malformed("the body is empty: send a JSON object"));
+        }
+        precheck(&body).map_err(|refused| malformed(format!("the body is not accepted: {refused}")))?;
+        let found = scan(json)?;
+
+        let model_value = found.model.ok_or_else(|| required("model"))?;
+        let model = text(model_value)
+            .filter(|model| !model.is_empty())
+            .ok_or_else(|| GatewayError::invalid("model", "`model` must be a non-empty string"))?;
+        let messages = found.messages.unwrap_or_default();
+        Ok(Self {
+            operation,
+            model: model.into(),
+            stream: flag("stream", found.stream)? && operation == Operation::Generate,
+            needs: needs(json, &found, operation)?,
+            model_value: range_in(json, model_value),
+            has_marked_reasoning: messages.has_marked_reasoning,
+            has_unsigned_reasoning: messages.has_unsigned_reasoning,
+            betas: None,
+            body,
+        })
+    }
+
+    /// The same request with the betas that its `anthropic-beta` header names: a provider of this dialect gets them too.
+    #[must_use]
+    pub fn with_betas(mut self, betas: Option<Arc<str>>) -> Self {
+        self.betas = betas;
+        self
+    }
+
+    /// Whether a model whose provider speaks this dialect must not get the body as it came, save for its name: it holds
+    /// reasoning that a model of another dialect made. [`body_for`](Self::body_for) leaves that out.
+    #[must_use]
+    pub fn must_be_rewritten(&self, model: &Model) -> bool {
+        self.has_marked_reasoning || self.has_unsigned_reasoning && Takes::of(&model.api_model).signed_thinking
+    }
+
+    /// The body for a provider of this dialect.
+    #[must_use]
+    pub fn body_for(&self, model: &Model) -> OutgoingBody {
+        let mut name = Vec::with_capacity(model.api_model.len() + 2);
+        push_string(&mut name, &model.api_model);
+        let mut splices = vec![Splice::new(self.model_value.clone(), name)];
+        if self.must_be_rewritten(model) {
+            let unsigned_too = Takes::of(&model.api_model).signed_thinking;
+            let cuts = foreign_reasoning(&self.body, unsigned_too);
+            splices.extend(cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())));
+            splices.sort_by_key(|splice| splice.at.start);
+        }
+        spliced(&self.body, splices.iter())
+    }
+}
+
+impl fmt::Debug for MessagesRequest {
+    /// Without the body: what people write to models is not for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessagesRequest")
+            .field("bytes", &self.body.len())
+            .field("operation", &self.operation)
+            .field("model", &self.model)
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ClientRequest for MessagesRequest {
+    fn model(&self) -> &Arc<str> {
+        &self.model
+    }
+
+    fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    fn needs(&self) -> Needs {
+        self.needs
+    }
+}
+
+impl OutgoingRequest for MessagesRequest {
+    fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+        if model.dialect != Dialect::AnthropicMessages {
+            return match self.operation {
+                Operation::CountTokens => translation::write_count(&self.body, model),
+                _ => translation::write(&translation::MESSAGES, &self.body, model, true),
+            };
+        }
+        let mut outgoing = Outgoing::as_sent(self.body_for(model), true);
+        if let Some(betas) = &self.betas {
+            outgoing.headers.push(("anthropic-beta", Arc::clone(betas)));
+        }
+        if self.must_be_rewritten(model) {
+            let name = Feature::Opaque.name_in(Dialect::AnthropicMessages);
+            outgoing.dropped.push(Cow::Borrowed(name));
+        }
+        Ok(outgoing)
+    }
+}
+
+/// What the request needs of a model.
+fn needs(json: &str, found: &Scan<'_>, operation: Operation) -> Result<Needs, GatewayError> {
+    let messages = found.messages.ok_or_else(|| required("messages"))?;
+    let mut capabilities = Capabilities::NONE;
+    if found.tools.is_some_and(is_non_empty_container) {
+        capabilities = capabilities.with(Capability::Tools);
+    }
+    if found.asks_for_json() {
+        capabilities = capabilities.with(Capability::Json);
+    }
+    if messages.images > 0 {
+        capabilities = capabilities.with(Capability::Vision);
+    }
+    let max_tokens = token_count("max_tokens", found.max_tokens)?;
+    if max_tokens.is_none() && operation == Operation::Generate {
+        return Err(required("max_tokens"));
+    }
+    let overhead = messages.count * TOKENS_PER_MESSAGE + messages.images * TOKENS_PER_IMAGE;
+    Ok(Needs {
+        capabilities,
+        input_bound: json.len() as u64 + overhead,
+        input_estimate: (found.system_bytes() + messages.text_bytes) / BYTES_PER_TOKEN_AT_MOST,
+        max_output: max_tokens,
+        answers: 1,
+    })
+}
+
+/// A boolean that may be absent or `null`.
+fn flag(name: &'static str, value: Option<&RawValue>) -> Result<bool, GatewayError> {
+    match value.map(RawValue::get) {
+        None | Some("null" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(GatewayError::invalid(name, format!("`{name}` must be true or false"))),
+    }
+}
+
+/// A number of tokens, that may be absent or `null`. With 0 the provider fills its cache and answers nothing.
+fn token_count(name: &'static str, value: Option<&RawValue>) -> Result<Option<u32>, GatewayError> {
+    let Some(value) = value.map(RawValue::get).filter(|&value| value != "null") else {
+        return Ok(None);
+    };
+    let count = value.parse().map_err(|_error| {
+        GatewayError::invalid(name, format!("`{name}` must be a whole number from 0 to {}", u32::MAX))
+    })?;
+    Ok(Some(count))
+}
+
+fn required(name: &'static str) -> GatewayError {
+    GatewayError::invalid(name, format!("`{name}` is required"))
+}
+
+fn malformed(message: impl Into<Cow<'static, str>>) -> GatewayError {
+    GatewayError::new(ErrorKind::MalformedJson, message)
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "request_fuzz_tests.rs"]
+mod fuzz;

@@ -1,0 +1,290 @@
+//! The blocks of a turn.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gateway_actors::protocol::GatewayError;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::super::ids::wire_id;
+use super::super::models::Takes;
+use crate::dialects::json::is_object;
+use crate::dialects::neutral::{
+    CacheMark, Document, Feature, Image, Losses, Opaque, OpaqueKind, Origin, Part, PartKind, Source, ToolCall,
+    ToolResult,
+};
+
+/// The media types of images that are taken.
+const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+
+/// A block of a turn's content.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Block<'a> {
+    Text {
+        text: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Mark>,
+    },
+    Image {
+        source: Bytes<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Mark>,
+    },
+    Document {
+        source: Bytes<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Mark>,
+    },
+    Thinking {
+        thinking: &'a str,
+        signature: &'a str,
+    },
+    RedactedThinking {
+        data: &'a str,
+    },
+    ToolUse {
+        id: Cow<'a, str>,
+        name: Cow<'a, str>,
+        input: Input<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Mark>,
+    },
+    ToolResult {
+        tool_use_id: Cow<'a, str>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        content: Vec<Block<'a>>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        is_error: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Mark>,
+    },
+}
+
+/// Where the bytes of an image or a document are.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Bytes<'a> {
+    Url { url: &'a str },
+    Base64 { media_type: &'a str, data: &'a str },
+    Text { media_type: &'static str, data: String },
+}
+
+/// A mark up to which the prompt is to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Mark {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<&'static str>,
+}
+
+impl From<CacheMark> for Mark {
+    fn from(mark: CacheMark) -> Self {
+        Self {
+            kind: "ephemeral",
+            ttl: (mark == CacheMark::OneHour).then_some("1h"),
+        }
+    }
+}
+
+/// The arguments of a call, which here are an object.
+#[derive(Debug)]
+pub(in super::super) enum Input<'a> {
+    /// They are one already.
+    Object(&'a RawValue),
+    /// There are none.
+    Nothing,
+    /// A text as the only member of one, under this name.
+    Only(&'static str, &'a str),
+}
+
+impl Serialize for Input<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Object(object) => object.serialize(serializer),
+            Self::Nothing => serializer.serialize_map(Some(0))?.end(),
+            Self::Only(name, text) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry(name, text)?;
+                map.end()
+            }
+        }
+    }
+}
+
+/// A call's arguments as an object.
+pub(in super::super) fn input_of<'a>(call: &'a ToolCall<'_>) -> Input<'a> {
+    let text = &*call.arguments;
+    if call.is_custom {
+        return Input::Only("input", text);
+    }
+    if text.trim_ascii().is_empty() {
+        return Input::Nothing;
+    }
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(value) if is_object(value) => Input::Object(value),
+        _ => Input::Only("INVALID_JSON", text),
+    }
+}
+
+/// The model that is to read what is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader {
+    pub(super) origin: Origin,
+    pub(super) takes: Takes,
+}
+
+/// The block of a part; none for a part that says nothing, or that this model must not be given back.
+pub(super) fn block<'a>(
+    part: &'a Part<'_>,
+    reader: Reader,
+    losses: &mut Losses,
+) -> Result<Option<Block<'a>>, GatewayError> {
+    let cache_control = part.cache.map(Mark::from);
+    Ok(match &part.kind {
+        PartKind::Text(text) | PartKind::Refusal(text) => {
+            let says_something = !text.trim().is_empty();
+            says_something.then_some(Block::Text { text, cache_control })
+        }
+        PartKind::Image(image) => Some(Block::Image {
+            source: image_source(image, losses)?,
+            cache_control,
+        }),
+        PartKind::Document(document) => Some(Block::Document {
+            source: document_source(document, losses)?,
+            title: document.name.as_deref(),
+            cache_control,
+        }),
+        PartKind::Reasoning { text, opaque } => reasoning(text, opaque.as_ref(), reader, losses),
+        PartKind::ToolCall(call) => Some(Block::ToolUse {
+            id: wire_id(&call.id),
+            name: call.name.flat(),
+            input: input_of(call),
+            cache_control,
+        }),
+        PartKind::ToolResult(result) => Some(result_block(result, cache_control, losses)?),
+    })
+}
+
+/// Reasoning as its maker signed it. Unsigned, or signed by another, it goes to models that ask for no signature.
+fn reasoning<'a>(
+    text: &'a str,
+    opaque: Option<&'a Opaque<'_>>,
+    reader: Reader,
+    losses: &mut Losses,
+) -> Option<Block<'a>> {
+    if let Some(opaque) = opaque {
+        if let Some(signature) = opaque.for_model(OpaqueKind::Signature, reader.origin) {
+            return Some(Block::Thinking {
+                thinking: text,
+                signature,
+            });
+        }
+        if let Some(data) = opaque.for_model(OpaqueKind::Redacted, reader.origin) {
+            return Some(Block::RedactedThinking { data });
+        }
+        losses.drop(Feature::Opaque);
+    }
+    if text.is_empty() {
+        return None;
+    }
+    if reader.takes.signed_thinking {
+        losses.drop(Feature::ReasoningText);
+        return None;
+    }
+    Some(Block::Thinking {
+        thinking: text,
+        signature: "",
+    })
+}
+
+fn result_block<'a>(
+    result: &'a ToolResult<'_>,
+    cache_control: Option<Mark>,
+    losses: &mut Losses,
+) -> Result<Block<'a>, GatewayError> {
+    let mut content = Vec::with_capacity(result.content.len());
+    for kind in &result.content {
+        let block = match kind {
+            PartKind::Text(text) => {
+                let says_something = !text.trim().is_empty();
+                says_something.then_some(Block::Text {
+                    text,
+                    cache_control: None,
+                })
+            }
+            PartKind::Image(image) => Some(Block::Image {
+                source: image_source(image, losses)?,
+                cache_control: None,
+            }),
+            PartKind::Document(document) => Some(Block::Document {
+                source: document_source(document, losses)?,
+                title: document.name.as_deref(),
+                cache_control: None,
+            }),
+            _ => return Err(losses.refuse(Feature::OtherContent)),
+        };
+        content.extend(block);
+    }
+    Ok(Block::ToolResult {
+        tool_use_id: wire_id(&result.call_id),
+        content,
+        is_error: result.is_error,
+        cache_control,
+    })
+}
+
+fn image_source<'a>(image: &'a Image<'_>, losses: &mut Losses) -> Result<Bytes<'a>, GatewayError> {
+    if image.detail.is_some() {
+        losses.drop(Feature::ImageDetail);
+    }
+    match &image.source {
+        Source::Url(url) => Ok(Bytes::Url { url }),
+        Source::Data { media_type, base64 } => {
+            // What everybody means by it.
+            let known = if media_type == "image/jpg" {
+                "image/jpeg"
+            } else {
+                media_type
+            };
+            let Some(media_type) = IMAGES.iter().find(|image| image.eq_ignore_ascii_case(known)) else {
+                let why = "this model takes images as JPEG, PNG, GIF or WebP";
+                return Err(losses.refuse_value(Feature::ImageData, why));
+            };
+            Ok(Bytes::Base64 {
+                media_type,
+                data: base64,
+            })
+        }
+    }
+}
+
+fn document_source<'a>(document: &'a Document<'_>, losses: &Losses) -> Result<Bytes<'a>, GatewayError> {
+    match &document.source {
+        Source::Url(url) => Ok(Bytes::Url { url }),
+        Source::Data { media_type, base64 } if media_type.eq_ignore_ascii_case("application/pdf") => {
+            Ok(Bytes::Base64 {
+                media_type: "application/pdf",
+                data: base64,
+            })
+        }
+        Source::Data { media_type, base64 } => {
+            let is_text = media_type.starts_with("text/") || media_type == "application/json";
+            let bytes = is_text.then(|| STANDARD.decode(base64.as_bytes()).ok()).flatten();
+            let Some(data) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+                let why = "this model takes documents as PDF or as text in UTF-8";
+                return Err(losses.refuse_value(Feature::Document, why));
+            };
+            Ok(Bytes::Text {
+                media_type: "text/plain",
+                data,
+            })
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A whole answer, read.
+
+use std::borrow::Cow;
+
+use gateway_actors::protocol::{TranslationError, UsageReport};
+
+use super::finish::Finish;
+use super::usage::usage_report;
+use super::wire::{BLOCKED, CallIds, Candidate, FAILED, NOT_AN_ANSWER, Response, Said};
+use crate::dialects::neutral::{Answer, Choice, FinishReason, PartKind, ToolCall, ToolName};
+
+/// Reads an answer of `generateContent`.
+///
+/// # Errors
+/// When it is none, when it has parts that no other dialect has, or when the provider could not use what the model made.
+#[cfg_attr(not(test), expect(dead_code, reason = "the edge that translates is being added"))]
+pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, TranslationError> {
+    let response = Response::read(body.as_bytes())?;
+    let id = response.id();
+    let mut ids = CallIds::of(&id);
+    let choices = if response.is_blocked() {
+        vec![Choice {
+            parts: vec![PartKind::Refusal(Cow::Borrowed(BLOCKED))],
+            finish: FinishReason::Refused,
+        }]
+    } else {
+        let choices: Result<Vec<_>, _> = response
+            .candidates()
+            .map(|candidate| choice(candidate, &mut ids))
+            .collect();
+        choices?
+    };
+    if choices.is_empty() {
+        return Err(NOT_AN_ANSWER);
+    }
+    Ok(Answer {
+        id,
+        model: response.model(),
+        choices,
+        usage: response.usage_metadata.map_or(UsageReport::Missing, usage_report),
+    })
+}
+
+fn choice<'a>(candidate: &Candidate<'a>, ids: &mut CallIds) -> Result<Choice<'a>, TranslationError> {
+    let mut parts = Vec::with_capacity(candidate.parts().len());
+    let mut has_calls = false;
+    for part in candidate.parts() {
+        let said = part.said()?;
+        let (thought, said) = match said {
+            Said::Thought(text) => (text, Said::Nothing),
+            other => (Cow::Borrowed(""), other),
+        };
+        let opaque = part.signature();
+        if opaque.is_some() || !thought.is_empty() {
+            parts.push(PartKind::Reasoning { text: thought, opaque });
+        }
+        match said {
+            Said::Nothing | Said::Thought(_) => {}
+            Said::Text(text) => parts.push(PartKind::Text(text)),
+            Said::Call { id, name, args } => {
+                has_calls = true;
+                parts.push(PartKind::ToolCall(ToolCall {
+                    id: ids.next(id).1,
+                    name: ToolName::plain(name),
+                    arguments: Cow::Borrowed(args),
+                    is_custom: false,
+                }));
+            }
+        }
+    }
+    // Here an answer is whole even where it does not say why it ended.
+    let finish = Finish::read(candidate.finish_reason).unwrap_or(Finish::Stop);
+    Ok(Choice {
+        parts,
+        finish: finish.reason(has_calls).ok_or(FAILED)?,
+    })
+}
+
+#[cfg(test)]
+#[path = "read_answer_tests.rs"]
+mod tests;

@@ -1,0 +1,206 @@
+//! What providers of this dialect take beyond what they all do, told by their name in the settings.
+//!
+//! Only a request that comes from another dialect is written anew, and so only it has to know. What is told here is from
+//! the providers' own references: OpenAI's `max_completion_tokens` and `developer`, OpenRouter's `reasoning`,
+//! `reasoning_details` and `cache_control`, DeepSeek's `reasoning_content`, Mistral's `random_seed` and its call ids of
+//! nine characters. A provider under any other name is taken for one that ignores what it does not know, as the servers
+//! that people run themselves do (vLLM, llama.cpp, LM Studio).
+
+use gateway_actors::protocol::{Capability, Model};
+
+/// A provider's kind of the dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    OpenAi,
+    OpenRouter,
+    DeepSeek,
+    Mistral,
+    /// Known to refuse a member that it does not know.
+    Closed,
+    /// Anything else.
+    Open,
+}
+
+/// Providers under these names, or with a dash and more behind them, are of a kind. The longer name comes first.
+const NAMES: [(&str, Kind); 12] = [
+    ("openai-compatible", Kind::Open),
+    ("openai", Kind::OpenAi),
+    ("azure", Kind::OpenAi),
+    ("openrouter", Kind::OpenRouter),
+    ("deepseek", Kind::DeepSeek),
+    ("mistral", Kind::Mistral),
+    ("groq", Kind::Closed),
+    ("cerebras", Kind::Closed),
+    ("cohere", Kind::Closed),
+    ("xai", Kind::Closed),
+    ("google", Kind::Closed),
+    ("gemini", Kind::Closed),
+];
+
+/// What a model's provider takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flavour {
+    kind: Kind,
+    /// Whether the model reasons.
+    pub(super) reasons: bool,
+}
+
+/// How a request says how much the model is to reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReasoningForm {
+    /// `reasoning_effort` with every word of OpenAI's.
+    EffortOfAnyWord,
+    /// `reasoning_effort`, which is `none`, `low`, `medium` or `high`.
+    EffortOfFourWords,
+    /// OpenRouter's `reasoning`.
+    Object,
+    /// Not at all.
+    Nothing,
+}
+
+/// The form of the ids that tie tool results to their calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CallIds {
+    /// Up to 40 characters, as OpenAI has it.
+    UpToForty,
+    /// Nine letters and digits.
+    Nine,
+}
+
+impl Flavour {
+    /// What the provider of this model takes.
+    pub(super) fn of(model: &Model) -> Self {
+        let provider = model.provider.as_str();
+        let is = |name: &str| {
+            let rest = provider.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let found = NAMES.iter().find(|(name, _)| is(name));
+        Self {
+            kind: found.map_or(Kind::Open, |(_, kind)| *kind),
+            reasons: model.capabilities.has(Capability::Reasoning),
+        }
+    }
+
+    /// Whether it is OpenAI, of which alone it is certain that it has `developer`, `max_completion_tokens` (its reasoning
+    /// models take nothing else), `refusal`, tools of plain text, `prompt_cache_key` and `verbosity`. All others get
+    /// `max_tokens`, which every one of them knows.
+    pub(super) fn is_openai(self) -> bool {
+        self.kind == Kind::OpenAi
+    }
+
+    /// Whether it takes a message's text in several parts; some take a string only.
+    pub(super) fn takes_text_parts(self) -> bool {
+        matches!(self.kind, Kind::OpenAi | Kind::OpenRouter | Kind::Mistral)
+    }
+
+    /// Whether it takes marks for a prompt cache.
+    pub(super) fn takes_cache_marks(self) -> bool {
+        self.kind == Kind::OpenRouter
+    }
+
+    /// Whether it takes `top_k` and `min_p`.
+    pub(super) fn takes_more_sampling(self) -> bool {
+        matches!(self.kind, Kind::OpenRouter | Kind::Open)
+    }
+
+    /// Whether the model takes `temperature`, `top_p` and penalties other than the default.
+    pub(super) fn takes_sampling(self) -> bool {
+        !(self.is_openai() && self.reasons)
+    }
+
+    /// Whether it takes entries of `reasoning_details`.
+    pub(super) fn takes_reasoning_details(self) -> bool {
+        matches!(self.kind, Kind::OpenRouter | Kind::Open)
+    }
+
+    /// The member of a message for reasoning that nobody signed.
+    pub(super) fn reasoning_text(self) -> Option<&'static str> {
+        match self.kind {
+            Kind::OpenRouter => Some("reasoning"),
+            Kind::DeepSeek => Some("reasoning_content"),
+            Kind::Open if self.reasons => Some("reasoning_content"),
+            _ => None,
+        }
+    }
+
+    pub(super) fn reasoning(self) -> ReasoningForm {
+        match self.kind {
+            Kind::OpenRouter => ReasoningForm::Object,
+            _ if !self.reasons => ReasoningForm::Nothing,
+            Kind::OpenAi => ReasoningForm::EffortOfAnyWord,
+            _ => ReasoningForm::EffortOfFourWords,
+        }
+    }
+
+    /// The member for the seed.
+    pub(super) fn seed(self) -> &'static str {
+        match self.kind {
+            Kind::Mistral => "random_seed",
+            _ => "seed",
+        }
+    }
+
+    /// Whether it takes `user`.
+    pub(super) fn takes_user(self) -> bool {
+        self.kind != Kind::Mistral
+    }
+
+    /// Whether it takes `logit_bias`.
+    pub(super) fn takes_logit_bias(self) -> bool {
+        !matches!(self.kind, Kind::Mistral | Kind::Closed)
+    }
+
+    /// Whether it takes this word for a service tier.
+    pub(super) fn takes_tier(self, tier: &str) -> bool {
+        let is_known = ["auto", "default", "flex", "scale", "priority", "fast"].contains(&tier);
+        is_known && matches!(self.kind, Kind::OpenAi | Kind::OpenRouter)
+    }
+
+    /// Whether it takes a document at an address.
+    pub(super) fn takes_document_urls(self) -> bool {
+        self.kind == Kind::OpenRouter
+    }
+
+    pub(super) fn call_ids(self) -> CallIds {
+        match self.kind {
+            Kind::Mistral => CallIds::Nine,
+            _ => CallIds::UpToForty,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::model_of;
+    use super::*;
+
+    #[test]
+    fn a_provider_is_known_by_its_name_or_one_that_begins_with_it() {
+        for (provider, kind) in [
+            ("openai", Kind::OpenAi),
+            ("azure-eu", Kind::OpenAi),
+            ("openai-compatible-box", Kind::Open),
+            ("openrouter", Kind::OpenRouter),
+            ("groq", Kind::Closed),
+            ("openaix", Kind::Open),
+            ("vllm", Kind::Open),
+        ] {
+            assert_eq!(Flavour::of(&model_of(provider, &[])).kind, kind, "{provider}");
+        }
+    }
+
+    #[test]
+    fn who_reasons_is_told_by_the_models_capabilities() {
+        let flavour = |provider: &str, reasons: bool| {
+            let capabilities: &[_] = if reasons { &[Capability::Reasoning] } else { &[] };
+            Flavour::of(&model_of(provider, capabilities))
+        };
+        assert_eq!(flavour("openai", true).reasoning(), ReasoningForm::EffortOfAnyWord);
+        assert_eq!(flavour("openai", false).reasoning(), ReasoningForm::Nothing);
+        assert_eq!(flavour("openrouter", false).reasoning(), ReasoningForm::Object);
+        assert!(flavour("openai", false).takes_sampling() && !flavour("openai", true).takes_sampling());
+        assert_eq!(flavour("box", true).reasoning_text(), Some("reasoning_content"));
+        assert_eq!(flavour("box", false).reasoning_text(), None);
+    }
+}

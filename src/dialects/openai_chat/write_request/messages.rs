@@ -1,0 +1,298 @@
+//! The messages of a request.
+
+use std::borrow::Cow;
+
+use gateway_actors::protocol::{GatewayError, Model};
+use serde::Serialize;
+
+use super::super::details::Entry;
+use super::super::flavour::Flavour;
+use super::calls::{Call, call_id, write_call};
+use super::parts::{Part, write_document, write_image};
+use crate::dialects::neutral::{
+    CacheMark, Feature, Losses, Opaque, OpaqueKind, Origin, Part as NeutralPart, PartKind, Request, Role, ToolResult,
+};
+
+/// What stands between texts that become one.
+const BETWEEN_TEXTS: &str = "\n\n";
+
+/// A message as it is written.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Message<'a> {
+    role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<Cow<'a, str>>,
+    content: Content<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasoning_details: Vec<Entry<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Call<'a>>,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(untagged)]
+pub(super) enum Content<'a> {
+    #[default]
+    Null,
+    Text(Cow<'a, str>),
+    Parts(Vec<Part<'a>>),
+}
+
+/// A mark for a prompt cache, as Anthropic has it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct CacheControl {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<&'static str>,
+}
+
+impl CacheControl {
+    pub(super) fn of(mark: CacheMark) -> Self {
+        Self {
+            kind: "ephemeral",
+            ttl: (mark == CacheMark::OneHour).then_some("1h"),
+        }
+    }
+}
+
+/// Writes the messages of a request.
+///
+/// # Errors
+/// When a part of one cannot be carried.
+pub(super) fn write_messages<'r>(
+    request: &'r Request<'_>,
+    model: &Model,
+    flavour: Flavour,
+    losses: &mut Losses,
+) -> Result<Vec<Message<'r>>, GatewayError> {
+    let mut writer = Writer {
+        flavour,
+        reader: Origin::of(model),
+        losses,
+        written: Vec::with_capacity(request.messages.len()),
+    };
+    for message in &request.messages {
+        match message.role {
+            Role::System => writer.instructions("system", &message.parts)?,
+            Role::Developer if flavour.is_openai() => writer.instructions("developer", &message.parts)?,
+            Role::Developer => writer.instructions("system", &message.parts)?,
+            Role::User => writer.user(&message.parts)?,
+            Role::Assistant => writer.assistant(&message.parts),
+        }
+    }
+    Ok(writer.written)
+}
+
+struct Writer<'l, 'r> {
+    flavour: Flavour,
+    reader: Origin,
+    losses: &'l mut Losses,
+    written: Vec<Message<'r>>,
+}
+
+impl<'r> Writer<'_, 'r> {
+    /// Instructions. Chat templates that allow for one system message only are common among servers that take no parts:
+    /// there, neighbours are one.
+    fn instructions(&mut self, role: &'static str, parts: &'r [NeutralPart<'_>]) -> Result<(), GatewayError> {
+        let content = self.content(parts)?;
+        if !self.flavour.takes_text_parts()
+            && let Content::Text(more) = &content
+            && let Some(Message {
+                role: "system",
+                content: Content::Text(before),
+                ..
+            }) = self.written.last_mut()
+        {
+            *before = Cow::Owned([&**before, more].join(BETWEEN_TEXTS));
+            return Ok(());
+        }
+        self.written.push(Message {
+            role,
+            content,
+            ..Message::default()
+        });
+        Ok(())
+    }
+
+    /// A user's message. Results of tools come first, each a message of its own, since they have to follow the calls.
+    fn user(&mut self, parts: &'r [NeutralPart<'_>]) -> Result<(), GatewayError> {
+        let mut media = Vec::new();
+        for part in parts {
+            if let PartKind::ToolResult(result) = &part.kind {
+                self.result(result, part.cache, &mut media)?;
+            }
+        }
+        let is_said = |part: &&NeutralPart<'_>| !matches!(part.kind, PartKind::ToolResult(_));
+        let mut said = parts.iter().filter(is_said).peekable();
+        if said.peek().is_none() && media.is_empty() {
+            return Ok(());
+        }
+        let content = match self.content(said)? {
+            content if media.is_empty() => content,
+            Content::Null => Content::Parts(media),
+            Content::Text(text) => {
+                media.push(Part::text(text, None));
+                Content::Parts(media)
+            }
+            Content::Parts(parts) => {
+                media.extend(parts);
+                Content::Parts(media)
+            }
+        };
+        self.written.push(Message {
+            role: "user",
+            content,
+            ..Message::default()
+        });
+        Ok(())
+    }
+
+    /// What came of a call: its text. Images and documents, which a tool's message cannot hold, go to `media`.
+    fn result(
+        &mut self,
+        result: &'r ToolResult<'_>,
+        cache: Option<CacheMark>,
+        media: &mut Vec<Part<'r>>,
+    ) -> Result<(), GatewayError> {
+        if result.is_error {
+            self.losses.drop(Feature::ToolResultError);
+        }
+        let mut texts = Vec::new();
+        for kind in &result.content {
+            match kind {
+                PartKind::Text(text) | PartKind::Refusal(text) => texts.push(&**text),
+                PartKind::Image(image) => media.push(write_image(image)),
+                PartKind::Document(document) => media.push(write_document(document, self.flavour, self.losses)?),
+                PartKind::Reasoning { .. } | PartKind::ToolCall(_) | PartKind::ToolResult(_) => {}
+            }
+        }
+        let text = joined(&texts);
+        let mark = self.mark(cache);
+        self.written.push(Message {
+            role: "tool",
+            tool_call_id: Some(call_id(&result.call_id, self.flavour.call_ids())),
+            content: match mark {
+                Some(_) => Content::Parts(vec![Part::text(text, mark)]),
+                None => Content::Text(text),
+            },
+            ..Message::default()
+        });
+        Ok(())
+    }
+
+    /// What the model said before; left out if nothing remains of it.
+    fn assistant(&mut self, parts: &'r [NeutralPart<'_>]) {
+        let mut message = Message {
+            role: "assistant",
+            ..Message::default()
+        };
+        let (mut texts, mut reasoning) = (Vec::new(), Vec::new());
+        for part in parts {
+            match &part.kind {
+                PartKind::Text(text) => texts.push(&**text),
+                PartKind::Refusal(refusal) if self.flavour.is_openai() => {
+                    message.refusal = Some(Cow::Borrowed(refusal));
+                }
+                PartKind::Refusal(refusal) => texts.push(refusal),
+                PartKind::Reasoning { text, opaque } => match self.sealed(text, opaque.as_ref()) {
+                    Some(entry) => message.reasoning_details.extend(entry),
+                    None => reasoning.push(&**text),
+                },
+                PartKind::ToolCall(call) => message.tool_calls.push(write_call(call, self.flavour)),
+                PartKind::Image(_) | PartKind::Document(_) | PartKind::ToolResult(_) => {
+                    self.losses.drop(Feature::OtherContent);
+                }
+            }
+            // Nothing of a model's own is marked: the next message's mark does the same.
+            if part.cache.is_some() {
+                self.losses.drop(Feature::CacheMarks);
+            }
+        }
+        reasoning.retain(|text| !text.is_empty());
+        if !reasoning.is_empty() {
+            let text = Some(reasoning.join(BETWEEN_TEXTS));
+            match self.flavour.reasoning_text() {
+                Some("reasoning") => message.reasoning = text,
+                Some(_) => message.reasoning_content = text,
+                None => self.losses.drop(Feature::ReasoningText),
+            }
+        }
+        let is_silent = texts.is_empty() && message.tool_calls.is_empty() && message.refusal.is_none();
+        if !texts.is_empty() {
+            message.content = Content::Text(joined(&texts));
+        }
+        if !is_silent {
+            self.written.push(message);
+        }
+    }
+
+    /// The entry of reasoning to which something opaque belongs, if the model is to have it back; nothing at all for mere
+    /// words.
+    fn sealed(&mut self, text: &'r str, opaque: Option<&'r Opaque<'_>>) -> Option<Option<Entry<'r>>> {
+        let opaque = opaque.filter(|opaque| !opaque.data.is_empty())?;
+        let entry = opaque
+            .for_model(OpaqueKind::Details, self.reader)
+            .filter(|_| self.flavour.takes_reasoning_details())
+            .and_then(|kept| Entry::kept(kept, text));
+        if entry.is_none() {
+            self.losses.drop(Feature::Opaque);
+        }
+        Some(entry)
+    }
+
+    /// What is said, as one text where it is only that.
+    fn content<'p>(&mut self, parts: impl IntoIterator<Item = &'r NeutralPart<'p>>) -> Result<Content<'r>, GatewayError>
+    where
+        'p: 'r,
+    {
+        let mut written = Vec::new();
+        for part in parts {
+            let mark = self.mark(part.cache);
+            written.push(match &part.kind {
+                PartKind::Text(text) | PartKind::Refusal(text) => Part::text(Cow::Borrowed(text), mark),
+                PartKind::Image(image) => write_image(image).with_mark(mark),
+                PartKind::Document(document) => write_document(document, self.flavour, self.losses)?.with_mark(mark),
+                PartKind::Reasoning { .. } | PartKind::ToolCall(_) | PartKind::ToolResult(_) => {
+                    self.losses.drop(Feature::OtherContent);
+                    continue;
+                }
+            });
+        }
+        let keeps_parts = written.len() > 1 && self.flavour.takes_text_parts();
+        if keeps_parts || !written.iter().all(Part::is_plain_text) {
+            return Ok(Content::Parts(written));
+        }
+        let texts: Vec<Cow<'r, str>> = written.into_iter().filter_map(Part::into_text).collect();
+        Ok(match <[_; 1]>::try_from(texts) {
+            Ok([text]) => Content::Text(text),
+            Err(texts) if texts.is_empty() => Content::Null,
+            Err(texts) => Content::Text(Cow::Owned(texts.join(BETWEEN_TEXTS))),
+        })
+    }
+
+    /// A cache mark, if the provider takes any.
+    fn mark(&mut self, mark: Option<CacheMark>) -> Option<CacheControl> {
+        let mark = mark?;
+        if self.flavour.takes_cache_marks() {
+            Some(CacheControl::of(mark))
+        } else {
+            self.losses.drop(Feature::CacheMarks);
+            None
+        }
+    }
+}
+
+/// Texts as one.
+fn joined<'a>(texts: &[&'a str]) -> Cow<'a, str> {
+    match texts {
+        [one] => Cow::Borrowed(one),
+        several => Cow::Owned(several.join(BETWEEN_TEXTS)),
+    }
+}

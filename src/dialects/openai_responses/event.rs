@@ -1,0 +1,332 @@
+//! One event of a stream: what it is, without keeping anything of it.
+
+use std::fmt;
+
+use gateway_actors::protocol::UsageReport;
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::dialects::events::{BadEvent, Seen};
+use crate::dialects::fault::ErrorObject;
+use crate::dialects::json::raw_text;
+use crate::dialects::sse::EventText;
+use crate::dialects::usage::of_openai_responses;
+
+/// Looks at the events of one stream.
+///
+/// Text is measured where it comes first: in the deltas, or in the finished item of a provider that sends none.
+#[derive(Debug, Default)]
+pub(in crate::dialects) struct EventReader {
+    /// Bytes that deltas and the names of calls have had.
+    told: u64,
+    /// Bytes that finished items had.
+    finished: u64,
+}
+
+impl EventReader {
+    /// Looks at one whole event.
+    pub(in crate::dialects) fn read(&mut self, event: &EventText<'_>) -> Result<Seen, BadEvent> {
+        let data = event.data.trim_ascii();
+        if data.is_empty() {
+            return Ok(Seen::default());
+        }
+        // Not of the dialect, but some send it behind the end.
+        if data == b"[DONE]" {
+            return Ok(Seen {
+                terminal: true,
+                ..Seen::default()
+            });
+        }
+        // The parser would read an array as the members of an object, in order.
+        if !data.starts_with(b"{") {
+            return Err(BadEvent::Malformed);
+        }
+        let event: Event<'_> = serde_json::from_slice(data).map_err(|_error| BadEvent::Malformed)?;
+        let Some(kind) = event.kind.and_then(raw_text) else {
+            // An error of a server in front of the provider has no type.
+            return Err(event.error.map_or(BadEvent::Malformed, bad));
+        };
+        match kind {
+            "error" => Err(bad(event.error.unwrap_or(event.whole(data)))),
+            "response.failed" => Err(event
+                .response()
+                .error
+                .map_or(BadEvent::Error(ErrorObject::UNKNOWN), bad)),
+            "response.completed" | "response.incomplete" => Ok(ended(&event.response())),
+            "response.output_item.added" => Ok(self.tell(event.item().call_bytes())),
+            "response.output_item.done" => {
+                self.finished += event.item().size();
+                Ok(self.tell(self.finished.saturating_sub(self.told)))
+            }
+            _ if kind.ends_with(".delta") => Ok(self.tell(size(event.delta))),
+            _ => Ok(Seen::default()),
+        }
+    }
+
+    fn tell(&mut self, bytes: u64) -> Seen {
+        self.told += bytes;
+        Seen {
+            content_bytes: bytes,
+            meaningful: bytes > 0,
+            ..Seen::default()
+        }
+    }
+}
+
+fn bad(error: &RawValue) -> BadEvent {
+    BadEvent::Error(ErrorObject::read(error))
+}
+
+fn ended(response: &Response<'_>) -> Seen {
+    let usage = response.usage.map(of_openai_responses);
+    Seen {
+        meaningful: true,
+        finished: true,
+        usage: usage.filter(|usage| *usage != UsageReport::Missing),
+        terminal: true,
+        ..Seen::default()
+    }
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    delta: Option<&'a RawValue>,
+    #[serde(borrow)]
+    item: Option<&'a RawValue>,
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Response<'a> {
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+impl<'a> Event<'a> {
+    /// What cannot be read says nothing.
+    fn response(&self) -> Response<'a> {
+        read(self.response)
+    }
+
+    fn item(&self) -> Item<'a> {
+        read(self.item)
+    }
+
+    /// The event itself, in which an error tells its code.
+    fn whole(&self, data: &'a [u8]) -> &'a RawValue {
+        serde_json::from_slice(data).unwrap_or(RawValue::NULL)
+    }
+}
+
+/// What of an item is text.
+#[derive(Deserialize, Default)]
+struct Item<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    summary: Option<&'a RawValue>,
+}
+
+impl Item<'_> {
+    /// Bytes of a call's name, and at least one: something is on its way. Nothing for other items.
+    fn call_bytes(&self) -> u64 {
+        let is_call = self.kind.and_then(raw_text).is_some_and(|kind| kind.ends_with("_call"));
+        if is_call { size(self.name).max(1) } else { 0 }
+    }
+
+    fn size(&self) -> u64 {
+        let parts = |value: Option<&RawValue>| read::<Texts>(value).0;
+        self.call_bytes() + size(self.arguments) + size(self.input) + parts(self.content) + parts(self.summary)
+    }
+}
+
+/// Bytes of the texts in an array of parts.
+#[derive(Default)]
+struct Texts(u64);
+
+#[derive(Deserialize)]
+struct Part<'a> {
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refusal: Option<&'a RawValue>,
+}
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextsVisitor;
+
+        impl<'de> Visitor<'de> for TextsVisitor {
+            type Value = Texts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("parts")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
+                let mut bytes = 0;
+                while let Some(part) = seq.next_element::<Part<'_>>()? {
+                    bytes += size(part.text) + size(part.refusal);
+                }
+                Ok(Texts(bytes))
+            }
+        }
+
+        deserializer.deserialize_seq(TextsVisitor)
+    }
+}
+
+fn read<'a, T: Deserialize<'a> + Default>(value: Option<&'a RawValue>) -> T {
+    value
+        .and_then(|value| serde_json::from_str(value.get()).ok())
+        .unwrap_or_default()
+}
+
+/// Bytes of a text; of anything else that is there, all of its bytes.
+fn size(value: Option<&RawValue>) -> u64 {
+    let Some(value) = value else { return 0 };
+    raw_text(value).map_or(value.get().len(), str::len) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialects::sse::Framing;
+    use gateway_actors::protocol::TokenUsage;
+
+    fn read_all<'e>(events: impl IntoIterator<Item = &'e str>) -> Vec<Result<Seen, BadEvent>> {
+        let mut reader = EventReader::default();
+        let text = |data| format!("data: {data}\n\n");
+        let read = |event: String| reader.read(&EventText::read(Framing::Events, event.as_bytes()));
+        events.into_iter().map(text).map(read).collect()
+    }
+
+    fn seen(data: &str) -> Seen {
+        read_all([data]).remove(0).unwrap()
+    }
+
+    #[test]
+    fn text_reasoning_refusals_and_tool_calls_are_meaningful_and_measured() {
+        for (kind, bytes) in [
+            ("output_text", 3),
+            ("refusal", 3),
+            ("reasoning_summary_text", 3),
+            ("reasoning_text", 3),
+            ("function_call_arguments", 3),
+            ("custom_tool_call_input", 3),
+        ] {
+            let seen = seen(&format!(r#"{{"type":"response.{kind}.delta","delta":"abc"}}"#));
+            assert!(seen.meaningful && seen.content_bytes == bytes, "{kind}");
+        }
+        let call = seen(
+            r#"{"type":"response.output_item.added","item":{"type":"function_call","name":"look","arguments":""}}"#,
+        );
+        assert!(call.meaningful && call.content_bytes == 4);
+        let unnamed = seen(r#"{"type":"response.output_item.added","item":{"type":"custom_tool_call"}}"#);
+        assert_eq!(unnamed.content_bytes, 1);
+    }
+
+    #[test]
+    fn starts_empty_items_and_pings_are_not_meaningful() {
+        for data in [
+            r#"{"type":"response.created","response":{"status":"in_progress","usage":null,"error":null}}"#,
+            r#"{"type":"response.in_progress","response":{}}"#,
+            r#"{"type":"response.output_item.added","item":{"type":"message","content":[]}}"#,
+            r#"{"type":"response.output_item.added","item":{"type":"reasoning","summary":[]}}"#,
+            r#"{"type":"response.content_part.added","part":{"type":"output_text","text":""}}"#,
+            r#"{"type":"response.output_text.delta","delta":""}"#,
+            r#"{"type":"keepalive"}"#,
+        ] {
+            assert_eq!(seen(data), Seen::default(), "{data}");
+        }
+        assert_eq!(read_all([""]), [Ok(Seen::default())]);
+    }
+
+    #[test]
+    fn what_a_finished_item_has_beyond_its_deltas_is_measured_too() {
+        let item = r#"{"type":"message","content":[{"type":"output_text","text":"Hello"},{"refusal":"no"}]}"#;
+        let done = format!(r#"{{"type":"response.output_item.done","item":{item}}}"#);
+        let delta = r#"{"type":"response.output_text.delta","delta":"Hel"}"#;
+        let bytes = |events: &[&str]| -> Vec<u64> {
+            let seen = read_all(events.iter().copied());
+            seen.into_iter().map(|seen| seen.unwrap().content_bytes).collect()
+        };
+        assert_eq!(bytes(&[&done]), [7]);
+        assert_eq!(bytes(&[delta, &done]), [3, 4]);
+        assert_eq!(bytes(&[delta, delta, delta, &done]), [3, 3, 3, 0]);
+        let call =
+            r#"{"type":"response.output_item.done","item":{"type":"function_call","name":"f","arguments":"{}"}}"#;
+        assert_eq!(bytes(&[call]), [3]);
+    }
+
+    #[test]
+    fn the_end_finishes_and_tells_the_usage() {
+        for kind in ["completed", "incomplete"] {
+            let data = format!(
+                r#"{{"type":"response.{kind}","response":{{"error":null,"usage":{{"input_tokens":4,"output_tokens":2}}}}}}"#
+            );
+            let seen = seen(&data);
+            assert!(seen.meaningful && seen.finished && seen.terminal);
+            let usage = TokenUsage {
+                input: 4,
+                output: 2,
+                ..TokenUsage::default()
+            };
+            assert_eq!(seen.usage, Some(UsageReport::Reported(usage)));
+        }
+        assert!(seen("[DONE]").terminal && !seen("[DONE]").finished);
+        assert_eq!(
+            seen(r#"{"type":"response.completed","response":{"usage":null}}"#).usage,
+            None
+        );
+    }
+
+    #[test]
+    fn errors_are_told_from_malformed_events() {
+        for (data, code) in [
+            (
+                r#"{"type":"error","code":"rate_limit_exceeded","message":"x"}"#,
+                "rate_limit_exceeded",
+            ),
+            (
+                r#"{"type":"error","error":{"code":"boom"},"sequence_number":2}"#,
+                "boom",
+            ),
+            (r#"{"error":{"code":502}}"#, "502"),
+            (
+                r#"{"type":"response.failed","response":{"error":{"code":"server_error","message":"x"}}}"#,
+                "server_error",
+            ),
+            (
+                r#"{"type":"response.failed","response":{"error":null}}"#,
+                "without a code",
+            ),
+        ] {
+            let error = read_all([data]).remove(0).unwrap_err();
+            let BadEvent::Error(object) = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(object.to_string(), code, "{data}");
+        }
+        for bad in [r#"{"a"#, "hello", "[1]", "{}", r#"{"type":7}"#] {
+            assert_eq!(read_all([bad]), [Err(BadEvent::Malformed)], "{bad:?}");
+        }
+    }
+}

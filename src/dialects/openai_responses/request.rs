@@ -1,0 +1,264 @@
+//! A client's request: read once, carried as the bytes that came, written for a model by replacing what is owned.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gateway_actors::protocol::{
+    Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody, OutgoingRequest,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::needs::needs;
+use super::scan::{Scan, scan};
+use super::unsupported::{Unsupported, refuse_unsupported};
+use crate::dialects::json::{is_string, push_string, range_in, text};
+use crate::dialects::neutral::holds_marked;
+use crate::dialects::precheck::precheck;
+use crate::dialects::splice::{Splice, spliced};
+use crate::dialects::{ClientRequest, translation};
+
+/// A `POST /v1/responses` body, read and checked.
+#[derive(Clone)]
+pub struct ResponsesRequest {
+    body: Bytes,
+    model: Arc<str>,
+    stream: bool,
+    stores: bool,
+    must_be_rewritten: bool,
+    previous_response: Option<Arc<str>>,
+    needs: Needs,
+    /// Where the value of `model` stands.
+    model_value: Range<usize>,
+}
+
+impl ResponsesRequest {
+    /// Reads a body in one pass, without copying it.
+    ///
+    /// # Errors
+    /// `malformed_json` if it is not JSON in UTF-8, or nested more than 128 levels deep; `invalid_request` naming
+    /// the field if one that the gateway reads is missing, given twice or of the wrong type, or asks for what is not
+    /// offered: `background`, `conversation` and `prompt`. Everything else in the body is the provider's to judge.
+    pub fn scan(body: Bytes) -> Result<Self, GatewayError> {
+        let json = std::str::from_utf8(&body).map_err(|error| {
+            let place = error.valid_up_to();
+            malformed(format!("the body is not UTF-8: see byte {place}"))
+        })?;
+        if json.trim_ascii().is_empty() {
+            return Err(malformed("the body is empty: send a JSON object"));
+        }
+        precheck(&body).map_err(|refused| malformed(format!("the body is not accepted: {refused}")))?;
+        let found = scan(json)?;
+
+        let model_value = found.model.ok_or_else(|| required("model"))?;
+        let model = text(model_value)
+            .filter(|model| !model.is_empty())
+            .ok_or_else(|| GatewayError::invalid("model", "`model` must be a non-empty string"))?;
+        refuse_unsupported(&Unsupported {
+            background: found.background,
+            conversation: found.conversation,
+            prompt: found.prompt,
+        })?;
+        let previous_response = previous_response(&found)?;
+        if previous_response.is_none() && !found.input.is_some_and(|input| input.is_given) {
+            return Err(required("input"));
+        }
+
+        Ok(Self {
+            model: model.into(),
+            stream: flag("stream", found.stream, false)?,
+            stores: flag("store", found.store, true)?,
+            must_be_rewritten: holds_marked(&body),
+            previous_response,
+            needs: needs(json, &found)?,
+            model_value: range_in(json, model_value),
+            body,
+        })
+    }
+
+    /// Whether the client wants the answer to be kept, so that a later request may continue it.
+    #[must_use]
+    pub const fn stores(&self) -> bool {
+        self.stores
+    }
+
+    /// The answer that this request continues.
+    #[must_use]
+    pub fn previous_response(&self) -> Option<&str> {
+        self.previous_response.as_deref()
+    }
+
+    /// Whether it holds what a provider of another dialect made: a provider of this dialect is then not given the body
+    /// as it is, but one that was read and written anew.
+    #[must_use]
+    pub const fn must_be_rewritten(&self) -> bool {
+        self.must_be_rewritten
+    }
+
+    /// The body as the client sent it.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_default()
+    }
+
+    /// The items of this request's own input, a JSON array: what is stored of it.
+    #[must_use]
+    pub fn input_items(&self) -> String {
+        let Some(input) = self.input() else {
+            return "[]".to_owned();
+        };
+        if !is_string(input) {
+            return input.get().to_owned();
+        }
+        let start = r#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"#;
+        format!("{start}{}}}]}}]", input.get())
+    }
+
+    /// The same request with earlier items, a JSON array, in front of its own, and without an answer that it continues.
+    /// Nothing else of it changes.
+    ///
+    /// # Errors
+    /// `internal` if `items` is no JSON array. What [`scan`](Self::scan) finds wrong with the whole.
+    pub fn with_history(self, items: &str) -> Result<Self, GatewayError> {
+        let earlier = inside(items).ok_or_else(|| {
+            let message = "the earlier items of this conversation cannot be read; send it whole in `input`";
+            GatewayError::new(ErrorKind::Internal, message).with_param("previous_response_id")
+        })?;
+        let own = self.input_items();
+        let own = inside(&own).unwrap_or_default();
+        let comma = if earlier.is_empty() || own.is_empty() { "" } else { "," };
+        let input = format!("[{earlier}{comma}{own}]");
+
+        let json = self.body();
+        let range_of = |value: Option<&RawValue>| value.map(|value| range_in(json, value));
+        let members = Top::read(json);
+        let mut splices = vec![match range_of(members.input) {
+            Some(at) => Splice::new(at, input),
+            None => {
+                let after_model = self.model_value.end..self.model_value.end;
+                Splice::new(after_model, format!(",\"input\":{input}"))
+            }
+        }];
+        splices.extend(range_of(members.previous_response_id).map(|at| Splice::new(at, "null")));
+        splices.sort_by_key(|splice| splice.at.start);
+        Self::scan(spliced(&self.body, splices.iter()).to_bytes())
+    }
+
+    /// The body for a provider of this dialect.
+    #[must_use]
+    pub fn body_for(&self, model: &Model) -> OutgoingBody {
+        let mut name = Vec::with_capacity(model.api_model.len() + 2);
+        push_string(&mut name, &model.api_model);
+        let name = Splice::new(self.model_value.clone(), name);
+        spliced(&self.body, std::iter::once(&name))
+    }
+
+    fn input(&self) -> Option<&RawValue> {
+        Top::read(self.body()).input.filter(|input| input.get() != "null")
+    }
+}
+
+impl ClientRequest for ResponsesRequest {
+    fn model(&self) -> &Arc<str> {
+        &self.model
+    }
+
+    fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    fn needs(&self) -> Needs {
+        self.needs
+    }
+}
+
+impl OutgoingRequest for ResponsesRequest {
+    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+        if model.dialect != Dialect::OpenaiResponses || self.must_be_rewritten {
+            return translation::write(&translation::RESPONSES, &self.body, model, true);
+        }
+        Ok(Outgoing::as_sent(self.body_for(model), true))
+    }
+}
+
+impl fmt::Debug for ResponsesRequest {
+    /// Without the body: what people write to models is not for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponsesRequest")
+            .field("bytes", &self.body.len())
+            .field("model", &self.model)
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is replaced when a conversation is put in front. Kept if it is `null`, so that its place is known.
+#[derive(Default)]
+struct Top<'a> {
+    input: Option<&'a RawValue>,
+    previous_response_id: Option<&'a RawValue>,
+}
+
+impl<'a> Top<'a> {
+    fn read(json: &'a str) -> Self {
+        #[derive(Deserialize)]
+        struct Members<'a> {
+            #[serde(borrow, default, deserialize_with = "present")]
+            input: Option<&'a RawValue>,
+            #[serde(borrow, default, deserialize_with = "present")]
+            previous_response_id: Option<&'a RawValue>,
+        }
+        fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+            Deserialize::deserialize(deserializer).map(Some)
+        }
+        match serde_json::from_str::<Members<'_>>(json) {
+            Ok(members) => Self {
+                input: members.input,
+                previous_response_id: members.previous_response_id,
+            },
+            Err(_never_as_it_was_scanned) => Self::default(),
+        }
+    }
+}
+
+/// The text between the brackets of an array, without white space around it; nothing if it is no array.
+fn inside(items: &str) -> Option<&str> {
+    serde_json::from_str::<Vec<&RawValue>>(items).ok()?;
+    let inside = items.trim_ascii().strip_prefix('[')?.strip_suffix(']')?;
+    Some(inside.trim_ascii())
+}
+
+fn previous_response(found: &Scan<'_>) -> Result<Option<Arc<str>>, GatewayError> {
+    let Some(value) = found.previous_response_id.filter(|value| value.get() != "null") else {
+        return Ok(None);
+    };
+    let id = text(value).filter(|id| !id.is_empty()).ok_or_else(|| {
+        let message = "`previous_response_id` must be the id of an earlier response";
+        GatewayError::invalid("previous_response_id", message)
+    })?;
+    Ok(Some(id.into()))
+}
+
+/// A boolean that may be absent or `null`.
+fn flag(name: &'static str, value: Option<&RawValue>, usual: bool) -> Result<bool, GatewayError> {
+    match value.map(RawValue::get) {
+        None | Some("null") => Ok(usual),
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(_) => Err(GatewayError::invalid(name, format!("`{name}` must be true or false"))),
+    }
+}
+
+fn required(name: &'static str) -> GatewayError {
+    GatewayError::invalid(name, format!("`{name}` is required"))
+}
+
+fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> GatewayError {
+    GatewayError::new(ErrorKind::MalformedJson, message)
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,0 +1,305 @@
+use std::borrow::Cow;
+
+use gateway_actors::protocol::Dialect;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::dialects::neutral::{
+    CacheMark, Opaque, OpaqueKind, Origin, Part, Reasoning, Tool, ToolCall, ToolChoice, ToolKind, ToolName, ToolResult,
+};
+use crate::dialects::openai_responses::samples::model;
+
+fn losses() -> Losses {
+    Losses::new(Dialect::AnthropicMessages, Dialect::OpenaiResponses)
+}
+
+fn asked(messages: Vec<Message<'static>>) -> Request<'static> {
+    Request {
+        messages,
+        ..Request::default()
+    }
+}
+
+fn hi() -> Request<'static> {
+    asked(vec![Message::text(Role::User, "hi")])
+}
+
+fn written(request: &Request<'_>) -> (Value, Vec<String>) {
+    let mut losses = losses();
+    let body = write_request(request, &model("gpt-6"), &mut losses).unwrap();
+    let dropped = losses.into_dropped().into_iter().map(String::from).collect();
+    (serde_json::from_slice(&body).unwrap(), dropped)
+}
+
+fn raw(json: &'static str) -> &'static RawValue {
+    serde_json::from_str(json).unwrap()
+}
+
+fn number(json: &'static str) -> Option<Number<'static>> {
+    Number::read(raw(json))
+}
+
+#[test]
+fn the_least_request_has_a_model_an_input_and_is_not_stored() {
+    let (body, dropped) = written(&hi());
+    let item = json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]});
+    assert_eq!(body, json!({"model": "gpt-6", "input": [item], "store": false}));
+    assert!(dropped.is_empty());
+}
+
+#[test]
+fn leading_instructions_stand_apart_and_later_ones_in_their_place() {
+    let mut first = Message::text(Role::System, "a");
+    first.parts.push(PartKind::Text("b".into()).into());
+    let request = asked(vec![
+        first,
+        Message::text(Role::System, "c"),
+        Message::text(Role::User, "hi"),
+        Message::text(Role::Developer, "d"),
+    ]);
+    let (body, _) = written(&request);
+    assert_eq!(body["instructions"], "a\n\nb");
+    let roles: Vec<&str> = body["input"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["role"].as_str().unwrap())
+        .collect();
+    assert_eq!(roles, ["system", "user", "developer"]);
+    // The input must not be empty.
+    let (body, _) = written(&asked(vec![Message::text(Role::System, "only")]));
+    assert!(body.get("instructions").is_none() && body["input"][0]["role"] == "system");
+}
+
+#[test]
+fn tools_always_say_whether_they_are_strict() {
+    let tool = |strict| Tool {
+        name: ToolName {
+            namespace: Some("mcp__x".into()),
+            name: "get".into(),
+        },
+        description: None,
+        kind: ToolKind::Function {
+            parameters: None,
+            strict,
+        },
+        cache: Some(CacheMark::Default),
+    };
+    let custom = Tool {
+        name: ToolName::plain("sql"),
+        description: Some("Asks.".into()),
+        kind: ToolKind::Custom {
+            format: Some(raw(
+                r#"{"type":"grammar","grammar":{"syntax":"regex","definition":"x+"}}"#,
+            )),
+        },
+        cache: None,
+    };
+    let mut request = hi();
+    request.tools = vec![tool(None), tool(Some(true)), custom];
+    request.tool_choice = Some(ToolChoice::Named(ToolName::plain("sql")));
+    let (body, dropped) = written(&request);
+    let function = |strict: bool| {
+        json!({"type": "function", "name": "mcp__x__get", "strict": strict,
+        "parameters": {"type": "object", "properties": {}}})
+    };
+    let custom = json!({"type": "custom", "name": "sql", "description": "Asks.",
+        "format": {"type": "grammar", "syntax": "regex", "definition": "x+"}});
+    assert_eq!(body["tools"], json!([function(false), function(true), custom]));
+    assert_eq!(body["tool_choice"], json!({"type": "custom", "name": "sql"}));
+    assert_eq!(dropped, ["cache_control"]);
+    request.tool_choice = Some(ToolChoice::Named(request.tools[0].name.clone()));
+    assert_eq!(
+        written(&request).0["tool_choice"],
+        json!({"type": "function", "name": "mcp__x__get"})
+    );
+    for (choice, word) in [
+        (ToolChoice::Auto, "auto"),
+        (ToolChoice::None, "none"),
+        (ToolChoice::Required, "required"),
+    ] {
+        request.tool_choice = Some(choice);
+        assert_eq!(written(&request).0["tool_choice"], word);
+    }
+}
+
+/// A conversation in which a tool was called, with reasoning of this kind before.
+fn reasoned(opaque: Option<Opaque<'static>>) -> Request<'static> {
+    let call = ToolCall {
+        id: "c1".into(),
+        name: ToolName::plain("look"),
+        arguments: "{}".into(),
+        is_custom: false,
+    };
+    let result = ToolResult {
+        call_id: "c1".into(),
+        content: Vec::new(),
+        is_error: true,
+    };
+    let thought = PartKind::Reasoning {
+        text: "hm".into(),
+        opaque,
+    };
+    asked(vec![
+        Message::text(Role::User, "hi"),
+        Message {
+            role: Role::Assistant,
+            parts: vec![thought.into(), PartKind::ToolCall(call).into()],
+        },
+        Message {
+            role: Role::User,
+            parts: vec![PartKind::ToolResult(result).into()],
+        },
+    ])
+}
+
+fn encrypted(origin: Option<Origin>) -> Option<Opaque<'static>> {
+    Some(Opaque {
+        kind: OpaqueKind::Encrypted,
+        data: Cow::Borrowed("rs_1|gAAA="),
+        origin,
+    })
+}
+
+#[test]
+fn reasoning_goes_back_to_its_maker_and_to_nobody_else() {
+    for origin in [None, Some(Origin::of(&model("gpt-6")))] {
+        let (body, dropped) = written(&reasoned(encrypted(origin)));
+        let item = json!({"type": "reasoning", "id": "rs_1", "encrypted_content": "gAAA=",
+            "summary": [{"type": "summary_text", "text": "hm"}]});
+        assert_eq!(body["input"][1], item);
+        assert_eq!(body["include"], json!(["reasoning.encrypted_content"]));
+        // The mark of a failed call has no place.
+        assert_eq!(dropped, ["messages.tool_result.is_error"]);
+        assert_eq!(
+            body["input"][3],
+            json!({"type": "function_call_output", "call_id": "c1", "output": ""})
+        );
+    }
+    let signature = Opaque {
+        kind: OpaqueKind::Signature,
+        data: Cow::Borrowed("sig"),
+        origin: None,
+    };
+    for (opaque, told) in [
+        (
+            encrypted(Some(Origin::of(&model("other")))),
+            "messages.thinking.signature",
+        ),
+        (Some(signature), "messages.thinking.signature"),
+        (None, "messages.thinking"),
+    ] {
+        let (body, dropped) = written(&reasoned(opaque));
+        assert_eq!(body["input"][1]["type"], "function_call");
+        assert!(body.get("include").is_none());
+        assert_eq!(dropped[0], told);
+    }
+}
+
+#[test]
+fn reasoning_that_is_asked_for_comes_with_its_state() {
+    for (reasoning, expected, includes) in [
+        (
+            Reasoning {
+                effort: Some(Effort::Max),
+                visible: Some(true),
+                budget_tokens: None,
+            },
+            json!({"effort": "xhigh", "summary": "auto"}),
+            true,
+        ),
+        (
+            Reasoning {
+                budget_tokens: Some(5_000),
+                ..Reasoning::default()
+            },
+            json!({"effort": "medium"}),
+            true,
+        ),
+        (
+            Reasoning {
+                effort: Some(Effort::None),
+                ..Reasoning::default()
+            },
+            json!({"effort": "none"}),
+            false,
+        ),
+    ] {
+        let mut request = hi();
+        request.reasoning = Some(reasoning);
+        let (body, _) = written(&request);
+        assert_eq!(body["reasoning"], expected);
+        assert_eq!(body.get("include").is_some(), includes);
+    }
+}
+
+#[test]
+fn what_has_no_place_is_refused_or_left_out_and_told() {
+    let cases: [(fn(&mut Request<'static>), &str); 7] = [
+        (|request| request.answers = 2, "n"),
+        (|request| request.stop = vec!["x".into()], "stop_sequences"),
+        (|request| request.logprobs = Some(1), "logprobs"),
+        (|request| request.logit_bias = Some(raw("{}")), "logit_bias"),
+        (|request| request.max_output_tokens = Some(15), "max_tokens"),
+        (|request| request.temperature = number("2.1"), "temperature"),
+        (
+            |request| {
+                let image = crate::dialects::neutral::Image {
+                    source: crate::dialects::neutral::Source::Url("http://x".into()),
+                    detail: None,
+                };
+                request.messages.push(Message {
+                    role: Role::Assistant,
+                    parts: vec![PartKind::Image(image).into()],
+                });
+            },
+            "messages.content",
+        ),
+    ];
+    for (ask, param) in cases {
+        let mut request = hi();
+        ask(&mut request);
+        let error = write_request(&request, &model("m"), &mut losses()).unwrap_err();
+        assert_eq!(error.param.as_deref(), Some(param), "{error}");
+    }
+    let mut request = hi();
+    request.seed = number("1");
+    request.top_k = number("1");
+    request.min_p = number("0.1");
+    request.frequency_penalty = number("1");
+    request.presence_penalty = number("1");
+    request.user = Some("u".repeat(65).into());
+    request.cache_key = Some("k".repeat(65).into());
+    request.service_tier = Some("standard_only".into());
+    request.metadata = Some(raw(r#"{"a":1}"#));
+    request.verbosity = Some("huge".into());
+    request.messages[0].parts.push(Part {
+        kind: PartKind::Text("x".into()),
+        cache: Some(CacheMark::OneHour),
+    });
+    let (body, dropped) = written(&request);
+    assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
+    let told = [
+        "top_k",
+        "min_p",
+        "seed",
+        "frequency_penalty",
+        "presence_penalty",
+        "cache_control",
+        "verbosity",
+        "metadata.user_id",
+        "prompt_cache_key",
+        "service_tier",
+        "metadata",
+    ];
+    assert_eq!(dropped, told);
+}
+
+#[test]
+fn a_limit_above_the_models_own_is_lowered_to_it() {
+    let mut request = hi();
+    for (limit, sent) in [(16, 16), (4_000, 4_000), (100_000, 4_000)] {
+        request.max_output_tokens = Some(limit);
+        assert_eq!(written(&request).0["max_output_tokens"], sent);
+    }
+}

@@ -64,6 +64,30 @@ fn a_turn_its_page_and_its_costs_are_in_postgres() {
 }
 
 #[test]
+fn responses_that_have_expired_are_removed_when_the_gateway_starts_and_not_by_migrate() {
+    let database = PostgresDatabase::create();
+    let alpha = Provider::start("alpha");
+    let setup = setup(&alpha, &database.url());
+    let migrate = || {
+        let (code, said) = run_to_exit("migrate", &setup);
+        assert_eq!(code, 0, "{said}");
+    };
+    migrate();
+    database.execute(
+        "INSERT INTO responses (id, request_id, model, input, body, created_at, expires_at)
+         SELECT 'resp_' || n, 'req_0', 'm', '[]', '{}', 1, 2 FROM generate_series(1, 120) n;
+         INSERT INTO responses (id, request_id, model, input, body, created_at, expires_at)
+         VALUES ('resp_new', 'req_0', 'm', '[]', '{}', 1, 9000000000000000)",
+    );
+    migrate();
+    let ids = || database.texts("SELECT id FROM responses");
+    assert_eq!(ids().len(), 121);
+    let gateway = Gateway::start(setup.clone());
+    wait_for("the expired responses to be gone", LIMIT, || ids() == ["resp_new"]);
+    gateway.finish();
+}
+
+#[test]
 fn j16_migrate_makes_the_tables_and_a_newer_schema_is_refused() {
     let database = PostgresDatabase::create();
     let alpha = Provider::start("alpha");

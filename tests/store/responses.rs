@@ -15,7 +15,7 @@ use crate::support::{PostgresDatabase, PostgresServer, wait_for};
 
 on_each_database! {
     a_response_is_read_as_it_was_stored,
-    j18_any_response_comes_back_as_it_was,
+    any_response_comes_back_as_it_was,
     a_response_that_is_stored_twice_is_there_once,
     another_response_of_the_same_id_is_refused_and_the_first_stays,
     a_response_that_is_refused_takes_no_other_write_with_it,
@@ -32,7 +32,7 @@ on_each_database! {
     expired_responses_are_purged_a_batch_at_a_time_and_others_stay,
     expired_responses_are_purged_by_themselves_when_a_gateway_starts,
     a_large_response_comes_back_whole,
-    j14_a_response_whose_caller_went_away_is_stored_all_the_same,
+    a_response_whose_caller_went_away_is_stored_all_the_same,
 }
 
 fn put(store: &Store, response: &StoredResponse) -> Result<(), StoreError> {
@@ -97,7 +97,7 @@ fn a_response_is_read_as_it_was_stored(test: &TestStore) {
     assert_eq!(get(&neighbour, "RESP_1"), None);
 }
 
-fn j18_any_response_comes_back_as_it_was(test: &TestStore) {
+fn any_response_comes_back_as_it_was(test: &TestStore) {
     let every_plane: String = (0..=16_u32)
         .filter_map(|plane| char::from_u32(plane * 0x1_0000 + 0xfffd))
         .collect();
@@ -358,7 +358,7 @@ fn a_large_response_comes_back_whole(test: &TestStore) {
     );
 }
 
-fn j14_a_response_whose_caller_went_away_is_stored_all_the_same(test: &TestStore) {
+fn a_response_whose_caller_went_away_is_stored_all_the_same(test: &TestStore) {
     let current_thread = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let ids: Vec<ResponseId> = (0..20).map(|number| response_id(&format!("resp_{number}"))).collect();
     current_thread.block_on(async {
@@ -381,7 +381,7 @@ fn j14_a_response_whose_caller_went_away_is_stored_all_the_same(test: &TestStore
 }
 
 #[test]
-fn j13_a_file_that_another_program_holds_refuses_writes_in_time_and_is_still_read() {
+fn a_file_that_another_program_holds_refuses_writes_in_time_and_is_still_read() {
     let test = TestDatabase::sqlite();
     let StoreConfig::Sqlite(config) = test.config() else {
         unreachable!()
@@ -406,7 +406,7 @@ fn j13_a_file_that_another_program_holds_refuses_writes_in_time_and_is_still_rea
 }
 
 #[test]
-fn j2_while_the_server_is_away_nothing_is_stored_or_read_and_afterwards_it_is() {
+fn while_the_server_is_away_nothing_is_stored_or_read_and_afterwards_it_is() {
     let mut server = PostgresServer::start(None);
     let store = Store::open(postgres_config(server.url()).into()).unwrap();
     let (before, meanwhile) = (response("resp_1", None), response("resp_2", Some("resp_1")));
@@ -430,7 +430,7 @@ fn j2_while_the_server_is_away_nothing_is_stored_or_read_and_afterwards_it_is() 
 }
 
 #[test]
-fn j9_a_response_whose_connection_ends_while_it_is_committed_is_stored_once() {
+fn a_response_whose_connection_ends_while_it_is_committed_is_stored_once() {
     let database = PostgresDatabase::create();
     let store = Store::open(postgres_config(&database.url()).into()).unwrap();
     database.execute(

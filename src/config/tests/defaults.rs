@@ -10,7 +10,7 @@ use gateway_actors::protocol::{Layer, Rates};
 
 use super::super::{
     BreakerSettings, CostSettings, Database, FailoverSettings, HttpSettings, LogSettings, OpenRouterSettings,
-    ProviderKind, RoutingSettings, Settings, Sources, UpstreamTimeouts,
+    ProviderKind, ResponsesSettings, RoutingSettings, Settings, Sources, UpstreamTimeouts,
 };
 use super::{CONTRACT, load, problems, settings, sources, warnings};
 
@@ -44,6 +44,7 @@ fn the_shipped_file_says_what_the_code_says() {
     assert_eq!(loaded.http, http);
     assert_eq!(loaded.breaker, BreakerSettings::default());
     assert_eq!(loaded.failover, FailoverSettings::default());
+    assert_eq!(loaded.responses, ResponsesSettings::default());
     assert_eq!(loaded.cost, CostSettings::default());
     assert_eq!(loaded.log, LogSettings::default());
     assert_eq!(loaded.openrouter, OpenRouterSettings::default());
@@ -65,6 +66,7 @@ fn the_shipped_file_names_every_setting() {
         "drain",
         "store",
         "redis",
+        "responses",
         "cost",
         "log",
         "openrouter",

@@ -182,6 +182,25 @@ fn how_often_free_models_are_asked_for_has_its_limits() {
 }
 
 #[test]
+fn how_long_responses_are_kept_has_its_limits() {
+    for (key, value, message) in [
+        ("store", "\"sometimes\"", "must be true or false"),
+        ("ttl_days", "0", "must be a whole number from 1 to 3650 (days)"),
+        ("ttl_days", "3651", "must be a whole number from 1 to 3650 (days)"),
+        ("ttl_days", "-1", "must be a whole number from 1 to 3650 (days)"),
+        ("ttl_days", "0.5", "must be a whole number from 1 to 3650 (days)"),
+        ("ttl_days", "\"30\"", "must be a whole number from 1 to 3650 (days)"),
+    ] {
+        let said = problems(&format!("[responses]\n{key} = {value}\n"), &[]);
+        assert_eq!(said, format!("gw.toml:2 responses.{key}: {message}\n"));
+    }
+    for days in [1, 3_650] {
+        let kept = settings(&format!("[responses]\nstore = false\nttl_days = {days}\n"), &[]).responses;
+        assert_eq!((kept.store, kept.ttl.as_secs()), (false, days * 86_400));
+    }
+}
+
+#[test]
 fn half_a_price_is_refused() {
     for config in [
         without("input_usd_per_mtok"),

@@ -1,5 +1,7 @@
 //! Reading a response and everything before it, in one statement.
 
+use std::cmp::Reverse;
+
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Text};
@@ -29,7 +31,9 @@ pub(in super::super) async fn response_chain(
         now,
         limits,
     };
-    let rows: Vec<(i64, i64, ResponseRow)> = links.load(connection).await?;
+    let mut rows: Vec<(i64, i64, ResponseRow)> = links.load(connection).await?;
+    // Not by the database, which would write many large rows to a temporary file to sort them.
+    rows.sort_unstable_by_key(|&(place, _, _)| Reverse(place));
     // The place and the bytes of the oldest are those of all.
     let Some(&(place, bytes, ref oldest)) = rows.as_slice().first() else {
         return Ok(Chain::Broken { missing: id.clone() });
@@ -55,7 +59,7 @@ struct Limits {
 }
 
 /// The statement. Its rows are the place of a response, from 1 for the one asked for, the bytes up to there and the
-/// response, oldest first. It ends behind the first response over a limit, whose texts are left out.
+/// response, in any order. It ends behind the first response over a limit, whose texts are left out.
 #[derive(Debug)]
 struct Links<'a> {
     id: &'a str,
@@ -98,9 +102,7 @@ impl QueryFragment<Backend> for Links<'_> {
         pass.push_bind_param::<BigInt, _>(responses)?;
         pass.push_sql(" AND bytes <= ");
         pass.push_bind_param::<BigInt, _>(bytes)?;
-        pass.push_sql(
-            " AS fits FROM chain) AS link CROSS JOIN responses AS one WHERE one.id = link.id ORDER BY place DESC",
-        );
+        pass.push_sql(" AS fits FROM chain) AS link CROSS JOIN responses AS one WHERE one.id = link.id");
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ mod ask;
 mod chat_completions;
 mod completions;
 mod context;
+mod embeddings;
 #[cfg(feature = "fault-injection")]
 mod faults;
 mod generate;
@@ -109,6 +110,7 @@ const GET_DELETE: &str = "GET, HEAD, DELETE";
 pub(crate) static TABLE: &[Rule] = &[
     Rule::work("/v1/chat/completions", POST, |route| route.post(chat_completions::post)).speaking(Dialect::OpenaiChat),
     Rule::work("/v1/completions", POST, |route| route.post(completions::post)).speaking(Dialect::OpenaiChat),
+    Rule::work("/v1/embeddings", POST, |route| route.post(embeddings::post)).speaking(Dialect::OpenaiChat),
     Rule::work("/v1/responses", POST, |route| route.post(responses::post)).speaking(Dialect::OpenaiResponses),
     Rule::work("/v1/responses/{id}", GET_DELETE, |route| {
         route.get(responses::get).head(responses::get).delete(responses::delete)

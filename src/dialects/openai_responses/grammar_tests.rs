@@ -250,8 +250,8 @@ fn a_text_is_opened_told_and_closed_and_the_stream_is_over_at_its_end_alone() {
 
 #[test]
 fn no_event_may_be_left_out_or_come_twice_save_a_delta() {
-    for place in 0..TEXT.len() {
-        let is_delta = TEXT[place].kind.ends_with(".delta");
+    for (place, left_out) in TEXT.iter().enumerate() {
+        let is_delta = left_out.kind.ends_with(".delta");
         let without = TEXT
             .into_iter()
             .enumerate()
@@ -259,12 +259,12 @@ fn no_event_may_be_left_out_or_come_twice_save_a_delta() {
             .map(|(_, step)| step);
         // What is missing at the end is not a violation: the stream is just not over.
         let whole = walk(without).is_ok_and(|grammar| grammar.is_over());
-        assert_eq!(whole, is_delta, "without {}", TEXT[place].kind);
+        assert_eq!(whole, is_delta, "without {}", left_out.kind);
         let twice = TEXT.into_iter().enumerate().flat_map(|(at, step)| {
             let times = if at == place { 2 } else { 1 };
             std::iter::repeat_n(step, times)
         });
-        assert_eq!(walk(twice).is_ok(), is_delta, "twice {}", TEXT[place].kind);
+        assert_eq!(walk(twice).is_ok(), is_delta, "twice {}", left_out.kind);
     }
 }
 
@@ -283,21 +283,21 @@ fn an_error_ends_a_stream_anywhere_and_nothing_follows() {
 fn places_ids_and_numbers_must_fit() {
     let mut grammar = Grammar::default();
     assert!(grammar.step(&step("response.created", 1)).is_err());
-    for place in 2..8 {
+    for (place, right) in TEXT.into_iter().enumerate().take(8).skip(2) {
         for wrong in [
             Step {
                 output_index: Some(1),
-                ..TEXT[place]
+                ..right
             },
             Step {
-                item_id: TEXT[place].item_id.map(|_| "msg_2"),
-                item: TEXT[place].item.map(|(kind, _)| (kind, "")),
-                ..TEXT[place]
+                item_id: right.item_id.map(|_| "msg_2"),
+                item: right.item.map(|(kind, _)| (kind, "")),
+                ..right
             },
             Step {
-                part_index: TEXT[place].part_index.map(|_| 1),
+                part_index: right.part_index.map(|_| 1),
                 output_index: None,
-                ..TEXT[place]
+                ..right
             },
         ] {
             let steps = TEXT.into_iter().take(place).chain([wrong]);

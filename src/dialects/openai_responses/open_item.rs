@@ -4,11 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::custom_input::Unwrapper;
 use super::emit::{Emitter, WireEvent};
-use super::extent::Extent;
+use super::open_call::OpenCall;
 use super::response::{OutItem, OutPart};
-use super::write_answer::{Call, NO_ARGUMENTS, json};
+use super::write_answer::json;
 
 /// What events are written to, and where in the output they are.
 pub(super) struct Place<'p> {
@@ -19,13 +18,13 @@ pub(super) struct Place<'p> {
 }
 
 impl Place<'_> {
-    fn emit(&mut self, event: WireEvent<'_>) {
+    pub(super) fn emit(&mut self, event: WireEvent<'_>) {
         let output_index = Some(self.at);
         self.emitter.emit(WireEvent { output_index, ..event }, self.out);
     }
 
     /// An event that carries the item.
-    fn item(&mut self, kind: &'static str, item_kind: &'static str, id: &str, item: &RawValue) {
+    pub(super) fn item(&mut self, kind: &'static str, item_kind: &'static str, id: &str, item: &RawValue) {
         self.emit(WireEvent {
             kind,
             item: Some(item),
@@ -36,12 +35,32 @@ impl Place<'_> {
     }
 }
 
-const ADDED: &str = "response.output_item.added";
-const DONE: &str = "response.output_item.done";
-const IN_PROGRESS: &str = "in_progress";
+/// The event that opens an item, the one that closes it, and an item's status in between.
+pub(super) const ADDED: &str = "response.output_item.added";
+pub(super) const DONE: &str = "response.output_item.done";
+pub(super) const IN_PROGRESS: &str = "in_progress";
 
 fn written(item: &OutItem<'_>) -> Box<RawValue> {
     json(item).unwrap_or_else(|_never| RawValue::NULL.to_owned())
+}
+
+/// The item.
+#[derive(Debug)]
+pub(super) enum OpenItem {
+    Message(OpenMessage),
+    Reasoning(OpenReasoning),
+    Call(Box<OpenCall>),
+}
+
+impl OpenItem {
+    /// Closes it, and gives the item.
+    pub(super) fn close(self, status: &'static str, place: &mut Place<'_>) -> Box<RawValue> {
+        match self {
+            Self::Message(message) => message.close(status, place),
+            Self::Reasoning(reasoning) => reasoning.close(None, place),
+            Self::Call(call) => call.close(status, place),
+        }
+    }
 }
 
 /// A message, of texts and refusals.
@@ -229,95 +248,5 @@ impl OpenReasoning {
             summary: summary.into_iter().collect(),
             encrypted_content: encrypted.map(Cow::Borrowed),
         })
-    }
-}
-
-/// A call of a tool.
-#[derive(Debug)]
-pub(super) struct OpenCall {
-    /// Tells the calls of an answer apart.
-    pub(super) index: u32,
-    call: Call,
-    extent: Extent,
-    unwrapper: Unwrapper,
-}
-
-impl OpenCall {
-    /// Opens a call.
-    pub(super) fn open(index: u32, call: Call, place: &mut Place<'_>) -> Self {
-        let item = call
-            .write(IN_PROGRESS)
-            .unwrap_or_else(|_never| RawValue::NULL.to_owned());
-        place.item(ADDED, call.kind(), &call.id, &item);
-        Self {
-            index,
-            call,
-            extent: Extent::default(),
-            unwrapper: Unwrapper::default(),
-        }
-    }
-
-    /// More of its arguments.
-    pub(super) fn push(&mut self, json: &str, place: &mut Place<'_>) {
-        self.extent.push(json);
-        if self.call.is_custom {
-            let told = self.unwrapper.push(json);
-            self.tell(&told, place);
-        } else {
-            self.tell(json, place);
-        }
-    }
-
-    /// Whether its arguments are whole JSON.
-    pub(super) const fn is_whole(&self) -> bool {
-        self.extent.is_whole()
-    }
-
-    fn tell(&mut self, delta: &str, place: &mut Place<'_>) {
-        if delta.is_empty() {
-            return;
-        }
-        self.call.arguments.push_str(delta);
-        // A search for tools is told whole.
-        if !self.call.is_search() {
-            place.emit(WireEvent {
-                kind: if self.call.is_custom {
-                    "response.custom_tool_call_input.delta"
-                } else {
-                    "response.function_call_arguments.delta"
-                },
-                item_id: Some(&self.call.id),
-                delta: Some(delta),
-                ..WireEvent::default()
-            });
-        }
-    }
-
-    /// Closes it, and gives the item.
-    pub(super) fn close(mut self, status: &'static str, place: &mut Place<'_>) -> Box<RawValue> {
-        if self.call.is_custom {
-            let rest = self.unwrapper.finish();
-            self.tell(&rest, place);
-        } else if self.call.arguments.trim_ascii().is_empty() {
-            self.tell(NO_ARGUMENTS, place);
-        }
-        let Self { call, .. } = self;
-        let whole = Some(&*call.arguments);
-        if !call.is_search() {
-            place.emit(WireEvent {
-                kind: if call.is_custom {
-                    "response.custom_tool_call_input.done"
-                } else {
-                    "response.function_call_arguments.done"
-                },
-                item_id: Some(&call.id),
-                input: whole.filter(|_| call.is_custom),
-                arguments: whole.filter(|_| !call.is_custom),
-                ..WireEvent::default()
-            });
-        }
-        let item = call.write(status).unwrap_or_else(|_never| RawValue::NULL.to_owned());
-        place.item(DONE, call.kind(), &call.id, &item);
-        item
     }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use gateway_actors::protocol::GatewayError;
 use serde_json::value::RawValue;
 
+use super::foreign_items::foreign;
 use super::read_content::read_content;
 use super::read_request::{read_effort, read_format};
 use super::read_tools::Tools;
@@ -74,7 +75,12 @@ impl<'a> Items<'_, 'a> {
             "tool_search_call" => self.search(&mut members, place)?,
             "tool_search_output" => self.found(&mut members, place)?,
             "configuration_update" => self.update(&mut members, place)?,
-            _ => return self.foreign(&kind, place),
+            // What it found is in the answer that followed.
+            "web_search_call" => {
+                self.losses.drop(Feature::HostedTools);
+                return Ok(());
+            }
+            _ => return Err(self.losses.refuse(foreign(&kind)).with_param(place.to_string())),
         }
         members
             .left()
@@ -263,21 +269,6 @@ impl<'a> Items<'_, 'a> {
         Ok(())
     }
 
-    /// Items of which another dialect has nothing alike.
-    fn foreign(&mut self, kind: &str, place: &Place<'_>) -> Result<(), GatewayError> {
-        let feature = match kind {
-            // What it found is in the answer that followed.
-            "web_search_call" => {
-                self.losses.drop(Feature::HostedTools);
-                return Ok(());
-            }
-            "item_reference" | "compaction" | "compaction_trigger" | "context_compaction" => Feature::ProviderState,
-            _ if is_hosted(kind) => Feature::HostedTools,
-            _ => Feature::OtherContent,
-        };
-        Err(self.losses.refuse(feature).with_param(place.to_string()))
-    }
-
     /// Adds to what the model said last, or begins it.
     fn say(&mut self, part: Part<'a>) {
         match self.input.messages.last_mut() {
@@ -317,25 +308,6 @@ fn usual_kind(members: &Members<'_>) -> &'static str {
     } else {
         "item_reference"
     }
-}
-
-/// Whether items of this kind are of tools that a provider runs, or asks its client to run in its own way.
-fn is_hosted(kind: &str) -> bool {
-    let calls = [
-        "file_search",
-        "computer",
-        "image_generation",
-        "code_interpreter",
-        "local_shell",
-        "shell",
-        "apply_patch",
-    ];
-    kind.starts_with("mcp_")
-        || kind.starts_with("program")
-        || calls
-            .iter()
-            .filter_map(|tool| kind.strip_prefix(tool))
-            .any(|rest| matches!(rest, "_call" | "_call_output"))
 }
 
 #[cfg(test)]

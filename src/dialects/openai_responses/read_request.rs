@@ -8,7 +8,7 @@ use super::read_tools::Tools;
 use super::unsupported::{Unsupported, refuse_unsupported};
 use super::values::{BODY, Members, Place, boolean, count, elements, number, object, string};
 use crate::dialects::neutral::{
-    Effort, Feature, Format, Losses, Message, PartKind, Reasoning, Request, Role, Schema, ToolChoice,
+    Effort, Feature, Format, Losses, Message, Reasoning, Request, Role, Schema, ToolChoice,
 };
 
 /// Reads a body that is UTF-8 and JSON.

@@ -2,7 +2,7 @@ use gateway_actors::protocol::Dialect;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dialects::neutral::{OpaqueKind, ToolKind, ToolName};
+use crate::dialects::neutral::{OpaqueKind, PartKind, ToolKind, ToolName};
 use crate::dialects::openai_responses::samples::{CODEX, losses, model};
 use crate::dialects::openai_responses::write_request;
 
@@ -121,8 +121,8 @@ fn formats_are_read_with_their_schema_as_it_stands() {
         let body = format!(r#"{{"model":"m","input":"x","text":{{"format":{format}}}}}"#);
         read_request(&body, &mut losses()).map(|request| request.format.is_some())
     };
-    assert_eq!(format(r#"{"type":"text"}"#).unwrap(), false);
-    assert_eq!(format(r#"{"type":"json_object"}"#).unwrap(), true);
+    assert!(!format(r#"{"type":"text"}"#).unwrap());
+    assert!(format(r#"{"type":"json_object"}"#).unwrap());
     for (bad, param) in [
         (r#"{"type":"xml"}"#, "text.format.type"),
         (r#"{}"#, "text.format.type"),

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::samples::{CODEX, model};
 use super::{ResponsesRequest, echo, read_request, write_request};
+use crate::dialects::ClientRequest as _;
 use crate::dialects::neutral::Losses;
 use crate::fuzz::{Rng, any_bytes, damage, fuzz, json, pick};
 

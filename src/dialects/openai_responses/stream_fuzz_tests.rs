@@ -10,7 +10,7 @@ use super::grammar::tests::events;
 use super::read_stream::tests::owned;
 use super::samples::context;
 use super::write_stream::tests::names;
-use super::{Reader, Writer, check_stream, read_answer, write_answer};
+use super::{Reader, Writer, check_stream, inspect, read_answer, write_answer};
 use crate::dialects::neutral::{
     Answer, AnswerContext, Choice, Event, FinishReason, Opaque, OpaqueKind, PartKind, StreamReader as _,
     StreamWriter as _, ToolCall, ToolName,
@@ -65,10 +65,13 @@ fn answer(rng: &mut Rng) -> Vec<Said> {
             }
         };
         // Neighbours of one kind cannot be told apart once they are pieces.
-        let is_like = |last: &Said| match (last, &next) {
-            (Said::Text(_), Said::Text(_)) | (Said::Refusal(_), Said::Refusal(_)) => true,
-            (Said::Thought(_, None), Said::Thought(..)) => true,
-            _ => false,
+        let is_like = |last: &Said| {
+            matches!(
+                (last, &next),
+                (Said::Text(_), Said::Text(_))
+                    | (Said::Refusal(_), Said::Refusal(_))
+                    | (Said::Thought(_, None), Said::Thought(..))
+            )
         };
         if !said.last().is_some_and(is_like) {
             said.push(next);
@@ -279,6 +282,7 @@ fn whole_answers_at_random_are_read_as_they_were_written() {
         let said = answer(rng);
         let context = context(names());
         let body = String::from_utf8(write_answer(&whole(&said), &context).unwrap()).unwrap();
+        assert_eq!(inspect(body.as_bytes()).unwrap().usage, USAGE);
         let again = read_answer(&body).unwrap();
         assert_eq!(again.usage, USAGE);
         // What was read is written as the same but for names that the client alone knows.

@@ -235,7 +235,8 @@ fn reasoning_that_is_asked_for_comes_with_its_state() {
 
 #[test]
 fn what_has_no_place_is_refused_or_left_out_and_told() {
-    let cases: [(fn(&mut Request<'static>), &str); 7] = [
+    type Ask = fn(&mut Request<'static>);
+    let cases: [(Ask, &str); 7] = [
         (|request| request.answers = 2, "n"),
         (|request| request.stop = vec!["x".into()], "stop_sequences"),
         (|request| request.logprobs = Some(1), "logprobs"),

@@ -10,7 +10,8 @@ use gateway_actors::protocol::UsageReport;
 use serde_json::value::RawValue;
 
 use super::emit::{Emitter, WireEvent};
-use super::open_item::{OpenCall, OpenMessage, OpenReasoning, Place};
+use super::open_call::OpenCall;
+use super::open_item::{OpenItem, OpenMessage, OpenReasoning, Place};
 use super::response::{Names, Response, Status, item_id};
 use super::write_answer::{Call, encrypted};
 use crate::dialects::neutral::{AnswerContext, Event, FinishReason, StreamWriter, ToolName};
@@ -28,13 +29,6 @@ pub(in crate::dialects) struct Writer {
     refuses: bool,
     finish: Option<FinishReason<'static>>,
     usage: UsageReport,
-}
-
-#[derive(Debug)]
-enum OpenItem {
-    Message(OpenMessage),
-    Reasoning(OpenReasoning),
-    Call(Box<OpenCall>),
 }
 
 /// What waits for the open call to be whole.
@@ -282,12 +276,7 @@ impl Writer {
     /// Closes what is open.
     fn close(&mut self, status: &'static str, out: &mut Vec<u8>) {
         let Some(open) = self.open.take() else { return };
-        let mut place = self.place(out);
-        let item = match open {
-            OpenItem::Message(message) => message.close(status, &mut place),
-            OpenItem::Reasoning(reasoning) => reasoning.close(None, &mut place),
-            OpenItem::Call(call) => call.close(status, &mut place),
-        };
+        let item = open.close(status, &mut self.place(out));
         self.output.push(item);
     }
 

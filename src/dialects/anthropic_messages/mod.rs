@@ -31,21 +31,24 @@ mod write_answer;
 mod write_request;
 mod write_stream;
 
-pub(super) use count::read_count_answer;
 pub use count::write_count_answer;
 pub use error::{error_body, error_event};
-pub(super) use event::EventReader;
-pub(super) use grammar::Grammar;
 #[cfg(test)]
+#[expect(
+    unused_imports,
+    reason = "whoever writes streams for these clients is to check them with it"
+)]
 pub(super) use grammar::check_stream;
-pub(super) use inspect::inspect;
-pub(super) use read_answer::read_answer;
-pub(super) use read_request::read_request;
-pub(super) use read_stream::Reader;
 pub use request::MessagesRequest;
-pub(super) use write_answer::write_answer;
-pub(super) use write_request::write_request;
-pub(super) use write_stream::Writer;
+#[expect(
+    unused_imports,
+    reason = "translations are put together once every dialect has its readers and writers"
+)]
+pub(super) use {
+    count::read_count_answer, event::EventReader, inspect::inspect, read_answer::read_answer,
+    read_request::read_request, read_stream::Reader, write_answer::write_answer, write_request::write_request,
+    write_stream::Writer,
+};
 
 /// Tokens added for each message, whatever is in it: role, separators and the like.
 const TOKENS_PER_MESSAGE: u64 = 16;

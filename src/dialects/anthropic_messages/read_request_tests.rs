@@ -230,8 +230,9 @@ fn what_does_no_harm_is_left_out_and_told() {
 
 #[test]
 fn members_that_nobody_knows_are_named_and_absent_ones_are_not() {
-    let body =
-        with(r#","context_management":{"edits":[]},"inference_geo":"eu","speed":"fast","mcp_servers":[],"x":null"#);
+    let body = with(
+        r#","context_management":{"edits":[]},"inference_geo":"eu","speed":"fast","mcp_servers":[],"container":null"#,
+    );
     assert_eq!(
         read(&body).unwrap().0.unknown,
         ["context_management", "inference_geo", "speed"]
@@ -388,7 +389,7 @@ fn a_field_of_the_wrong_type_is_named() {
             "{body}"
         );
     }
-    assert_eq!(read("[").unwrap_err().kind, ErrorKind::MalformedJson);
+    assert_eq!(read("{").unwrap_err().kind, ErrorKind::MalformedJson);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use gateway_actors::protocol::{Capabilities, Dialect, GatewayError, Layer, Model
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{read_request, write_request};
+use super::read_request::read_request;
+use super::write_request::write_request;
 use crate::dialects::neutral::{
     Losses, Message, Number, Opaque, OpaqueKind, Part, PartKind, Request, Role, Tool, ToolCall, ToolKind, ToolName,
     ToolResult,

@@ -65,12 +65,12 @@ pub(in crate::dialects) fn write_answer(
     serde_json::to_vec(&wire).map_err(|_never| TranslationError("the answer cannot be written as JSON"))
 }
 
-/// The id of a message: that of Anthropic's own, else one of the gateway's.
+/// The provider's id, or one of the gateway's own.
 pub(super) fn message_id<'a>(id: &'a str, context: &AnswerContext) -> Cow<'a, str> {
-    if id.starts_with("msg_") {
-        Cow::Borrowed(id)
-    } else {
+    if id.is_empty() {
         Cow::Owned(format!("msg_{}", context.id))
+    } else {
+        Cow::Borrowed(id)
     }
 }
 

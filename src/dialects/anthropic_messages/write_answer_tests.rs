@@ -1,7 +1,7 @@
 use gateway_actors::protocol::{TokenUsage, UsageReport};
 use serde_json::{Value, json};
 
-use super::super::read_answer;
+use super::super::read_answer::read_answer;
 use super::super::testing::model;
 use super::*;
 use crate::dialects::neutral::{Choice, FinishReason, Opaque, ToolCall, ToolName};
@@ -16,7 +16,7 @@ fn context() -> AnswerContext {
 
 fn answer<'a>(parts: Vec<PartKind<'a>>, finish: FinishReason<'a>) -> Answer<'a> {
     Answer {
-        id: "chatcmpl-1".into(),
+        id: "".into(),
         model: "".into(),
         choices: vec![Choice { parts, finish }],
         usage: UsageReport::Missing,
@@ -55,12 +55,9 @@ fn an_answer_is_a_message_with_all_that_clients_need() {
                 "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 3},
                 "output_tokens": 9, "output_tokens_details": {"thinking_tokens": 4}}})
     );
-    (answer.id, answer.model) = ("msg_own".into(), "claude-opus-4-8".into());
+    (answer.id, answer.model) = ("own".into(), "claude-opus-4-8".into());
     let own = written(&answer);
-    assert_eq!(
-        (&own["id"], &own["model"]),
-        (&json!("msg_own"), &json!("claude-opus-4-8"))
-    );
+    assert_eq!((&own["id"], &own["model"]), (&json!("own"), &json!("claude-opus-4-8")));
 }
 
 #[test]

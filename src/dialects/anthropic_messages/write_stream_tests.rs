@@ -111,7 +111,7 @@ fn block(kind: &str, content: &str, signature: &str) -> [String; 3] {
 #[test]
 fn a_stream_has_its_start_its_blocks_and_its_end() {
     let begin = Event::Begin {
-        id: "chatcmpl-1".into(),
+        id: "".into(),
         model: "m".into(),
     };
     let stream = written(vec![
@@ -258,6 +258,17 @@ fn a_call_that_never_gets_input_and_one_whose_input_is_no_object_are_whole_all_t
     ]);
     let ids = ["a", "b", r#"c{"INVALID_JSON":"[1]"}"#];
     assert_eq!(blocks(&stream), ids.map(|id| block("tool_use", id, "")));
+}
+
+#[test]
+fn a_call_that_was_cut_short_is_told_as_far_as_it_came() {
+    let stream = written(vec![
+        call(0, "a"),
+        input(0, "{\"x\":[1"),
+        Event::Finish(FinishReason::Length),
+    ]);
+    assert_eq!(blocks(&stream), [block("tool_use", "a{\"x\":[1", "")]);
+    assert!(stream.contains("\"stop_reason\":\"max_tokens\""));
 }
 
 #[test]

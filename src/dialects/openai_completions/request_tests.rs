@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use super::*;
+use gateway_actors::protocol::AnswerForm;
 use crate::dialects::openai_chat::samples::model_of;
 
 const COMPLETES: &[Capability] = &[Capability::Completions];

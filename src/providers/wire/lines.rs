@@ -56,7 +56,7 @@ pub(super) struct Buffers {
 
 impl Buffers {
     /// Leaves out what an unusual exchange has made too large to keep.
-    fn to_keep(self) -> Self {
+    fn trimmed(self) -> Self {
         let small = |buffer: BytesMut| {
             if buffer.capacity() > KEPT {
                 BytesMut::new()
@@ -125,7 +125,7 @@ impl Lines {
         while let Some(first) = idle.pop_front_if(|first| since - first.since > self.keep_alive) {
             first.line.close();
         }
-        let buffers = buffers.to_keep();
+        let buffers = buffers.trimmed();
         idle.push_back(Idle { line, buffers, since });
     }
 }

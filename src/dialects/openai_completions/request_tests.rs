@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
 use super::*;
-use gateway_actors::protocol::AnswerForm;
 use crate::dialects::openai_chat::samples::model_of;
+use gateway_actors::protocol::AnswerForm;
 
 const COMPLETES: &[Capability] = &[Capability::Completions];
 

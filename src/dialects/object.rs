@@ -15,7 +15,7 @@ use super::json::is_object;
 use super::neutral::Number;
 
 /// Defines what is read of an object: its members by name, each at most once, absent where they are `null`. The names of
-/// all others are kept, and nothing else of them.
+/// all others that are not `null` are kept, and nothing else of them.
 macro_rules! object {
     ($(#[$doc:meta])* $name:ident { $($(#[$member_doc:meta])* $member:ident = $key:literal: $kind:ty),+ $(,)? }) => {
         $(#[$doc])*
@@ -48,8 +48,9 @@ macro_rules! object {
                                 $($key if object.$member.is_none() => object.$member = map.next_value()?,)+
                                 $($key)|+ => map.next_value::<$crate::dialects::object::Twice>().map(drop)?,
                                 _ => {
-                                    map.next_value::<serde::de::IgnoredAny>()?;
-                                    object.others.push(name);
+                                    if map.next_value::<Option<serde::de::IgnoredAny>>()?.is_some() {
+                                        object.others.push(name);
+                                    }
                                 }
                             }
                         }
@@ -71,13 +72,20 @@ pub(super) use object;
 /// `malformed_json` if it is not JSON; `invalid_request` naming the field that is not what it must be.
 pub(super) fn read_body<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, GatewayError> {
     serde_json::from_str(body).map_err(|error| {
-        if error.is_data() {
-            // Once more, this time noting where the reader is.
-            misfit::<T>(body)
+        // What does not fit may stand before what is no JSON.
+        let syntax = if error.is_data() {
+            serde_json::from_str::<IgnoredAny>(body).err()
         } else {
-            let (line, column) = (error.line(), error.column());
-            let message = format!("the body is not valid JSON: see line {line}, column {column}");
-            GatewayError::new(ErrorKind::MalformedJson, message)
+            Some(error)
+        };
+        match syntax {
+            Some(error) => {
+                let (line, column) = (error.line(), error.column());
+                let message = format!("the body is not valid JSON: see line {line}, column {column}");
+                GatewayError::new(ErrorKind::MalformedJson, message)
+            }
+            // Once more, this time noting where the reader is.
+            None => misfit::<T>(body),
         }
     })
 }
@@ -326,7 +334,8 @@ mod tests {
 
     #[test]
     fn what_is_read_is_borrowed_and_the_names_of_all_else_are_kept() {
-        let body = r#"{"name":"a","x":[1],"list":[{"name":"b\n","y":null}],"parts":"one","rate":1.50,"size":null}"#;
+        let body =
+            r#"{"name":"a","x":[1],"y":null,"list":[{"name":"b\n","y":0}],"parts":"one","rate":1.50,"size":null}"#;
         let thing: Thing<'_> = read_body(body).unwrap();
         assert!(matches!(thing.name, Some(Text(Cow::Borrowed("a")))));
         assert_eq!((thing.others, thing.size), (vec![Cow::Borrowed("x")], None));
@@ -363,6 +372,9 @@ mod tests {
             assert_eq!(error(body), wanted, "{body}");
         }
         assert_eq!(error("[]"), (None, "the body must be an object".to_owned()));
-        assert_eq!(error("{").1, "the body is not valid JSON: see line 1, column 1");
+        for malformed in ["{", "[", r#"{"name":5"#, r#"{"list":{},"#] {
+            let error = read_body::<Thing<'_>>(malformed).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::MalformedJson, "{malformed}");
+        }
     }
 }

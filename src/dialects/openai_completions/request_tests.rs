@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use gateway_actors::protocol::AnswerForm;
+
 use super::*;
 use crate::dialects::openai_chat::samples::model_of;
 use gateway_actors::protocol::AnswerForm;

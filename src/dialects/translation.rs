@@ -84,6 +84,7 @@ pub(super) fn write(
     let context = AnswerContext {
         wants_usage,
         tools: ToolNames::of(&request.tools),
+        legacy_functions: request.legacy_functions,
         echo: (client.echo)(body),
         ..AnswerContext::new(model, now())
     };

@@ -30,11 +30,6 @@ impl Losses {
         }
     }
 
-    /// Whether the model's provider speaks the client's own dialect, so that its answer goes back as it is.
-    pub(in crate::dialects) fn is_one_dialect(&self) -> bool {
-        self.client == self.model
-    }
-
     /// Leaves out something whose loss does no harm.
     pub(in crate::dialects) fn drop(&mut self, feature: Feature) {
         self.add(Cow::Borrowed(feature.name_in(self.client)));

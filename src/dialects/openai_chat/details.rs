@@ -73,6 +73,14 @@ impl<'a> Detail<'a> {
         text.map(|Text(text)| text)
     }
 
+    /// Whether a model of another dialect made it, whose mark it bears.
+    pub(super) fn is_marked(&self) -> bool {
+        let sealed = [&self.signature, &self.data].into_iter().flatten();
+        sealed
+            .map(|Text(sealed)| Opaque::read(OpaqueKind::Details, Cow::Borrowed(sealed)))
+            .any(|opaque| opaque.origin.is_some())
+    }
+
     /// The readable text of the entry, and the rest of it; nothing if it says nothing.
     fn place(mut self) -> Option<Placed<'a>> {
         let words = Self::text(self.text.take()).or_else(|| Self::text(self.summary.take()));

@@ -9,6 +9,7 @@ mod details;
 mod error;
 mod event;
 mod flavour;
+mod foreign;
 mod grammar;
 mod messages;
 mod native;

@@ -57,14 +57,28 @@ impl Owned {
 
     /// The body that they were read from, for a model of a provider of the same dialect.
     pub(in crate::dialects) fn body_for(&self, body: &Bytes, model: &Model) -> OutgoingBody {
-        let mut name = Vec::with_capacity(model.api_model.len() + 2);
-        push_string(&mut name, &model.api_model);
-        let name = Splice::new(self.model_value.clone(), name);
+        let name = self.name_splice(model);
         match &self.usage_splice {
             Some(usage) if usage.at.end <= name.at.start => spliced(body, [usage, &name].into_iter()),
             Some(usage) => spliced(body, [&name, usage].into_iter()),
             None => spliced(body, std::iter::once(&name)),
         }
+    }
+
+    /// The same without these parts of it.
+    pub(super) fn body_without(&self, body: &Bytes, model: &Model, cuts: Vec<Range<usize>>) -> OutgoingBody {
+        let mut splices: Vec<Splice> = cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())).collect();
+        splices.push(self.name_splice(model));
+        splices.extend(self.usage_splice.clone());
+        // What is put in behind the name stands where the name ends.
+        splices.sort_by_key(|splice| (splice.at.start, splice.at.end));
+        spliced(body, splices.iter())
+    }
+
+    fn name_splice(&self, model: &Model) -> Splice {
+        let mut name = Vec::with_capacity(model.api_model.len() + 2);
+        push_string(&mut name, &model.api_model);
+        Splice::new(self.model_value.clone(), name)
     }
 }
 

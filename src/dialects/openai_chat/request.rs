@@ -1,5 +1,6 @@
 //! A client's request: read once, carried as the bytes that came, written for a model by replacing what is owned.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,10 +11,12 @@ use gateway_actors::protocol::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::foreign::foreign_reasoning;
 use super::owned::{Owned, answers, json_of, required, token_count};
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
 use crate::dialects::json::{is_non_empty_container, text};
+use crate::dialects::neutral::{Feature, holds_marked};
 use crate::dialects::{ClientRequest, translation};
 
 /// A `POST /v1/chat/completions` body, read and checked.
@@ -21,6 +24,8 @@ pub struct ChatCompletionsRequest {
     body: Bytes,
     owned: Owned,
     needs: Needs,
+    /// Whether a model of another dialect may have made some of the conversation's reasoning.
+    may_be_foreign: bool,
 }
 
 impl ChatCompletionsRequest {
@@ -36,6 +41,7 @@ impl ChatCompletionsRequest {
         Ok(Self {
             owned: Owned::read(json, &found)?,
             needs: needs(json, &found)?,
+            may_be_foreign: holds_marked(&body),
             body,
         })
     }
@@ -70,6 +76,16 @@ impl OutgoingRequest for ChatCompletionsRequest {
     fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
         if model.dialect != Dialect::OpenaiChat {
             return translation::write(&translation::CHAT, &self.body, model, self.owned.wants_usage);
+        }
+        if self.may_be_foreign {
+            let cuts = foreign_reasoning(&self.body);
+            if !cuts.is_empty() {
+                let body = self.owned.body_without(&self.body, model, cuts);
+                let mut outgoing = Outgoing::as_sent(body, self.owned.wants_usage);
+                let name = Feature::Opaque.name_in(Dialect::OpenaiChat);
+                outgoing.dropped.push(Cow::Borrowed(name));
+                return Ok(outgoing);
+            }
         }
         Ok(Outgoing::as_sent(self.body_for(model), self.owned.wants_usage))
     }

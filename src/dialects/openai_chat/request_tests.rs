@@ -331,3 +331,16 @@ fn debug_output_says_nothing_of_the_messages() {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"a-private-word"}]}"#;
     assert!(!format!("{:?}", read(body)).contains("a-private-word"));
 }
+
+#[test]
+fn reasoning_of_another_dialects_model_is_left_out_and_told() {
+    let thought = r#""reasoning_details":[{"type":"reasoning.encrypted","data":"gw1.t.0000000000000007.x"}]"#;
+    let body = |thought: &str| {
+        format!(r#"{{"messages":[{{"role":"assistant","content":"b"{thought}}}],"model":"auto","stream":true}}"#)
+    };
+    let request = read(&body(&format!(",{thought},\"reasoning_content\":\"a\"")));
+    let outgoing = request.write_for(&model("m")).unwrap();
+    let expected = body("").replace("\"auto\"", "\"m\",\"stream_options\":{\"include_usage\":true}");
+    assert_eq!(outgoing.body.to_bytes(), expected);
+    assert_eq!(outgoing.dropped, ["messages.reasoning_details"]);
+}

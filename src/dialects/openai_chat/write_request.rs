@@ -75,12 +75,9 @@ fn check(request: &Request<'_>, losses: &Losses) -> Result<(), GatewayError> {
     if request.stop.len() > MOST_STOPS {
         return Err(losses.refuse_value(Feature::Stop, "this model takes at most 4 stop texts"));
     }
-    // An answer that is translated has no place for them.
-    if request.logprobs.is_some() && !losses.is_one_dialect() {
+    // The answer is to be translated, and has no place for them then.
+    if request.logprobs.is_some() {
         return Err(losses.refuse(Feature::Logprobs));
-    }
-    if request.answers > 1 && !losses.is_one_dialect() {
-        return Err(losses.refuse(Feature::Answers));
     }
     Ok(())
 }
@@ -275,8 +272,6 @@ impl Serialize for Body<'_, '_> {
         put(&mut map, reasoning, self.reasoning.as_ref())?;
         put(&mut map, "verbosity", request.verbosity.as_ref().filter(|_| is_openai))?;
         put(&mut map, "n", (request.answers > 1).then_some(request.answers))?;
-        put(&mut map, "logprobs", request.logprobs.map(|_| true))?;
-        put(&mut map, "top_logprobs", request.logprobs.filter(|count| *count > 0))?;
         put(
             &mut map,
             "user",

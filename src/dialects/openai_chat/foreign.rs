@@ -1,0 +1,185 @@
+//! Reasoning in a conversation that a model of another dialect made, while a model of this one is asked.
+//!
+//! Clients send it back as it was written for them: in `reasoning_details` whose entries bear the gateway's mark, and once
+//! more in a text. No provider of this dialect can read it, and some refuse a member that they do not know. It is cut out
+//! of the body where it stands, and all else stays to the byte.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::details::Detail;
+use crate::dialects::json::range_in;
+use crate::dialects::object::Text;
+
+/// The members that tell reasoning.
+const REASONING: [&str; 3] = ["reasoning_details", "reasoning_content", "reasoning"];
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    messages: Vec<&'a RawValue>,
+}
+
+/// The members of an object in order.
+struct Members<'a>(Vec<(Text<'a>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+/// What is to be cut out of a body, in order. Nothing of a body that cannot be read.
+pub(super) fn foreign_reasoning(body: &[u8]) -> Vec<Range<usize>> {
+    let Ok(json) = std::str::from_utf8(body) else {
+        return Vec::new();
+    };
+    let Ok(Body { messages }) = serde_json::from_str(json) else {
+        return Vec::new();
+    };
+    let mut cuts = Vec::new();
+    for message in messages {
+        let Ok(Members(members)) = serde_json::from_str(message.get()) else {
+            continue;
+        };
+        if members
+            .iter()
+            .any(|(name, value)| name.0 == "reasoning_details" && is_foreign(value))
+        {
+            cuts.extend(cuts_of(json, message, &members));
+        }
+    }
+    cuts
+}
+
+/// Whether a model of another dialect made one of these entries.
+fn is_foreign(details: &RawValue) -> bool {
+    let entries: Vec<Detail<'_>> = serde_json::from_str(details.get()).unwrap_or_default();
+    entries.iter().any(Detail::is_marked)
+}
+
+/// Where the members of a message that tell reasoning stand, each run of them with the comma that would be too many.
+fn cuts_of(json: &str, message: &RawValue, members: &[(Text<'_>, &RawValue)]) -> Vec<Range<usize>> {
+    let mut cuts = Vec::new();
+    // Where what came before the next member ends.
+    let mut end = range_in(json, message).start + 1;
+    let mut is_first = true;
+    let mut cut: Option<Range<usize>> = None;
+    for (Text(name), value) in members {
+        let value = range_in(json, value);
+        if REASONING.contains(&&**name) {
+            cut = Some(cut.map_or(end, |cut| cut.start)..value.end);
+        } else {
+            if let Some(mut cut) = cut.take() {
+                if is_first {
+                    // The comma behind goes, since there is none before.
+                    let comma = json.get(cut.end..).and_then(|rest| rest.find(','));
+                    cut.end += comma.map_or(0, |comma| comma + 1);
+                }
+                cuts.push(cut);
+            }
+            is_first = false;
+        }
+        end = value.end;
+    }
+    cuts.extend(cut);
+    cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const FOREIGN: &str =
+        r#""reasoning_details":[{"type":"reasoning.text","text":"a","signature":"gw1.s.0000000000000007.x"}]"#;
+    const OWN: &str = r#""reasoning_details":[{"type":"reasoning.text","text":"\"gw1.","signature":"Eq=="}]"#;
+
+    fn without(messages: &str) -> String {
+        let body = format!(r#" {{"x":"gw1.", "messages" : {messages}, "stream":true }}"#);
+        let mut left = body.clone();
+        for cut in foreign_reasoning(body.as_bytes()).into_iter().rev() {
+            left.replace_range(cut, "");
+        }
+        serde_json::from_str::<Value>(&left).unwrap_or_else(|error| panic!("{error}: {left}"));
+        left
+    }
+
+    #[test]
+    fn what_a_model_of_another_dialect_thought_is_cut_and_all_else_stays_to_the_byte() {
+        for (message, left) in [
+            (
+                format!(r#"{{"role":"assistant", "content" : "b",{FOREIGN},"reasoning_content":"a" , "x":1}}"#),
+                r#"{"role":"assistant", "content" : "b" , "x":1}"#,
+            ),
+            (
+                format!(r#"{{ {FOREIGN} , "reasoning":"a","role":"assistant","content":"b"}}"#),
+                r#"{"role":"assistant","content":"b"}"#,
+            ),
+            (
+                format!(r#"{{"reasoning_content":"a","role":"assistant",{FOREIGN}}}"#),
+                r#"{"role":"assistant"}"#,
+            ),
+        ] {
+            let left_over = without(&format!("[{message},{{\"role\":\"user\"}}]"));
+            assert!(
+                left_over.contains(&format!("[{left},{{\"role\":\"user\"}}]")),
+                "{left_over}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_model_of_this_dialect_made_stays() {
+        for message in [
+            format!(r#"{{"role":"assistant","content":"b",{OWN},"reasoning":"a"}}"#),
+            r#"{"role":"assistant","content":"\"gw1.s.0000000000000007.x","reasoning_content":"a"}"#.to_owned(),
+            r#"{"role":"user","content":[{"type":"text","text":"gw1.s.0000000000000007.x"}]}"#.to_owned(),
+            r#"{"role":"assistant","reasoning_details":7}"#.to_owned(),
+        ] {
+            assert!(without(&format!("[{message}]")).contains(&message), "{message}");
+        }
+        for body in ["", "{", "[]", r#"{"messages":7}"#, r#"{"messages":[7]}"#] {
+            assert!(foreign_reasoning(body.as_bytes()).is_empty(), "{body}");
+        }
+    }
+
+    #[test]
+    fn every_order_of_members_leaves_an_object() {
+        let mut members = vec![
+            FOREIGN,
+            r#""reasoning":"a""#,
+            r#""role":"assistant""#,
+            r#""content":"b""#,
+        ];
+        for turn in 0..members.len() * 6 {
+            members.swap(turn % 4, (turn + 1 + turn / 4) % 4);
+            let body = without(&format!("[{{{}}}]", members.join(" ,\n")));
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(body["messages"], json!([{"role": "assistant", "content": "b"}]));
+        }
+    }
+}

@@ -53,8 +53,8 @@ impl EventReader {
             Dialect::OpenaiChat => Self::OpenaiChat,
             Dialect::OpenaiResponses => Self::OpenaiResponses(openai_responses::EventReader::default()),
             Dialect::AnthropicMessages => Self::AnthropicMessages(anthropic_messages::EventReader::default()),
-            Dialect::Gemini => Self::Gemini(gemini::EventReader::default()),
-            Dialect::Ollama => Self::Ollama(ollama::EventReader::default()),
+            Dialect::Gemini => Self::Gemini(gemini::EventReader),
+            Dialect::Ollama => Self::Ollama(ollama::EventReader),
         }
     }
 

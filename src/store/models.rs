@@ -81,7 +81,7 @@ impl ResponseRow {
 
 fn response_id(text: &str) -> Result<ResponseId, Fault> {
     text.parse()
-        .or_else(|_| Err(Fault::failed("a response has an id that is none")))
+        .map_err(|_invalid| Fault::failed("a response has an id that is none"))
 }
 
 impl TryFrom<ResponseRow> for StoredResponse {
@@ -92,7 +92,7 @@ impl TryFrom<ResponseRow> for StoredResponse {
         Ok(Self {
             id: response_id(&row.id)?,
             previous: row.previous()?,
-            request: request.or_else(|_| Err(Fault::failed("a response is of a request that is none")))?,
+            request: request.map_err(|_invalid| Fault::failed("a response is of a request that is none"))?,
             created_at: row.created_at,
             model: row.model.into(),
             input: row.input.into(),

@@ -15,12 +15,22 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::dialects) enum Step {
     MessageStart,
-    BlockStart { index: u64, block: BlockKind },
-    BlockDelta { index: u64, delta: DeltaKind },
-    BlockStop { index: u64 },
+    BlockStart {
+        index: u64,
+        block: BlockKind,
+    },
+    BlockDelta {
+        index: u64,
+        delta: DeltaKind,
+    },
+    BlockStop {
+        index: u64,
+    },
     MessageDelta,
     MessageStop,
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the check of a stream meets it"))]
     Ping,
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the check of a stream meets it"))]
     Error,
 }
 
@@ -37,6 +47,7 @@ pub(in crate::dialects) enum BlockKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::dialects) enum DeltaKind {
     Text,
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the check of a stream meets it"))]
     Citations,
     Thinking,
     Signature,
@@ -87,6 +98,7 @@ impl Grammar {
     }
 
     /// Whether it came to its end, and a good one.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the check of a stream meets it"))]
     pub(in crate::dialects) fn is_over(&self) -> bool {
         self.state == State::Over
     }

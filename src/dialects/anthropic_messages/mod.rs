@@ -40,10 +40,6 @@ pub use error::{error_body, error_event};
 )]
 pub(super) use grammar::check_stream;
 pub use request::MessagesRequest;
-#[expect(
-    unused_imports,
-    reason = "translations are put together once every dialect has its readers and writers"
-)]
 pub(super) use {
     count::read_count_answer, event::EventReader, inspect::inspect, read_answer::read_answer,
     read_request::read_request, read_stream::Reader, write_answer::write_answer, write_request::write_request,

@@ -24,7 +24,6 @@ struct Count {
 ///
 /// # Errors
 /// As [`write_request`](super::write_request).
-#[cfg_attr(not(test), expect(dead_code, reason = "the edge that translates is being added"))]
 pub(in crate::dialects) fn write_count_request(
     request: &Request<'_>,
     model: &Model,
@@ -43,7 +42,6 @@ pub(in crate::dialects) fn write_count_request(
 }
 
 /// Reads the answer to it; nothing if it is none.
-#[cfg_attr(not(test), expect(dead_code, reason = "the edge that translates is being added"))]
 pub(in crate::dialects) fn read_count(body: &[u8]) -> Option<u64> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return None;

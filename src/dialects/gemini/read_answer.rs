@@ -13,7 +13,6 @@ use crate::dialects::neutral::{Answer, Choice, FinishReason, PartKind, ToolCall,
 ///
 /// # Errors
 /// When it is none, when it has parts that no other dialect has, or when the provider could not use what the model made.
-#[cfg_attr(not(test), expect(dead_code, reason = "the edge that translates is being added"))]
 pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, TranslationError> {
     let response = Response::read(body.as_bytes())?;
     let id = response.id();

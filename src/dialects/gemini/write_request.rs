@@ -64,7 +64,6 @@ struct FunctionCallingConfig<'a> {
 ///
 /// # Errors
 /// `invalid_request` naming what cannot be carried.
-#[cfg_attr(not(test), expect(dead_code, reason = "the edge that translates is being added"))]
 pub(in crate::dialects) fn write_request(
     request: &Request<'_>,
     model: &Model,

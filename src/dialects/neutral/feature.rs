@@ -7,6 +7,7 @@ use gateway_actors::protocol::Dialect;
 macro_rules! features {
     ($($(#[$doc:meta])* $variant:ident = $label:literal: $chat:literal, $responses:literal, $messages:literal;)+) => {
         /// Something that a request may ask for or hold.
+        #[cfg_attr(not(test), expect(dead_code, reason = "some are never lost, and stand for the table alone"))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(in crate::dialects) enum Feature {
             $($(#[$doc])* $variant),+

@@ -14,7 +14,6 @@ const NOT_DONE: TranslationError = TranslationError("it is not whole");
 ///
 /// # Errors
 /// When it is none, or not whole.
-#[cfg_attr(not(test), expect(dead_code, reason = "the edge that translates is being added"))]
 pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, TranslationError> {
     let response = Response::read(body.as_bytes())?;
     let message = response.message.as_ref().ok_or(NOT_AN_ANSWER)?;

@@ -63,7 +63,6 @@ impl Serialize for Parameters<'_> {
 ///
 /// # Errors
 /// `invalid_request` naming what cannot be carried.
-#[cfg_attr(not(test), expect(dead_code, reason = "the edge that translates is being added"))]
 pub(in crate::dialects) fn write_request(
     request: &Request<'_>,
     model: &Model,

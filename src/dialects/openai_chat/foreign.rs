@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_order_of_members_leaves_an_object() {
-        let mut members = vec![
+        let mut members = [
             FOREIGN,
             r#""reasoning":"a""#,
             r#""role":"assistant""#,

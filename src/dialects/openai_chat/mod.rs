@@ -40,10 +40,6 @@ pub use response::{AnswerText, answer_text, inspect};
 pub use usage::usage_report;
 pub(super) use write_answer::{Usage, answer_id, answer_model};
 pub(super) use write_request::write_request;
-#[expect(
-    unused_imports,
-    reason = "translations are put together once every dialect has its readers and writers"
-)]
 pub(super) use {read_request::read_request, write_answer::write_answer, write_stream::Writer};
 
 /// Tokens added for each message, whatever is in it: role, separators and the like.

@@ -4,7 +4,6 @@ use gateway_actors::protocol::AnswerForm;
 
 use super::*;
 use crate::dialects::openai_chat::samples::model_of;
-use gateway_actors::protocol::AnswerForm;
 
 const COMPLETES: &[Capability] = &[Capability::Completions];
 

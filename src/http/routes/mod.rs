@@ -86,7 +86,7 @@ impl Rule {
     }
 
     /// The same for clients of Anthropic's dialect and of OpenAI's, which their headers tell apart.
-    const fn as_asked(self) -> Self {
+    const fn by_headers(self) -> Self {
         Self {
             errors: ErrorShape::AsAsked,
             ..self
@@ -125,11 +125,11 @@ pub(crate) static TABLE: &[Rule] = &[
         route.post(messages::count_tokens)
     })
     .speaking(Dialect::AnthropicMessages),
-    Rule::work("/v1/models", GET, |route| route.get(models::list).head(models::list)).as_asked(),
+    Rule::work("/v1/models", GET, |route| route.get(models::list).head(models::list)).by_headers(),
     Rule::work("/v1/models/{id:.+}", GET, |route| {
         route.get(models::one).head(models::one)
     })
-    .as_asked(),
+    .by_headers(),
     Rule::work("/v1/route", POST, |route| route.post(ask::post_route)),
     Rule::work("/v1/chat", POST, |route| route.post(ask::post_chat)),
     Rule::work("/v1/context/{id}", GET, |route| {

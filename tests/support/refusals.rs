@@ -34,8 +34,8 @@ pub(super) fn assert_is_answer(reply: &Reply) {
         let events = events
             .iter()
             .filter_map(|data| serde_json::from_str::<Value>(data).ok());
-        for error in events.filter(|event| event.get("error").is_some()) {
-            assert_is_error(&error);
+        for event in events.filter(is_error) {
+            assert_is_error(&event);
         }
     } else if reply.status >= 400 && !reply.cut {
         assert_eq!(reply.header("content-type"), Some("application/json"), "{reply:?}");
@@ -43,6 +43,7 @@ pub(super) fn assert_is_answer(reply: &Reply) {
         // The readiness probe says what is wrong in a shape of its own.
         if body["ready"] != false {
             assert_is_error(&body);
+            assert_has_its_id(reply, &body);
         }
         note_refusal(reply, &body);
     }
@@ -56,13 +57,36 @@ pub(super) fn assert_tells_no_secret(text: &str) {
     }
 }
 
+/// Whether an event of a stream tells of an error: an `error` object, which Responses do not have in theirs.
+fn is_error(event: &Value) -> bool {
+    event["error"].is_object() || event["type"] == "error" || event["type"] == "response.failed"
+}
+
+/// The object with the `message`: in chat completions, Messages and the native shape it is `error`, in Responses the event
+/// itself, or the `error` of the response that failed.
+fn inner(body: &Value) -> &Value {
+    match (body["type"].as_str(), &body["error"]) {
+        (Some("response.failed"), _) => &body["response"]["error"],
+        (Some("error"), Value::Null) => body,
+        (_, error) => error,
+    }
+}
+
 #[track_caller]
 fn assert_is_error(body: &Value) {
-    let message = body["error"]["message"].as_str().unwrap_or_default();
+    let message = inner(body)["message"].as_str().unwrap_or_default();
     assert!(message.len() > 10, "no message: {body}");
     let text = body.to_string();
     for inside in INSIDES {
         assert!(!text.contains(inside), "{inside} in {text}");
+    }
+}
+
+/// An error in Anthropic's shape names the request, as its header does.
+#[track_caller]
+fn assert_has_its_id(reply: &Reply, body: &Value) {
+    if body["type"] == "error" {
+        assert_eq!(body["request_id"], reply.request_id(), "{body}");
     }
 }
 

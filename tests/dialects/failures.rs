@@ -1,0 +1,156 @@
+//! Streams that fail: whatever a provider's dialect and wherever its stream ends, the client has a whole answer of one
+//! provider, or an error of its own dialect at the end of what it has.
+
+use crate::scene::{Kind, setup};
+use crate::streams::folded;
+use crate::support::{Behaviour, Gateway, Provider, Reply};
+use crate::tongue::{Heard, Tongue};
+
+/// Nothing keeps the gateway from asking the first provider again and again, or from asking the second.
+const PATIENT: &str = "[breaker]\nconsecutive_failures = 1000\nfailure_percent = 100\nmin_calls = 100000\n";
+
+const ALPHAS: &str = "alpha-1 alpha-2 alpha-3 alpha-4 alpha-5";
+const BETAS: &str = "beta-1 beta-2 beta-3 beta-4 beta-5";
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// With the first provider's answer.
+    ByAlpha,
+    /// With the second's.
+    ByBeta,
+    /// With an error behind a part of the first's.
+    InError,
+}
+
+/// The stream is whole and one provider's, or broken and said to be.
+#[track_caller]
+fn ended(tongue: Tongue, kind: Kind, reply: &Reply) -> Ended {
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(!reply.cut, "{}", reply.text());
+    let text = reply.text();
+    assert!(!(text.contains("alpha-") && text.contains("beta-")), "spliced: {text}");
+    let events = reply.sse();
+    let folded = folded(tongue, &events);
+    if let Some(error) = &folded.error {
+        assert!(!folded.has_ended && !text.contains("beta-"), "{text}");
+        assert!(!text.contains("[DONE]") && !text.contains("message_stop"), "{text}");
+        assert!(!error.is_null());
+        return Ended::InError;
+    }
+    // Where a provider's stream goes through as it is, an end mark that it did not send is not made up.
+    let is_whole = folded.has_ended || folded.has_reason && kind.is_native_to(tongue);
+    assert!(is_whole, "neither an end nor an error: {text}");
+    match Heard::of(tongue, &folded.body).text.as_str() {
+        ALPHAS => Ended::ByAlpha,
+        BETAS => Ended::ByBeta,
+        other => panic!("a part as if it were the whole: {other}"),
+    }
+}
+
+/// How many frames the provider's last stream had.
+fn frames(alpha: &Provider) -> usize {
+    let body = String::from_utf8(alpha.last_body()).unwrap();
+    let end = ["\r\n\r\n", "\n\n", "\n"].into_iter().find(|end| body.contains(end));
+    body.matches(end.unwrap()).count()
+}
+
+/// Breaks the first provider's stream everywhere.
+fn breaks_everywhere(tongue: Tongue) {
+    for kind in Kind::ALL {
+        let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+        let second = if kind == Kind::Chat {
+            Kind::Anthropic
+        } else {
+            Kind::Chat
+        };
+        let setup = setup(&[(&alpha, kind), (&beta, second)]);
+        let gateway = Gateway::start(setup.toml(PATIENT));
+        let ask = || gateway.client().post(tongue.path(), &tongue.ask("auto", "hello", true));
+        assert_eq!(ended(tongue, kind, &ask()), Ended::ByAlpha);
+        let count = frames(&alpha);
+        assert!(count > 5, "{kind:?}: {count}");
+        let cuts = (0..=count).map(Behaviour::DieAfterFrames);
+        let errors = (0..=5).map(Behaviour::ErrorAfterEvents);
+        let mut seen = Vec::new();
+        for behaviour in cuts.chain(errors) {
+            println!("{tongue:?} before {kind:?}: {behaviour:?}");
+            let asked = alpha.requests();
+            alpha.set(behaviour.clone());
+            let how = ended(tongue, kind, &ask());
+            assert!(alpha.requests() > asked, "the first provider was not asked");
+            match behaviour {
+                Behaviour::DieAfterFrames(0) | Behaviour::ErrorAfterEvents(0) => assert_eq!(how, Ended::ByBeta),
+                // What was said cannot be taken back.
+                Behaviour::ErrorAfterEvents(_) => assert_eq!(how, Ended::InError),
+                _ => {}
+            }
+            seen.push(how);
+            // The budget of retries grows with answers.
+            alpha.set(Behaviour::Answer);
+            for _ in 0..5 {
+                assert_eq!(ended(tongue, kind, &ask()), Ended::ByAlpha);
+            }
+        }
+        println!("{tongue:?} before {kind:?}: {seen:?}");
+        let cuts = &seen[..=count];
+        assert!(
+            cuts.contains(&Ended::InError) && cuts.contains(&Ended::ByBeta),
+            "{cuts:?}"
+        );
+        // Once something was said, there is no way back to another provider.
+        let first = cuts.iter().position(|how| *how != Ended::ByBeta).unwrap();
+        assert!(!cuts[first..].contains(&Ended::ByBeta), "{cuts:?}");
+        gateway.finish();
+    }
+}
+
+#[test]
+fn a_chat_completion_is_whole_or_ends_in_an_error_wherever_its_stream_breaks() {
+    breaks_everywhere(Tongue::Chat);
+}
+
+#[test]
+fn a_response_is_whole_or_ends_in_an_error_wherever_its_stream_breaks() {
+    breaks_everywhere(Tongue::Responses);
+}
+
+#[test]
+fn a_message_is_whole_or_ends_in_an_error_wherever_its_stream_breaks() {
+    breaks_everywhere(Tongue::Messages);
+}
+
+#[test]
+fn a_whole_answer_that_breaks_comes_from_the_other_provider() {
+    for kind in Kind::ALL {
+        let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+        let gateway = Gateway::start(setup(&[(&alpha, kind), (&beta, Kind::Gemini)]).toml(PATIENT));
+        for tongue in Tongue::ALL {
+            for behaviour in [
+                Behaviour::DieAfterFrames(3),
+                Behaviour::ErrorAfterEvents(0),
+                Behaviour::HTML,
+            ] {
+                alpha.set(behaviour.clone());
+                let asked = alpha.requests();
+                let reply = gateway
+                    .client()
+                    .post(tongue.path(), &tongue.ask("auto", "hello", false));
+                assert_eq!(
+                    tongue.heard(&reply).text,
+                    BETAS,
+                    "{tongue:?} before {kind:?}: {behaviour:?}"
+                );
+                assert_eq!(alpha.requests(), asked + 1);
+                alpha.set(Behaviour::Answer);
+                for _ in 0..5 {
+                    let reply = gateway
+                        .client()
+                        .post(tongue.path(), &tongue.ask("auto", "hello", false));
+                    assert_eq!(tongue.heard(&reply).text, ALPHAS);
+                }
+            }
+        }
+        gateway.finish();
+    }
+}

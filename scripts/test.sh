@@ -106,19 +106,21 @@ documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
 }
 
-# The `openai` and `mcp` clients in an environment of its own: the tests find its Python in GATEWAY_TEST_PYTHON. MCP
-# Inspector beside it, in GATEWAY_TEST_MCP_INSPECTOR.
+# The `openai`, `anthropic` and `mcp` clients in an environment of its own: the tests find its Python in
+# GATEWAY_TEST_PYTHON. Node's clients beside it, in the variables that their script names.
 clients() {
-    local outcome=0
+    local outcome=0 programs program
     if GATEWAY_TEST_PYTHON=$(python3 scripts/python_env.py "$LOGS/venv" scripts/requirements-test.txt); then
         export GATEWAY_TEST_PYTHON
         echo "GATEWAY_TEST_PYTHON=$GATEWAY_TEST_PYTHON"
     else
         outcome=1
     fi
-    if GATEWAY_TEST_MCP_INSPECTOR=$(bash scripts/node-clients/install.sh "$LOGS/node"); then
-        export GATEWAY_TEST_MCP_INSPECTOR
-        echo "GATEWAY_TEST_MCP_INSPECTOR=$GATEWAY_TEST_MCP_INSPECTOR"
+    if programs=$(bash scripts/node-clients/install.sh "$LOGS/node"); then
+        while IFS= read -r program; do
+            export "${program?}"
+            echo "$program"
+        done <<<"$programs"
     else
         outcome=1
     fi

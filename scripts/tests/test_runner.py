@@ -16,6 +16,7 @@ CARGO = """#!/usr/bin/env bash
 [[ $1 == test ]] || exit 0
 echo "model: $GATEWAY_TEST_MODEL_URL, client: $GATEWAY_TEST_PYTHON, inspector: $GATEWAY_TEST_MCP_INSPECTOR, key: ${OPENAI_API_KEY-none}, db: ${DATABASE_URL-none}"
 echo "postgres: $GATEWAY_TEST_POSTGRES_URL"
+echo "agents: $GATEWAY_TEST_CLAUDE_CODE, $GATEWAY_TEST_CODEX"
 echo "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
 if [[ $FAIL == a-test ]]; then
     echo "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
@@ -44,7 +45,9 @@ esac
 """
 NODE_CLIENTS = """#!/usr/bin/env bash
 [[ $FAIL != node ]] || { echo "no npm" >&2; exit 1; }
-echo /the/inspector
+echo GATEWAY_TEST_MCP_INSPECTOR=/the/inspector
+echo GATEWAY_TEST_CLAUDE_CODE=/the/claude code
+echo GATEWAY_TEST_CODEX=/the/codex
 """
 CARGO_DENY = """#!/usr/bin/env bash
 [[ $1 != --version ]] || { echo "cargo-deny VERSION"; exit; }
@@ -95,6 +98,7 @@ class Runner(unittest.TestCase):
         told = "model: http://127.0.0.1:1234/v1, client: /the/client/python, inspector: /the/inspector, key: none, db: none"
         self.assertIn(told, lines)
         self.assertIn("postgres: postgres://127.0.0.1:5678/postgres", lines)
+        self.assertIn("agents: /the/claude code, /the/codex", lines)
 
     def test_failed_tests_are_counted(self) -> None:
         code, lines = self.run_it("a-test")

@@ -4,8 +4,10 @@
 
 mod aliases;
 mod chat_completions;
+mod coding_agents;
 mod conversations;
 mod crash;
+mod dialect_providers;
 mod edge;
 mod failover;
 mod holds;

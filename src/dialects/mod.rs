@@ -2,7 +2,7 @@
 //!
 //! Clients speak OpenAI chat completions, OpenAI Responses or Anthropic Messages; providers these, Gemini or Ollama. A
 //! request whose client and provider speak the same dialect is carried byte for byte save the fields that the gateway
-//! owns. Any other pair goes through one neutral form ([`neutral`]): each dialect has a reader and a writer for
+//! owns. Any other pair goes through one neutral form (`neutral`): each dialect has a reader and a writer for
 //! requests, whole answers and streams, and none knows another. Nothing here knows a socket or a runtime.
 
 pub mod anthropic_messages;

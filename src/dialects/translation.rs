@@ -23,8 +23,6 @@ pub(super) struct ClientSide {
     pub(super) dialect: Dialect,
     /// Reads a request.
     pub(super) read_request: for<'a> fn(&'a str, &mut Losses) -> Result<Request<'a>, GatewayError>,
-    /// What of a request its answer repeats.
-    pub(super) echo: fn(&str) -> Option<Box<RawValue>>,
     /// Writes a whole answer.
     pub(super) write_answer: fn(&Answer<'_>, &AnswerContext) -> Result<Vec<u8>, TranslationError>,
     /// Begins a stream.
@@ -43,7 +41,6 @@ impl fmt::Debug for ClientSide {
 pub(super) static CHAT: ClientSide = ClientSide {
     dialect: Dialect::OpenaiChat,
     read_request: openai_chat::read_request,
-    echo: |_| None,
     write_answer: openai_chat::write_answer,
     stream_writer: |context| Box::new(openai_chat::Writer::new(context)),
 };
@@ -52,7 +49,6 @@ pub(super) static CHAT: ClientSide = ClientSide {
 pub(super) static RESPONSES: ClientSide = ClientSide {
     dialect: Dialect::OpenaiResponses,
     read_request: openai_responses::read_request,
-    echo: |body| Some(openai_responses::echo(body)),
     write_answer: openai_responses::write_answer,
     stream_writer: |context| Box::new(openai_responses::Writer::new(context)),
 };
@@ -61,7 +57,6 @@ pub(super) static RESPONSES: ClientSide = ClientSide {
 pub(super) static MESSAGES: ClientSide = ClientSide {
     dialect: Dialect::AnthropicMessages,
     read_request: anthropic_messages::read_request,
-    echo: |_| None,
     write_answer: anthropic_messages::write_answer,
     stream_writer: |context| Box::new(anthropic_messages::Writer::new(context)),
 };
@@ -77,6 +72,20 @@ pub(super) fn write(
     model: &Model,
     wants_usage: bool,
 ) -> Result<Outgoing, GatewayError> {
+    write_repeating(client, body, model, wants_usage, None)
+}
+
+/// The same where the answer repeats something of its request: `echo` is an object with the members that it repeats.
+///
+/// # Errors
+/// `invalid_request` naming what cannot be carried.
+pub(super) fn write_repeating(
+    client: &'static ClientSide,
+    body: &Bytes,
+    model: &Model,
+    wants_usage: bool,
+    echo: Option<Box<RawValue>>,
+) -> Result<Outgoing, GatewayError> {
     let body = text(body)?;
     let mut losses = Losses::new(client.dialect, model.dialect);
     let request = read(client, body, &mut losses)?;
@@ -85,7 +94,7 @@ pub(super) fn write(
         wants_usage,
         tools: ToolNames::of(&request.tools),
         legacy_functions: request.legacy_functions,
-        echo: (client.echo)(body),
+        echo,
         ..AnswerContext::new(model, now())
     };
     Ok(Outgoing {

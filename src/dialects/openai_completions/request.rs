@@ -59,7 +59,6 @@ impl CompletionsRequest {
 static CLIENT: ClientSide = ClientSide {
     dialect: Dialect::OpenaiChat,
     read_request,
-    echo: |_| None,
     write_answer,
     stream_writer: |context| Box::new(Writer::new(context)),
 };

@@ -31,9 +31,9 @@ const REPEATED: &[(&str, &str)] = &[
     ("user", "null"),
 ];
 
-/// The members of a response that repeat those of its request: an object on one line. `body` is the request as its client
-/// sent it, before anything earlier is put in front of its input.
-pub(in crate::dialects) fn echo(body: &str) -> Box<RawValue> {
+/// The members of a response that repeat those of its request: an object on one line. `continued` is the answer that the
+/// request goes on from, if what came before has been put in front of its input in the place of that answer's id.
+pub(super) fn echo(body: &str, continued: Option<&str>) -> Box<RawValue> {
     let body = serde_json::from_str::<&RawValue>(body).ok().and_then(Members::of);
     let mut members = body.unwrap_or_default();
     let mut out = Vec::from(*b"{");
@@ -44,7 +44,10 @@ pub(in crate::dialects) fn echo(body: &str) -> Box<RawValue> {
         push_string(&mut out, name);
         out.push(b':');
         let given = members.take(name).map(RawValue::get);
-        out.extend_from_slice(given.unwrap_or(usual).as_bytes());
+        match continued {
+            Some(id) if *name == "previous_response_id" => push_string(&mut out, id),
+            _ => out.extend_from_slice(given.unwrap_or(usual).as_bytes()),
+        }
     }
     out.push(b'}');
     on_one_line(&mut out);
@@ -71,7 +74,7 @@ mod tests {
     fn what_was_asked_is_repeated_and_the_rest_has_its_defaults() {
         let body = "{\"model\":\"m\",\"input\":\"hi\",\"tools\":[\n{\"type\":\"function\",\r\n\"name\":\"f\"}],\"temperature\":0.70,
             \"instructions\":\"be\\nbrief\",\"store\":false,\"previous_response_id\":\"resp_1\",\"metadata\":null}";
-        let echo = echo(body);
+        let echo = echo(body, None);
         assert!(!echo.get().contains(['\n', '\r']) && echo.get().contains("0.70"));
         let value: Value = serde_json::from_str(echo.get()).unwrap();
         assert_eq!(value["tools"], json!([{"type": "function", "name": "f"}]));
@@ -91,9 +94,17 @@ mod tests {
     }
 
     #[test]
+    fn the_answer_that_was_gone_on_from_is_named_though_the_body_no_longer_does() {
+        for body in [r#"{"previous_response_id":null}"#, "{}"] {
+            let value: Value = serde_json::from_str(echo(body, Some("resp_1")).get()).unwrap();
+            assert_eq!(value["previous_response_id"], "resp_1");
+        }
+    }
+
+    #[test]
     fn a_body_that_says_nothing_has_all_defaults() {
         for body in ["{}", "[]", ""] {
-            let value: Value = serde_json::from_str(echo(body).get()).unwrap();
+            let value: Value = serde_json::from_str(echo(body, None).get()).unwrap();
             assert_eq!(
                 (&value["parallel_tool_calls"], &value["tools"]),
                 (&json!(true), &json!([]))

@@ -49,7 +49,6 @@ mod write_request;
 mod write_stream;
 mod write_tools;
 
-pub(in crate::dialects) use echo::echo;
 pub use error::{error_body, error_event, next_sequence_number};
 pub(in crate::dialects) use event::EventReader;
 #[cfg(test)]

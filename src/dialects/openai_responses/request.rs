@@ -11,6 +11,7 @@ use gateway_actors::protocol::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::echo::echo;
 use super::needs::needs;
 use super::scan::{Scan, scan};
 use super::unsupported::{Unsupported, refuse_unsupported};
@@ -29,6 +30,8 @@ pub struct ResponsesRequest {
     stores: bool,
     must_be_rewritten: bool,
     previous_response: Option<Arc<str>>,
+    /// The same, once what came before stands in the body itself.
+    continued: Option<Arc<str>>,
     needs: Needs,
     /// Where the value of `model` stands.
     model_value: Range<usize>,
@@ -72,6 +75,7 @@ impl ResponsesRequest {
             stores: flag("store", found.store, true)?,
             must_be_rewritten: holds_marked(&body),
             previous_response,
+            continued: None,
             needs: needs(json, &found)?,
             model_value: range_in(json, model_value),
             body,
@@ -143,7 +147,11 @@ impl ResponsesRequest {
         }];
         splices.extend(range_of(members.previous_response_id).map(|at| Splice::new(at, "null")));
         splices.sort_by_key(|splice| splice.at.start);
-        Self::scan(spliced(&self.body, splices.iter()).to_bytes())
+        let whole = Self::scan(spliced(&self.body, splices.iter()).to_bytes())?;
+        Ok(Self {
+            continued: self.previous_response,
+            ..whole
+        })
     }
 
     /// The body for a provider of this dialect.
@@ -177,7 +185,8 @@ impl ClientRequest for ResponsesRequest {
 impl OutgoingRequest for ResponsesRequest {
     fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
         if model.dialect != Dialect::OpenaiResponses || self.must_be_rewritten {
-            return translation::write(&translation::RESPONSES, &self.body, model, true);
+            let echo = echo(self.body(), self.continued.as_deref());
+            return translation::write_repeating(&translation::RESPONSES, &self.body, model, true, Some(echo));
         }
         Ok(Outgoing::as_sent(self.body_for(model), true))
     }

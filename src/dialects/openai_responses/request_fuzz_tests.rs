@@ -8,8 +8,9 @@ use gateway_actors::protocol::{Dialect, ErrorKind};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::echo::echo;
 use super::samples::{CODEX, model};
-use super::{ResponsesRequest, echo, read_request, write_request};
+use super::{ResponsesRequest, read_request, write_request};
 use crate::dialects::ClientRequest as _;
 use crate::dialects::neutral::Losses;
 use crate::fuzz::{Rng, any_bytes, damage, fuzz, json, pick};
@@ -168,7 +169,7 @@ fn bodies_at_random_are_read_as_an_ordinary_parser_reads_them() {
             Ok(request) => {
                 let members = serde_json::from_slice(&bytes).expect("what was accepted is a JSON object");
                 assert_scanned(&members, &request);
-                let _: Members<'_> = serde_json::from_str(echo(request.body()).get()).unwrap();
+                let _: Members<'_> = serde_json::from_str(echo(request.body(), None).get()).unwrap();
                 accepted += 1;
             }
             Err(error) => {

@@ -104,7 +104,7 @@ impl<'a> Response<'a> {
         let repeated = match &context.echo {
             Some(repeated) => repeated,
             None => {
-                usual = echo("{}");
+                usual = echo("{}", None);
                 &usual
             }
         };

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use gateway_actors::protocol::{Capabilities, Dialect, Layer, Model, ModelId, ProviderName};
 
-use super::echo;
+use super::echo::echo;
 use crate::dialects::neutral::{AnswerContext, Losses, ToolNames};
 
 /// A model of a provider of this dialect.
@@ -32,7 +32,7 @@ pub(super) fn context(tools: ToolNames) -> Rc<AnswerContext> {
     Rc::new(AnswerContext {
         id: "0123".to_owned(),
         tools,
-        echo: Some(echo(r#"{"instructions":"be brief","tools":[],"store":false}"#)),
+        echo: Some(echo(r#"{"instructions":"be brief","tools":[],"store":false}"#, None)),
         ..AnswerContext::new(&model("small"), 1_700_000_000)
     })
 }

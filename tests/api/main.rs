@@ -7,6 +7,7 @@ mod chat_completions;
 mod coding_agents;
 mod conversations;
 mod crash;
+mod dialect_clients;
 mod dialect_providers;
 mod edge;
 mod failover;

@@ -120,6 +120,25 @@ impl ResponsesRequest {
         format!("{start}{}}}]}}]", input.get())
     }
 
+    /// The same request, but its answer is not to be kept by anybody: its `store` is false. Nothing else of it changes.
+    ///
+    /// # Errors
+    /// None that [`scan`](Self::scan) has not found before.
+    pub fn not_kept(self) -> Result<Self, GatewayError> {
+        if !self.stores {
+            return Ok(self);
+        }
+        let json = self.body();
+        let splice = match Top::read(json).store {
+            Some(store) => Splice::new(range_in(json, store), "false"),
+            None => {
+                let after_model = self.model_value.end..self.model_value.end;
+                Splice::new(after_model, r#","store":false"#)
+            }
+        };
+        Self::scan(spliced(&self.body, std::iter::once(&splice)).to_bytes())
+    }
+
     /// The same request with earlier items, a JSON array, in front of its own, and without an answer that it continues.
     /// Nothing else of it changes.
     ///
@@ -203,11 +222,12 @@ impl fmt::Debug for ResponsesRequest {
     }
 }
 
-/// What is replaced when a conversation is put in front. Kept if it is `null`, so that its place is known.
+/// What is replaced when a conversation is put in front, or nothing is to be kept. Kept if it is `null`, so that its place is known.
 #[derive(Default)]
 struct Top<'a> {
     input: Option<&'a RawValue>,
     previous_response_id: Option<&'a RawValue>,
+    store: Option<&'a RawValue>,
 }
 
 impl<'a> Top<'a> {
@@ -218,6 +238,8 @@ impl<'a> Top<'a> {
             input: Option<&'a RawValue>,
             #[serde(borrow, default, deserialize_with = "present")]
             previous_response_id: Option<&'a RawValue>,
+            #[serde(borrow, default, deserialize_with = "present")]
+            store: Option<&'a RawValue>,
         }
         fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
             Deserialize::deserialize(deserializer).map(Some)
@@ -226,6 +248,7 @@ impl<'a> Top<'a> {
             Ok(members) => Self {
                 input: members.input,
                 previous_response_id: members.previous_response_id,
+                store: members.store,
             },
             Err(_never_as_it_was_scanned) => Self::default(),
         }

@@ -232,3 +232,21 @@ fn the_text_of_a_request_is_not_in_its_debug_form() {
     let shown = format!("{:?}", read(r#"{"model":"m","input":"secret"}"#));
     assert!(shown.contains("\"m\"") && !shown.contains("secret"));
 }
+
+#[test]
+fn an_answer_that_nobody_keeps_was_asked_for_with_store_false() {
+    let written = |body: &str| {
+        let request = ResponsesRequest::scan(Bytes::from(body.to_owned()))
+            .unwrap()
+            .not_kept()
+            .unwrap();
+        assert!(!request.stores());
+        request.body().to_owned()
+    };
+    let none = r#"{ "input":"a\u0041" ,"model": "m" ,"x":1.50}"#;
+    assert_eq!(written(none), none.replace("\"m\"", "\"m\",\"store\":false"));
+    for value in ["true", "null", "false"] {
+        let body = format!(r#"{{"store": {value} ,"model":"m","input":"store"}}"#);
+        assert_eq!(written(&body), body.replace(value, "false"));
+    }
+}

@@ -34,6 +34,11 @@ pub(super) async fn post(
     let response = ResponsesRequest::scan(asked.body())?;
     let keeping = Keeping::of(&response, &shared, incoming.id)?;
     let response = with_history(response, &shared).await?;
+    let response = if shared.response_settings.store {
+        response
+    } else {
+        response.not_kept()?
+    };
     match keeping {
         Some(keeping) => {
             asked

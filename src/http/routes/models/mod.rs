@@ -4,7 +4,7 @@
 mod anthropic;
 mod openai;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError};
 
 use crate::http::error::{Failure, dialect_of};
@@ -19,11 +19,11 @@ pub(super) async fn list(request: HttpRequest, edge: Edge) -> Result<HttpRespons
     .await
 }
 
-pub(super) async fn one(request: HttpRequest, edge: Edge) -> Result<HttpResponse, Failure> {
+/// `name` may have slashes, which some clients send as `%2F`.
+pub(super) async fn one(request: HttpRequest, name: web::Path<String>, edge: Edge) -> Result<HttpResponse, Failure> {
     let shared = edge.shared();
-    let name = request.match_info().get("id").unwrap_or_default();
     let catalogue = shared.catalogue.load();
-    let called = catalogue.called(name);
+    let called = catalogue.called(&name);
     let Some(model) = called.as_ref().and_then(|(_, models)| models.first()) else {
         let message = "no model has this name; GET /v1/models lists the names";
         return Err(GatewayError::new(ErrorKind::ModelNotFound, message)

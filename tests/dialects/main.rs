@@ -3,8 +3,11 @@
 #![cfg(test)]
 
 mod failures;
+mod others;
 mod pairs;
+mod same_dialect;
 mod scene;
+mod stored;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,7 +3,7 @@
 
 use crate::scene::{Kind, setup};
 use crate::streams::folded;
-use crate::support::{Behaviour, Gateway, Provider, Reply};
+use crate::support::{Behaviour, Content, Gateway, Provider, Reply};
 use crate::tongue::{Heard, Tongue};
 
 /// Nothing keeps the gateway from asking the first provider again and again, or from asking the second.
@@ -41,8 +41,14 @@ fn ended(tongue: Tongue, kind: Kind, reply: &Reply) -> Ended {
     // Where a provider's stream goes through as it is, an end mark that it did not send is not made up.
     let is_whole = folded.has_ended || folded.has_reason && kind.is_native_to(tongue);
     assert!(is_whole, "neither an end nor an error: {text}");
-    match Heard::of(tongue, &folded.body).text.as_str() {
-        ALPHAS => Ended::ByAlpha,
+    let heard = Heard::of(tongue, &folded.body);
+    match heard.text.as_str() {
+        ALPHAS => {
+            assert_eq!(heard.thoughts, "alpha-thought-1 alpha-thought-2", "{text}");
+            let calls: Vec<_> = heard.calls.iter().map(|call| &call.arguments["city"]).collect();
+            assert_eq!(calls, ["Oslo", "Bergen"], "{text}");
+            Ended::ByAlpha
+        }
         BETAS => Ended::ByBeta,
         other => panic!("a part as if it were the whole: {other}"),
     }
@@ -66,12 +72,16 @@ fn breaks_everywhere(tongue: Tongue) {
         };
         let setup = setup(&[(&alpha, kind), (&beta, second)]);
         let gateway = Gateway::start(setup.toml(PATIENT));
+        // Something of every sort.
+        let calls = [("weather", r#"{"city":"Oslo"}"#), ("weather", r#"{"city":"Bergen"}"#)];
+        alpha.say(Content::calls(&calls).after_text().thinking());
         let ask = || gateway.client().post(tongue.path(), &tongue.ask("auto", "hello", true));
         assert_eq!(ended(tongue, kind, &ask()), Ended::ByAlpha);
         let count = frames(&alpha);
         assert!(count > 5, "{kind:?}: {count}");
         let cuts = (0..=count).map(Behaviour::DieAfterFrames);
-        let errors = (0..=5).map(Behaviour::ErrorAfterEvents);
+        // All pieces of text and reasoning; calls are in pieces in some dialects only.
+        let errors = (0..=7).map(Behaviour::ErrorAfterEvents);
         let mut seen = Vec::new();
         for behaviour in cuts.chain(errors) {
             println!("{tongue:?} before {kind:?}: {behaviour:?}");

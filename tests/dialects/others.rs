@@ -260,7 +260,7 @@ fn models_are_listed_and_shown_in_the_shape_that_the_client_knows() {
         let model = anthropic.get(&format!("/v1/models/{id}")).json();
         assert_eq!((&model["id"], &model["type"]), (&json!(named), &json!("model")));
     }
-    for id in ["nobody", "maker/nobody"] {
+    for id in ["nobody", "maker/nobody", "one%00"] {
         let reply = openai.get(&format!("/v1/models/{id}"));
         assert_eq!(reply.error(404)["code"], "model_not_found");
         let reply = anthropic.get(&format!("/v1/models/{id}"));

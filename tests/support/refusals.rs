@@ -166,4 +166,37 @@ mod tests {
             assert!(!is_taken(reply), "{reply:?}");
         }
     }
+
+    #[test]
+    fn an_error_in_anthropics_shape_names_the_request_of_the_header() {
+        let body = |id: &str| {
+            let error = json!({ "type": "invalid_request_error", "message": "`messages` is required" });
+            json!({ "type": "error", "error": error, "request_id": id }).to_string()
+        };
+        assert!(is_taken(&refusal(400, &body("req_1"))));
+        assert!(!is_taken(&refusal(400, &body("req_2"))));
+    }
+
+    #[test]
+    fn an_error_in_a_stream_is_looked_at_whatever_its_dialect() {
+        let stream = |event: &Value| {
+            let mut reply = refusal(200, &format!("data: {event}\n\n"));
+            let kind = "text/event-stream".parse().unwrap();
+            reply.headers.insert("content-type", kind);
+            is_taken(&reply)
+        };
+        for (message, is_good) in [("the provider broke off; send it again", true), ("no", false)] {
+            let error = json!({ "code": "upstream_error", "message": message });
+            let flat = json!({ "type": "error", "code": "upstream_error", "message": message, "sequence_number": 3 });
+            let failed = json!({ "type": "response.failed", "response": { "error": error } });
+            for event in [
+                json!({ "error": error }),
+                json!({ "type": "error", "error": error }),
+                flat,
+                failed,
+            ] {
+                assert_eq!(stream(&event), is_good, "{event}");
+            }
+        }
+    }
 }

@@ -89,6 +89,11 @@ impl Flavour {
         self.kind == Kind::OpenAi
     }
 
+    /// Whether a stream may be asked for its usage. Mistral refuses the field, and tells the usage unasked.
+    pub(super) fn takes_stream_options(self) -> bool {
+        self.kind != Kind::Mistral
+    }
+
     /// Whether it takes a message's text in several parts; some take a string only.
     pub(super) fn takes_text_parts(self) -> bool {
         matches!(self.kind, Kind::OpenAi | Kind::OpenRouter | Kind::Mistral)

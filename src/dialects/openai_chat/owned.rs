@@ -9,6 +9,7 @@ use gateway_actors::protocol::{ErrorKind, GatewayError, Model, OutgoingBody};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::flavour::Flavour;
 use super::scan::Scan;
 use crate::dialects::json::{is_non_empty_container, is_object, push_string, range_in, text};
 use crate::dialects::precheck::precheck;
@@ -58,7 +59,7 @@ impl Owned {
     /// The body that they were read from, for a model of a provider of the same dialect.
     pub(in crate::dialects) fn body_for(&self, body: &Bytes, model: &Model) -> OutgoingBody {
         let name = self.name_splice(model);
-        match &self.usage_splice {
+        match self.usage_splice(model) {
             Some(usage) if usage.at.end <= name.at.start => spliced(body, [usage, &name].into_iter()),
             Some(usage) => spliced(body, [&name, usage].into_iter()),
             None => spliced(body, std::iter::once(&name)),
@@ -69,10 +70,15 @@ impl Owned {
     pub(super) fn body_without(&self, body: &Bytes, model: &Model, cuts: Vec<Range<usize>>) -> OutgoingBody {
         let mut splices: Vec<Splice> = cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())).collect();
         splices.push(self.name_splice(model));
-        splices.extend(self.usage_splice.clone());
+        splices.extend(self.usage_splice(model).cloned());
         // What is put in behind the name stands where the name ends.
         splices.sort_by_key(|splice| (splice.at.start, splice.at.end));
         spliced(body, splices.iter())
+    }
+
+    fn usage_splice(&self, model: &Model) -> Option<&Splice> {
+        let splice = self.usage_splice.as_ref()?;
+        Flavour::of(model).takes_stream_options().then_some(splice)
     }
 
     fn name_splice(&self, model: &Model) -> Splice {

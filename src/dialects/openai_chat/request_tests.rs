@@ -344,3 +344,15 @@ fn reasoning_of_another_dialects_model_is_left_out_and_told() {
     assert_eq!(outgoing.body.to_bytes(), expected);
     assert_eq!(outgoing.dropped, ["messages.reasoning_details"]);
 }
+
+#[test]
+fn mistral_is_not_asked_for_what_it_refuses_and_tells_unasked() {
+    let request = read(r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]}"#);
+    let mistral = Model {
+        provider: ProviderName::from("mistral"),
+        ..model("large")
+    };
+    let sent = |model: &Model| String::from_utf8(request.write_for(model).unwrap().body.to_bytes().to_vec()).unwrap();
+    assert!(!sent(&mistral).contains("stream_options"));
+    assert!(sent(&model("large")).contains("stream_options"));
+}

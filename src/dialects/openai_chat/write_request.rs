@@ -285,7 +285,12 @@ impl Serialize for Body<'_, '_> {
         put(&mut map, "service_tier", self.service_tier)?;
         if request.stream {
             put(&mut map, "stream", Some(true))?;
-            put(&mut map, "stream_options", Some(StreamOptions { include_usage: true }))?;
+            let asks = self.flavour.takes_stream_options();
+            put(
+                &mut map,
+                "stream_options",
+                asks.then_some(StreamOptions { include_usage: true }),
+            )?;
         }
         map.end()
     }

@@ -183,6 +183,8 @@ summary() {
     read -r passed failed < <(
         awk '/^test result: (ok|FAILED)\. / { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$LOGS/cargo-test.log"
     )
+    # Again here, at the end, where whoever sees only the end of a long log finds it.
+    awk '/^---- .* stdout ----$/ { said = 0; tells = 1 } /^failures:$/ { tells = 0 } tells && said++ < 40' "$LOGS/cargo-test.log"
     echo
     for name in "${failed_steps[@]}"; do
         echo "failed: $name"

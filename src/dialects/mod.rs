@@ -10,6 +10,8 @@ mod events;
 mod fault;
 mod gemini;
 mod json;
+#[cfg(test)]
+mod matrix;
 mod neutral;
 mod object;
 mod ollama;

@@ -265,8 +265,9 @@ fn j2_an_outage_is_told_once_for_each_reason_and_once_when_it_is_over() {
     let gateway = Gateway::start(setup(&alpha, &database.url()));
     let client = &gateway.client();
     for round in 1..=2 {
-        server.stop();
+        // Work of the last turn that is still under way may find the server going before it has gone.
         let before = told(&gateway, "cannot connect").len();
+        server.stop();
         // Each waits for a connection, which is tried for all the while.
         for reply in in_parallel(16, 8, |number| {
             client.post("/v1/chat", &turn(&format!("conv-{number}"), "refused"))

@@ -54,7 +54,7 @@ impl Pipeline {
     pub async fn complete(&self, call: ChatCall) -> Result<Answer, GatewayError> {
         let (mut reply, answer) = oneshot::channel();
         let cell = Rc::clone(&self.cell);
-        actix_rt::spawn(async move {
+        spawn(async move {
             let mut run = Run::new(Rc::clone(&cell), call, None, false);
             let result = tokio::select! {
                 biased;
@@ -74,7 +74,7 @@ impl Pipeline {
     pub async fn stream(&self, call: ChatCall) -> Result<AnswerStream, GatewayError> {
         let (reply, answer) = oneshot::channel();
         let cell = Rc::clone(&self.cell);
-        actix_rt::spawn(async move {
+        spawn(async move {
             tokio::select! {
                 biased;
                 // Whoever reads the stream knows by itself that the process ends.
@@ -93,7 +93,7 @@ impl Pipeline {
     pub async fn turn(&self, call: TurnCall) -> Result<TurnAnswer, GatewayError> {
         let (mut reply, answer) = oneshot::channel();
         let cell = Rc::clone(&self.cell);
-        actix_rt::spawn(async move {
+        spawn(async move {
             let result = turn::run(cell, call, &mut reply).await;
             // Whoever waited may have left; the turn is stored.
             let _ = reply.send(result);
@@ -111,6 +111,12 @@ impl Pipeline {
             "the gateway failed while answering; the request may have been billed",
         )
     }
+}
+
+/// Runs a request's task. It is boxed first: a task is moved several times while it is made and once more when it is over,
+/// and one of these has two kilobytes.
+fn spawn(task: impl Future<Output = ()> + 'static) {
+    actix_rt::spawn(Box::pin(task));
 }
 
 async fn stream(cell: Rc<CellParts>, call: ChatCall, mut reply: oneshot::Sender<Result<AnswerStream, GatewayError>>) {

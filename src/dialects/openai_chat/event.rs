@@ -25,7 +25,9 @@ pub(in crate::dialects) fn read_event(event: &EventText<'_>) -> Result<Seen, Bad
             ..Seen::default()
         });
     }
-    let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|_error| BadEvent::Malformed)?;
+    // Looked at once here, instead of once for every value that is kept.
+    let json = std::str::from_utf8(data).map_err(|_error| BadEvent::Malformed)?;
+    let chunk: Chunk<'_> = serde_json::from_str(json).map_err(|_error| BadEvent::Malformed)?;
     if let Some(error) = chunk.error {
         return Err(BadEvent::Error(ErrorObject::read(error)));
     }

@@ -136,7 +136,9 @@ fn parse(body: &[u8]) -> Result<Answer<'_>, ShapeError> {
         Some(b'[') => return Err(NOT_AN_ANSWER),
         Some(_) => {}
     }
-    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| {
+    // Looked at once here, instead of once more for every value that is kept.
+    let json = std::str::from_utf8(body).map_err(|_error| NOT_JSON)?;
+    let answer: Answer<'_> = serde_json::from_str(json).map_err(|error| {
         if error.is_eof() {
             ShapeError::Cut
         } else if error.is_data() {

@@ -75,6 +75,11 @@ fn says_where_it_ends(fields: &[httparse::Header<'_>]) -> bool {
     })
 }
 
+/// Whether bytes begin with the whole head of an answer in which nothing has to be mended.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    matches!(Head::of(bytes), Some(Head { kind: Kind::Answer, .. }))
+}
+
 /// What has been read of an answer, up to the end of its head.
 #[derive(Debug, Default)]
 pub(super) struct Beginning {

@@ -26,7 +26,7 @@ use actix_rt::net::{ActixStream, Ready};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use self::head::Beginning;
+use self::head::{Beginning, is_plain};
 
 /// The most bytes of interim answers before one answer, and of a head that is waited for as a whole.
 const MOST_BYTES: usize = 64 * 1024;
@@ -118,7 +118,22 @@ impl<S: AsyncRead + Unpin> PlainHeads<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for PlainHeads<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let State::Head(_) = &this.state {
+        if let State::Head(beginning) = &mut this.state {
+            if beginning.held() == 0 {
+                // Mostly the whole head comes at once, with nothing to mend: then it is not copied.
+                let start = buffer.filled().len();
+                ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
+                let read = buffer.filled().get(start..).unwrap_or_default();
+                if read.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                if is_plain(read) {
+                    this.state = State::Passing;
+                    return Poll::Ready(Ok(()));
+                }
+                beginning.take_in(read);
+                buffer.set_filled(start);
+            }
             ready!(this.poll_head(cx))?;
         }
         if let State::Head(beginning) = &mut this.state {

@@ -216,7 +216,8 @@ impl<'a> Items<'_, 'a> {
         members.take("role");
         let at = place.member("tools");
         let offered = members.take("tools").ok_or_else(|| at.is_required())?;
-        self.tools.read(offered, &at, self.losses)
+        self.tools.read(offered, &at, self.losses)?;
+        Ok(())
     }
 
     /// A search for tools: the client's is a call like any other, a provider's is over.
@@ -241,13 +242,13 @@ impl<'a> Items<'_, 'a> {
     fn found(&mut self, members: &mut Members<'a>, place: &Place<'_>) -> Result<(), GatewayError> {
         let at = place.member("tools");
         let found = members.take("tools").ok_or_else(|| at.is_required())?;
-        self.tools.read(found, &at, self.losses)?;
+        let names = tool_search::found(self.tools.read(found, &at, self.losses)?);
         if members.string("execution", place)?.as_deref() != Some("client") {
             members.take("call_id");
             return Ok(());
         }
         let call_id = members.required("call_id", place)?;
-        self.answer(call_id, vec![PartKind::Text(Cow::Borrowed(found.get()))]);
+        self.answer(call_id, vec![PartKind::Text(Cow::Owned(names))]);
         Ok(())
     }
 

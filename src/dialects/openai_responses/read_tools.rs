@@ -21,6 +21,8 @@ use crate::dialects::neutral::{Feature, Losses, Tool, ToolChoice, ToolKind, Tool
 pub(super) struct Tools<'a> {
     list: Vec<Tool<'a>>,
     places: HashMap<ToolName<'a>, usize>,
+    /// The names of those that were read last.
+    read: Vec<ToolName<'a>>,
     /// Whether tools that a provider would run itself were left out.
     hosted_left_out: bool,
 }
@@ -33,17 +35,18 @@ struct Group<'a> {
 }
 
 impl<'a> Tools<'a> {
-    /// Reads an array of tools.
+    /// Reads an array of tools, and gives the names of those that can be called.
     pub(super) fn read(
         &mut self,
         offered: &'a RawValue,
         place: &Place<'_>,
         losses: &mut Losses,
-    ) -> Result<(), GatewayError> {
+    ) -> Result<&[ToolName<'a>], GatewayError> {
+        self.read.clear();
         for (number, tool) in elements(offered, place)?.into_iter().enumerate() {
             self.read_one(tool, &place.at(number), &mut None, losses)?;
         }
-        Ok(())
+        Ok(&self.read)
     }
 
     /// Reads one tool, which may be a group of tools.
@@ -105,6 +108,7 @@ impl<'a> Tools<'a> {
     }
 
     fn add(&mut self, tool: Tool<'a>) {
+        self.read.push(tool.name.clone());
         match self.places.get(&tool.name).and_then(|place| self.list.get_mut(*place)) {
             Some(known) => *known = tool,
             None => {

@@ -260,7 +260,7 @@ impl<'a, 'l> Conversation<'a, 'l> {
 
     fn drop_name(&mut self, document: &Document<'_>) {
         if document.name.is_some() {
-            self.losses.drop_unknown("filename");
+            self.losses.drop(Feature::DocumentName);
         }
     }
 }

@@ -65,7 +65,10 @@ pub(super) fn plan(
     };
     if reasoning.is_off() {
         if !takes.no_thinking {
-            losses.drop(Feature::ReasoningEffort);
+            losses.drop(match reasoning.effort {
+                Some(_) => Feature::ReasoningOff,
+                None => Feature::ReasoningBudget,
+            });
         }
         return Plan {
             thinking: takes.no_thinking.then_some(Thinking::Disabled),

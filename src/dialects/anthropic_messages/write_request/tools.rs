@@ -31,6 +31,13 @@ pub(super) struct Offer<'a> {
     cache_control: Option<Mark>,
 }
 
+impl Offer<'_> {
+    /// Where the mark stands that it bears.
+    pub(super) fn mark_place(&mut self) -> Option<&mut Option<Mark>> {
+        self.cache_control.is_some().then_some(&mut self.cache_control)
+    }
+}
+
 /// A schema as JSON text.
 #[derive(Debug)]
 struct SchemaText<'a>(Cow<'a, str>);

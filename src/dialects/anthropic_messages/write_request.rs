@@ -91,7 +91,7 @@ pub(in crate::dialects) fn write_request(
     let body = Body {
         model: &model.api_model,
         max_tokens,
-        tool_choice: choice(request, losses)?,
+        tool_choice: choice(request, takes, losses)?,
         tools,
         output_config: OutputConfig {
             effort: thought.effort,

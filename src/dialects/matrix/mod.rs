@@ -2,3 +2,4 @@
 //! `docs/dialects.md` are what these tests saw. With `GATEWAY_WRITE_DOCS=1` they write them anew.
 
 mod page;
+mod requests;

@@ -36,8 +36,8 @@ const DATABASE_FILES: usize = 4;
 const STEP: Duration = Duration::from_secs(1);
 /// Between two lines.
 const LINE: Duration = Duration::from_secs(60);
-/// A run of at least this many seconds is long enough for its second half to be without warming up.
-const LONG: u64 = 300;
+/// A run of at least this many seconds has a second half without warming up, long enough for a slope.
+const LONG: u64 = 540;
 /// How much memory may grow in the second half of a long run, per minute. The allocator takes and gives back up to 300 KiB
 /// within such a time, which makes a slope of some 50; about 4,000 requests a minute that kept 100 bytes each would make
 /// one of 400.

@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 COMPOSE := docker compose --env-file .env.docker
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo demo-stop test fmt lint bench clean-run setup prod dev logs down
+.PHONY: help build run demo demo-stop test soak fmt lint bench clean-run setup prod dev logs down
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo-stop: ## stop what the demo left running
 
 test: ## everything that must hold before a change is merged: format, lints, docs, dependencies, all tests
 	@bash scripts/test.sh
+
+soak: ## ten minutes of mixed load on a release build, and what it leaves behind (GATEWAY_SOAK_SECONDS)
+	GATEWAY_SOAK_SECONDS=$(or $(GATEWAY_SOAK_SECONDS),600) cargo test --release --locked --test soak -- --nocapture k14
 
 setup: ## write .env.docker with fresh secrets, for the Docker stack
 	@python3 scripts/docker_env.py

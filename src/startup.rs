@@ -284,6 +284,7 @@ fn edge_parts(
         health: Arc::clone(&system.health),
         providers: provider_infos(settings),
         totals: system.totals.clone(),
+        budgets: system.budgets.clone(),
         gauges: system.gauges.clone(),
         conversations: store.conversations(),
         responses: store.responses(),

@@ -18,13 +18,13 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
-use gateway_actors::budget::{BudgetActor, BudgetTotals};
+use gateway_actors::budget::BudgetActor;
 use gateway_actors::context::ContextActor;
 use gateway_actors::cost::{CostSettings, CostTracker};
 use gateway_actors::dispatch::{AmbiguousFailover, DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use gateway_actors::protocol::{
-    AttemptJournal, CallStore, Catalogue, CellId, CellTotals, ConversationStore, Gauges, HealthSnapshot, InFlight,
-    InstanceId, LastResort, ProviderName, SystemHealth,
+    AttemptJournal, BudgetTotals, CallStore, Catalogue, CellId, CellTotals, ConversationStore, Gauges, HealthSnapshot,
+    InFlight, InstanceId, LastResort, ProviderName, SystemHealth,
 };
 use gateway_actors::provider::{BreakerSettings, ProviderActor, ProviderDirector};
 use gateway_actors::router::{RouterActor, RouterSettings, RouterSources};
@@ -85,6 +85,7 @@ pub(crate) struct ActorSystem {
     pub(crate) health: Arc<ArcSwap<HealthSnapshot>>,
     pub(crate) gauges: Gauges,
     pub(crate) totals: Vec<Arc<CellTotals>>,
+    pub(crate) budgets: Vec<Arc<BudgetTotals>>,
     pub(crate) crashes: CrashReporter,
     pub(crate) system_health: watch::Receiver<SystemHealth>,
     cut: watch::Sender<bool>,
@@ -205,6 +206,7 @@ impl ActorSystem {
             health,
             gauges: Gauges::default(),
             totals: (0..settings.http.workers).map(|_| Arc::default()).collect(),
+            budgets: (0..settings.http.workers).map(|_| Arc::default()).collect(),
             crashes,
             system_health,
             cut: watch::Sender::new(false),
@@ -264,12 +266,8 @@ impl ActorSystem {
         let upstream = Rc::new(Upstreams::new(&self.providers)?);
         self.beats.start_here(format!("worker {id}"));
         let router = RouterActor::new(self.routing, self.sources.clone(), self.crashes.clone()).start();
-        let budget = BudgetActor::new(
-            Rc::clone(&journal),
-            Arc::<BudgetTotals>::default(),
-            self.crashes.clone(),
-        )
-        .start();
+        let sums = self.budgets.get(usize::from(id.0)).map(Arc::clone).unwrap_or_default();
+        let budget = BudgetActor::new(Rc::clone(&journal), sums, self.crashes.clone()).start();
         let cost = CostTracker::new(
             CostSettings::default(),
             Rc::clone(&journal),

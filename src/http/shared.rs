@@ -11,7 +11,8 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, ResponseStore, StoreHealth, SystemHealth,
+    BudgetTotals, Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, ResponseStore, StoreHealth,
+    SystemHealth,
 };
 use gateway_actors::runtime::Bell;
 use secrecy::SecretString;
@@ -68,6 +69,8 @@ pub struct EdgeParts {
     pub providers: Vec<ProviderInfo>,
     /// The totals of every cell.
     pub totals: Vec<Arc<CellTotals>>,
+    /// The sums of every cell's budget.
+    pub budgets: Vec<Arc<BudgetTotals>>,
     /// What is under way in the process.
     pub gauges: Gauges,
     /// The stored conversations.

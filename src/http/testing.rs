@@ -124,6 +124,7 @@ pub(crate) fn parts() -> EdgeParts {
             has_key: true,
         }],
         totals: vec![Arc::new(CellTotals::default())],
+        budgets: vec![Arc::default()],
         gauges: Gauges::default(),
         conversations: store.clone(),
         responses: Arc::new(MemoryStore::default()),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gateway_actors::protocol::{Catalogue, CellTotals, Gauges, HealthSnapshot, StoreHealth, SystemHealth};
+use gateway_actors::protocol::{
+    BudgetTotals, Catalogue, CellTotals, Gauges, HealthSnapshot, StoreHealth, SystemHealth,
+};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -20,6 +22,8 @@ pub(crate) struct StatusParts {
     pub(crate) providers: Vec<ProviderInfo>,
     /// The totals of every cell.
     pub(crate) totals: Vec<Arc<CellTotals>>,
+    /// The sums of every cell's budget.
+    pub(crate) budgets: Vec<Arc<BudgetTotals>>,
     /// What is under way in the process.
     pub(crate) gauges: Gauges,
     /// Whether the database works.

@@ -126,6 +126,7 @@ fn status_parts(settings: &Settings, storage: StorageHealth, system: &ActorSyste
         health: Arc::clone(&system.health),
         providers: provider_infos(settings),
         totals: system.totals.clone(),
+        budgets: system.budgets.clone(),
         gauges: system.gauges.clone(),
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),

@@ -11,7 +11,7 @@ use gateway_actors::protocol::ProviderName;
 pub(crate) use health::Condition;
 pub(crate) use probe::StoreProbe;
 pub(crate) use requests::{RequestTotals, Requests};
-pub(crate) use totals::{Llm, Memory, Uptime, of_all_cells, usd_number};
+pub(crate) use totals::{Llm, Memory, Uptime, held_by_all_cells, of_all_cells, usd_number};
 pub(crate) use under_way::UnderWay;
 
 /// A configured provider, as the health and the statistics tell of it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::{CellTotals, NanoUsd, Totals};
+use gateway_actors::protocol::{BudgetTotals, CellTotals, NanoUsd, Totals};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -31,6 +31,11 @@ pub(crate) fn of_all_cells(cells: &[Arc<CellTotals>]) -> Totals {
         .iter()
         .map(|cell| cell.load())
         .fold(Totals::default(), Totals::and)
+}
+
+/// What everything under way may cost at most, in all cells together.
+pub(crate) fn held_by_all_cells(cells: &[Arc<BudgetTotals>]) -> NanoUsd {
+    cells.iter().map(|cell| cell.load().held).sum()
 }
 
 /// Attempts, failed ones too.

@@ -1,9 +1,12 @@
 //! What is held for an attempt covers what its request can make the provider bill.
 
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
-use crate::support::{Behaviour, Gateway, Model, Provider, Setup, chat};
+use crate::support::{Behaviour, Gateway, Model, Provider, Setup, chat, wait_for};
 
 /// USD per million tokens: 2,000 nano-USD a token.
 const OUTPUT_PRICE: &str = "2";
@@ -59,6 +62,29 @@ fn several_answers_are_held_for_each() {
         }
     }
     alpha.set(Behaviour::Answer);
+    gateway.finish();
+}
+
+#[test]
+fn what_is_held_is_told_while_calls_are_under_way() {
+    const SOON: Duration = Duration::from_secs(10);
+    let alpha = Provider::start("alpha");
+    let gateway = silent(&alpha);
+    alpha.set(Behaviour::Held);
+    let held = || gateway.stats()["gateway"]["heldNanoUsd"].as_i64().unwrap();
+    assert_eq!(held(), 0);
+    let client = gateway.client();
+    thread::scope(|scope| {
+        for tokens in [10, 30] {
+            let body = request(&[("max_tokens", json!(tokens))]);
+            let client = &client;
+            scope.spawn(move || assert_eq!(client.post(COMPLETIONS, &body).status, 200));
+        }
+        wait_for("both calls", SOON, || alpha.running() == 2);
+        assert_eq!(held(), 40 * NANO_A_TOKEN);
+        alpha.set(Behaviour::Answer);
+    });
+    wait_for("nothing to be held", SOON, || held() == 0);
     gateway.finish();
 }
 

@@ -188,8 +188,10 @@ fn assert_nothing_is_open(gateway: &Gateway) {
     let stats = gateway.stats();
     for gauge in [
         "inFlight",
+        "waiting",
         "bodyBytes",
         "openHolds",
+        "heldNanoUsd",
         "leases",
         "openStreams",
         "openTurns",

@@ -1,5 +1,6 @@
 //! More requests than there are places for.
 
+use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
@@ -40,6 +41,25 @@ fn overload_requests_beyond_the_places_are_told_when_to_come_back() {
     wait_for("the place to be free", SOON, || {
         scene.gateway.stats()["gateway"]["inFlight"] == 0
     });
+    scene.finish();
+}
+
+#[test]
+fn overload_those_who_wait_for_a_place_are_counted() {
+    let scene = Scene::with("[http]\nmax_in_flight = 1\nqueue = 2\nqueue_wait_ms = 60000\n");
+    scene.alpha.set(Behaviour::Held);
+    scene.expect_calls(3);
+    let waiting = || scene.gateway.stats()["gateway"]["waiting"].as_u64();
+    assert_eq!(waiting(), Some(0));
+    let client = scene.client();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(client.post(COMPLETIONS, &chat("hello")).status, 200));
+        }
+        wait_for("two to wait behind the first", SOON, || waiting() == Some(2));
+        scene.alpha.set(Behaviour::Answer);
+    });
+    assert_eq!(waiting(), Some(0));
     scene.finish();
 }
 

@@ -140,11 +140,7 @@ pub(crate) fn assert_lives(gateway: &Gateway) {
 
 /// Resident memory of the process, in bytes.
 pub(crate) fn resident_bytes(gateway: &Gateway) -> u64 {
-    let path = format!("/proc/{}/status", gateway.pid().as_raw_nonzero());
-    let status = std::fs::read_to_string(path).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    kilobytes * 1024
+    gateway.system_number("VmRSS") * 1024
 }
 
 /// How many files and sockets the process has open.

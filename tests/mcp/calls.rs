@@ -91,7 +91,7 @@ fn l8_a_cancelled_call_is_not_answered_and_its_attempt_is_settled() {
         process.call("code_agent", &json!({"task": "y"}))["isError"] == false
     });
     let status = process.works("gateway_status", &json!({}));
-    for field in ["inFlight", "openHolds", "leases", "openTurns"] {
+    for field in ["inFlight", "openHolds", "heldNanoUsd", "leases", "openTurns"] {
         assert_eq!(status["gateway"][field], 0, "{field}: {status}");
     }
     process.finish();

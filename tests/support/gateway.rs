@@ -84,10 +84,16 @@ impl Gateway {
     /// A client that shows the admin key, if there is one.
     pub(crate) fn client(&self) -> Client {
         let client = self.anonymous();
-        match self.setup.env.get("GATEWAY_ADMIN_KEY") {
-            Some(key) => client.with_header("authorization", &format!("Bearer {key}")),
+        match self.authorization() {
+            Some(authorization) => client.with_header("authorization", &authorization),
             None => client,
         }
+    }
+
+    /// What a client's header `Authorization` must say, if there is an admin key.
+    pub(crate) fn authorization(&self) -> Option<String> {
+        let key = self.setup.env.get("GATEWAY_ADMIN_KEY");
+        key.map(|key| format!("Bearer {key}"))
     }
 
     /// A client that shows no key.
@@ -170,9 +176,17 @@ impl Gateway {
             };
             // The question itself may count as a request in flight.
             let idle = count("inFlight") <= 1;
-            let nothing_open = ["bodyBytes", "openHolds", "leases", "openStreams", "openTurns"]
-                .iter()
-                .all(|field| count(field) == 0);
+            let nothing_open = [
+                "waiting",
+                "bodyBytes",
+                "openHolds",
+                "heldNanoUsd",
+                "leases",
+                "openStreams",
+                "openTurns",
+            ]
+            .iter()
+            .all(|field| count(field) == 0);
             let calls = u64::try_from(self.calls_of_this_process().len()).unwrap();
             idle && nothing_open && stats["llm"]["totalCalls"] == calls
         });
@@ -207,6 +221,15 @@ impl Gateway {
     pub(crate) fn open_files(&self) -> usize {
         let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
         files.unwrap().count()
+    }
+
+    /// A number that the system tells of the process: `VmRSS` in KiB, `Threads`.
+    pub(crate) fn system_number(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Asks the process to end.

@@ -33,4 +33,4 @@ pub(crate) use raw::RawClient;
 pub(crate) use records::CallRow;
 pub(crate) use setup::{Model, Setup};
 pub(crate) use sse::{SseEvent, json_lines, sse_events};
-pub(crate) use wait::wait_for;
+pub(crate) use wait::{look_for, wait_for};

@@ -77,8 +77,13 @@ impl RawClient {
 
     /// Reads what has come, waiting if nothing has; false when the gateway has closed.
     fn read_more(&mut self) -> bool {
+        self.sip(65_536)
+    }
+
+    /// The same, and no more than this many bytes.
+    pub(crate) fn sip(&mut self, most: usize) -> bool {
         let mut buffer = [0; 65_536];
-        match self.stream.read(&mut buffer) {
+        match self.stream.read(&mut buffer[..most]) {
             Ok(0) => false,
             Ok(count) => {
                 self.read.extend_from_slice(&buffer[..count]);

@@ -23,6 +23,9 @@ pub(crate) struct CallRow {
     /// The process that made it.
     #[diesel(sql_type = Text)]
     pub(crate) instance_id: String,
+    /// The endpoint that was asked, its path.
+    #[diesel(sql_type = Text)]
+    pub(crate) endpoint: String,
     /// The conversation it belongs to.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) conversation_id: Option<String>,
@@ -90,6 +93,7 @@ pub(super) fn read_calls_of_postgres(url: &str) -> Vec<CallRow> {
         request_id: row.get("request_id"),
         ordinal: row.get("ordinal"),
         instance_id: row.get("instance_id"),
+        endpoint: row.get("endpoint"),
         conversation_id: row.get("conversation_id"),
         model_id: row.get("model_id"),
         api_model: row.get("api_model"),

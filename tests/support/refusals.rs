@@ -1,6 +1,6 @@
 //! What every answer of the gateway must be, whatever the test is about that gets it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -18,8 +18,9 @@ const INSIDES: [&str; 6] = ["SELECT ", "INSERT ", "gateway.db", ".rs:", "/home/"
 /// Refusals of the gateway's own, for which no provider may be asked.
 const BEFORE_ANY_CALL: [u16; 11] = [400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 431];
 
-/// The ids of all requests that this test program has seen refused before any call.
-static REFUSED: LazyLock<watch::Sender<HashSet<String>>> = LazyLock::new(watch::Sender::default);
+/// The ids of all requests that this test program has seen refused before any call, each with whether that is certain: in
+/// Anthropic's shape a provider's refusal looks the same.
+static REFUSED: LazyLock<watch::Sender<HashMap<String, bool>>> = LazyLock::new(watch::Sender::default);
 
 /// An answer has the request's id and tells no secret; a refusal is JSON that says what is wrong.
 #[track_caller]
@@ -98,7 +99,7 @@ fn note_refusal(reply: &Reply, body: &Value) {
         .any(|word| word.as_str().is_some_and(|word| word.starts_with("upstream_")));
     if BEFORE_ANY_CALL.contains(&reply.status) && !is_of_provider {
         REFUSED.send_modify(|refused| {
-            refused.insert(reply.request_id().to_owned());
+            refused.insert(reply.request_id().to_owned(), body["type"] != "error");
         });
     }
 }
@@ -107,11 +108,23 @@ fn note_refusal(reply: &Reply, body: &Value) {
 #[track_caller]
 pub(super) fn assert_none_was_refused(calls: &[CallRow]) {
     let refused = REFUSED.borrow();
+    let by_providers = calls.iter().filter(|call| call.outcome == "refused");
+    let by_providers: HashSet<&str> = by_providers.map(|call| call.request_id.as_str()).collect();
     for call in calls {
+        let id = call.request_id.as_str();
         assert!(
-            !refused.contains(&call.request_id),
+            may_have_been_called_for(refused.get(id).copied(), by_providers.contains(id)),
             "called for a refused request: {call:?}"
         );
+    }
+}
+
+/// Whether providers may have been called for a request that was refused for certain or not, if it was, and by one of them
+/// or not.
+fn may_have_been_called_for(is_certain: Option<bool>, by_provider: bool) -> bool {
+    match is_certain {
+        None => true,
+        Some(is_certain) => !is_certain && by_provider,
     }
 }
 
@@ -175,6 +188,26 @@ mod tests {
         };
         assert!(is_taken(&refusal(400, &body("req_1"))));
         assert!(!is_taken(&refusal(400, &body("req_2"))));
+    }
+
+    #[test]
+    fn a_call_for_a_request_that_was_refused_is_seen_and_a_providers_own_refusal_is_none_of_these() {
+        let note = |id: &str, body: &str| {
+            let mut reply = refusal(400, body);
+            reply.headers.insert("x-request-id", id.parse().unwrap());
+            assert_is_answer(&reply);
+            REFUSED.borrow().get(id).copied()
+        };
+        let of_us = note("req_us", &with("`message` must be a text"));
+        let error = json!({ "type": "upstream_invalid_request", "message": "the provider did not take it" });
+        let of_provider = note("req_provider", &json!({ "error": error }).to_string());
+        let error = json!({ "type": "invalid_request_error", "message": "it was not taken, by somebody" });
+        let anthropic = json!({ "type": "error", "error": error, "request_id": "req_either" });
+        let of_either = note("req_either", &anthropic.to_string());
+        let called = |refused| [false, true].map(|by_provider| may_have_been_called_for(refused, by_provider));
+        assert_eq!(called(of_us), [false, false]);
+        assert_eq!(called(of_provider), [true, true]);
+        assert_eq!(called(of_either), [false, true]);
     }
 
     #[test]

@@ -14,6 +14,20 @@ pub(crate) fn wait_for(what: &str, at_most: Duration, mut condition: impl FnMut(
     }
 }
 
+/// Looks for as long as this, every now and then, and tells each look how much of the time has gone by. The last look
+/// comes when all of it has.
+pub(crate) fn look_for(time: Duration, mut look: impl FnMut(Duration)) {
+    let started = now();
+    loop {
+        let gone = started.elapsed();
+        look(gone);
+        if gone >= time {
+            return;
+        }
+        pause();
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place where tests look at the real clock"
@@ -39,6 +53,15 @@ mod tests {
             looks == 3
         });
         assert_eq!(looks, 3);
+    }
+
+    #[test]
+    fn looks_come_in_order_until_the_time_is_over() {
+        let time = Duration::from_millis(50);
+        let mut looks = Vec::new();
+        look_for(time, |gone| looks.push(gone));
+        assert!(looks.len() > 1 && looks.is_sorted(), "{looks:?}");
+        assert_eq!(looks.iter().filter(|gone| **gone >= time).count(), 1);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 
-use super::core::{BudgetCore, BudgetTotals};
-use crate::protocol::{AttemptJournal, BudgetError, Cancel, Hold, HoldSink, Reserve, Settle};
+use super::core::BudgetCore;
+use crate::protocol::{AttemptJournal, BudgetError, BudgetTotals, Cancel, Hold, HoldSink, Reserve, Settle};
 use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
 
 /// Grants and closes holds within its cell.

@@ -1,51 +1,8 @@
 //! Holds in memory, and the sums that are published from them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use crate::protocol::{AttemptId, IdMap, JournalContents, JournalSeq, NanoUsd, Settle};
-
-/// One cell's sums, written by its BudgetActor alone and read by anybody.
-#[derive(Debug, Default)]
-pub struct BudgetTotals {
-    held: AtomicI64,
-    spent: AtomicI64,
-    open: AtomicU64,
-    counted: AtomicU64,
-}
-
-/// A copy of the sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Spending {
-    /// The worst case of everything under way.
-    pub held: NanoUsd,
-    /// What finished attempts cost since the process started.
-    pub spent: NanoUsd,
-    /// Holds that are open.
-    pub open: u64,
-    /// The last journal entry that is in `spent`.
-    pub counted: JournalSeq,
-}
-
-impl BudgetTotals {
-    /// The sums as they were last published.
-    #[must_use]
-    pub fn load(&self) -> Spending {
-        Spending {
-            held: NanoUsd(self.held.load(Ordering::Acquire)),
-            spent: NanoUsd(self.spent.load(Ordering::Acquire)),
-            open: self.open.load(Ordering::Acquire),
-            counted: JournalSeq(self.counted.load(Ordering::Acquire)),
-        }
-    }
-
-    fn publish(&self, spending: Spending) {
-        self.held.store(spending.held.0, Ordering::Release);
-        self.spent.store(spending.spent.0, Ordering::Release);
-        self.open.store(spending.open, Ordering::Release);
-        self.counted.store(spending.counted.0, Ordering::Release);
-    }
-}
+use crate::protocol::{AttemptId, BudgetTotals, IdMap, JournalContents, NanoUsd, Settle, Spending};
 
 /// What a BudgetActor decides from.
 #[derive(Debug)]
@@ -119,8 +76,8 @@ fn count(open: &IdMap<AttemptId, NanoUsd>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::RequestId;
     use crate::protocol::testkit::{call_record, dispatch_record};
+    use crate::protocol::{JournalSeq, RequestId};
 
     fn attempt(ordinal: u8) -> AttemptId {
         let request = RequestId::generate();

@@ -12,4 +12,3 @@ mod actor;
 mod core;
 
 pub use actor::BudgetActor;
-pub use core::{BudgetTotals, Spending};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use actix::Message;
 
@@ -53,6 +54,49 @@ impl From<BudgetError> for GatewayError {
         match error {
             BudgetError::Restarting => Self::component_failed("budget"),
         }
+    }
+}
+
+/// One cell's sums, written by its BudgetActor alone and read by anybody.
+#[derive(Debug, Default)]
+pub struct BudgetTotals {
+    held: AtomicI64,
+    spent: AtomicI64,
+    open: AtomicU64,
+    counted: AtomicU64,
+}
+
+/// A copy of the sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spending {
+    /// The worst case of everything under way.
+    pub held: NanoUsd,
+    /// What finished attempts cost since the process started.
+    pub spent: NanoUsd,
+    /// Holds that are open.
+    pub open: u64,
+    /// The last journal entry that is in `spent`.
+    pub counted: JournalSeq,
+}
+
+impl BudgetTotals {
+    /// The sums as they were last published.
+    #[must_use]
+    pub fn load(&self) -> Spending {
+        Spending {
+            held: NanoUsd(self.held.load(Ordering::Acquire)),
+            spent: NanoUsd(self.spent.load(Ordering::Acquire)),
+            open: self.open.load(Ordering::Acquire),
+            counted: JournalSeq(self.counted.load(Ordering::Acquire)),
+        }
+    }
+
+    /// Publishes new sums.
+    pub fn publish(&self, spending: Spending) {
+        self.held.store(spending.held.0, Ordering::Release);
+        self.spent.store(spending.spent.0, Ordering::Release);
+        self.open.store(spending.open, Ordering::Release);
+        self.counted.store(spending.counted.0, Ordering::Release);
     }
 }
 

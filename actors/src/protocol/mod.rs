@@ -29,7 +29,7 @@ pub(crate) mod testkit;
 mod upstream;
 mod usage;
 
-pub use budget::{BudgetError, Cancel, Hold, HoldSink, Reserve, Settle};
+pub use budget::{BudgetError, BudgetTotals, Cancel, Hold, HoldSink, Reserve, Settle, Spending};
 pub use catalogue::{Alias, Catalogue, Model};
 pub use chat::{
     Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TurnAnswer, TurnCall,

@@ -14,14 +14,14 @@ use tokio::time::Instant;
 use super::journal::MemoryJournal;
 use super::store::MemoryStore;
 use super::upstream::{PlainRequest, ScriptedUpstream};
-use crate::budget::{BudgetActor, BudgetTotals};
+use crate::budget::BudgetActor;
 use crate::context::ContextActor;
 use crate::cost::{CostSettings, CostTracker};
 use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use crate::protocol::{
-    AttemptJournal, CallContext, Capabilities, Capability, Catalogue, CellId, CellTotals, ChatCall, Dialect, Gauges,
-    HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken, PlanRequest, Price,
-    QualityLevel, RequestId, Target, TaskType,
+    AttemptJournal, BudgetTotals, CallContext, Capabilities, Capability, Catalogue, CellId, CellTotals, ChatCall,
+    Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken,
+    PlanRequest, Price, QualityLevel, RequestId, Target, TaskType,
 };
 use crate::provider::{BreakerSettings, ProviderActor, ProviderDirector};
 use crate::router::{RouterActor, RouterSettings, RouterSources};

@@ -28,6 +28,7 @@ pub(crate) struct Admission {
     places: Arc<Semaphore>,
     max_in_flight: usize,
     queue: Semaphore,
+    max_waiting: usize,
     queue_wait: Duration,
     lifecycle: watch::Receiver<Lifecycle>,
     /// Requests without an answer that are not known to ask for a stream.
@@ -42,6 +43,7 @@ impl Admission {
             places: Arc::new(Semaphore::new(settings.max_in_flight)),
             max_in_flight: settings.max_in_flight,
             queue: Semaphore::new(settings.queue),
+            max_waiting: settings.queue,
             queue_wait: settings.queue_wait,
             lifecycle,
             whole: Arc::default(),
@@ -52,6 +54,11 @@ impl Admission {
     /// How many requests are under way.
     pub(crate) fn in_flight(&self) -> usize {
         self.max_in_flight.saturating_sub(self.places.available_permits())
+    }
+
+    /// How many requests wait for a place.
+    pub(crate) fn waiting(&self) -> usize {
+        self.max_waiting.saturating_sub(self.queue.available_permits())
     }
 
     /// How many requests that came before the drain wait for an answer which is not known to be a stream.
@@ -151,8 +158,12 @@ mod tests {
     async fn one_who_waits_gets_the_place_that_becomes_free() {
         let admission = admission(1, 1, Lifecycle::Serving);
         let first = admission.enter(&Method::POST).await.unwrap();
-        let (second, ()) = tokio::join!(admission.enter(&Method::POST), async { drop(first) });
+        let (second, ()) = tokio::join!(admission.enter(&Method::POST), async {
+            assert_eq!(admission.waiting(), 1);
+            drop(first);
+        });
         assert!(second.is_ok());
+        assert_eq!(admission.waiting(), 0);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use crate::http::error::Failure;
 use crate::http::extract::Query;
 use crate::http::respond::{json, now_text};
 use crate::http::shared::Edge;
-use crate::status::{Llm, Memory, Requests, UnderWay, Uptime, of_all_cells};
+use crate::status::{Llm, Memory, Requests, UnderWay, Uptime, held_by_all_cells, of_all_cells};
 
 #[derive(Serialize)]
 struct ServerStats<'a> {
@@ -27,7 +27,8 @@ pub(super) async fn get(request: HttpRequest, edge: Edge) -> Result<HttpResponse
     Query::parse(request.query_string(), &[])?;
     let shared = edge.shared();
     let totals = of_all_cells(&shared.totals);
-    let gateway = UnderWay::new(shared.admission.in_flight(), &shared.gauges, totals);
+    let (admission, held) = (&shared.admission, held_by_all_cells(&shared.budgets));
+    let gateway = UnderWay::new(admission.in_flight(), held, &shared.gauges, totals);
     let stats = ServerStats {
         uptime: Uptime::new(shared.started().elapsed()),
         requests: shared.requests.load(),
@@ -38,7 +39,7 @@ pub(super) async fn get(request: HttpRequest, edge: Edge) -> Result<HttpResponse
             .iter()
             .map(|provider| (provider.name.as_str(), provider.has_key))
             .collect(),
-        gateway: gateway.with_http(shared.bodies.held(), &shared.gauges),
+        gateway: gateway.with_http(admission.waiting(), shared.bodies.held(), &shared.gauges),
         timestamp: now_text(),
     };
     std::future::ready(json(&stats)).await

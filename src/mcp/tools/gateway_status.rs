@@ -7,7 +7,7 @@ use serde_json::json;
 use super::given::{Given, read_arguments};
 use crate::mcp::error::ToolFailure;
 use crate::mcp::shared::Shared;
-use crate::status::{Condition, Llm, Memory, Requests, UnderWay, Uptime, of_all_cells};
+use crate::status::{Condition, Llm, Memory, Requests, UnderWay, Uptime, held_by_all_cells, of_all_cells};
 
 pub(super) const NAME: &str = "gateway_status";
 
@@ -77,7 +77,7 @@ fn output_schema() -> serde_json::Value {
                     "unit": {"type": "string"}}},
             "gateway": {"type": "object", "description": "what is under way",
                 "properties": {"inFlight": {"type": "integer"}, "openHolds": {"type": "integer"},
-                    "leases": {"type": "integer"}, "openTurns": {"type": "integer"},
+                    "heldNanoUsd": {"type": "integer"}, "leases": {"type": "integer"}, "openTurns": {"type": "integer"},
                     "unwrittenRecords": {"type": "integer"}}}
         },
         "required": ["status", "version", "uptime", "database", "providers", "layers", "actors", "requests", "llm",
@@ -103,7 +103,12 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
         requests: status.calls.load(),
         llm: Llm::new(totals).map_err(not_written)?,
         memory: Memory::now(),
-        gateway: UnderWay::new(shared.slots.inside(), &parts.gauges, totals),
+        gateway: UnderWay::new(
+            shared.slots.inside(),
+            held_by_all_cells(&parts.budgets),
+            &parts.gauges,
+            totals,
+        ),
     };
     let text = serde_json::to_string(&output).map_err(not_written)?;
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::Draw;
+
 /// How the provider treats requests from now on. Those that are under way finish as they began.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Behaviour {
@@ -44,6 +46,9 @@ pub(crate) enum Behaviour {
     ResetAfterRequest,
     /// Writes exactly these bytes, head and all, and closes the connection.
     Raw(&'static [u8]),
+    /// Treats each request in one of these ways, each as often as its weight says. The seed and the number of the request
+    /// decide.
+    Drawn(u64, Arc<[(usize, Self)]>),
 }
 
 impl Behaviour {
@@ -61,6 +66,23 @@ impl Behaviour {
         r#"{"error":{"message":"secret-upstream-detail","type":"server_error"}}"#,
     );
 
+    /// How it treats the request of this number.
+    pub(super) fn of(self, number: usize) -> Self {
+        let Self::Drawn(seed, ways) = self else {
+            return self;
+        };
+        let mut draw = Draw::new(seed.wrapping_add(u64::try_from(number).unwrap()));
+        let mut place = draw.below(ways.iter().map(|(weight, _)| weight).sum());
+        let mut ways = ways.iter();
+        loop {
+            let (weight, way) = ways.next().expect("the place is below the sum of all weights");
+            match place.checked_sub(*weight) {
+                Some(rest) => place = rest,
+                None => return way.clone(),
+            }
+        }
+    }
+
     /// Whether the provider puts such a request on its bill. A stall or a cut is charged: the answer may have been made.
     pub(super) fn is_charged(&self, streamed: bool) -> bool {
         match self {
@@ -76,8 +98,8 @@ impl Behaviour {
             | Self::TruncatedBody
             | Self::ResetAfterRequest
             | Self::Raw(_) => true,
-            // It is the next behaviour that answers.
-            Self::Held => false,
+            // It is another behaviour that answers.
+            Self::Held | Self::Drawn(..) => false,
             Self::Status(..) | Self::ErrorFrameFirst | Self::EmptyStream | Self::CommentsOnly => false,
         }
     }

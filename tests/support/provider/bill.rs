@@ -74,8 +74,12 @@ pub(crate) struct Charge {
 /// Everything the provider has seen and would charge for.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// Every request, in order of arrival.
+    /// How many requests have arrived.
+    pub(super) requests: usize,
+    /// Every request, in order of arrival, unless they are only counted.
     pub(super) received: Vec<Arc<Received>>,
+    /// Whether requests are only counted from now on.
+    pub(super) only_counts: bool,
     /// Questions for the list of models.
     pub(super) probes: Vec<Arc<Received>>,
     /// Every position of the bill, in order of arrival.

@@ -168,7 +168,7 @@ impl Provider {
 
     /// How many requests have arrived whole.
     pub(crate) fn requests(&self) -> usize {
-        self.shared.ledger.borrow().received.len()
+        self.shared.ledger.borrow().requests
     }
 
     /// The questions for the list of models that have arrived. They count as no requests.
@@ -195,6 +195,15 @@ impl Provider {
     /// The bytes of the last answer that was sent whole.
     pub(crate) fn last_body(&self) -> Vec<u8> {
         self.shared.ledger.borrow().last_body.clone()
+    }
+
+    /// Forgets the requests that have arrived, and only counts them from now on: for runs that are so long that they would
+    /// take too much memory. The bill is kept.
+    pub(crate) fn only_count_requests(&self) {
+        self.shared.ledger.send_modify(|ledger| {
+            ledger.only_counts = true;
+            ledger.received.clear();
+        });
     }
 
     /// What the provider would charge for.

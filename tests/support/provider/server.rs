@@ -100,7 +100,8 @@ async fn serve_connection(mut connection: Connection, shared: Arc<Shared>, mut o
             }
             continue;
         }
-        let _running = Running::begin(&shared, request.clone());
+        let (_running, number) = Running::begin(&shared, &request);
+        script.behaviour = script.behaviour.of(number);
         if matches!(script.behaviour, Behaviour::Held) {
             match orders.wait_for(|now| !matches!(now.behaviour, Behaviour::Held)).await {
                 Ok(now) => script = now.clone(),
@@ -118,12 +119,18 @@ async fn serve_connection(mut connection: Connection, shared: Arc<Shared>, mut o
 struct Running<'a>(&'a Shared);
 
 impl<'a> Running<'a> {
-    fn begin(shared: &'a Shared, request: Received) -> Self {
+    /// Begins, and says which request it is: the first is 1.
+    fn begin(shared: &'a Shared, request: &Received) -> (Self, usize) {
+        let mut number = 0;
         shared.ledger.send_modify(|ledger| {
-            ledger.received.push(Arc::new(request));
+            ledger.requests += 1;
+            number = ledger.requests;
+            if !ledger.only_counts {
+                ledger.received.push(Arc::new(request.clone()));
+            }
             ledger.running += 1;
         });
-        Self(shared)
+        (Self(shared), number)
     }
 }
 

@@ -111,6 +111,24 @@ fn a_short_body_and_a_reset_are_seen_as_broken_and_are_charged() {
 }
 
 #[test]
+fn ways_are_drawn_by_the_seed_as_often_as_their_weights_say() {
+    let statuses = |seed: u64| -> Vec<u16> {
+        let provider = Provider::start("alpha");
+        provider.only_count_requests();
+        let ways = [(3, Behaviour::Answer), (1, Behaviour::BROKEN), (0, Behaviour::HTML)];
+        provider.set(Behaviour::Drawn(seed, ways.into()));
+        let asked = (0..200).map(|_| ask(&provider, &chat("hello")).status).collect();
+        assert_eq!((provider.requests(), provider.received().len()), (200, 0));
+        asked
+    };
+    let first = statuses(1);
+    assert_eq!(first, statuses(1));
+    assert_ne!(first, statuses(2));
+    let broken = first.iter().filter(|status| **status == 500).count();
+    assert!((25..75).contains(&broken), "{broken} of 200");
+}
+
+#[test]
 fn a_stall_lasts_until_the_caller_leaves() {
     let provider = Provider::start("alpha");
     for behaviour in [Behaviour::StallBeforeFirstEvent, Behaviour::StallMidStream] {

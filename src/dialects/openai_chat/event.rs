@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_actors::protocol::UsageReport;
+use gateway_actors::protocol::{UsageReport, Vendor};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -13,8 +13,8 @@ use crate::dialects::fault::ErrorObject;
 use crate::dialects::json::{is_string, raw_text};
 use crate::dialects::sse::EventText;
 
-/// Looks at one whole event.
-pub(in crate::dialects) fn read_event(event: &EventText<'_>) -> Result<Seen, BadEvent> {
+/// Looks at one whole event of this vendor's.
+pub(in crate::dialects) fn read_event(event: &EventText<'_>, vendor: Vendor) -> Result<Seen, BadEvent> {
     let data = event.data.trim_ascii();
     if data.is_empty() {
         return Ok(Seen::default());
@@ -34,7 +34,7 @@ pub(in crate::dialects) fn read_event(event: &EventText<'_>) -> Result<Seen, Bad
     }
     let usage = chunk
         .usage
-        .map(usage_report)
+        .map(|usage| usage_report(usage, vendor))
         .filter(|usage| *usage != UsageReport::Missing);
     let choices = chunk.choices.unwrap_or_default();
     Ok(Seen {
@@ -191,7 +191,7 @@ mod tests {
     use crate::dialects::sse::Framing;
 
     fn read_event(event: &[u8]) -> Result<Seen, BadEvent> {
-        super::read_event(&EventText::read(Framing::Events, event))
+        super::read_event(&EventText::read(Framing::Events, event), Vendor::Other)
     }
     use gateway_actors::protocol::TokenUsage;
 

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{TranslationError, UsageReport};
+use gateway_actors::protocol::{TranslationError, UsageReport, Vendor};
 use serde_json::value::RawValue;
 
 use super::details::{Detail, arrange, read as read_details};
@@ -85,11 +85,11 @@ object! {
     }
 }
 
-/// Reads a body.
+/// Reads a body of this vendor's.
 ///
 /// # Errors
 /// When it is no answer.
-pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, TranslationError> {
+pub(in crate::dialects) fn read_answer(body: &str, vendor: Vendor) -> Result<Answer<'_>, TranslationError> {
     let body: Body<'_> = read_body(body).map_err(|_error| NOT_AN_ANSWER)?;
     if body.error.is_some() {
         return Err(TranslationError("it is an error"));
@@ -103,7 +103,9 @@ pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, Transla
         id: body.id.and_then(text).unwrap_or_default(),
         model: body.model.and_then(text).unwrap_or_default(),
         choices,
-        usage: body.usage.map_or(UsageReport::Missing, usage_report),
+        usage: body
+            .usage
+            .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor)),
     })
 }
 

@@ -7,7 +7,7 @@ mod calls;
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{TranslationError, UsageReport};
+use gateway_actors::protocol::{TranslationError, UsageReport, Vendor};
 use serde_json::value::RawValue;
 
 use self::calls::Calls;
@@ -62,6 +62,7 @@ type Give<'g> = &'g mut dyn FnMut(Event<'_>);
 pub(in crate::dialects) struct Reader {
     begun: bool,
     finished: bool,
+    vendor: Vendor,
     /// The entry of reasoning that has begun and not ended.
     entry: Option<OpenEntry>,
     calls: Calls,
@@ -69,6 +70,16 @@ pub(in crate::dialects) struct Reader {
 
 impl StreamReader for Reader {
     fn read(&mut self, event: &EventText<'_>, give: Give<'_>) -> Result<(), TranslationError> {
+impl Reader {
+    /// For a stream of this vendor's.
+    pub(in crate::dialects) fn new(vendor: Vendor) -> Self {
+        Self {
+            vendor,
+            ..Self::default()
+        }
+    }
+}
+
         let data = event.data.trim_ascii();
         if data.is_empty() || data == b"[DONE]" {
             return Ok(());
@@ -81,7 +92,9 @@ impl StreamReader for Reader {
         let List(choices) = chunk.choices.unwrap_or_default();
         let mut choices = choices.into_iter();
         let choice = choices.find(|choice| choice.index.is_none_or(|index| index.get() == "0"));
-        let usage = chunk.usage.map_or(UsageReport::Missing, usage_report);
+        let usage = chunk
+            .usage
+            .map_or(UsageReport::Missing, |usage| usage_report(usage, self.vendor));
         // The first chunk of some says nothing yet, not even who answers.
         if !self.begun && (choice.is_some() || usage != UsageReport::Missing) {
             self.begun = true;

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::usage::usage_report;
 use crate::dialects::events::{BadEvent, Seen};
 use crate::dialects::fault::ErrorObject;
-use crate::dialects::json::{is_string, raw_text};
+use crate::dialects::json::raw_text;
 use crate::dialects::sse::EventText;
 
 /// Looks at one whole event of this vendor's.
@@ -150,7 +150,9 @@ impl<'de> Visitor<'de> for AddUp<Choices> {
         while let Some(choice) = seq.next_element::<Choice<'_>>()? {
             sum.count += 1;
             sum.content_bytes += choice.delta.as_ref().map_or(0, Delta::size) + size(choice.text);
-            sum.finished |= choice.finish_reason.is_some_and(is_string);
+            // Some have an empty reason as long as the answer goes on.
+            let reason = choice.finish_reason.and_then(raw_text);
+            sum.finished |= reason.is_some_and(|reason| !reason.is_empty());
         }
         Ok(sum)
     }
@@ -248,6 +250,12 @@ mod tests {
     fn a_finish_reason_is_meaningful_and_finishes() {
         let seen = read_event(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n").unwrap();
         assert!(seen.meaningful && seen.finished && !seen.terminal);
+    }
+
+    #[test]
+    fn an_empty_finish_reason_is_none() {
+        let seen = read_event(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"\"}]}\n\n").unwrap();
+        assert!(!seen.meaningful && !seen.finished);
     }
 
     #[test]

@@ -59,6 +59,11 @@ fn what_is_said_is_found_in_every_form() {
         (r#"{"content":"a"}"#, "text a"),
         (r#"{"content":""}"#, ""),
         (r#"{"content":null,"refusal":"no"}"#, "refusal no"),
+        (
+            r#"{"content":null,"audio":{"id":"a","data":"UklG","expires_at":1,"transcript":"spoken"}}"#,
+            "text spoken",
+        ),
+        (r#"{"content":"a","audio":null,"images":[]}"#, "text a"),
         (r#"{"content":"a","reasoning_content":"hm"}"#, "reasoning hm; text a"),
         (r#"{"content":"a","reasoning":"hm"}"#, "reasoning hm; text a"),
         (
@@ -120,12 +125,17 @@ fn why_it_ended_is_read_from_every_providers_word() {
         ),
         (r#""finish_reason":"stop","stop_reason":128009"#, "Stop"),
         (r#""finish_reason":"model_length""#, "Length"),
+        (r#""finish_reason":"MAX_TOKENS""#, "Length"),
         (r#""finish_reason":"content_filter""#, "Refused"),
+        (r#""finish_reason":"SAFETY""#, "Refused"),
+        (r#""finish_reason":"sensitive""#, "Refused"),
     ] {
         assert_eq!(finish(more).as_deref(), Ok(expected), "{more}");
     }
-    let failed: Result<String, TranslationError> = finish(r#""finish_reason":"error""#);
-    assert!(failed.is_err());
+    for word in ["error", "abort", "network_error", "insufficient_system_resource"] {
+        let failed: Result<String, TranslationError> = finish(&format!(r#""finish_reason":"{word}""#));
+        assert!(failed.is_err(), "{word}");
+    }
 }
 
 #[test]
@@ -145,4 +155,12 @@ fn what_is_no_answer_is_an_error() {
     for length in 0..ANSWER.len() {
         assert!(read_answer(&ANSWER[..length], Vendor::Other).is_err(), "{length}");
     }
+}
+
+#[test]
+fn an_image_in_an_answer_is_an_error_and_not_lost() {
+    let image =
+        r#"{"content":"a","images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0KGgo="}}]}"#;
+    let body = one(image, r#""finish_reason":"stop""#);
+    assert!(read_answer(&body, Vendor::Other).is_err());
 }

@@ -219,7 +219,7 @@ mod tests {
         let mut passed_on = whole.clone();
         passed_on["usage"]["promptTokenCount"] = json!(1);
         assert!(fails(&passed_on).is_some());
-        let mut lacking = whole.clone();
+        let mut lacking = whole;
         lacking.as_object_mut().unwrap().remove("stop_sequence");
         assert!(fails(&lacking).is_some());
     }

@@ -12,7 +12,9 @@
 //! | from 4.8 | `adaptive` and an effort | nothing | yes |
 //! | any other name | `enabled` and a budget | all | no |
 //!
-//! Fable and Mythos always think. The platforms of others, whose names for the models have something before or behind
+//! From Claude 5 on they think unasked. Fable, Mythos and from 5.5 Opus cannot be told not to, and Sonnet from 5.5 only not
+//! to before it calls tools; none of these can be made to call a tool, which no model can while it thinks. The platforms
+//! of others, whose names for the models have something before or behind
 //! Anthropic's own, take no system message later on.
 //!
 //! Source: Anthropic's pages on thinking, effort, mid-conversation system messages and the migration to each model
@@ -25,6 +27,17 @@ pub(super) enum ThinkingForm {
     Budget,
     /// By an effort; the model sees to the rest.
     Adaptive,
+}
+
+/// How a model is told not to think.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Off {
+    /// By `disabled`.
+    Disabled,
+    /// By `between_tools`: it thinks only there.
+    BetweenTools,
+    /// Not at all.
+    Never,
 }
 
 /// Which of the temperature, nucleus and top-k sampling a model takes.
@@ -42,8 +55,9 @@ pub(super) enum Sampling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Takes {
     pub(super) thinking: ThinkingForm,
-    /// Whether it can be told not to think.
-    pub(super) no_thinking: bool,
+    pub(super) off: Off,
+    /// Whether it thinks if nothing is said.
+    pub(super) thinks_unasked: bool,
     pub(super) sampling: Sampling,
     /// Whether a message in the midst of the conversation may be the system's.
     pub(super) later_system: bool,
@@ -69,11 +83,30 @@ impl Takes {
             } else {
                 ThinkingForm::Budget
             },
-            no_thinking: !always_thinks,
+            off: off(&name, version, always_thinks),
+            thinks_unasked: version >= (5, 0),
             sampling,
             later_system: version >= (4, 8) && is_anthropics_own,
             signed_thinking: is_claude,
         }
+    }
+
+    /// Whether the model can be made to call a tool.
+    pub(super) fn forced_calls(self) -> bool {
+        self.off == Off::Disabled
+    }
+}
+
+fn off(name: &str, version: (u32, u32), always_thinks: bool) -> Off {
+    let is = |family: &str| words(name).any(|word| word == family);
+    if always_thinks {
+        Off::Never
+    } else if version < (5, 5) || is("haiku") {
+        Off::Disabled
+    } else if is("sonnet") {
+        Off::BetweenTools
+    } else {
+        Off::Never
     }
 }
 
@@ -125,23 +158,37 @@ mod tests {
 
     #[test]
     fn each_generation_takes_what_the_table_says() {
+        use Off::{BetweenTools, Disabled, Never};
         use Sampling::{All, NotBoth, Nothing};
         use ThinkingForm::{Adaptive, Budget};
-        for (name, thinking, no_thinking, sampling, later_system) in [
-            ("claude-opus-4-0", Budget, true, All, false),
-            ("claude-opus-4-5-20251101", Budget, true, NotBoth, false),
-            ("claude-sonnet-4-6", Adaptive, true, NotBoth, false),
-            ("claude-opus-4-7", Adaptive, true, Nothing, false),
-            ("claude-opus-4-8", Adaptive, true, Nothing, true),
-            ("us.anthropic.claude-opus-4-8", Adaptive, true, Nothing, false),
-            ("claude-opus-4-8@20260528", Adaptive, true, Nothing, false),
-            ("Claude-Haiku-5-5", Adaptive, true, Nothing, true),
-            ("claude-fable-5-1", Adaptive, false, Nothing, true),
-            ("kimi-k3", Budget, true, All, false),
+        for (name, thinking, off, sampling, later_system) in [
+            ("claude-opus-4-0", Budget, Disabled, All, false),
+            ("claude-opus-4-5-20251101", Budget, Disabled, NotBoth, false),
+            ("claude-sonnet-4-6", Adaptive, Disabled, NotBoth, false),
+            ("claude-opus-4-7", Adaptive, Disabled, Nothing, false),
+            ("claude-opus-4-8", Adaptive, Disabled, Nothing, true),
+            ("us.anthropic.claude-opus-4-8", Adaptive, Disabled, Nothing, false),
+            ("claude-opus-4-8@20260528", Adaptive, Disabled, Nothing, false),
+            ("claude-opus-5", Adaptive, Disabled, Nothing, true),
+            ("anthropic.claude-opus-5-5", Adaptive, Never, Nothing, false),
+            ("claude-sonnet-5-5", Adaptive, BetweenTools, Nothing, true),
+            ("Claude-Haiku-5-5", Adaptive, Disabled, Nothing, true),
+            ("claude-fable-5-1", Adaptive, Never, Nothing, true),
+            ("claude-mythos-preview", Adaptive, Never, Nothing, true),
+            ("kimi-k3", Budget, Disabled, All, false),
         ] {
             let expected = Takes {
                 thinking,
-                no_thinking,
+                off,
+                thinks_unasked: [
+                    "claude-opus-5",
+                    "anthropic.claude-opus-5-5",
+                    "claude-sonnet-5-5",
+                    "Claude-Haiku-5-5",
+                    "claude-fable-5-1",
+                    "claude-mythos-preview",
+                ]
+                .contains(&name),
                 sampling,
                 later_system,
                 signed_thinking: name != "kimi-k3",

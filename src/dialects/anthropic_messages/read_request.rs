@@ -66,7 +66,7 @@ pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) 
         stop: stop.into_iter().map(|Text(stop)| stop).collect(),
         reasoning: read_thinking(losses, body.thinking, effort)?,
         user: body.metadata.and_then(|metadata| user(losses, metadata)),
-        service_tier: body.service_tier.map(|Text(tier)| tier),
+        service_tier: body.service_tier.map(|Text(tier)| tier_of(tier)),
         stream: body.stream == Some(Flag(true)),
         unknown: body.others,
         ..Request::default()
@@ -190,6 +190,14 @@ fn effort(losses: &mut Losses, body: &wire::Body<'_>) -> Result<Option<Effort>, 
 fn user<'a>(losses: &mut Losses, metadata: wire::Metadata<'a>) -> Option<Cow<'a, str>> {
     drop_others(losses, "metadata", &metadata.others);
     metadata.user_id.map(|Text(user)| user)
+}
+
+/// The tier by its name in OpenAI's dialects, which all writers know.
+fn tier_of(tier: Cow<'_, str>) -> Cow<'_, str> {
+    match &*tier {
+        "standard_only" => Cow::Borrowed("default"),
+        _ => tier,
+    }
 }
 
 /// Leaves out members that nobody here knows, which stand in what is called by this path.

@@ -184,10 +184,6 @@ fn what_does_no_harm_is_left_out_and_told() {
             "tools",
         ),
         (
-            with(r#","tools":[{"type":"code_execution_20260521","name":"code_execution"}]"#),
-            "tools",
-        ),
-        (
             with(r#","tools":[{"name":"t","input_schema":{},"defer_loading":true}]"#),
             "tools.defer_loading",
         ),

@@ -162,9 +162,15 @@ impl OutgoingRequest for MessagesRequest {
         if let Some(betas) = &self.betas {
             outgoing.headers.push(("anthropic-beta", Arc::clone(betas)));
         }
-        if self.must_be_rewritten(model) {
-            let name = Feature::Opaque.name_in(Dialect::AnthropicMessages);
-            outgoing.dropped.push(Cow::Borrowed(name));
+        let cuts_unsigned = self.has_unsigned_reasoning && Takes::of(&model.api_model).signed_thinking;
+        for (is_cut, feature) in [
+            (self.has_marked_reasoning, Feature::Opaque),
+            (cuts_unsigned, Feature::ReasoningText),
+        ] {
+            if is_cut {
+                let name = feature.name_in(Dialect::AnthropicMessages);
+                outgoing.dropped.push(Cow::Borrowed(name));
+            }
         }
         Ok(outgoing)
     }

@@ -8,8 +8,7 @@ use serde::Serialize;
 use super::ids::UniqueIds;
 use super::stop::stop_reason;
 use super::usage::WireUsage;
-use super::write_request::{Input, input_of};
-use crate::dialects::neutral::{Answer, AnswerContext, OpaqueKind, PartKind};
+use crate::dialects::neutral::{Answer, AnswerContext, ObjectArguments, OpaqueKind, PartKind};
 
 /// A `Message`.
 #[derive(Debug, Serialize)]
@@ -28,10 +27,21 @@ struct Wire<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Block<'a> {
-    Text { text: &'a str },
-    Thinking { thinking: &'a str, signature: Cow<'a, str> },
-    RedactedThinking { data: &'a str },
-    ToolUse { id: String, name: String, input: Input<'a> },
+    Text {
+        text: &'a str,
+    },
+    Thinking {
+        thinking: &'a str,
+        signature: Cow<'a, str>,
+    },
+    RedactedThinking {
+        data: &'a str,
+    },
+    ToolUse {
+        id: String,
+        name: String,
+        input: ObjectArguments<'a>,
+    },
 }
 
 /// Writes an answer, of which this dialect has one choice. A refusal is a text, told by the `stop_reason`. Reasoning that
@@ -96,7 +106,7 @@ fn block<'a>(part: &'a PartKind<'_>, ids: &mut UniqueIds, context: &'a AnswerCon
         PartKind::ToolCall(call) => Some(Block::ToolUse {
             id: ids.wire_id(&call.id),
             name: context.tools.original(&call.name.name).0.name.into_owned(),
-            input: input_of(call),
+            input: call.object(),
         }),
         // No model answers with these.
         PartKind::Image(_) | PartKind::Document(_) | PartKind::ToolResult(_) => None,

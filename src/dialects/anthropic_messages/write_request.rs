@@ -8,9 +8,10 @@
 //!   in which they stand as a message of the system's if the model takes such, and join `system` otherwise, in order.
 //! - Neighbours of one role become one turn, results of tools first. A result must belong to a call in the turn before.
 //! - Text that is empty or nothing but white space is left out: the API refuses it, and it says nothing.
-//! - Arguments that are no JSON object go as the only member `INVALID_JSON` of one, as Anthropic advises.
+//! - Of more than four cache marks the first and the last three stay.
 
 mod blocks;
+mod marks;
 mod settings;
 mod thinking;
 mod tools;
@@ -22,7 +23,7 @@ use gateway_actors::protocol::{ErrorKind, GatewayError, Model};
 use serde::Serialize;
 
 use self::blocks::{Block, Reader};
-pub(super) use self::blocks::{Input, input_of};
+use self::marks::keep_four;
 use self::settings::{
     Metadata, OutputConfig, Sampled, format, refuse_and_drop, sampling, service_tier, stop_sequences,
 };
@@ -74,7 +75,7 @@ pub(in crate::dialects) fn write_request(
 ) -> Result<Vec<u8>, GatewayError> {
     let takes = Takes::of(&model.api_model);
     let origin = Origin::of(model);
-    let written = turns(&request.messages, Reader { origin, takes }, losses)?;
+    let mut written = turns(&request.messages, Reader { origin, takes }, losses)?;
     let max_tokens = request
         .max_output_tokens
         .map_or(model.max_output_tokens, |limit| limit.min(model.max_output_tokens));
@@ -85,11 +86,13 @@ pub(in crate::dialects) fn write_request(
         top_k,
     } = sampling(request, takes, thought.is_on(), losses)?;
     refuse_and_drop(request, losses)?;
+    let mut tools = offers(&request.tools, losses);
+    keep_four(&mut tools, &mut written.system, &mut written.messages, losses);
     let body = Body {
         model: &model.api_model,
         max_tokens,
-        tool_choice: choice(request, losses)?,
-        tools: offers(&request.tools, losses),
+        tool_choice: choice(request, takes, losses)?,
+        tools,
         output_config: OutputConfig {
             effort: thought.effort,
             format: format(request, losses)?,

@@ -5,7 +5,7 @@ use super::super::testing::{
 };
 use super::*;
 use crate::dialects::neutral::{
-    CacheMark, Document, Image, Message, Opaque, OpaqueKind, PartKind, Role, Source, Tool, ToolCall, ToolChoice,
+    CacheMark, Document, Image, Message, Opaque, OpaqueKind, Part, PartKind, Role, Source, Tool, ToolCall, ToolChoice,
     ToolKind, ToolName,
 };
 
@@ -144,6 +144,45 @@ fn results_without_calls_calls_without_results_and_silence_alone_are_refused() {
 }
 
 #[test]
+fn of_more_than_four_cache_marks_the_first_and_the_last_three_stay() {
+    let marks = |count: usize| {
+        let mut marked = tool("t");
+        marked.cache = Some(CacheMark::OneHour);
+        let parts = (1..count).map(|number| Part {
+            kind: PartKind::Text(number.to_string().into()),
+            cache: Some(CacheMark::Default),
+        });
+        let mut request = asking(vec![Message {
+            role: Role::User,
+            parts: parts.collect(),
+        }]);
+        request.tools = vec![marked];
+        let (body, dropped) = write(&request, BY_EFFORT).unwrap();
+        let blocks = body["messages"][0]["content"].as_array().unwrap();
+        let kept = blocks.iter().filter(|block| block.get("cache_control").is_some());
+        let kept: Vec<String> = kept.map(|block| block["text"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(body["tools"][0]["cache_control"]["ttl"], "1h");
+        (kept.join(""), dropped)
+    };
+    assert_eq!(marks(4), ("123".to_owned(), vec![]));
+    assert_eq!(marks(5), ("234".to_owned(), vec!["messages.cache_control".into()]));
+    assert_eq!(marks(7), ("456".to_owned(), vec!["messages.cache_control".into()]));
+}
+
+#[test]
+fn a_mark_on_what_is_left_out_is_told() {
+    let silent = Part {
+        kind: PartKind::Text(" ".into()),
+        cache: Some(CacheMark::Default),
+    };
+    let mut request = hello();
+    request.messages[0].parts.push(silent);
+    let (body, dropped) = write(&request, BY_EFFORT).unwrap();
+    assert_eq!(body["messages"][0]["content"], json!([text("hi")]));
+    assert_eq!(dropped, ["messages.cache_control"]);
+}
+
+#[test]
 fn arguments_become_an_object_whatever_they_are() {
     for (arguments, is_custom, expected) in [
         ("{\"a\":[1.50]}", false, "{\"a\":[1.50]}"),
@@ -158,7 +197,7 @@ fn arguments_become_an_object_whatever_they_are() {
             arguments: arguments.into(),
             is_custom,
         };
-        assert_eq!(serde_json::to_string(&input_of(&call)).unwrap(), expected);
+        assert_eq!(serde_json::to_string(&call.object()).unwrap(), expected);
     }
 }
 

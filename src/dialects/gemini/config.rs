@@ -108,7 +108,7 @@ fn format<'a>(format: Option<&'a Format<'_>>, losses: &mut Losses) -> (Option<&'
         Some(Format::JsonObject) => (Some("application/json"), None),
         Some(Format::JsonSchema(schema)) => {
             if schema.description.is_some() {
-                losses.drop_unknown("json_schema.description");
+                losses.drop(Feature::SchemaDescription);
             }
             (Some("application/json"), Some(schema.schema))
         }
@@ -141,7 +141,9 @@ fn penalty<'a>(
 fn thinking_config(reasoning: Reasoning, thinking: Thinking, losses: &mut Losses) -> Option<ThinkingConfig> {
     let config = match thinking {
         Thinking::No => {
-            drop_reasoning(reasoning, losses);
+            if !reasoning.is_off() {
+                drop_reasoning(reasoning, losses);
+            }
             return None;
         }
         Thinking::Budget { stops: true, .. } if reasoning.is_off() => ThinkingConfig {
@@ -193,6 +195,10 @@ fn level(effort: Effort, has_minimal: bool, has_medium: bool) -> &'static str {
 
 /// Tells that reasoning is not set as it was asked for.
 fn drop_reasoning(reasoning: Reasoning, losses: &mut Losses) {
+    if reasoning.effort == Some(Effort::None) {
+        losses.drop(Feature::ReasoningOff);
+        return;
+    }
     if reasoning.effort.is_some() {
         losses.drop(Feature::ReasoningEffort);
     }

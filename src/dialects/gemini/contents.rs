@@ -129,12 +129,14 @@ impl<'a, 'l> Conversation<'a, 'l> {
                 }
                 PartKind::Image(image) => {
                     self.drop_detail(image);
-                    let part = Part::media(&image.source).ok_or_else(|| self.losses.refuse(Feature::ImageUrl))?;
+                    let part = Part::media(&image.source, self.family.fetches)
+                        .ok_or_else(|| self.losses.refuse(Feature::ImageUrl))?;
                     self.push(role, part, signature.take());
                 }
                 PartKind::Document(document) => {
                     self.drop_name(document);
-                    let part = Part::media(&document.source).ok_or_else(|| self.losses.refuse(Feature::Document))?;
+                    let part = Part::media(&document.source, self.family.fetches)
+                        .ok_or_else(|| self.losses.refuse(Feature::Document))?;
                     self.push(role, part, signature.take());
                 }
                 PartKind::ToolResult(result) => {
@@ -260,7 +262,7 @@ impl<'a, 'l> Conversation<'a, 'l> {
 
     fn drop_name(&mut self, document: &Document<'_>) {
         if document.name.is_some() {
-            self.losses.drop_unknown("filename");
+            self.losses.drop(Feature::DocumentName);
         }
     }
 }

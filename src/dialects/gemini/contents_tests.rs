@@ -311,15 +311,15 @@ fn images_and_files_are_carried_in_base64_and_from_googles_own_places() {
             {"fileData": {"mimeType": "image/webp", "fileUri": "gs://bucket/b.webp"}},
         ])
     );
-    assert_eq!(dropped, ["messages.image", "filename"]);
+    assert_eq!(dropped, ["messages.image", "messages.document.title"]);
     let elsewhere = || Source::Url(Cow::Borrowed("https://example.com/a.png"));
-    let refused = written(OLD, &[message(Role::User, vec![image(elsewhere())])]).unwrap_err();
+    let refused = written("gemini-2.0-flash", &[message(Role::User, vec![image(elsewhere())])]).unwrap_err();
     assert_eq!(refused.param.as_deref(), Some("messages.image"));
     let document = PartKind::Document(Document {
         source: elsewhere(),
         name: None,
     });
-    let refused = written(OLD, &[message(Role::User, vec![document])]).unwrap_err();
+    let refused = written("gemini-2.0-flash", &[message(Role::User, vec![document])]).unwrap_err();
     assert_eq!(refused.param.as_deref(), Some("messages.document"));
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Family {
     pub(super) demands_signatures: bool,
     /// Whether a tool's result may hold images and documents.
     pub(super) reads_media_results: bool,
+    /// Whether the API fetches images and documents for it from any public address ("File input methods").
+    pub(super) fetches: bool,
     /// Whether penalties are taken; other models refuse a request that has some.
     pub(super) takes_penalties: bool,
 }
@@ -39,6 +41,7 @@ impl Family {
                 thinking: Thinking::No,
                 demands_signatures: false,
                 reads_media_results: false,
+                fetches: false,
                 takes_penalties: true,
             };
         };
@@ -46,6 +49,7 @@ impl Family {
             thinking: thinking(version, kind),
             demands_signatures: version >= (3, 0),
             reads_media_results: version >= (3, 0),
+            fetches: version >= (2, 5),
             takes_penalties: version < (3, 5),
         }
     }
@@ -113,19 +117,21 @@ mod tests {
     }
 
     #[test]
-    fn signatures_media_results_and_penalties_depend_on_the_version() {
+    fn signatures_media_addresses_and_penalties_depend_on_the_version() {
         for (name, expected) in [
-            ("gemini-2.5-pro", (false, false, true)),
-            ("gemini-3-pro-preview", (true, true, true)),
-            ("gemini-3.5-flash", (true, true, false)),
-            ("gemini-4-argon", (true, true, false)),
-            ("gemini-pro-latest", (true, true, false)),
-            ("tunedModels/mine", (false, false, true)),
+            ("gemini-2.0-flash", (false, false, false, true)),
+            ("gemini-2.5-pro", (false, false, true, true)),
+            ("gemini-3-pro-preview", (true, true, true, true)),
+            ("gemini-3.5-flash", (true, true, true, false)),
+            ("gemini-4-argon", (true, true, true, false)),
+            ("gemini-pro-latest", (true, true, true, false)),
+            ("tunedModels/mine", (false, false, false, true)),
         ] {
             let family = Family::of(name);
             let found = (
                 family.demands_signatures,
                 family.reads_media_results,
+                family.fetches,
                 family.takes_penalties,
             );
             assert_eq!(found, expected, "{name}");

@@ -332,7 +332,8 @@ fn args(call: &NeutralCall<'_>) -> Value {
         Some(object) if object.is_object() => object,
         Some(Value::Null) => serde_json::json!({}),
         _ if !call.is_custom && call.arguments.trim_ascii().is_empty() => serde_json::json!({}),
-        _ => serde_json::json!({"input": call.arguments}),
+        _ if call.is_custom => serde_json::json!({"input": call.arguments}),
+        _ => serde_json::json!({"INVALID_JSON": call.arguments}),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::dialects::json::is_object;
 use crate::dialects::neutral::{ObjectArguments, Source};
 
-/// Where the files are that the API fetches by itself: its own file store, and Google's object store.
+/// Where the files are that the API fetches for every model: its own file store, and Google's object store.
 const GOOGLE_PLACES: [&str; 2] = ["https://generativelanguage.googleapis.com/", "gs://"];
 
 /// Media types by the ends of names, for files of which nothing else is known.
@@ -123,8 +123,9 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// An image or a file; nothing if it is at an address from which the API does not fetch.
-    pub(super) fn media(source: &'a Source<'_>) -> Option<Self> {
+    /// An image or a file; nothing if it is at an address from which the API does not fetch. `fetches`: whether it does so
+    /// from anywhere for this model.
+    pub(super) fn media(source: &'a Source<'_>, fetches: bool) -> Option<Self> {
         match source {
             Source::Data { media_type, base64 } => Some(Self {
                 inline_data: Some(Blob {
@@ -133,19 +134,25 @@ impl<'a> Part<'a> {
                 }),
                 ..Self::default()
             }),
-            Source::Url(url) if GOOGLE_PLACES.iter().any(|place| url.starts_with(place)) => Some(Self {
-                file_data: Some(FileData {
-                    mime_type: media_type_of(url),
-                    file_uri: url,
-                }),
-                ..Self::default()
-            }),
+            Source::Url(url)
+                if fetches && url.starts_with("https://")
+                    || GOOGLE_PLACES.iter().any(|place| url.starts_with(place)) =>
+            {
+                Some(Self {
+                    file_data: Some(FileData {
+                        mime_type: media_type_of(url),
+                        file_uri: url,
+                    }),
+                    ..Self::default()
+                })
+            }
             Source::Url(_) => None,
         }
     }
 }
 
 fn media_type_of(url: &str) -> Option<&'static str> {
+    let url = url.split(['?', '#']).next().unwrap_or(url);
     let found = MEDIA_TYPES.iter().find(|(end, _)| {
         let start = url.len().checked_sub(end.len());
         let tail = start.and_then(|start| url.get(start..));
@@ -174,10 +181,30 @@ mod tests {
     }
 
     #[test]
+    fn files_from_anywhere_are_named_for_models_that_are_given_them() {
+        let written = |url: &'static str| {
+            let source = Source::Url(Cow::Borrowed(url));
+            Part::media(&source, true).map(|part| serde_json::to_string(&part).unwrap())
+        };
+        assert_eq!(
+            written("https://example.com/a.png?size=2").as_deref(),
+            Some(r#"{"fileData":{"mimeType":"image/png","fileUri":"https://example.com/a.png?size=2"}}"#)
+        );
+        assert_eq!(
+            written("https://example.com/1").as_deref(),
+            Some(r#"{"fileData":{"fileUri":"https://example.com/1"}}"#)
+        );
+        assert_eq!(written("http://example.com/a.png"), None);
+    }
+
+    #[test]
     fn files_of_googles_own_are_named_and_others_are_not() {
         let written = |url: &'static str| {
-            let part = Part::media(&Source::Url(Cow::Borrowed(url))).map(|part| serde_json::to_string(&part).unwrap());
-            part.unwrap_or_default()
+            let source = Source::Url(Cow::Borrowed(url));
+            let part = |fetches| Part::media(&source, fetches).map(|part| serde_json::to_string(&part).unwrap());
+            let is_googles = part(false).is_some();
+            assert!(!is_googles || part(true) == part(false));
+            part(false).unwrap_or_default()
         };
         assert_eq!(
             written("https://generativelanguage.googleapis.com/v1beta/files/abc"),

@@ -212,7 +212,7 @@ fn what_does_no_harm_is_left_out_and_told() {
             "tools.function.strict",
             "messages.cache_control",
             "min_p",
-            "json_schema.description",
+            "response_format.json_schema.description",
             "seed",
             "presence_penalty",
             "frequency_penalty",

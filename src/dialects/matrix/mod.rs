@@ -3,3 +3,4 @@
 
 mod answers;
 mod page;
+mod requests;

@@ -52,6 +52,8 @@ features! {
     ImageDetail = "the detail of an image": "messages.image_url.detail", "input.input_image.detail", "messages.image";
     /// A file in base64, such as a PDF.
     Document = "a document": "messages.file", "input.input_file", "messages.document";
+    /// What a file is called.
+    DocumentName = "the name of a document": "messages.file.filename", "input.input_file.filename", "messages.document.title";
     /// Sound.
     Audio = "audio": "messages.input_audio", "input.input_audio", "messages.audio";
     /// A part of a message that nobody here knows, or that only its own dialect has.
@@ -88,6 +90,9 @@ features! {
     ToolResultError = "the mark of a failed tool call": "messages.tool", "input.function_call_output", "messages.tool_result.is_error";
     /// An answer of a JSON schema.
     JsonSchema = "an answer of a JSON schema": "response_format", "text.format", "output_config.format";
+    /// What a schema of an answer is said to be for.
+    SchemaDescription = "the description of an answer's schema":
+        "response_format.json_schema.description", "text.format.description", "output_config.format.description";
     /// An answer that is some JSON object.
     JsonObject = "an answer that is a JSON object": "response_format", "text.format", "output_config.format";
     /// A limit of output tokens.
@@ -108,6 +113,8 @@ features! {
     Answers = "more than one answer": "n", "n", "n";
     /// How much the model reasons, in words.
     ReasoningEffort = "the reasoning effort": "reasoning_effort", "reasoning.effort", "output_config.effort";
+    /// The model is not to reason at all.
+    ReasoningOff = "no reasoning": "reasoning_effort", "reasoning.effort", "thinking";
     /// How much the model reasons, in tokens.
     ReasoningBudget = "the reasoning budget": "reasoning.max_tokens", "reasoning.max_tokens", "thinking.budget_tokens";
     /// Whether the caller sees the reasoning.
@@ -115,10 +122,11 @@ features! {
     /// Reasoning in the conversation so far.
     ReasoningText = "earlier reasoning": "messages.reasoning_content", "input.reasoning", "messages.thinking";
     /// What only the provider that made it can read.
-    Opaque = "another model's reasoning state":
+    Opaque = "reasoning that only its maker can read":
         "messages.reasoning_details", "input.reasoning.encrypted_content", "messages.thinking.signature";
     /// Marks for the provider's prompt cache.
-    CacheMarks = "cache marks": "messages.cache_control", "input.cache_control", "cache_control";
+    CacheMarks = "cache marks":
+        "messages.cache_control", "input.content.prompt_cache_breakpoint", "cache_control";
     /// A key for the provider's prompt cache.
     CacheKey = "the prompt cache key": "prompt_cache_key", "prompt_cache_key", "prompt_cache_key";
     Verbosity = "the verbosity": "verbosity", "text.verbosity", "verbosity";

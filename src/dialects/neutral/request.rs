@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
 use super::number::Number;
@@ -156,6 +158,18 @@ pub(in crate::dialects) struct Image<'a> {
 pub(in crate::dialects) struct Document<'a> {
     pub(in crate::dialects) source: Source<'a>,
     pub(in crate::dialects) name: Option<Cow<'a, str>>,
+}
+
+impl Document<'_> {
+    /// What it says, if it is here and text in UTF-8.
+    pub(in crate::dialects) fn text(&self) -> Option<String> {
+        let Source::Data { media_type, base64 } = &self.source else {
+            return None;
+        };
+        let is_text = media_type.starts_with("text/") || media_type == "application/json";
+        let bytes = is_text.then(|| STANDARD.decode(base64.as_bytes()).ok()).flatten()?;
+        String::from_utf8(bytes).ok()
+    }
 }
 
 /// What came of a tool call.

@@ -133,8 +133,8 @@ pub(in crate::dialects) struct ToolCall<'a> {
 }
 
 impl ToolCall<'_> {
-    /// The arguments where a dialect has nothing but objects. A plain text, and what a model wrote that is no JSON object,
-    /// is the member `input` of one.
+    /// The arguments where a dialect has nothing but objects. A plain text is the member `input` of one, and what a model
+    /// wrote that is no JSON object the member `INVALID_JSON`, as Anthropic advises.
     pub(in crate::dialects) fn object(&self) -> ObjectArguments<'_> {
         let text: &str = &self.arguments;
         if self.is_custom {
@@ -144,7 +144,7 @@ impl ToolCall<'_> {
             Ok(object) if is_object(object) => ObjectArguments::Object(object),
             Ok(null) if null.get() == "null" => ObjectArguments::Nothing {},
             _ if text.trim_ascii().is_empty() => ObjectArguments::Nothing {},
-            _ => ObjectArguments::Text { input: text },
+            _ => ObjectArguments::Invalid { written: text },
         }
     }
 }
@@ -155,8 +155,13 @@ impl ToolCall<'_> {
 pub(in crate::dialects) enum ObjectArguments<'a> {
     /// As the model wrote them.
     Object(&'a RawValue),
-    /// A text that is no object.
+    /// The plain text for a tool that takes one.
     Text { input: &'a str },
+    /// What a model wrote that is no object.
+    Invalid {
+        #[serde(rename = "INVALID_JSON")]
+        written: &'a str,
+    },
     /// None.
     Nothing {},
 }
@@ -251,8 +256,8 @@ mod tests {
         for nothing in ["", " \n", "null", "{}"] {
             assert_eq!(object(nothing, false), "{}", "{nothing:?}");
         }
-        assert_eq!(object("[1]", false), r#"{"input":"[1]"}"#);
-        assert_eq!(object(r#"{"cut":"#, false), r#"{"input":"{\"cut\":"}"#);
+        assert_eq!(object("[1]", false), r#"{"INVALID_JSON":"[1]"}"#);
+        assert_eq!(object(r#"{"cut":"#, false), r#"{"INVALID_JSON":"{\"cut\":"}"#);
         assert_eq!(object("{}", true), r#"{"input":"{}"}"#);
     }
 

@@ -7,7 +7,8 @@ use gateway_actors::protocol::GatewayError;
 use serde::Serialize;
 
 use crate::dialects::neutral::{
-    Feature, Image, Losses, Message as NeutralMessage, ObjectArguments, PartKind, Role, Source, ToolCall, ToolResult,
+    Document, Feature, Image, Losses, Message as NeutralMessage, ObjectArguments, PartKind, Role, Source, ToolCall,
+    ToolResult,
 };
 
 /// One message.
@@ -100,14 +101,17 @@ impl<'a> Writer<'a, '_> {
         let mut current = Message::new(role);
         for part in &message.parts {
             match &part.kind {
-                PartKind::Text(text) | PartKind::Refusal(text) => append(&mut current.content, separator, text),
+                PartKind::Text(text) | PartKind::Refusal(text) => append(&mut current.content, separator, &**text),
                 PartKind::Image(image) => current.images.push(self.image(image)?),
-                PartKind::Document(_) => return Err(self.losses.refuse(Feature::Document)),
+                PartKind::Document(document) => {
+                    let text = self.document(document, Feature::Document)?;
+                    append(&mut current.content, separator, text);
+                }
                 PartKind::Reasoning { text, opaque } => {
                     if opaque.is_some() {
                         self.losses.drop(Feature::Opaque);
                     }
-                    append(&mut current.thinking, "\n", text);
+                    append(&mut current.thinking, "\n", &**text);
                 }
                 PartKind::ToolCall(call) => current.tool_calls.push(self.call(call)),
                 PartKind::ToolResult(result) => {
@@ -140,6 +144,15 @@ impl<'a> Writer<'a, '_> {
         }
     }
 
+    /// What a document says, without its name: the API has nothing but text and images.
+    fn document(&mut self, document: &Document<'_>, feature: Feature) -> Result<String, GatewayError> {
+        let text = document.text().ok_or_else(|| self.losses.refuse(feature))?;
+        if document.name.is_some() {
+            self.losses.drop(Feature::DocumentName);
+        }
+        Ok(text)
+    }
+
     fn call(&mut self, call: &'a ToolCall<'_>) -> Call<'a> {
         self.called.insert(&call.id, call.name.flat());
         Call {
@@ -160,8 +173,12 @@ impl<'a> Writer<'a, '_> {
         message.tool_name = self.called.get(&*result.call_id).cloned();
         for kind in &result.content {
             match kind {
-                PartKind::Text(text) | PartKind::Refusal(text) => append(&mut message.content, "\n", text),
-                PartKind::Image(_) | PartKind::Document(_) => return Err(self.losses.refuse(Feature::ToolResultMedia)),
+                PartKind::Text(text) | PartKind::Refusal(text) => append(&mut message.content, "\n", &**text),
+                PartKind::Document(document) => {
+                    let text = self.document(document, Feature::ToolResultMedia)?;
+                    append(&mut message.content, "\n", text);
+                }
+                PartKind::Image(_) => return Err(self.losses.refuse(Feature::ToolResultMedia)),
                 PartKind::Reasoning { .. } | PartKind::ToolCall(_) | PartKind::ToolResult(_) => {
                     return Err(self.losses.refuse(Feature::OtherContent));
                 }
@@ -172,15 +189,16 @@ impl<'a> Writer<'a, '_> {
 }
 
 /// Appends a text behind another.
-fn append<'a>(all: &mut Cow<'a, str>, separator: &str, text: &'a str) {
+fn append<'a>(all: &mut Cow<'a, str>, separator: &str, text: impl Into<Cow<'a, str>>) {
+    let text = text.into();
     if text.is_empty() {
         return;
     }
     if all.is_empty() {
-        *all = Cow::Borrowed(text);
+        *all = text;
     } else {
         let all = all.to_mut();
         all.push_str(separator);
-        all.push_str(text);
+        all.push_str(&text);
     }
 }

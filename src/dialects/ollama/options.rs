@@ -67,7 +67,7 @@ impl<'a> Form<'a> {
             Format::JsonObject => Self::Word("json"),
             Format::JsonSchema(schema) => {
                 if schema.description.is_some() {
-                    losses.drop_unknown("json_schema.description");
+                    losses.drop(Feature::SchemaDescription);
                 }
                 Self::Schema(schema.schema)
             }
@@ -122,6 +122,10 @@ fn level(effort: Effort) -> &'static str {
 
 /// Tells that how much the model is to think is left out.
 fn drop_amount(reasoning: Reasoning, losses: &mut Losses) {
+    if reasoning.effort == Some(Effort::None) {
+        losses.drop(Feature::ReasoningOff);
+        return;
+    }
     if reasoning.effort.is_some() {
         losses.drop(Feature::ReasoningEffort);
     }

@@ -208,7 +208,7 @@ fn a_conversation_is_a_message_for_each_turn_and_each_result() {
                 "role": "assistant", "content": "Let me look.", "thinking": "Hm.",
                 "tool_calls": [
                     {"id": "c1", "function": {"name": "look", "arguments": {"at": "it"}}},
-                    {"id": "c2", "function": {"name": "wait", "arguments": {"input": "not JSON"}}},
+                    {"id": "c2", "function": {"name": "wait", "arguments": {"INVALID_JSON": "not JSON"}}},
                 ],
             },
             {"role": "tool", "content": "done", "tool_name": "wait", "tool_call_id": "c2"},
@@ -309,6 +309,31 @@ fn what_does_no_harm_is_left_out_and_told() {
             "reasoning.max_tokens",
         ]
     );
+}
+
+#[test]
+fn a_document_of_plain_text_is_told_as_its_text() {
+    let document = || {
+        PartKind::Document(Document {
+            source: Source::Data {
+                media_type: Cow::Borrowed("text/plain"),
+                base64: Cow::Borrowed("SGVsbG8="),
+            },
+            name: Some("a.txt".into()),
+        })
+    };
+    let asked = Request {
+        messages: vec![
+            message(Role::User, vec![text("See"), document()]),
+            message(Role::Assistant, vec![call("c", "look", "{}")]),
+            message(Role::User, vec![result("c", vec![document()], false)]),
+        ],
+        ..Request::default()
+    };
+    let (body, dropped) = written(&asked).unwrap();
+    assert_eq!(body["messages"][0]["content"], "See\nHello");
+    assert_eq!(body["messages"][2]["content"], "Hello");
+    assert_eq!(dropped, ["messages.file.filename"]);
 }
 
 #[test]

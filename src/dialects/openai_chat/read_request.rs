@@ -15,6 +15,7 @@ use gateway_actors::protocol::GatewayError;
 
 use self::messages::Messages;
 use self::tools::{read_choice, read_function, read_function_call, read_tool};
+use crate::dialects::json::is_non_empty_container;
 use crate::dialects::neutral::{Effort, Feature, Format, Losses, Number, Reasoning, Request, Schema, Tool};
 use crate::dialects::object::{AnyNumber, Count, Flag, List, Object, Text, TextOr, read_body};
 use crate::dialects::place::At;
@@ -34,9 +35,9 @@ pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) 
     }
     let messages = messages.finish();
     let legacy_functions = body.tools.is_none() && body.functions.is_some();
-    let tools = tools_of(&mut body, losses)?;
+    let mut tools = tools_of(&mut body, losses)?;
     let tool_choice = match (body.tool_choice.take(), body.function_call.take()) {
-        (Some(choice), _) => Some(read_choice(losses, choice, &tools)?),
+        (Some(choice), _) => Some(read_choice(choice, &mut tools)?),
         (None, Some(choice)) => Some(read_function_call(choice)?),
         (None, None) => None,
     };
@@ -72,7 +73,10 @@ pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) 
         verbosity: text(body.verbosity),
         answers: body.n.map_or(1, |Count(n)| n),
         logprobs: body.logprobs.filter(|Flag(wanted)| *wanted).map(|_| top_logprobs),
-        logit_bias: body.logit_bias.map(|Object(bias)| bias),
+        logit_bias: body
+            .logit_bias
+            .map(|Object(bias)| bias)
+            .filter(|bias| is_non_empty_container(bias)),
         user: text(body.safety_identifier.or(body.user)),
         metadata: body.metadata.map(|Object(metadata)| metadata),
         cache_key: text(body.prompt_cache_key),

@@ -201,7 +201,7 @@ fn functions_of_the_older_form_are_tools_whose_results_find_their_calls() {
 }
 
 #[test]
-fn an_allowed_list_of_all_tools_is_no_list_and_one_of_some_is_refused() {
+fn of_tools_only_those_are_offered_that_are_allowed() {
     let body = |mode: &str, listed: &str| {
         format!(
             r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],
@@ -221,7 +221,15 @@ fn an_allowed_list_of_all_tools_is_no_list_and_one_of_some_is_refused() {
         read(&body("required", &format!("{a},{b}"))).tool_choice,
         Some(ToolChoice::Required)
     );
-    assert_eq!(refused(&body("auto", a)), "tool_choice");
+    let some = body("required", b);
+    let some = read(&some);
+    let names: Vec<_> = some.tools.iter().map(|tool| tool.name.flat()).collect();
+    assert_eq!(
+        (names, &some.tool_choice),
+        (vec!["b".into()], &Some(ToolChoice::Required))
+    );
+    let none = r#"{"type":"function","function":{"name":"c"}}"#;
+    assert_eq!(refused(&body("auto", none)), "tool_choice.allowed_tools.tools");
 }
 
 #[test]
@@ -251,6 +259,13 @@ fn what_another_dialect_has_no_word_for_is_refused_where_it_stands() {
     ] {
         assert_eq!(refused(&body), param, "{body}");
     }
+}
+
+#[test]
+fn biases_of_no_token_are_none() {
+    let with = |biases: &str| format!(r#"{{"messages":[{{"role":"user","content":"x"}}],"logit_bias":{biases}}}"#);
+    assert!(read(&with("{}")).logit_bias.is_none());
+    assert!(read(&with(r#"{"5":1}"#)).logit_bias.is_some());
 }
 
 #[test]

@@ -52,6 +52,21 @@ fn call(id: &'static str) -> PartKind<'static> {
     })
 }
 
+#[test]
+fn a_message_of_nothing_but_reasoning_is_left_out_and_told() {
+    let thought = PartKind::Reasoning {
+        text: "So it is".into(),
+        opaque: None,
+    };
+    let asked = request(vec![
+        Message::text(Role::User, "hi"),
+        message(Role::Assistant, vec![thought]),
+    ]);
+    let (body, dropped) = written(&asked, "deepseek");
+    assert_eq!(body["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(dropped, ["messages.thinking"]);
+}
+
 fn image(base64: &'static str) -> PartKind<'static> {
     PartKind::Image(Image {
         source: Source::Data {

@@ -40,6 +40,7 @@ mod stored;
 #[cfg(test)]
 mod stream_fuzz_tests;
 mod strict;
+mod takes;
 mod tool_search;
 mod unsupported;
 mod values;

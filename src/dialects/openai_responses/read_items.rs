@@ -17,7 +17,8 @@ use super::tool_search;
 use super::values::{Members, Place, elements};
 use crate::dialects::json::text;
 use crate::dialects::neutral::{
-    Effort, Feature, Format, Losses, Message, Opaque, OpaqueKind, Part, PartKind, Role, ToolCall, ToolName, ToolResult,
+    CacheMark, Effort, Feature, Format, Losses, Message, Opaque, OpaqueKind, Part, PartKind, Role, ToolCall, ToolName,
+    ToolResult,
 };
 
 /// What the input says.
@@ -134,9 +135,8 @@ impl<'a> Items<'_, 'a> {
         let output = members.take("output").ok_or_else(|| at.is_required())?;
         let mut parts = Vec::new();
         read_content(output, &at, self.losses, &mut parts)?;
-        if parts.iter().any(|part| part.cache.is_some()) {
-            self.losses.drop(Feature::CacheMarks);
-        }
+        // A mark within the result is as good as one behind it.
+        let cache = parts.iter().rev().find_map(|part| part.cache);
         // The call says of which tool it is.
         for name in ["name", "namespace"] {
             members.take(name);
@@ -145,7 +145,7 @@ impl<'a> Items<'_, 'a> {
             self.caller(members, place)?;
         }
         let content = parts.into_iter().map(|part| part.kind).collect();
-        self.answer(call_id, content);
+        self.answer(call_id, content, cache);
         Ok(())
     }
 
@@ -216,7 +216,8 @@ impl<'a> Items<'_, 'a> {
         members.take("role");
         let at = place.member("tools");
         let offered = members.take("tools").ok_or_else(|| at.is_required())?;
-        self.tools.read(offered, &at, self.losses)
+        self.tools.read(offered, &at, self.losses)?;
+        Ok(())
     }
 
     /// A search for tools: the client's is a call like any other, a provider's is over.
@@ -241,13 +242,13 @@ impl<'a> Items<'_, 'a> {
     fn found(&mut self, members: &mut Members<'a>, place: &Place<'_>) -> Result<(), GatewayError> {
         let at = place.member("tools");
         let found = members.take("tools").ok_or_else(|| at.is_required())?;
-        self.tools.read(found, &at, self.losses)?;
+        let names = tool_search::found(self.tools.read(found, &at, self.losses)?);
         if members.string("execution", place)?.as_deref() != Some("client") {
             members.take("call_id");
             return Ok(());
         }
         let call_id = members.required("call_id", place)?;
-        self.answer(call_id, vec![PartKind::Text(Cow::Borrowed(found.get()))]);
+        self.answer(call_id, vec![PartKind::Text(Cow::Owned(names))], None);
         Ok(())
     }
 
@@ -281,21 +282,24 @@ impl<'a> Items<'_, 'a> {
     }
 
     /// Adds a result to those that stand last, or begins a message of results.
-    fn answer(&mut self, call_id: Cow<'a, str>, content: Vec<PartKind<'a>>) {
-        let result = PartKind::ToolResult(ToolResult {
-            call_id,
-            content,
-            is_error: false,
-        });
+    fn answer(&mut self, call_id: Cow<'a, str>, content: Vec<PartKind<'a>>, cache: Option<CacheMark>) {
+        let result = Part {
+            kind: PartKind::ToolResult(ToolResult {
+                call_id,
+                content,
+                is_error: false,
+            }),
+            cache,
+        };
         let holds_results = |message: &Message<'_>| {
             let is_result = |part: &Part<'_>| matches!(part.kind, PartKind::ToolResult(_));
             message.role == Role::User && message.parts.iter().all(is_result)
         };
         match self.input.messages.last_mut() {
-            Some(last) if holds_results(last) => last.parts.push(result.into()),
+            Some(last) if holds_results(last) => last.parts.push(result),
             _ => self.input.messages.push(Message {
                 role: Role::User,
-                parts: vec![result.into()],
+                parts: vec![result],
             }),
         }
     }

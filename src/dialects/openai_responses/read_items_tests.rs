@@ -94,6 +94,19 @@ fn results_stand_together_and_apart_from_what_the_user_says() {
 }
 
 #[test]
+fn a_cache_mark_within_a_result_is_the_results() {
+    let items = json!([
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": [
+            {"type": "input_text", "text": "x", "prompt_cache_breakpoint": {"mode": "explicit", "ttl": "12h"}}]},
+    ]);
+    with(items, |request, dropped| {
+        assert_eq!(request.messages[1].parts[0].cache, Some(CacheMark::OneHour));
+        assert!(dropped.is_empty());
+    });
+}
+
+#[test]
 fn reasoning_is_its_words_or_a_summary_and_state_of_others_keeps_its_mark() {
     let items = json!([
         {"role": "user", "content": "x"},

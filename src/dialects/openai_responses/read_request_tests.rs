@@ -62,6 +62,14 @@ fn what_codex_sends_is_read_as_a_conversation_with_tools() {
         })
         .collect();
     assert_eq!(results, [("call_1", 2), ("call_3", 1), ("call_4", 1)]);
+    let PartKind::ToolResult(found) = &request.messages[4].parts[2].kind else {
+        panic!("{:?}", request.messages[4]);
+    };
+    let names = "These tools were found and can be called: mcp__files__write, mcp__files__read_all";
+    assert!(
+        matches!(&found.content[0], PartKind::Text(text) if text == names),
+        "{found:?}"
+    );
 
     let tools: Vec<String> = request.tools.iter().map(|tool| tool.name.flat().into_owned()).collect();
     let expected = [

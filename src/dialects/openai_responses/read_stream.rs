@@ -26,7 +26,6 @@ pub(in crate::dialects) struct Reader {
     calls: u32,
     /// Whether an item was done.
     some_done: bool,
-    refuses: bool,
     ended: bool,
 }
 
@@ -137,10 +136,7 @@ impl Reader {
         };
         match kind {
             "response.output_text.delta" => give(Event::Text(delta)),
-            "response.refusal.delta" => {
-                self.refuses = true;
-                give(Event::Refusal(delta));
-            }
+            "response.refusal.delta" => give(Event::Refusal(delta)),
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
                 let is_summary = kind == "response.reasoning_summary_text.delta";
                 if *item.is_summary.get_or_insert(is_summary) != is_summary {
@@ -183,10 +179,7 @@ impl Reader {
             ItemKind::Message => {
                 for part in whole.said() {
                     match part {
-                        PartKind::Refusal(refusal) => {
-                            self.refuses = true;
-                            give(Event::Refusal(refusal));
-                        }
+                        PartKind::Refusal(refusal) => give(Event::Refusal(refusal)),
                         PartKind::Text(text) => give(Event::Text(text)),
                         _ => {}
                     }
@@ -236,7 +229,7 @@ impl Reader {
             }
         }
         self.ended = true;
-        give(Event::Finish(response.finish(self.calls > 0, self.refuses)?));
+        give(Event::Finish(response.finish(self.calls > 0)?));
         give(Event::Usage(response.usage()));
         Ok(())
     }

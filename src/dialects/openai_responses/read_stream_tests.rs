@@ -207,7 +207,7 @@ fn a_custom_input_that_is_cut_off_is_closed() {
 }
 
 #[test]
-fn a_refusal_ends_as_one() {
+fn a_refusal_is_a_whole_answer() {
     let events = [
         r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"message"}}"#,
         r#"{"type":"response.refusal.delta","output_index":0,"delta":"no"}"#,
@@ -216,7 +216,7 @@ fn a_refusal_ends_as_one() {
     let said = read(&stream(&events), 1_000).unwrap();
     assert_eq!(
         said[1..3],
-        [Event::Refusal("no".into()), Event::Finish(FinishReason::Refused)]
+        [Event::Refusal("no".into()), Event::Finish(FinishReason::Stop)]
     );
 }
 

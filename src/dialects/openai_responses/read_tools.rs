@@ -21,6 +21,8 @@ use crate::dialects::neutral::{Feature, Losses, Tool, ToolChoice, ToolKind, Tool
 pub(super) struct Tools<'a> {
     list: Vec<Tool<'a>>,
     places: HashMap<ToolName<'a>, usize>,
+    /// The names of those that were read last.
+    read: Vec<ToolName<'a>>,
     /// Whether tools that a provider would run itself were left out.
     hosted_left_out: bool,
 }
@@ -33,17 +35,18 @@ struct Group<'a> {
 }
 
 impl<'a> Tools<'a> {
-    /// Reads an array of tools.
+    /// Reads an array of tools, and gives the names of those that can be called.
     pub(super) fn read(
         &mut self,
         offered: &'a RawValue,
         place: &Place<'_>,
         losses: &mut Losses,
-    ) -> Result<(), GatewayError> {
+    ) -> Result<&[ToolName<'a>], GatewayError> {
+        self.read.clear();
         for (number, tool) in elements(offered, place)?.into_iter().enumerate() {
             self.read_one(tool, &place.at(number), &mut None, losses)?;
         }
-        Ok(())
+        Ok(&self.read)
     }
 
     /// Reads one tool, which may be a group of tools.
@@ -105,6 +108,7 @@ impl<'a> Tools<'a> {
     }
 
     fn add(&mut self, tool: Tool<'a>) {
+        self.read.push(tool.name.clone());
         match self.places.get(&tool.name).and_then(|place| self.list.get_mut(*place)) {
             Some(known) => *known = tool,
             None => {
@@ -114,8 +118,13 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Reads `tool_choice`.
-    pub(super) fn read_choice(&self, choice: &'a RawValue, losses: &Losses) -> Result<ToolChoice<'a>, GatewayError> {
+    /// Reads `tool_choice`. Where it allows for some of the tools, the others are no longer offered, which is the same to a
+    /// model.
+    pub(super) fn read_choice(
+        &mut self,
+        choice: &'a RawValue,
+        losses: &Losses,
+    ) -> Result<ToolChoice<'a>, GatewayError> {
         let place = Place::top("tool_choice");
         let must_be = || place.must_be("`auto`, `none`, `required` or an object that names a tool");
         if let Some(word) = text(choice) {
@@ -130,9 +139,7 @@ impl<'a> Tools<'a> {
             "allowed_tools" => {
                 let allowed = place.member("tools");
                 let listed = members.take("tools").ok_or_else(|| allowed.is_required())?;
-                if !self.are_all_in(&elements(listed, &allowed)?, &allowed)? {
-                    return Err(losses.refuse(Feature::ToolChoiceSome));
-                }
+                self.keep(&elements(listed, &allowed)?, &allowed)?;
                 let mode = members.required("mode", &place)?;
                 self.word(&mode, losses)
                     .ok_or_else(|| place.member("mode").must_be("`auto` or `required`"))?
@@ -168,8 +175,8 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Whether every tool is listed.
-    fn are_all_in(&self, listed: &[&'a RawValue], place: &Place<'_>) -> Result<bool, GatewayError> {
+    /// Keeps the tools that are listed.
+    fn keep(&mut self, listed: &[&'a RawValue], place: &Place<'_>) -> Result<(), GatewayError> {
         let mut names = HashSet::new();
         for (number, tool) in listed.iter().enumerate() {
             let place = place.at(number);
@@ -178,7 +185,11 @@ impl<'a> Tools<'a> {
                 names.insert(self.name_of(string(name, &place.member("name"))?));
             }
         }
-        Ok(self.list.iter().all(|tool| names.contains(&tool.name)))
+        self.list.retain(|tool| names.contains(&tool.name));
+        if self.list.is_empty() && !self.hosted_left_out {
+            return Err(place.must_be("a list with at least one of `tools`"));
+        }
+        Ok(())
     }
 
     /// The tools, in the order in which they were offered first.

@@ -98,8 +98,8 @@ fn a_choice_names_a_tool_with_or_without_its_namespace() {
     }
     for (choice, param) in [
         (
-            json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "look"}]}),
-            "tool_choice",
+            json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "made_up"}]}),
+            "tool_choice.tools",
         ),
         (json!({"type": "allowed_tools", "mode": "auto"}), "tool_choice.tools"),
         (json!({"type": "mcp", "server_label": "x"}), "tool_choice"),
@@ -109,6 +109,20 @@ fn a_choice_names_a_tool_with_or_without_its_namespace() {
     ] {
         assert_eq!(refused(tools(), choice.clone()).as_deref(), Some(param), "{choice}");
     }
+}
+
+#[test]
+fn of_tools_only_those_are_offered_that_are_allowed() {
+    let choice = json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "look"}]});
+    let tools = json!([
+        {"type": "function", "name": "look", "parameters": {}},
+        {"type": "namespace", "name": "crm", "description": "", "tools": [{"type": "custom", "name": "note"}]},
+    ]);
+    with(tools, choice, |tools, found, dropped| {
+        let names: Vec<_> = tools.iter().map(|tool| tool.name.flat()).collect();
+        assert_eq!(names, ["look"]);
+        assert_eq!((found, dropped.len()), (Some(&ToolChoice::Auto), 0));
+    });
 }
 
 #[test]

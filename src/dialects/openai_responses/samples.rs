@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use gateway_actors::protocol::{Capabilities, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
+use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
 
 use super::echo::echo;
 use crate::dialects::neutral::{AnswerContext, Losses, ToolNames};
 
-/// A model of a provider of this dialect.
+/// A model of a provider of this dialect, which reasons.
 pub(super) fn model(api_model: &str) -> Model {
     Model {
         id: ModelId::from("the-id"),
@@ -16,7 +16,7 @@ pub(super) fn model(api_model: &str) -> Model {
         api_model: api_model.into(),
         dialect: Dialect::OpenaiResponses,
         layer: Layer::L0,
-        capabilities: Capabilities::NONE,
+        capabilities: Capabilities::NONE.with(Capability::Reasoning),
         context_window: 100_000,
         max_output_tokens: 4_000,
         price: None,

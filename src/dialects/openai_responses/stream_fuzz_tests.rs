@@ -147,8 +147,6 @@ fn told(rng: &mut Rng, said: &[Said]) -> Vec<Event<'static>> {
 fn finish(said: &[Said]) -> FinishReason<'static> {
     if said.iter().any(|one| matches!(one, Said::Call(..))) {
         FinishReason::ToolCalls
-    } else if said.iter().any(|one| matches!(one, Said::Refusal(_))) {
-        FinishReason::Refused
     } else {
         FinishReason::Stop
     }

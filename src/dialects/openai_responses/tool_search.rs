@@ -13,6 +13,15 @@ pub(super) const NAME: ToolName<'static> = ToolName {
     name: Cow::Borrowed("client"),
 };
 
+/// What the model is told that a search found: the names by which it can call the tools, which are all offered to it.
+pub(super) fn found(tools: &[ToolName<'_>]) -> String {
+    if tools.is_empty() {
+        return "No tools were found.".to_owned();
+    }
+    let names: Vec<_> = tools.iter().map(ToolName::flat).collect();
+    format!("These tools were found and can be called: {}", names.join(", "))
+}
+
 /// Whether a tool of this name is the search.
 pub(super) fn is_meant_by(name: &ToolName<'_>) -> bool {
     *name == NAME

@@ -229,7 +229,7 @@ impl<'a> Items<'_, 'a> {
         match kind {
             PartKind::Text(text) => Ok(WirePart::InputText { text }),
             PartKind::Image(image) => Ok(self.image(image)),
-            PartKind::Document(document) => Ok(file(document)),
+            PartKind::Document(document) => Ok(self.file(document)),
             _ => Err(self.losses.refuse(Feature::OtherContent)),
         }
     }
@@ -248,24 +248,30 @@ impl<'a> Items<'_, 'a> {
             detail,
         }
     }
-}
 
-fn file<'a>(document: &'a Document<'_>) -> WirePart<'a> {
-    match &document.source {
-        Source::Url(url) => WirePart::InputFile {
-            filename: None,
-            file_data: None,
-            file_url: Some(url),
-        },
-        Source::Data { media_type, base64 } => WirePart::InputFile {
-            // The dialect wants a name for bytes.
-            filename: Some(document.name.as_deref().unwrap_or(match &**media_type {
-                "text/plain" => "document.txt",
-                _ => "document.pdf",
-            })),
-            file_data: Some(data_url(media_type, base64)),
-            file_url: None,
-        },
+    fn file(&mut self, document: &'a Document<'_>) -> WirePart<'a> {
+        match &document.source {
+            Source::Url(url) => {
+                // What is at an address has its name there.
+                if document.name.is_some() {
+                    self.losses.drop(Feature::DocumentName);
+                }
+                WirePart::InputFile {
+                    filename: None,
+                    file_data: None,
+                    file_url: Some(url),
+                }
+            }
+            Source::Data { media_type, base64 } => WirePart::InputFile {
+                // The dialect wants a name for bytes.
+                filename: Some(document.name.as_deref().unwrap_or(match &**media_type {
+                    "text/plain" => "document.txt",
+                    _ => "document.pdf",
+                })),
+                file_data: Some(data_url(media_type, base64)),
+                file_url: None,
+            },
+        }
     }
 }
 

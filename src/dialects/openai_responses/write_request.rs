@@ -8,10 +8,11 @@ use gateway_actors::protocol::{GatewayError, Model};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::takes;
 use super::write_items::{WireItem, write_items};
 use super::write_tools::{Choice, WireTool, write_choice, write_tool};
 use crate::dialects::json::text;
-use crate::dialects::neutral::{Effort, Feature, Format, Losses, Message, Number, PartKind, Request, Role};
+use crate::dialects::neutral::{Effort, Feature, Format, Losses, Message, Number, PartKind, Reasoning, Request, Role};
 
 /// The fewest output tokens that the dialect takes as a limit.
 const LEAST_OUTPUT_TOKENS: u32 = 16;
@@ -34,9 +35,17 @@ pub(in crate::dialects) fn write_request(
     losses: &mut Losses,
 ) -> Result<Vec<u8>, GatewayError> {
     refuse_what_has_no_place(request, losses)?;
-    let (instructions, conversation) = leading_instructions(&request.messages, losses);
-    let input = write_items(conversation, model, losses)?;
-    let thinks = request.reasoning.is_some_and(|reasoning| !reasoning.is_off());
+    let (mut instructions, conversation) = leading_instructions(&request.messages, losses);
+    let mut input = write_items(conversation, model, losses)?;
+    // Of a conversation nothing may be left, and the input must not be empty.
+    if input.is_empty() && instructions.take().is_some() {
+        input = write_items(&request.messages, model, losses)?;
+    }
+    if input.is_empty() {
+        return Err(losses.refuse_value(Feature::Text, "this model cannot be asked without any text"));
+    }
+    let reasoning = reasoning(request, model, losses);
+    let thinks = reasoning.is_some_and(|reasoning| !reasoning.is_off());
     let holds_state = input.iter().any(|item| matches!(item, WireItem::Reasoning { .. }));
     let text = Text {
         format: request.format.as_ref().map(write_format),
@@ -59,15 +68,12 @@ pub(in crate::dialects) fn write_request(
             .map(|choice| write_choice(choice, &request.tools)),
         parallel_tool_calls: request.parallel_tool_calls,
         text: (text.format.is_some() || text.verbosity.is_some()).then_some(text),
-        reasoning: request.reasoning.map(|reasoning| Thinking {
-            effort: reasoning.as_effort().map(effort_word),
-            summary: (reasoning.visible == Some(true)).then_some("auto"),
-        }),
+        reasoning: reasoning.map(thinking),
         max_output_tokens: request
             .max_output_tokens
             .map(|most| most.min(model.max_output_tokens.max(LEAST_OUTPUT_TOKENS))),
-        temperature: request.temperature,
-        top_p: request.top_p,
+        temperature: sampled(Feature::Temperature, request.temperature, model, losses),
+        top_p: sampled(Feature::TopP, request.top_p, model, losses),
         safety_identifier: short(request.user.as_deref(), Feature::User, losses),
         prompt_cache_key: short(request.cache_key.as_deref(), Feature::CacheKey, losses),
         service_tier: service_tier(request, losses),
@@ -206,6 +212,45 @@ fn leading_instructions<'m, 'a>(
         return (None, messages);
     }
     (Some(texts.join("\n\n")), rest)
+}
+
+/// How the model is to reason. One that does not cannot be asked anything about it, and need not be told not to.
+fn reasoning(request: &Request<'_>, model: &Model, losses: &mut Losses) -> Option<Reasoning> {
+    let asked = request.reasoning?;
+    if takes::reasoning(model) {
+        return Some(asked);
+    }
+    if !asked.is_off() {
+        for (is_asked, feature) in [
+            (asked.effort.is_some(), Feature::ReasoningEffort),
+            (asked.budget_tokens.is_some(), Feature::ReasoningBudget),
+            (asked.visible == Some(true), Feature::ReasoningVisible),
+        ] {
+            if is_asked {
+                losses.drop(feature);
+            }
+        }
+    }
+    None
+}
+
+fn thinking(reasoning: Reasoning) -> Thinking {
+    Thinking {
+        effort: reasoning.as_effort().map(effort_word),
+        summary: (reasoning.visible == Some(true)).then_some("auto"),
+    }
+}
+
+/// The temperature or the like. A model that takes the default alone, 1, is not asked, and nothing is lost with that.
+fn sampled<'a>(feature: Feature, number: Option<Number<'a>>, model: &Model, losses: &mut Losses) -> Option<Number<'a>> {
+    let number = number?;
+    if takes::sampling(model) {
+        return Some(number);
+    }
+    if (number.value() - 1.0).abs() > f64::EPSILON {
+        losses.drop(feature);
+    }
+    None
 }
 
 fn write_format<'a>(format: &'a Format<'_>) -> WireFormat<'a> {

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use gateway_actors::protocol::Dialect;
+use gateway_actors::protocol::{Capabilities, Dialect, Vendor};
 use serde_json::{Value, json};
 
 use super::*;
@@ -231,6 +231,69 @@ fn reasoning_that_is_asked_for_comes_with_its_state() {
         assert_eq!(body["reasoning"], expected);
         assert_eq!(body.get("include").is_some(), includes);
     }
+}
+
+#[test]
+fn a_model_is_asked_nothing_that_its_provider_refuses() {
+    let mut request = hi();
+    (request.temperature, request.top_p) = (number("0.5"), number("1.0"));
+    request.reasoning = Some(Reasoning {
+        effort: Some(Effort::High),
+        budget_tokens: None,
+        visible: Some(true),
+    });
+    let written = |model: &Model| {
+        let mut losses = losses();
+        let body = write_request(&request, model, &mut losses).unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        (body, losses.into_dropped())
+    };
+    let mut model = model("m");
+    model.vendor = Vendor::Openai;
+    let (body, dropped) = written(&model);
+    assert_eq!(body["reasoning"], json!({"effort": "high", "summary": "auto"}));
+    assert_eq!((body.get("temperature"), body.get("top_p")), (None, None));
+    assert_eq!(dropped, ["temperature"]);
+
+    model.capabilities = Capabilities::NONE;
+    let (body, dropped) = written(&model);
+    assert_eq!((&body["temperature"], &body["top_p"]), (&json!(0.5), &json!(1.0)));
+    assert_eq!((body.get("reasoning"), body.get("include")), (None, None));
+    assert_eq!(dropped, ["output_config.effort", "thinking.display"]);
+}
+
+#[test]
+fn instructions_are_the_input_where_nothing_else_is_left_of_a_conversation() {
+    let thought = || Message {
+        role: Role::Assistant,
+        parts: vec![
+            PartKind::Reasoning {
+                text: "so".into(),
+                opaque: None,
+            }
+            .into(),
+        ],
+    };
+    let (body, dropped) = written(&asked(vec![Message::text(Role::System, "be brief"), thought()]));
+    assert_eq!(body.get("instructions"), None);
+    assert_eq!(body["input"][0]["content"][0]["text"], "be brief");
+    assert_eq!(dropped, ["messages.thinking"]);
+    let error = write_request(&asked(vec![thought()]), &model("m"), &mut losses()).unwrap_err();
+    assert_eq!(error.param.as_deref(), Some("messages"));
+}
+
+#[test]
+fn a_document_at_an_address_goes_without_its_name_and_that_is_told() {
+    let document = crate::dialects::neutral::Document {
+        source: crate::dialects::neutral::Source::Url("https://example.com/a.pdf".into()),
+        name: Some("a.pdf".into()),
+    };
+    let mut request = hi();
+    request.messages[0].parts.push(PartKind::Document(document).into());
+    let (body, dropped) = written(&request);
+    let file = json!({"type": "input_file", "file_url": "https://example.com/a.pdf"});
+    assert_eq!(body["input"][0]["content"][1], file);
+    assert_eq!(dropped, ["messages.document.title"]);
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn read_document<'a>(losses: &mut Losses, at: At<'_>, block: Block<'a>) -> Resul
         && let Some(Text(text)) = &source.data
     {
         if block.title.is_some() {
-            losses.drop_unknown("messages.document.title");
+            losses.drop(Feature::DocumentName);
         }
         return Ok(PartKind::Text(text.clone()));
     }

@@ -11,13 +11,7 @@ use crate::dialects::object::{Flag, List, Object, Text};
 use crate::dialects::place::At;
 
 /// How the types of tools begin that the provider runs itself: without one of them a model says so, or does without.
-const PROVIDER_RUN: [&str; 5] = [
-    "web_search_",
-    "web_fetch_",
-    "code_execution_",
-    "tool_search_tool_",
-    "advisor_",
-];
+const PROVIDER_RUN: [&str; 4] = ["web_search_", "web_fetch_", "tool_search_tool_", "advisor_"];
 
 /// What is offered.
 #[derive(Debug, Default)]
@@ -28,7 +22,7 @@ pub(super) struct Offers<'a> {
 }
 
 /// Reads the offers. Tools that the provider runs are left out; those whose arguments only Anthropic's models know
-/// (`bash`, `text_editor`, `computer`, `memory` and the like) are refused.
+/// (`bash`, `text_editor`, `computer`, `memory` and the like) are refused, and so is running code.
 pub(super) fn read_tools<'a>(
     losses: &mut Losses,
     tools: Option<List<wire::Tool<'a>>>,

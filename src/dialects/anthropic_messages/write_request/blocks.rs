@@ -2,18 +2,13 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use gateway_actors::protocol::GatewayError;
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use super::super::ids::wire_id;
 use super::super::models::Takes;
-use crate::dialects::json::is_object;
 use crate::dialects::neutral::{
-    CacheMark, Document, Feature, Image, Losses, Opaque, OpaqueKind, Origin, Part, PartKind, Source, ToolCall,
+    CacheMark, Document, Feature, Image, Losses, ObjectArguments, Opaque, OpaqueKind, Origin, Part, PartKind, Source,
     ToolResult,
 };
 
@@ -51,7 +46,7 @@ pub(super) enum Block<'a> {
     ToolUse {
         id: Cow<'a, str>,
         name: Cow<'a, str>,
-        input: Input<'a>,
+        input: ObjectArguments<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<Mark>,
     },
@@ -64,6 +59,32 @@ pub(super) enum Block<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<Mark>,
     },
+}
+
+impl Block<'_> {
+    /// The mark that it bears; of reasoning there is none.
+    fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Text { cache_control, .. }
+            | Self::Image { cache_control, .. }
+            | Self::Document { cache_control, .. }
+            | Self::ToolUse { cache_control, .. }
+            | Self::ToolResult { cache_control, .. } => *cache_control,
+            Self::Thinking { .. } | Self::RedactedThinking { .. } => None,
+        }
+    }
+
+    /// Where the mark stands that it bears.
+    pub(super) fn mark_place(&mut self) -> Option<&mut Option<Mark>> {
+        match self {
+            Self::Text { cache_control, .. }
+            | Self::Image { cache_control, .. }
+            | Self::Document { cache_control, .. }
+            | Self::ToolUse { cache_control, .. }
+            | Self::ToolResult { cache_control, .. } => cache_control.is_some().then_some(cache_control),
+            Self::Thinking { .. } | Self::RedactedThinking { .. } => None,
+        }
+    }
 }
 
 /// Where the bytes of an image or a document are.
@@ -93,46 +114,6 @@ impl From<CacheMark> for Mark {
     }
 }
 
-/// The arguments of a call, which here are an object.
-#[derive(Debug)]
-pub(in super::super) enum Input<'a> {
-    /// They are one already.
-    Object(&'a RawValue),
-    /// There are none.
-    Nothing,
-    /// A text as the only member of one, under this name.
-    Only(&'static str, &'a str),
-}
-
-impl Serialize for Input<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Object(object) => object.serialize(serializer),
-            Self::Nothing => serializer.serialize_map(Some(0))?.end(),
-            Self::Only(name, text) => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry(name, text)?;
-                map.end()
-            }
-        }
-    }
-}
-
-/// A call's arguments as an object.
-pub(in super::super) fn input_of<'a>(call: &'a ToolCall<'_>) -> Input<'a> {
-    let text = &*call.arguments;
-    if call.is_custom {
-        return Input::Only("input", text);
-    }
-    if text.trim_ascii().is_empty() {
-        return Input::Nothing;
-    }
-    match serde_json::from_str::<&RawValue>(text) {
-        Ok(value) if is_object(value) => Input::Object(value),
-        _ => Input::Only("INVALID_JSON", text),
-    }
-}
-
 /// The model that is to read what is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader {
@@ -147,6 +128,20 @@ pub(super) fn block<'a>(
     losses: &mut Losses,
 ) -> Result<Option<Block<'a>>, GatewayError> {
     let cache_control = part.cache.map(Mark::from);
+    let written = block_of(part, cache_control, reader, losses)?;
+    // What is not there cannot be marked, nor can reasoning.
+    if part.cache.is_some() && written.as_ref().is_none_or(|block| block.mark().is_none()) {
+        losses.drop(Feature::CacheMarks);
+    }
+    Ok(written)
+}
+
+fn block_of<'a>(
+    part: &'a Part<'_>,
+    cache_control: Option<Mark>,
+    reader: Reader,
+    losses: &mut Losses,
+) -> Result<Option<Block<'a>>, GatewayError> {
     Ok(match &part.kind {
         PartKind::Text(text) | PartKind::Refusal(text) => {
             let says_something = !text.trim().is_empty();
@@ -165,7 +160,7 @@ pub(super) fn block<'a>(
         PartKind::ToolCall(call) => Some(Block::ToolUse {
             id: wire_id(&call.id),
             name: call.name.flat(),
-            input: input_of(call),
+            input: call.object(),
             cache_control,
         }),
         PartKind::ToolResult(result) => Some(result_block(result, cache_control, losses)?),
@@ -241,7 +236,7 @@ fn result_block<'a>(
 }
 
 fn image_source<'a>(image: &'a Image<'_>, losses: &mut Losses) -> Result<Bytes<'a>, GatewayError> {
-    if image.detail.is_some() {
+    if image.detail.as_ref().is_some_and(|detail| detail != "auto") {
         losses.drop(Feature::ImageDetail);
     }
     match &image.source {
@@ -274,10 +269,8 @@ fn document_source<'a>(document: &'a Document<'_>, losses: &Losses) -> Result<By
                 data: base64,
             })
         }
-        Source::Data { media_type, base64 } => {
-            let is_text = media_type.starts_with("text/") || media_type == "application/json";
-            let bytes = is_text.then(|| STANDARD.decode(base64.as_bytes()).ok()).flatten();
-            let Some(data) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+        Source::Data { .. } => {
+            let Some(data) = document.text() else {
                 let why = "this model takes documents as PDF or as text in UTF-8";
                 return Err(losses.refuse_value(Feature::Document, why));
             };

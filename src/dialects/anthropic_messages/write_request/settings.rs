@@ -66,7 +66,7 @@ pub(super) fn format<'a>(
         }
         Some(Format::JsonSchema(schema)) => {
             if schema.description.is_some() {
-                losses.drop_unknown("format.description");
+                losses.drop(Feature::SchemaDescription);
             }
             Ok(Some(OutputFormat { schema: schema.schema }))
         }

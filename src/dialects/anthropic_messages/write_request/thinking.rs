@@ -3,12 +3,12 @@
 //! A model that thinks by effort gets `adaptive` and the effort, or that of a budget. One that thinks by budget gets
 //! `enabled` and the budget, or that of an effort, of which half of the output tokens are left for the answer. The budget is
 //! at least 1,024 and less than the limit of output tokens; where that is impossible the model does not think. Neither
-//! does it when a call is forced, nor when the turn that it goes on with did not begin with thinking of its own: such
-//! requests are refused by the API. All of it is told.
+//! does it when the turn that it goes on with did not begin with thinking of its own, and no model does when a call is
+//! forced: such requests are refused by the API. All of it is told.
 
 use serde::Serialize;
 
-use super::super::models::{Takes, ThinkingForm};
+use super::super::models::{Off, Takes, ThinkingForm};
 use super::tools::is_forced;
 use super::turns::Turn;
 use crate::dialects::neutral::{Effort, Feature, Losses, Reasoning, Request};
@@ -31,6 +31,8 @@ pub(super) enum Thinking {
         #[serde(skip_serializing_if = "Option::is_none")]
         display: Option<&'static str>,
     },
+    /// Only between calls of tools.
+    BetweenTools,
     /// Not at all.
     Disabled,
 }
@@ -61,22 +63,20 @@ pub(super) fn plan(
     losses: &mut Losses,
 ) -> Plan {
     let Some(reasoning) = request.reasoning else {
-        return Plan::default();
+        return unasked(request, takes);
     };
     if reasoning.is_off() {
-        if !takes.no_thinking {
-            losses.drop(Feature::ReasoningEffort);
-        }
-        return Plan {
-            thinking: takes.no_thinking.then_some(Thinking::Disabled),
-            effort: None,
-        };
+        return off(reasoning, takes, losses);
     }
     let is_wanted = reasoning.as_budget().is_some() || reasoning.visible == Some(true);
     if !is_wanted {
-        return Plan::default();
+        return unasked(request, takes);
     }
     match takes.thinking {
+        ThinkingForm::Adaptive if is_forced(request) => {
+            tell(reasoning, None, losses);
+            unasked(request, takes)
+        }
         ThinkingForm::Adaptive => Plan {
             thinking: Some(Thinking::Adaptive {
                 display: reasoning.visible.map(display),
@@ -97,6 +97,30 @@ pub(super) fn plan(
             }
         }
     }
+}
+
+/// Where nothing is said of thinking. A model that thinks all the same must be told not to if a call is forced.
+fn unasked(request: &Request<'_>, takes: Takes) -> Plan {
+    Plan {
+        thinking: (takes.thinks_unasked && is_forced(request)).then_some(Thinking::Disabled),
+        effort: None,
+    }
+}
+
+/// Where the model is not to think. One that always does is to make the least effort.
+fn off(reasoning: Reasoning, takes: Takes, losses: &mut Losses) -> Plan {
+    let (thinking, effort) = match takes.off {
+        Off::Disabled => (Some(Thinking::Disabled), None),
+        Off::BetweenTools => (Some(Thinking::BetweenTools), None),
+        Off::Never => {
+            losses.drop(match reasoning.effort {
+                Some(_) => Feature::ReasoningOff,
+                None => Feature::ReasoningBudget,
+            });
+            (None, Some("low"))
+        }
+    };
+    Plan { thinking, effort }
 }
 
 fn display(is_shown: bool) -> &'static str {

@@ -79,8 +79,16 @@ fn a_model_is_asked_to_think_in_the_way_that_it_takes() {
             64_000,
             "claude-fable-5",
             Value::Null,
-            Value::Null,
+            json!("low"),
             "reasoning_effort",
+        ),
+        (
+            reasoning(Some(Effort::None), None, None),
+            64_000,
+            "claude-sonnet-5-5",
+            json!({"type": "between_tools"}),
+            Value::Null,
+            "",
         ),
         (
             reasoning(Some(Effort::High), None, None),
@@ -179,14 +187,29 @@ fn a_model_is_asked_to_think_in_the_way_that_it_takes() {
 }
 
 #[test]
-fn by_budget_nobody_thinks_when_a_call_is_forced() {
+fn nobody_thinks_when_a_call_is_forced() {
     let mut request = hello();
     request.tools = vec![tool("t")];
     request.tool_choice = Some(ToolChoice::Required);
     request.reasoning = reasoning(Some(Effort::High), None, None);
     let (thinking, _, lost) = thinking_of(&request, BY_BUDGET);
     assert_eq!((thinking, &*lost), (Value::Null, &["reasoning_effort".into()][..]));
-    assert_eq!(thinking_of(&request, BY_EFFORT).2, [""; 0]);
+    let (thinking, effort, lost) = thinking_of(&request, BY_EFFORT);
+    assert_eq!(
+        (thinking, effort, &*lost),
+        (Value::Null, Value::Null, &["reasoning_effort".into()][..])
+    );
+    // From Claude 5 on a model thinks unless it is told not to, and some cannot be told.
+    for asked in [request.reasoning, None] {
+        request.reasoning = asked;
+        assert_eq!(thinking_of(&request, "claude-opus-5").0, json!({"type": "disabled"}));
+        for always in ["claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1"] {
+            let error = write(&request, always).unwrap_err();
+            assert_eq!(error.param.as_deref(), Some("tool_choice"), "{always}");
+        }
+    }
+    request.tool_choice = None;
+    assert_eq!(thinking_of(&request, "claude-opus-5").0, Value::Null);
 }
 
 #[test]

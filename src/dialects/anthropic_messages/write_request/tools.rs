@@ -7,6 +7,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::super::models::Takes;
 use super::blocks::Mark;
 use crate::dialects::json::{is_non_empty_container, text};
 use crate::dialects::neutral::{Feature, Losses, Request, Tool, ToolChoice, ToolKind};
@@ -29,6 +30,13 @@ pub(super) struct Offer<'a> {
     strict: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_control: Option<Mark>,
+}
+
+impl Offer<'_> {
+    /// Where the mark stands that it bears.
+    pub(super) fn mark_place(&mut self) -> Option<&mut Option<Mark>> {
+        self.cache_control.is_some().then_some(&mut self.cache_control)
+    }
 }
 
 /// A schema as JSON text.
@@ -113,14 +121,29 @@ pub(super) fn is_forced(request: &Request<'_>) -> bool {
 }
 
 /// Which tools must be called, and whether several at once. Without tools there is nothing to choose.
-pub(super) fn choice<'a>(request: &'a Request<'_>, losses: &Losses) -> Result<Option<Choice<'a>>, GatewayError> {
-    if request.tools.is_empty() {
-        let feature = match &request.tool_choice {
-            Some(ToolChoice::Required) => Feature::ToolChoiceRequired,
-            Some(ToolChoice::Named(_)) => Feature::ToolChoiceNamed,
-            Some(ToolChoice::Auto | ToolChoice::None) | None => return Ok(None),
-        };
-        return Err(losses.refuse_value(feature, "this model can be made to call a tool only if one is offered"));
+pub(super) fn choice<'a>(
+    request: &'a Request<'_>,
+    takes: Takes,
+    losses: &Losses,
+) -> Result<Option<Choice<'a>>, GatewayError> {
+    let forced = match &request.tool_choice {
+        Some(ToolChoice::Required) => Some(Feature::ToolChoiceRequired),
+        Some(ToolChoice::Named(_)) => Some(Feature::ToolChoiceNamed),
+        Some(ToolChoice::Auto | ToolChoice::None) | None => None,
+    };
+    match forced {
+        Some(feature) if request.tools.is_empty() => {
+            let why = "this model can be made to call a tool only if one is offered";
+            return Err(losses.refuse_value(feature, why));
+        }
+        Some(feature) if !takes.forced_calls() => {
+            return Err(losses.refuse_value(
+                feature,
+                "this model, which always thinks, cannot be made to call a tool",
+            ));
+        }
+        None if request.tools.is_empty() => return Ok(None),
+        _ => {}
     }
     let one_at_a_time = request.parallel_tool_calls == Some(false);
     let (kind, name) = match &request.tool_choice {

@@ -24,7 +24,12 @@ pub(super) struct Turn<'a> {
     content: Vec<Block<'a>>,
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
+    /// What it says.
+    pub(super) fn blocks(&mut self) -> &mut [Block<'a>] {
+        &mut self.content
+    }
+
     pub(super) fn is_users(&self) -> bool {
         self.role == Speaker::User
     }

@@ -67,11 +67,11 @@ pub(super) fn read_function<'a>(
     })
 }
 
-/// Which tools are to be called: of these.
+/// Which tools are to be called: of these, of which those stay that are allowed. To be kept from calling a tool and not to
+/// be offered it is the same to a model.
 pub(super) fn read_choice<'a>(
-    losses: &Losses,
     choice: TextOr<'a, wire::ToolChoice<'a>>,
-    tools: &[Tool<'a>],
+    tools: &mut Vec<Tool<'a>>,
 ) -> Result<ToolChoice<'a>, GatewayError> {
     let at = At::top("tool_choice");
     let choice = match choice {
@@ -102,8 +102,9 @@ pub(super) fn read_choice<'a>(
                     .filter_map(named)
                     .any(|Text(name)| *name == tool.name.name)
             };
-            if !tools.iter().all(is_listed) {
-                return Err(losses.refuse(Feature::ToolChoiceSome));
+            tools.retain(is_listed);
+            if tools.is_empty() {
+                return Err(at.member("tools").wrong("must name at least one of `tools`"));
             }
             match allowed.mode.as_ref().map(|Text(mode)| &**mode) {
                 Some("required") => Ok(ToolChoice::Required),

@@ -87,6 +87,10 @@ pub(super) fn write_messages<'r>(
             Role::Assistant => writer.assistant(&message.parts),
         }
     }
+    if writer.written.is_empty() {
+        let why = "this model cannot be asked without any text";
+        return Err(writer.losses.refuse_value(Feature::Text, why));
+    }
     Ok(writer.written)
 }
 
@@ -230,6 +234,14 @@ impl<'r> Writer<'_, 'r> {
         }
         if !is_silent {
             self.written.push(message);
+            return;
+        }
+        // A message of nothing but reasoning is none.
+        if message.reasoning.is_some() || message.reasoning_content.is_some() {
+            self.losses.drop(Feature::ReasoningText);
+        }
+        if !message.reasoning_details.is_empty() {
+            self.losses.drop(Feature::Opaque);
         }
     }
 

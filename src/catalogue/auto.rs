@@ -58,7 +58,7 @@ impl AutoCheck {
 mod tests {
     use std::collections::HashMap;
 
-    use gateway_actors::protocol::{Capabilities, Capability, Dialect, Model, Price, ProviderName};
+    use gateway_actors::protocol::{Capabilities, Capability, Dialect, Model, Price, ProviderName, Vendor};
 
     use super::*;
 
@@ -66,6 +66,7 @@ mod tests {
         Model {
             id: format!("{provider}-{layer}").as_str().into(),
             provider: provider.into(),
+            vendor: Vendor::Other,
             api_model: "it".into(),
             dialect: Dialect::OpenaiChat,
             layer,

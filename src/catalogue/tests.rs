@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use gateway_actors::protocol::{Alias, Capabilities, Capability, Dialect, Price, TaskType};
+use gateway_actors::protocol::{Alias, Capabilities, Capability, Dialect, Price, TaskType, Vendor};
 use tokio::time::{sleep, timeout};
 
 use super::*;
@@ -18,6 +18,7 @@ fn model(id: &str, provider: &str, layer: Layer) -> Model {
     Model {
         id: id.into(),
         provider: provider.into(),
+        vendor: Vendor::Other,
         api_model: id.into(),
         dialect: Dialect::OpenaiChat,
         layer,

@@ -1,7 +1,7 @@
 //! The providers that need no listing: vendors exist with their keys, `oss` and `simulator` when they are switched on.
 //! And the models that come with the environment's names for them.
 
-use gateway_actors::protocol::{Alias, Capabilities, Capability, Dialect, Layer, Model, Price};
+use gateway_actors::protocol::{Alias, Capabilities, Capability, Dialect, Layer, Model, Price, Vendor};
 use url::Url;
 
 use super::catalogue::Draft;
@@ -190,13 +190,13 @@ fn add_oss_model(draft: &mut Draft, builtins: &Builtins, providers: &Providers, 
 /// A model of which nothing is known but its name. OpenRouter's free variants end in `:free`.
 fn named_model(providers: &Providers, provider: &str, api_model: &str, layer: Layer) -> Model {
     let capabilities: Capabilities = [Capability::Chat, Capability::Code].into_iter().collect();
+    let settings = providers.configured(provider);
     Model {
         id: api_model.into(),
         provider: provider.into(),
+        vendor: settings.map_or(Vendor::Other, ProviderSettings::vendor),
         api_model: api_model.into(),
-        dialect: providers
-            .configured(provider)
-            .map_or(Dialect::OpenaiChat, |it| it.kind.dialect()),
+        dialect: settings.map_or(Dialect::OpenaiChat, |it| it.kind.dialect()),
         layer,
         capabilities,
         context_window: ASSUMED_WINDOW,

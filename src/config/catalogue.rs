@@ -134,6 +134,7 @@ fn select(mut written: Vec<WrittenModel>, providers: &Providers, report: &mut Re
         match (entry.model.take(), provider) {
             (Some(model), Some(provider)) => draft.models.push(Model {
                 dialect: dialect_of(&entry, provider, report),
+                vendor: provider.vendor(),
                 ..model
             }),
             (Some(model), None) => draft.left_out.push(model),

@@ -1,6 +1,6 @@
 //! Kinds of providers: in which dialect each is asked, where it is, and how it wants its key.
 
-use gateway_actors::protocol::Dialect;
+use gateway_actors::protocol::{Dialect, Vendor};
 
 /// How a provider is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -147,6 +147,24 @@ impl ProviderKind {
             | Self::Cohere
             | Self::Together
             | Self::Simulator => Dialect::OpenaiChat,
+        }
+    }
+
+    /// Whose service providers of this kind are; [`Other`](Vendor::Other) where the kind does not tell.
+    #[must_use]
+    pub const fn vendor(self) -> Vendor {
+        match self {
+            Self::Openai | Self::AzureOpenai => Vendor::Openai,
+            Self::Openrouter => Vendor::Openrouter,
+            Self::Anthropic => Vendor::Anthropic,
+            Self::Gemini => Vendor::Gemini,
+            Self::Mistral => Vendor::Mistral,
+            Self::Groq => Vendor::Groq,
+            Self::Deepseek => Vendor::Deepseek,
+            Self::Xai => Vendor::Xai,
+            Self::Cohere => Vendor::Cohere,
+            Self::Together => Vendor::Together,
+            Self::OpenaiCompatible | Self::Ollama | Self::Simulator => Vendor::Other,
         }
     }
 

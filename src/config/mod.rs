@@ -17,6 +17,7 @@ mod difference;
 mod document;
 mod drain;
 mod headers;
+mod hosts;
 mod http;
 mod kind;
 mod log;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model};
+use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, Vendor};
 use toml::de::{DeTable, DeValue};
 
 use super::document::Document;
@@ -100,6 +100,7 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> WrittenModel {
             api_model: api_model.into(),
             // Until its provider is known.
             dialect: Dialect::OpenaiChat,
+            vendor: Vendor::Other,
             layer,
             capabilities,
             context_window: limits.0,

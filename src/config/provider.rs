@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use gateway_actors::protocol::ProviderName;
+use gateway_actors::protocol::{ProviderName, Vendor};
 use secrecy::SecretString;
 use url::Url;
 
 use super::headers::ExtraHeaders;
+use super::hosts::vendor_at;
 use super::kind::ProviderKind;
 use super::value::{Written, base_url};
 
@@ -60,6 +61,15 @@ impl ProviderSettings {
             headers: ExtraHeaders::default(),
             azure_api: AzureApi::default(),
             anthropic_version: Self::DEFAULT_ANTHROPIC_VERSION.to_owned(),
+        }
+    }
+
+    /// Whose service it is, by its kind or, where that does not tell, by where it is. Its name says nothing.
+    #[must_use]
+    pub fn vendor(&self) -> Vendor {
+        match (self.kind, &self.base_url) {
+            (ProviderKind::OpenaiCompatible, Some(address)) => vendor_at(address).unwrap_or(Vendor::Other),
+            (kind, _) => kind.vendor(),
         }
     }
 

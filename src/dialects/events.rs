@@ -1,6 +1,6 @@
 //! One event of a provider's stream, looked at without keeping anything of it: what every dialect's reader says of one.
 
-use gateway_actors::protocol::{Dialect, Operation, TokenUsage, UsageReport};
+use gateway_actors::protocol::{Dialect, Operation, TokenUsage, UsageReport, Vendor};
 
 use super::fault::{ErrorObject, Inspected, ShapeError};
 use super::sse::{EventText, Framing};
@@ -35,8 +35,8 @@ pub(super) enum BadEvent {
 /// Looks at the events of one stream.
 #[derive(Debug)]
 pub(super) enum EventReader {
-    /// OpenAI chat completions, and its older completions.
-    OpenaiChat,
+    /// OpenAI chat completions, and its older completions, of this vendor's.
+    OpenaiChat(Vendor),
     /// OpenAI Responses.
     OpenaiResponses(openai_responses::EventReader),
     /// Anthropic Messages.
@@ -48,9 +48,10 @@ pub(super) enum EventReader {
 }
 
 impl EventReader {
-    pub(super) fn new(dialect: Dialect) -> Self {
+    /// For a stream of this vendor's.
+    pub(super) fn new(dialect: Dialect, vendor: Vendor) -> Self {
         match dialect {
-            Dialect::OpenaiChat => Self::OpenaiChat,
+            Dialect::OpenaiChat => Self::OpenaiChat(vendor),
             Dialect::OpenaiResponses => Self::OpenaiResponses(openai_responses::EventReader::default()),
             Dialect::AnthropicMessages => Self::AnthropicMessages(anthropic_messages::EventReader::default()),
             Dialect::Gemini => Self::Gemini(gemini::EventReader),
@@ -62,7 +63,7 @@ impl EventReader {
     pub(super) fn framing(&self) -> Framing {
         match self {
             Self::Ollama(_) => Framing::Lines,
-            Self::OpenaiChat | Self::OpenaiResponses(_) | Self::AnthropicMessages(_) | Self::Gemini(_) => {
+            Self::OpenaiChat(_) | Self::OpenaiResponses(_) | Self::AnthropicMessages(_) | Self::Gemini(_) => {
                 Framing::Events
             }
         }
@@ -72,7 +73,7 @@ impl EventReader {
     pub(super) fn read(&mut self, event: &[u8]) -> Result<Seen, BadEvent> {
         let event = EventText::read(self.framing(), event);
         match self {
-            Self::OpenaiChat => openai_chat::read_event(&event),
+            Self::OpenaiChat(vendor) => openai_chat::read_event(&event, *vendor),
             Self::OpenaiResponses(reader) => reader.read(&event),
             Self::AnthropicMessages(reader) => reader.read(&event),
             Self::Gemini(reader) => reader.read(&event),
@@ -81,16 +82,16 @@ impl EventReader {
     }
 }
 
-/// Checks that a whole body is the answer to such a request in this dialect, and reads its usage.
+/// Checks that a whole body is this vendor's answer to such a request in this dialect, and reads its usage.
 ///
 /// # Errors
 /// Why it is no answer; [`ShapeError::NoText`] is not among them.
-pub fn inspect(operation: Operation, dialect: Dialect, body: &[u8]) -> Result<Inspected, ShapeError> {
+pub fn inspect(operation: Operation, dialect: Dialect, vendor: Vendor, body: &[u8]) -> Result<Inspected, ShapeError> {
     match (operation, dialect) {
         (Operation::Embed, dialect) => openai_embeddings::inspect(dialect, body),
         (Operation::CountTokens, Dialect::Gemini) => count(gemini::read_count(body)),
         (Operation::CountTokens, _) => count(anthropic_messages::read_count_answer(body).ok()),
-        (Operation::CompleteText, _) | (_, Dialect::OpenaiChat) => openai_chat::inspect(body),
+        (Operation::CompleteText, _) | (_, Dialect::OpenaiChat) => openai_chat::inspect(body, vendor),
         (_, Dialect::OpenaiResponses) => openai_responses::inspect(body),
         (_, Dialect::AnthropicMessages) => anthropic_messages::inspect(body),
         (_, Dialect::Gemini) => gemini::inspect(body),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use gateway_actors::protocol::UsageReport;
+use gateway_actors::protocol::{UsageReport, Vendor};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -132,7 +132,9 @@ pub fn explanation(body: &[u8]) -> Explanation {
     match serde_json::from_slice::<Members<'_>>(body) {
         Ok(members) => Explanation {
             error: members.error.map(ErrorObject::read),
-            usage: members.usage.map_or(UsageReport::Missing, usage_report),
+            usage: members
+                .usage
+                .map_or(UsageReport::Missing, |usage| usage_report(usage, Vendor::Other)),
         },
         Err(_anything) => Explanation::default(),
     }

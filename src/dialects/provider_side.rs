@@ -1,6 +1,6 @@
 //! What a model's provider is asked in its own dialect, and what it answers.
 
-use gateway_actors::protocol::{Dialect, GatewayError, Model, TranslationError};
+use gateway_actors::protocol::{Dialect, GatewayError, Model, TranslationError, Vendor};
 
 use super::neutral::{Answer, Losses, Request, StreamReader};
 use super::sse::Framing;
@@ -24,13 +24,13 @@ pub(super) fn write_request(
     }
 }
 
-/// Reads a whole answer of a provider that speaks this dialect.
+/// Reads a whole answer of this vendor's in this dialect.
 ///
 /// # Errors
 /// When it is none.
-pub(super) fn read_answer(dialect: Dialect, body: &str) -> Result<Answer<'_>, TranslationError> {
+pub(super) fn read_answer(dialect: Dialect, vendor: Vendor, body: &str) -> Result<Answer<'_>, TranslationError> {
     match dialect {
-        Dialect::OpenaiChat => openai_chat::read_answer(body),
+        Dialect::OpenaiChat => openai_chat::read_answer(body, vendor),
         Dialect::OpenaiResponses => openai_responses::read_answer(body),
         Dialect::AnthropicMessages => anthropic_messages::read_answer(body),
         Dialect::Gemini => gemini::read_answer(body),
@@ -38,10 +38,10 @@ pub(super) fn read_answer(dialect: Dialect, body: &str) -> Result<Answer<'_>, Tr
     }
 }
 
-/// Begins to read a stream of a provider that speaks this dialect.
-pub(super) fn stream_reader(dialect: Dialect) -> Box<dyn StreamReader> {
+/// Begins to read a stream of this vendor's in this dialect.
+pub(super) fn stream_reader(dialect: Dialect, vendor: Vendor) -> Box<dyn StreamReader> {
     match dialect {
-        Dialect::OpenaiChat => Box::new(openai_chat::Reader::default()),
+        Dialect::OpenaiChat => Box::new(openai_chat::Reader::new(vendor)),
         Dialect::OpenaiResponses => Box::new(openai_responses::Reader::default()),
         Dialect::AnthropicMessages => Box::new(anthropic_messages::Reader::default()),
         Dialect::Gemini => Box::new(gemini::Reader::default()),

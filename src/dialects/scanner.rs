@@ -1,7 +1,7 @@
 //! Splits a provider's stream into whole events, forwards their bytes and notes what they say. No I/O here.
 
 use bytes::{Bytes, BytesMut};
-use gateway_actors::protocol::{Dialect, StreamFrame, UsageReport};
+use gateway_actors::protocol::{Dialect, StreamFrame, UsageReport, Vendor};
 
 use super::events::{BadEvent, EventReader, Seen};
 use super::fault::StreamFault;
@@ -45,10 +45,10 @@ pub struct StreamScanner {
 }
 
 impl StreamScanner {
-    /// A scanner that allows events of this many bytes.
+    /// A scanner of this vendor's stream that allows events of this many bytes.
     #[must_use]
-    pub fn new(dialect: Dialect, limit: usize, usage_events: UsageEvents) -> Self {
-        let reader = EventReader::new(dialect);
+    pub fn new(dialect: Dialect, vendor: Vendor, limit: usize, usage_events: UsageEvents) -> Self {
+        let reader = EventReader::new(dialect, vendor);
         Self {
             limit,
             usage_events,

@@ -53,7 +53,7 @@ impl Out {
 }
 
 fn run<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, usage_events: UsageEvents) -> (Out, Result<(), StreamFault>) {
-    let mut scanner = StreamScanner::new(Dialect::OpenaiChat, LIMIT, usage_events);
+    let mut scanner = StreamScanner::new(Dialect::OpenaiChat, Vendor::Other, LIMIT, usage_events);
     let mut out = Out::default();
     for chunk in chunks {
         scanner.push(Bytes::copy_from_slice(chunk));
@@ -119,7 +119,7 @@ fn however_a_stream_is_split_the_same_comes_out() {
 fn whole_events_of_one_chunk_are_one_frame_in_the_chunks_own_memory() {
     let text = RECORDED.replace(usage_event(), "");
     let chunk = Bytes::from(text.clone());
-    let mut scanner = StreamScanner::new(Dialect::OpenaiChat, LIMIT, UsageEvents::Forward);
+    let mut scanner = StreamScanner::new(Dialect::OpenaiChat, Vendor::Other, LIMIT, UsageEvents::Forward);
     scanner.push(chunk.clone());
     let frame = scanner.next_frame().unwrap().unwrap();
     assert_eq!(frame.bytes.as_ptr(), chunk.as_ptr(), "not copied");
@@ -254,7 +254,7 @@ fn usage_that_is_told_on_the_way_counts_only_when_the_whole_answer_has_come() {
     for (events, expected) in cases {
         let text = format!("{}\n\n", events.join("\n\n"));
         for piece in [text.len(), 1] {
-            let mut scanner = StreamScanner::new(Dialect::OpenaiChat, LIMIT, UsageEvents::Forward);
+            let mut scanner = StreamScanner::new(Dialect::OpenaiChat, Vendor::Other, LIMIT, UsageEvents::Forward);
             let mut told = missing;
             for chunk in text.as_bytes().chunks(piece) {
                 scanner.push(Bytes::copy_from_slice(chunk));

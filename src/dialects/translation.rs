@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerForm, AnswerTranslation, Dialect, GatewayError, Model, Outgoing, StreamTranslation, TranslationError,
+    AnswerForm, AnswerTranslation, Dialect, GatewayError, Model, Outgoing, StreamTranslation, TranslationError, Vendor,
 };
 use serde_json::value::RawValue;
 
@@ -103,6 +103,7 @@ pub(super) fn write_repeating(
         answer: AnswerForm::Translated(Rc::new(Translation {
             client,
             provider: model.dialect,
+            vendor: model.vendor,
             context: Rc::new(context),
         })),
         dropped: losses.into_dropped(),
@@ -163,13 +164,14 @@ fn text(body: &Bytes) -> Result<&str, GatewayError> {
 struct Translation {
     client: &'static ClientSide,
     provider: Dialect,
+    vendor: Vendor,
     context: Rc<AnswerContext>,
 }
 
 impl AnswerTranslation for Translation {
     fn whole(&self, body: &Bytes) -> Result<Bytes, TranslationError> {
         let text = std::str::from_utf8(body).map_err(|_error| TranslationError("it is not UTF-8"))?;
-        let mut answer = read_answer(self.provider, text)?;
+        let mut answer = read_answer(self.provider, self.vendor, text)?;
         if answer.model.is_empty() {
             answer.model = Cow::Borrowed(&self.context.model);
         }
@@ -178,7 +180,7 @@ impl AnswerTranslation for Translation {
 
     fn stream(&self) -> Box<dyn StreamTranslation> {
         Box::new(TranslatedStream {
-            reader: stream_reader(self.provider),
+            reader: stream_reader(self.provider, self.vendor),
             writer: (self.client.stream_writer)(Rc::clone(&self.context)),
             framing: framing(self.provider),
             begun: false,

@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{
     Answer, AnswerStream, Capabilities, Capability, Catalogue, CellTotals, ChatCall, CloseTurn, ConversationId,
     ConversationPage, ConversationStore, Dialect, GatewayError, Gauges, HealthSnapshot, Layer, Model, OpenTurn, Price,
-    StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened,
+    StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
 };
 use gateway_actors::testkit::MemoryStore;
 use tokio::sync::watch;
@@ -28,6 +28,7 @@ pub(crate) fn model(id: &str, provider: &str) -> Model {
     Model {
         id: id.into(),
         provider: provider.into(),
+        vendor: Vendor::Other,
         api_model: format!("{id}-api").into(),
         dialect: Dialect::OpenaiChat,
         layer: Layer::L0,

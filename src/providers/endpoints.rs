@@ -146,7 +146,7 @@ fn to_uri(url: &Url) -> Option<Uri> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gateway_actors::protocol::{Capabilities, Layer};
+    use gateway_actors::protocol::{Capabilities, Layer, Vendor};
 
     fn endpoints(kind: ProviderKind, base_url: &str) -> Endpoints {
         let mut settings = ProviderSettings::new("alpha", kind);
@@ -158,6 +158,7 @@ mod tests {
         Model {
             id: "id".into(),
             provider: "alpha".into(),
+            vendor: Vendor::Other,
             api_model: api_model.into(),
             dialect,
             layer: Layer::L0,

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt as _, StreamExt as _};
-use gateway_actors::protocol::{Dialect, UsageReport};
+use gateway_actors::protocol::{Dialect, UsageReport, Vendor};
 use tokio::time::Instant;
 
 use super::*;
@@ -68,7 +68,7 @@ struct Outcome {
 async fn outcome(pieces: Vec<Bytes>, usage_events: UsageEvents) -> Outcome {
     let end = Instant::now() + Duration::from_secs(60);
     let watchdog = Watchdog::start(&UpstreamTimeouts::default(), end).unwrap();
-    let scanner = StreamScanner::new(Dialect::OpenaiChat, LIMIT, usage_events);
+    let scanner = StreamScanner::new(Dialect::OpenaiChat, Vendor::Other, LIMIT, usage_events);
     let source = futures_util::stream::iter(pieces.into_iter().map(Ok));
     let mut frames = Frames::new(source, StatusCode::OK, scanner, watchdog, None);
     let mut outcome = Outcome {

@@ -80,6 +80,7 @@ impl HttpProvider {
             stream: call.stream,
             operation: call.operation,
             dialect: answered_in(&call.model, call.operation),
+            vendor: call.model.vendor,
             form: &call.outgoing.answer,
             key: self.settings.api_key.as_ref(),
         };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use gateway_actors::protocol::{
     AnswerForm, Billing, Completion, Dialect, FailureKind, Operation, UpstreamFailure, UpstreamReply, UpstreamStream,
-    UsageReport,
+    UsageReport, Vendor,
 };
 use secrecy::SecretString;
 
@@ -35,6 +35,8 @@ pub(super) struct Reading<'a> {
     pub(super) operation: Operation,
     /// The dialect in which it answers.
     pub(super) dialect: Dialect,
+    /// Whose answer it is.
+    pub(super) vendor: Vendor,
     /// In which form the answer is wanted.
     pub(super) form: &'a AnswerForm,
     /// Our key, to keep it out of the log.
@@ -74,19 +76,26 @@ where
     if content_type.starts_with("application/json") {
         watchdog.hurry(EXPLANATION_TIME);
         let body = read_beginning(&mut source, EXPLANATION_BYTES, &mut watchdog).await;
-        return Err(match inspect(reading.operation, reading.dialect, &body) {
-            Err(ShapeError::ErrorObject(error)) => {
-                from_fault(&StreamFault::ErrorObject(error), status, UsageReport::Missing)
-            }
-            _ => malformed("the answer is JSON, not the stream that was asked for"),
-        });
+        return Err(
+            match inspect(reading.operation, reading.dialect, reading.vendor, &body) {
+                Err(ShapeError::ErrorObject(error)) => {
+                    from_fault(&StreamFault::ErrorObject(error), status, UsageReport::Missing)
+                }
+                _ => malformed("the answer is JSON, not the stream that was asked for"),
+            },
+        );
     }
     let (usage_events, translation) = match reading.form {
         AnswerForm::AsSent { usage_events: false } => (UsageEvents::Drop, None),
         AnswerForm::AsSent { usage_events: true } | AnswerForm::Known(_) => (UsageEvents::Forward, None),
         AnswerForm::Translated(translation) => (UsageEvents::Forward, Some(translation.stream())),
     };
-    let scanner = StreamScanner::new(reading.dialect, reading.limits.event_bytes, usage_events);
+    let scanner = StreamScanner::new(
+        reading.dialect,
+        reading.vendor,
+        reading.limits.event_bytes,
+        usage_events,
+    );
     let mut frames = Frames::new(source, status, scanner, watchdog, translation);
     frames.prime().await?;
     Ok(UpstreamReply::Stream(UpstreamStream {
@@ -111,7 +120,8 @@ where
     let body = read_whole(&mut source, announced, reading.limits.body_bytes, &mut watchdog)
         .await
         .map_err(|failure| failure.with_status(status.as_u16()))?;
-    let inspected = inspect(reading.operation, reading.dialect, &body).map_err(|error| from_shape(&error, status))?;
+    let inspected = inspect(reading.operation, reading.dialect, reading.vendor, &body)
+        .map_err(|error| from_shape(&error, status))?;
     let body = match reading.form {
         AnswerForm::AsSent { .. } | AnswerForm::Known(_) => body,
         AnswerForm::Translated(translation) => translation.whole(&body).map_err(|error| {

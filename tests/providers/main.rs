@@ -15,7 +15,7 @@ use ai_mcp_gateway::providers::Upstreams;
 use bytes::Bytes;
 use gateway_actors::protocol::{
     AttemptId, Capabilities, Dialect, Layer, Model, ModelId, Operation, OutgoingRequest as _, ProviderName, RequestId,
-    Upstream as _, UpstreamCall, UpstreamFailure, UpstreamReply,
+    Upstream as _, UpstreamCall, UpstreamFailure, UpstreamReply, Vendor,
 };
 use server::Server;
 use tokio::time::Instant;
@@ -60,6 +60,7 @@ fn call(stream: bool) -> UpstreamCall {
     let model = Model {
         id: ModelId::from("alpha-small"),
         provider: ProviderName::from("alpha"),
+        vendor: Vendor::Other,
         api_model: "gpt-4o-mini".into(),
         dialect: Dialect::OpenaiChat,
         layer: Layer::L0,

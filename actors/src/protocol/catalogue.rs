@@ -8,6 +8,7 @@ use super::ids::{ModelId, ProviderName};
 use super::layer::{Capabilities, Layer, TaskType};
 use super::price::Price;
 use super::router::Selection;
+use super::vendor::Vendor;
 
 /// One model of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Model {
     pub id: ModelId,
     /// The provider that serves it.
     pub provider: ProviderName,
+    /// Whose service that provider is, whatever it is called.
+    pub vendor: Vendor,
     /// The provider's name for it.
     pub api_model: Arc<str>,
     /// The dialect in which its provider is asked for it.

@@ -28,6 +28,7 @@ mod supervisor;
 pub(crate) mod testkit;
 mod upstream;
 mod usage;
+mod vendor;
 
 pub use budget::{BudgetError, BudgetTotals, Cancel, Hold, HoldSink, Reserve, Settle, Spending};
 pub use catalogue::{Alias, Catalogue, Model};
@@ -71,3 +72,4 @@ pub use upstream::{
     UpstreamStream,
 };
 pub use usage::{TokenUsage, UsageReport, UsageSource};
+pub use vendor::Vendor;

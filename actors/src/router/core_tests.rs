@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use super::*;
 use crate::protocol::{
     Alias, Capabilities, Capability, Dialect, Gate, HealthNote, ModelHealth, PicoUsdPerToken, Price, ProviderName,
-    QualityLevel, RequestId, TaskType,
+    QualityLevel, RequestId, TaskType, Vendor,
 };
 
 fn model(id: &str, provider: &str, layer: Layer, usd_per_mtok: Option<u64>) -> Model {
@@ -17,6 +17,7 @@ fn model(id: &str, provider: &str, layer: Layer, usd_per_mtok: Option<u64>) -> M
     Model {
         id: id.into(),
         provider: provider.into(),
+        vendor: Vendor::Other,
         api_model: format!("api-{id}").into(),
         dialect: Dialect::OpenaiChat,
         layer,

@@ -21,7 +21,7 @@ use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle}
 use crate::protocol::{
     AttemptJournal, BudgetTotals, CallContext, Capabilities, Capability, Catalogue, CellId, CellTotals, ChatCall,
     Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken,
-    PlanRequest, Price, QualityLevel, RequestId, Target, TaskType,
+    PlanRequest, Price, QualityLevel, RequestId, Target, TaskType, Vendor,
 };
 use crate::provider::{BreakerSettings, ProviderActor, ProviderDirector};
 use crate::router::{RouterActor, RouterSettings, RouterSources};
@@ -65,6 +65,7 @@ pub fn test_model(id: &str, provider: &str, price: u64) -> Model {
     Model {
         id: id.into(),
         provider: provider.into(),
+        vendor: Vendor::Other,
         api_model: id.into(),
         dialect: Dialect::OpenaiChat,
         layer: Layer::L0,

@@ -1,6 +1,6 @@
 //! Providers of every kind: where they are, which key they want, what else can be said of them.
 
-use gateway_actors::protocol::Dialect;
+use gateway_actors::protocol::{Dialect, Vendor};
 
 use super::super::{AzureApi, ProviderKind, ProviderSettings};
 use super::problems::with;
@@ -270,6 +270,25 @@ fn a_model_is_asked_in_the_dialect_of_its_providers_kind() {
         ];
         assert_eq!(settings("", &env).models[0].dialect, dialect);
     }
+}
+
+#[test]
+fn whose_service_a_model_is_follows_from_its_providers_kind_or_address_and_not_from_its_name() {
+    for kind in ProviderKind::ALL {
+        let settings = settings(&listed(kind.as_str(), ""), &[]);
+        assert_eq!(settings.models[0].vendor, kind.vendor(), "{kind:?}");
+        assert_eq!(settings.catalogue.models()[0].vendor, kind.vendor(), "{kind:?}");
+    }
+    let config = listed("openai-compatible", "").replace("\"alpha\"", "\"mistral\"");
+    assert_eq!(settings(&config, &[]).models[0].vendor, Vendor::Other);
+    let address = provider(&config, &[]).base_url.unwrap();
+    let config = config.replace(address.as_str(), "https://api.x.ai/v1");
+    assert_eq!(settings(&config, &[]).models[0].vendor, Vendor::Xai);
+    let env = [("OPENROUTER_API_KEY", "k"), ("OPENROUTER_FALLBACK_MODELS", "a/b")];
+    let named = settings("", &env).models;
+    let named: Vec<_> = named.iter().filter(|model| &*model.api_model == "a/b").collect();
+    assert_eq!(named.len(), 1);
+    assert_eq!(named[0].vendor, Vendor::Openrouter);
 }
 
 /// A model of a provider of this kind, asked in this API.

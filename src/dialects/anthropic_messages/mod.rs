@@ -34,10 +34,6 @@ mod write_stream;
 pub use count::write_count_answer;
 pub use error::{error_body, error_event};
 #[cfg(test)]
-#[expect(
-    unused_imports,
-    reason = "whoever writes streams for these clients is to check them with it"
-)]
 pub(super) use grammar::check_stream;
 pub use request::MessagesRequest;
 pub(super) use {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{Capabilities, Dialect, GatewayError, Layer, Model, ModelId, ProviderName};
+use gateway_actors::protocol::{Capabilities, Dialect, GatewayError, Layer, Model, ModelId, ProviderName, Vendor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ pub(super) fn model(api_model: &str) -> Model {
     Model {
         id: ModelId::from("the-id"),
         provider: ProviderName::from("alpha"),
+        vendor: Vendor::Other,
         api_model: api_model.into(),
         dialect: Dialect::AnthropicMessages,
         layer: Layer::L0,

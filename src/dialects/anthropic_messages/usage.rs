@@ -39,7 +39,8 @@ impl WireUsage {
             input_tokens: usage.uncached_input(),
             cache_creation_input_tokens: usage.cache_write_5m.saturating_add(usage.cache_write_1h),
             cache_read_input_tokens: usage.cached_input,
-            cache_creation: Some(Creation {
+            // Told before anything is known, it would stay: the end of a stream has no place for it.
+            cache_creation: matches!(report, UsageReport::Reported(_)).then_some(Creation {
                 ephemeral_5m_input_tokens: usage.cache_write_5m,
                 ephemeral_1h_input_tokens: usage.cache_write_1h,
             }),
@@ -84,7 +85,7 @@ mod tests {
     #[test]
     fn usage_that_is_not_known_is_told_as_zeros() {
         for report in [UsageReport::Missing, UsageReport::Absurd] {
-            let wire = serde_json::to_string(&WireUsage::of(report).without_creation()).unwrap();
+            let wire = serde_json::to_string(&WireUsage::of(report)).unwrap();
             assert_eq!(
                 wire,
                 r#"{"input_tokens":0,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":0}"#

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use gateway_actors::protocol::Dialect;
+use gateway_actors::protocol::{Dialect, Vendor};
 use serde_json::Value;
 
 use super::testing::model;
@@ -213,7 +213,7 @@ fn streams_at_random_are_metered_and_forwarded_whole() {
         let events = script.events(rng);
         let stream = Bytes::from(events.concat());
         let scan = |pieces: &[Bytes]| {
-            let mut scanner = StreamScanner::new(Dialect::Gemini, 1 << 20, UsageEvents::Drop);
+            let mut scanner = StreamScanner::new(Dialect::Gemini, Vendor::Other, 1 << 20, UsageEvents::Drop);
             let (mut bytes, mut content) = (Vec::new(), 0);
             for piece in pieces {
                 scanner.push(piece.clone());

@@ -7,7 +7,7 @@ use gateway_actors::protocol::{TranslationError, UsageReport};
 use super::finish::Finish;
 use super::usage::usage_report;
 use super::wire::{BLOCKED, CallIds, Candidate, FAILED, NOT_AN_ANSWER, Response, Said};
-use crate::dialects::neutral::{Answer, Choice, FinishReason, PartKind, ToolCall, ToolName};
+use crate::dialects::neutral::{Answer, Choice, FinishReason, Opaque, PartKind, ToolCall, ToolName};
 
 /// Reads an answer of `generateContent`.
 ///
@@ -49,10 +49,7 @@ fn choice<'a>(candidate: &Candidate<'a>, ids: &mut CallIds) -> Result<Choice<'a>
             Said::Thought(text) => (text, Said::Nothing),
             other => (Cow::Borrowed(""), other),
         };
-        let opaque = part.signature();
-        if opaque.is_some() || !thought.is_empty() {
-            parts.push(PartKind::Reasoning { text: thought, opaque });
-        }
+        think(&mut parts, thought, part.signature());
         match said {
             Said::Nothing | Said::Thought(_) => {}
             Said::Text(text) => parts.push(PartKind::Text(text)),
@@ -73,6 +70,31 @@ fn choice<'a>(candidate: &Candidate<'a>, ids: &mut CallIds) -> Result<Choice<'a>
         parts,
         finish: finish.reason(has_calls).ok_or(FAILED)?,
     })
+}
+
+/// Adds a thought and a signature, either of which may be nothing. Thoughts that follow each other are one, and a signature
+/// ends the thought before it, as in a stream: on its way back it is given to the part behind it either way.
+fn think<'a>(parts: &mut Vec<PartKind<'a>>, thought: Cow<'a, str>, signature: Option<Opaque<'a>>) {
+    if thought.is_empty() && signature.is_none() {
+        return;
+    }
+    match parts.last_mut() {
+        Some(PartKind::Reasoning {
+            text,
+            opaque: opaque @ None,
+        }) => {
+            if text.is_empty() {
+                *text = thought;
+            } else if !thought.is_empty() {
+                text.to_mut().push_str(&thought);
+            }
+            *opaque = signature;
+        }
+        _ => parts.push(PartKind::Reasoning {
+            text: thought,
+            opaque: signature,
+        }),
+    }
 }
 
 #[cfg(test)]

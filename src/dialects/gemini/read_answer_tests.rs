@@ -70,6 +70,23 @@ fn a_signature_stands_before_its_part_or_at_the_end() {
 }
 
 #[test]
+fn thoughts_that_follow_each_other_are_one_and_end_with_the_signature_behind_them() {
+    let body = r#"{"candidates":[{"content":{"parts":[{"text":"a","thought":true},{"text":"b","thought":true},
+        {"functionCall":{"id":"1","name":"f"},"thoughtSignature":"c2ln"},
+        {"functionCall":{"id":"2","name":"f"},"thoughtSignature":"ZW5k"}]},"finishReason":"STOP"}]}"#;
+    let answer = read_answer(body).unwrap();
+    let [first, _, second, _] = answer.choices[0].parts.as_slice() else {
+        panic!("{answer:?}")
+    };
+    for (part, words, signature) in [(first, "ab", "c2ln"), (second, "", "ZW5k")] {
+        let PartKind::Reasoning { text, opaque } = part else {
+            panic!("{part:?}")
+        };
+        assert_eq!((&**text, &*opaque.as_ref().unwrap().data), (words, signature));
+    }
+}
+
+#[test]
 fn every_candidate_is_a_choice_and_all_calls_have_their_own_ids() {
     let call = r#"{"content":{"parts":[{"functionCall":{"name":"f"}}]},"finishReason":"STOP"}"#;
     let body = format!(r#"{{"candidates":[{call},{call}],"responseId":"r"}}"#);

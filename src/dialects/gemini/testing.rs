@@ -1,12 +1,13 @@
 //! For the tests of this dialect.
 
-use gateway_actors::protocol::{Capabilities, Dialect, Layer, Model, ModelId, ProviderName};
+use gateway_actors::protocol::{Capabilities, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
 
 /// A model of this name.
 pub(super) fn model(api_model: &str) -> Model {
     Model {
         id: ModelId::from("the-id"),
         provider: ProviderName::from("google"),
+        vendor: Vendor::Other,
         api_model: api_model.into(),
         dialect: Dialect::Gemini,
         layer: Layer::L0,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use gateway_actors::protocol::Dialect;
+use gateway_actors::protocol::{Dialect, Vendor};
 use serde_json::{Value, json};
 
 use super::testing::model;
@@ -202,7 +202,7 @@ fn streams_at_random_are_metered_and_forwarded_whole() {
         let script = script(rng);
         let lines = script.lines(rng);
         let scan = |pieces: &[Bytes]| {
-            let mut scanner = StreamScanner::new(Dialect::Ollama, 1 << 20, UsageEvents::Drop);
+            let mut scanner = StreamScanner::new(Dialect::Ollama, Vendor::Other, 1 << 20, UsageEvents::Drop);
             let (mut bytes, mut content) = (Vec::new(), 0);
             for piece in pieces {
                 scanner.push(piece.clone());

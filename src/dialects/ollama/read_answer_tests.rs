@@ -97,6 +97,7 @@ fn what_cannot_be_told_is_an_error() {
         r#""message":{"content":""},"done":true,"done_reason":"load""#,
         r#""message":{"content":""},"done":true,"done_reason":"unload""#,
         r#""message":{"content":5},"done":true"#,
+        r#""message":{"content":"a","images":["iVBORw0KGgo="]},"done":true"#,
         r#""message":{"tool_calls":[{"function":{"arguments":{}}}]},"done":true"#,
         r#""message":{"tool_calls":[{"function":{"name":"f","arguments":[1]}}]},"done":true"#,
         r#""message":{"tool_calls":[{"function":{"name":"f","arguments":"no"}}]},"done":true"#,

@@ -7,13 +7,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::glance::unanswered;
-use crate::dialects::json::{is_object, raw_text, text};
+use crate::dialects::json::{is_non_empty_container, is_object, raw_text, text};
 use crate::dialects::neutral::FinishReason;
 
 /// Why an answer in this form cannot be told.
 pub(super) const NOT_AN_ANSWER: TranslationError = TranslationError("it is not a ChatResponse");
 const IS_AN_ERROR: TranslationError = TranslationError("it is an error");
 const ONLY_LOADED: TranslationError = TranslationError("the model was loaded or unloaded, and has not answered");
+const HAS_IMAGES: TranslationError = TranslationError("it holds an image, which the client's dialect has no place for");
 const BAD_CALL: TranslationError = TranslationError("a tool call in it has no name, or arguments that are no object");
 
 /// The whole.
@@ -38,6 +39,8 @@ pub(super) struct Message<'a> {
     content: Option<&'a RawValue>,
     #[serde(borrow)]
     thinking: Option<&'a RawValue>,
+    #[serde(borrow)]
+    images: Option<&'a RawValue>,
     #[serde(borrow)]
     tool_calls: Option<Vec<ToolCall<'a>>>,
 }
@@ -118,7 +121,13 @@ impl<'a> Message<'a> {
     }
 
     /// What it says; empty if nothing.
+    ///
+    /// # Errors
+    /// When it is no text, or there are images beside it, which would be lost.
     pub(super) fn content(&self) -> Result<Cow<'a, str>, TranslationError> {
+        if self.images.is_some_and(is_non_empty_container) {
+            return Err(HAS_IMAGES);
+        }
         words(self.content)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_actors::protocol::UsageReport;
+use gateway_actors::protocol::{UsageReport, Vendor};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 use super::usage::usage_report;
 use crate::dialects::events::{BadEvent, Seen};
 use crate::dialects::fault::ErrorObject;
-use crate::dialects::json::{is_string, raw_text};
+use crate::dialects::json::raw_text;
 use crate::dialects::sse::EventText;
 
-/// Looks at one whole event.
-pub(in crate::dialects) fn read_event(event: &EventText<'_>) -> Result<Seen, BadEvent> {
+/// Looks at one whole event of this vendor's.
+pub(in crate::dialects) fn read_event(event: &EventText<'_>, vendor: Vendor) -> Result<Seen, BadEvent> {
     let data = event.data.trim_ascii();
     if data.is_empty() {
         return Ok(Seen::default());
@@ -36,7 +36,7 @@ pub(in crate::dialects) fn read_event(event: &EventText<'_>) -> Result<Seen, Bad
     }
     let usage = chunk
         .usage
-        .map(usage_report)
+        .map(|usage| usage_report(usage, vendor))
         .filter(|usage| *usage != UsageReport::Missing);
     let choices = chunk.choices.unwrap_or_default();
     Ok(Seen {
@@ -152,7 +152,9 @@ impl<'de> Visitor<'de> for AddUp<Choices> {
         while let Some(choice) = seq.next_element::<Choice<'_>>()? {
             sum.count += 1;
             sum.content_bytes += choice.delta.as_ref().map_or(0, Delta::size) + size(choice.text);
-            sum.finished |= choice.finish_reason.is_some_and(is_string);
+            // Some have an empty reason as long as the answer goes on.
+            let reason = choice.finish_reason.and_then(raw_text);
+            sum.finished |= reason.is_some_and(|reason| !reason.is_empty());
         }
         Ok(sum)
     }
@@ -193,7 +195,7 @@ mod tests {
     use crate::dialects::sse::Framing;
 
     fn read_event(event: &[u8]) -> Result<Seen, BadEvent> {
-        super::read_event(&EventText::read(Framing::Events, event))
+        super::read_event(&EventText::read(Framing::Events, event), Vendor::Other)
     }
     use gateway_actors::protocol::TokenUsage;
 
@@ -250,6 +252,12 @@ mod tests {
     fn a_finish_reason_is_meaningful_and_finishes() {
         let seen = read_event(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n").unwrap();
         assert!(seen.meaningful && seen.finished && !seen.terminal);
+    }
+
+    #[test]
+    fn an_empty_finish_reason_is_none() {
+        let seen = read_event(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"\"}]}\n\n").unwrap();
+        assert!(!seen.meaningful && !seen.finished);
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! What providers of this dialect take beyond what they all do, told by their name in the settings.
+//! What providers of this dialect take beyond what they all do, told by whose service they are.
 //!
 //! Only a request that comes from another dialect is written anew, and so only it has to know. What is told here is from
 //! the providers' own references: OpenAI's `max_completion_tokens` and `developer`, OpenRouter's `reasoning`,
 //! `reasoning_details` and `cache_control`, DeepSeek's `reasoning_content`, Mistral's `random_seed` and its call ids of
-//! nine characters. A provider under any other name is taken for one that ignores what it does not know, as the servers
-//! that people run themselves do (vLLM, llama.cpp, LM Studio).
+//! nine characters. Any other provider is taken for one that ignores what it does not know, as the servers that people
+//! run themselves do (vLLM, llama.cpp, LM Studio).
 
-use gateway_actors::protocol::{Capability, Model};
+use gateway_actors::protocol::{Capability, Model, Vendor};
 
 /// A provider's kind of the dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,21 +21,18 @@ enum Kind {
     Open,
 }
 
-/// Providers under these names, or with a dash and more behind them, are of a kind. The longer name comes first.
-const NAMES: [(&str, Kind); 12] = [
-    ("openai-compatible", Kind::Open),
-    ("openai", Kind::OpenAi),
-    ("azure", Kind::OpenAi),
-    ("openrouter", Kind::OpenRouter),
-    ("deepseek", Kind::DeepSeek),
-    ("mistral", Kind::Mistral),
-    ("groq", Kind::Closed),
-    ("cerebras", Kind::Closed),
-    ("cohere", Kind::Closed),
-    ("xai", Kind::Closed),
-    ("google", Kind::Closed),
-    ("gemini", Kind::Closed),
-];
+impl Kind {
+    fn of(vendor: Vendor) -> Self {
+        match vendor {
+            Vendor::Openai => Self::OpenAi,
+            Vendor::Openrouter => Self::OpenRouter,
+            Vendor::Deepseek => Self::DeepSeek,
+            Vendor::Mistral => Self::Mistral,
+            Vendor::Groq | Vendor::Cerebras | Vendor::Cohere | Vendor::Xai | Vendor::Gemini => Self::Closed,
+            Vendor::Anthropic | Vendor::Together | Vendor::Other => Self::Open,
+        }
+    }
+}
 
 /// What a model's provider takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,14 +67,8 @@ pub(super) enum CallIds {
 impl Flavour {
     /// What the provider of this model takes.
     pub(super) fn of(model: &Model) -> Self {
-        let provider = model.provider.as_str();
-        let is = |name: &str| {
-            let rest = provider.strip_prefix(name);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        };
-        let found = NAMES.iter().find(|(name, _)| is(name));
         Self {
-            kind: found.map_or(Kind::Open, |(_, kind)| *kind),
+            kind: Kind::of(model.vendor),
             reasons: model.capabilities.has(Capability::Reasoning),
         }
     }
@@ -181,17 +172,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_provider_is_known_by_its_name_or_one_that_begins_with_it() {
-        for (provider, kind) in [
-            ("openai", Kind::OpenAi),
-            ("azure-eu", Kind::OpenAi),
-            ("openai-compatible-box", Kind::Open),
-            ("openrouter", Kind::OpenRouter),
-            ("groq", Kind::Closed),
-            ("openaix", Kind::Open),
-            ("vllm", Kind::Open),
+    fn what_a_provider_takes_is_told_by_its_vendor_whatever_it_is_called() {
+        for (vendor, kind) in [
+            (Vendor::Openai, Kind::OpenAi),
+            (Vendor::Openrouter, Kind::OpenRouter),
+            (Vendor::Mistral, Kind::Mistral),
+            (Vendor::Groq, Kind::Closed),
+            (Vendor::Together, Kind::Open),
+            (Vendor::Other, Kind::Open),
         ] {
-            assert_eq!(Flavour::of(&model_of(provider, &[])).kind, kind, "{provider}");
+            for name in ["openai", "mistral", "groq-eu", "box"] {
+                let model = Model {
+                    vendor,
+                    ..model_of(name, &[])
+                };
+                assert_eq!(Flavour::of(&model).kind, kind, "{vendor} called {name}");
+            }
         }
     }
 

@@ -30,6 +30,8 @@ mod write_stream;
 
 pub use error::{error_body, error_event};
 pub(super) use event::read_event;
+#[cfg(test)]
+pub(super) use grammar::check_stream;
 pub(super) use messages::text_bytes;
 pub use native::ConversationRequest;
 pub use plain_text::PlainText;

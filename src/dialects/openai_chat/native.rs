@@ -172,13 +172,14 @@ pub(super) fn plain_answer(completion: &Completion) -> Result<String, GatewayErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gateway_actors::protocol::{Dialect, Layer, ModelId, ProviderName, UsageReport};
+    use gateway_actors::protocol::{Dialect, Layer, ModelId, ProviderName, UsageReport, Vendor};
     use serde_json::{Value, json};
 
     fn model(context_window: u32) -> Model {
         Model {
             id: ModelId::from("id"),
             provider: ProviderName::from("alpha"),
+            vendor: Vendor::Other,
             api_model: "small".into(),
             dialect: Dialect::OpenaiChat,
             layer: Layer::L0,

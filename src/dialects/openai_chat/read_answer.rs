@@ -6,12 +6,12 @@
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{TranslationError, UsageReport};
+use gateway_actors::protocol::{TranslationError, UsageReport, Vendor};
 use serde_json::value::RawValue;
 
 use super::details::{Detail, arrange, read as read_details};
 use super::usage::usage_report;
-use crate::dialects::json::{raw_text, text};
+use crate::dialects::json::{is_non_empty_container, raw_text, text};
 use crate::dialects::neutral::{Answer, Choice, FinishReason, PartKind, ToolCall, ToolName};
 use crate::dialects::object::{List, Text, TextOr, object, read_body};
 
@@ -48,6 +48,9 @@ object! {
         reasoning_details = "reasoning_details": List<Detail<'a>>,
         tool_calls = "tool_calls": List<Call<'a>>,
         function_call = "function_call": Called<'a>,
+        audio = "audio": &'a RawValue,
+        /// What OpenRouter's image models answer with.
+        images = "images": &'a RawValue,
     }
 }
 
@@ -85,11 +88,11 @@ object! {
     }
 }
 
-/// Reads a body.
+/// Reads a body of this vendor's.
 ///
 /// # Errors
 /// When it is no answer.
-pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, TranslationError> {
+pub(in crate::dialects) fn read_answer(body: &str, vendor: Vendor) -> Result<Answer<'_>, TranslationError> {
     let body: Body<'_> = read_body(body).map_err(|_error| NOT_AN_ANSWER)?;
     if body.error.is_some() {
         return Err(TranslationError("it is an error"));
@@ -103,7 +106,9 @@ pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, Transla
         id: body.id.and_then(text).unwrap_or_default(),
         model: body.model.and_then(text).unwrap_or_default(),
         choices,
-        usage: body.usage.map_or(UsageReport::Missing, usage_report),
+        usage: body
+            .usage
+            .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor)),
     })
 }
 
@@ -135,6 +140,10 @@ impl<'a> Message<'a> {
             plain = plain.or(thought);
             said.extend(text.filter(|text| !text.is_empty()).map(PartKind::Text));
         }
+        no_images(self.images)?;
+        if said.is_empty() {
+            said.extend(self.audio.and_then(transcript).map(PartKind::Text));
+        }
         let refusal = self.refusal.map(|Text(refusal)| refusal);
         said.extend(refusal.filter(|refusal| !refusal.is_empty()).map(PartKind::Refusal));
         let List(wire_calls) = self.tool_calls.unwrap_or_default();
@@ -145,6 +154,33 @@ impl<'a> Message<'a> {
         let List(details) = self.reasoning_details.unwrap_or_default();
         Ok((read_details(details, plain), said, calls))
     }
+}
+
+/// Refuses images, which no client of another dialect could be told of.
+///
+/// # Errors
+/// When there are some.
+pub(super) fn no_images(images: Option<&RawValue>) -> Result<(), TranslationError> {
+    match images {
+        Some(images) if is_non_empty_container(images) => Err(TranslationError(
+            "it holds an image, which the client's dialect has no place for",
+        )),
+        _ => Ok(()),
+    }
+}
+
+object! {
+    /// What is spoken.
+    Audio {
+        transcript = "transcript": Text<'a>,
+    }
+}
+
+/// The words of what is spoken.
+pub(super) fn transcript(audio: &RawValue) -> Option<Cow<'_, str>> {
+    let audio: Audio<'_> = read_body(audio.get()).ok()?;
+    let Text(words) = audio.transcript?;
+    (!words.is_empty()).then_some(words)
 }
 
 /// The thinking and the text of a content; each is nothing where it has none.
@@ -211,7 +247,9 @@ pub(super) fn new_call_id<'a>() -> Cow<'a, str> {
     Cow::Owned(format!("call_{}", uuid::Uuid::now_v7().simple()))
 }
 
-/// Why an answer ended. Some providers say `stop` where tools are to be called, and some words of their own.
+/// Why an answer ended. Some providers say `stop` where tools are to be called, and some words of their own: Mistral's
+/// `model_length`, DeepSeek's `insufficient_system_resource`, `sensitive` and `network_error` of GLM, `abort` of vLLM and
+/// SGLang, and those of Gemini where it answers in this dialect.
 ///
 /// # Errors
 /// When it ended because something went wrong.
@@ -220,10 +258,12 @@ pub(super) fn finish_reason<'a>(
     stopped_at: Option<Cow<'a, str>>,
     has_calls: bool,
 ) -> Result<FinishReason<'a>, TranslationError> {
-    Ok(match word {
-        Some("length" | "model_length" | "max_tokens") => FinishReason::Length,
-        Some("content_filter") => FinishReason::Refused,
-        Some("error" | "insufficient_system_resource") => {
+    Ok(match word.map(str::to_ascii_lowercase).as_deref() {
+        Some("length" | "model_length" | "max_tokens" | "model_context_window_exceeded") => FinishReason::Length,
+        Some(
+            "content_filter" | "safety" | "recitation" | "prohibited_content" | "blocklist" | "spii" | "sensitive",
+        ) => FinishReason::Refused,
+        Some("error" | "insufficient_system_resource" | "network_error" | "abort") => {
             return Err(TranslationError("the provider ended it for want of something"));
         }
         _ if has_calls => FinishReason::ToolCalls,

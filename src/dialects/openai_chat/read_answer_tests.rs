@@ -18,7 +18,7 @@ fn one(message: &str, more: &str) -> String {
 
 fn parts(message: &str) -> String {
     let body = one(message, r#""finish_reason":"stop""#);
-    let answer = read_answer(&body).unwrap();
+    let answer = read_answer(&body, Vendor::Other).unwrap();
     let parts = answer.choices[0].parts.iter().map(|part| match part {
         PartKind::Text(text) => format!("text {text}"),
         PartKind::Refusal(text) => format!("refusal {text}"),
@@ -34,7 +34,7 @@ fn parts(message: &str) -> String {
 
 #[test]
 fn an_answer_is_read_whole() {
-    let answer = read_answer(ANSWER).unwrap();
+    let answer = read_answer(ANSWER, Vendor::Other).unwrap();
     assert_eq!((&*answer.id, &*answer.model), ("chatcmpl-1", "gpt-x-2026"));
     let usage = TokenUsage {
         input: 9,
@@ -59,6 +59,11 @@ fn what_is_said_is_found_in_every_form() {
         (r#"{"content":"a"}"#, "text a"),
         (r#"{"content":""}"#, ""),
         (r#"{"content":null,"refusal":"no"}"#, "refusal no"),
+        (
+            r#"{"content":null,"audio":{"id":"a","data":"UklG","expires_at":1,"transcript":"spoken"}}"#,
+            "text spoken",
+        ),
+        (r#"{"content":"a","audio":null,"images":[]}"#, "text a"),
         (r#"{"content":"a","reasoning_content":"hm"}"#, "reasoning hm; text a"),
         (r#"{"content":"a","reasoning":"hm"}"#, "reasoning hm; text a"),
         (
@@ -81,7 +86,7 @@ fn what_is_said_is_found_in_every_form() {
     ] {
         assert_eq!(parts(message), expected, "{message}");
     }
-    let legacy = read_answer(r#"{"choices":[{"text":"old","finish_reason":"stop"}]}"#).unwrap();
+    let legacy = read_answer(r#"{"choices":[{"text":"old","finish_reason":"stop"}]}"#, Vendor::Other).unwrap();
     assert!(matches!(legacy.choices[0].parts.as_slice(), [PartKind::Text(text)] if text == "old"));
 }
 
@@ -91,7 +96,7 @@ fn a_call_without_an_id_gets_one() {
         r#"{"tool_calls":[{"id":"","function":{"name":"f"}}]}"#,
         r#""finish_reason":"stop""#,
     );
-    let answer = read_answer(&body).unwrap();
+    let answer = read_answer(&body, Vendor::Other).unwrap();
     let PartKind::ToolCall(call) = &answer.choices[0].parts[0] else {
         panic!()
     };
@@ -107,7 +112,7 @@ fn a_call_without_an_id_gets_one() {
 fn why_it_ended_is_read_from_every_providers_word() {
     let finish = |more: &str| {
         let body = one(r#"{"content":"a"}"#, more);
-        let answer = read_answer(&body)?;
+        let answer = read_answer(&body, Vendor::Other)?;
         Ok(format!("{:?}", answer.choices[0].finish))
     };
     for (more, expected) in [
@@ -120,12 +125,17 @@ fn why_it_ended_is_read_from_every_providers_word() {
         ),
         (r#""finish_reason":"stop","stop_reason":128009"#, "Stop"),
         (r#""finish_reason":"model_length""#, "Length"),
+        (r#""finish_reason":"MAX_TOKENS""#, "Length"),
         (r#""finish_reason":"content_filter""#, "Refused"),
+        (r#""finish_reason":"SAFETY""#, "Refused"),
+        (r#""finish_reason":"sensitive""#, "Refused"),
     ] {
         assert_eq!(finish(more).as_deref(), Ok(expected), "{more}");
     }
-    let failed: Result<String, TranslationError> = finish(r#""finish_reason":"error""#);
-    assert!(failed.is_err());
+    for word in ["error", "abort", "network_error", "insufficient_system_resource"] {
+        let failed: Result<String, TranslationError> = finish(&format!(r#""finish_reason":"{word}""#));
+        assert!(failed.is_err(), "{word}");
+    }
 }
 
 #[test]
@@ -140,9 +150,17 @@ fn what_is_no_answer_is_an_error() {
         r#"{"choices":[{"message":{"tool_calls":[{"id":"1","function":{"name":""}}]}}]}"#,
         r#"{"choices":[{"message":{"content":"a"}}],"error":{"message":"x"}}"#,
     ] {
-        assert!(read_answer(body).is_err(), "{body}");
+        assert!(read_answer(body, Vendor::Other).is_err(), "{body}");
     }
     for length in 0..ANSWER.len() {
-        assert!(read_answer(&ANSWER[..length]).is_err(), "{length}");
+        assert!(read_answer(&ANSWER[..length], Vendor::Other).is_err(), "{length}");
     }
+}
+
+#[test]
+fn an_image_in_an_answer_is_an_error_and_not_lost() {
+    let image =
+        r#"{"content":"a","images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0KGgo="}}]}"#;
+    let body = one(image, r#""finish_reason":"stop""#);
+    assert!(read_answer(&body, Vendor::Other).is_err());
 }

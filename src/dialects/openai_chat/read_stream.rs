@@ -7,12 +7,12 @@ mod calls;
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{TranslationError, UsageReport};
+use gateway_actors::protocol::{TranslationError, UsageReport, Vendor};
 use serde_json::value::RawValue;
 
 use self::calls::Calls;
 use super::details::{Detail, OpenEntry};
-use super::read_answer::{Call, Called, ContentPart, finish_reason, split};
+use super::read_answer::{Call, Called, ContentPart, finish_reason, no_images, split, transcript};
 use super::usage::usage_report;
 use crate::dialects::json::text;
 use crate::dialects::neutral::{Event, StreamReader};
@@ -52,6 +52,8 @@ object! {
         reasoning_details = "reasoning_details": List<Detail<'a>>,
         tool_calls = "tool_calls": List<Call<'a>>,
         function_call = "function_call": Called<'a>,
+        audio = "audio": &'a RawValue,
+        images = "images": &'a RawValue,
     }
 }
 
@@ -60,11 +62,22 @@ type Give<'g> = &'g mut dyn FnMut(Event<'_>);
 /// Reads the chunks of one stream. Of several choices only the first is read: more are never asked for.
 #[derive(Debug, Default)]
 pub(in crate::dialects) struct Reader {
+    vendor: Vendor,
     begun: bool,
     finished: bool,
     /// The entry of reasoning that has begun and not ended.
     entry: Option<OpenEntry>,
     calls: Calls,
+}
+
+impl Reader {
+    /// For a stream of this vendor's.
+    pub(in crate::dialects) fn new(vendor: Vendor) -> Self {
+        Self {
+            vendor,
+            ..Self::default()
+        }
+    }
 }
 
 impl StreamReader for Reader {
@@ -81,7 +94,9 @@ impl StreamReader for Reader {
         let List(choices) = chunk.choices.unwrap_or_default();
         let mut choices = choices.into_iter();
         let choice = choices.find(|choice| choice.index.is_none_or(|index| index.get() == "0"));
-        let usage = chunk.usage.map_or(UsageReport::Missing, usage_report);
+        let usage = chunk
+            .usage
+            .map_or(UsageReport::Missing, |usage| usage_report(usage, self.vendor));
         // The first chunk of some says nothing yet, not even who answers.
         if !self.begun && (choice.is_some() || usage != UsageReport::Missing) {
             self.begun = true;
@@ -105,6 +120,10 @@ impl Reader {
         let delta = choice.delta.unwrap_or_default();
         let (thought, mut said) = delta.content.map_or((None, None), split);
         said = said.or(choice.text.map(|Text(text)| text));
+        no_images(delta.images)?;
+        if said.as_ref().is_none_or(|said| said.is_empty()) {
+            said = delta.audio.and_then(transcript);
+        }
         let plain = delta.reasoning_content.or(delta.reasoning).and_then(text).or(thought);
         let List(details) = delta.reasoning_details.unwrap_or_default();
         self.reasoning(details, plain, give)?;
@@ -119,8 +138,9 @@ impl Reader {
             self.said_more(give)?;
             self.calls.add_function(function, give);
         }
+        // Some have an empty reason as long as the answer goes on.
         let reason = choice.finish_reason.and_then(text);
-        if let Some(reason) = reason.filter(|_| !self.finished) {
+        if let Some(reason) = reason.filter(|reason| !self.finished && !reason.is_empty()) {
             self.end_entry(give);
             self.calls.finish(give)?;
             self.finished = true;

@@ -186,6 +186,30 @@ fn a_finish_is_told_once_and_nothing_may_be_said_behind_it() {
 }
 
 #[test]
+fn what_is_spoken_is_told_by_its_words_and_an_image_is_an_error() {
+    let spoken = [
+        r#"{"audio":{"id":"a","data":"UklG"}}"#,
+        r#"{"content":null,"audio":{"transcript":"spo"}}"#,
+        r#"{"audio":{"transcript":"ken"}}"#,
+    ];
+    assert_eq!(events(&spoken).unwrap(), ["text spo", "text ken"]);
+    assert!(events(&[r#"{"images":[{"type":"image_url"}]}"#]).is_err());
+    assert_eq!(
+        events(&[r#"{"content":"x","images":[],"audio":null}"#]).unwrap(),
+        ["text x"]
+    );
+}
+
+#[test]
+fn an_empty_finish_reason_is_none() {
+    let goes_on = r#""delta":{"content":"x"},"finish_reason":"""#;
+    assert_eq!(
+        events(&[goes_on, goes_on, STOP]).unwrap(),
+        ["text x", "text x", "finish Stop"]
+    );
+}
+
+#[test]
 fn what_is_no_chunk_is_an_error() {
     for text in [
         "data: {\"choices\":7}\n\n",

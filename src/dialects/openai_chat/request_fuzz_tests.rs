@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use gateway_actors::protocol::{Dialect, ErrorKind, Layer, ModelId, ProviderName};
+use gateway_actors::protocol::{Dialect, ErrorKind, Layer, ModelId, ProviderName, Vendor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -93,6 +93,7 @@ fn model() -> Model {
     Model {
         id: ModelId::from("the-id"),
         provider: ProviderName::from("alpha"),
+        vendor: Vendor::Other,
         api_model: "the \"api\" model".into(),
         dialect: Dialect::OpenaiChat,
         layer: Layer::L0,

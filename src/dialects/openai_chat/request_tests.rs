@@ -1,4 +1,4 @@
-use gateway_actors::protocol::{AnswerForm, Dialect, ErrorKind, Layer, ModelId, ProviderName};
+use gateway_actors::protocol::{AnswerForm, Dialect, ErrorKind, Layer, ModelId, ProviderName, Vendor};
 
 use super::*;
 
@@ -6,6 +6,7 @@ fn model(api_model: &str) -> Model {
     Model {
         id: ModelId::from("the-id"),
         provider: ProviderName::from("alpha"),
+        vendor: Vendor::Other,
         api_model: api_model.into(),
         dialect: Dialect::OpenaiChat,
         layer: Layer::L0,
@@ -349,7 +350,7 @@ fn reasoning_of_another_dialects_model_is_left_out_and_told() {
 fn mistral_is_not_asked_for_what_it_refuses_and_tells_unasked() {
     let request = read(r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]}"#);
     let mistral = Model {
-        provider: ProviderName::from("mistral"),
+        vendor: Vendor::Mistral,
         ..model("large")
     };
     let sent = |model: &Model| String::from_utf8(request.write_for(model).unwrap().body.to_bytes().to_vec()).unwrap();

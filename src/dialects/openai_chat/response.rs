@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_actors::protocol::UsageReport;
+use gateway_actors::protocol::{UsageReport, Vendor};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -22,14 +22,16 @@ pub struct AnswerText {
     pub refusal: Option<String>,
 }
 
-/// Checks that a body is an answer and reads its usage, in one pass.
+/// Checks that a body is an answer of this vendor's and reads its usage, in one pass.
 ///
 /// # Errors
 /// Why it is no answer; [`ShapeError::NoText`] is not among them.
-pub fn inspect(body: &[u8]) -> Result<Inspected, ShapeError> {
+pub fn inspect(body: &[u8], vendor: Vendor) -> Result<Inspected, ShapeError> {
     let answer = parse(body)?;
     Ok(Inspected {
-        usage: answer.usage.map_or(UsageReport::Missing, usage_report),
+        usage: answer
+            .usage
+            .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor)),
     })
 }
 
@@ -173,6 +175,10 @@ fn content_text(content: &RawValue) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn inspect(body: &[u8]) -> Result<Inspected, ShapeError> {
+        super::inspect(body, Vendor::Other)
+    }
     use gateway_actors::protocol::TokenUsage;
 
     fn answer(message: &str) -> String {

@@ -2,6 +2,7 @@
 
 use gateway_actors::protocol::{
     Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName, TokenUsage, TranslationError, UsageReport,
+    Vendor,
 };
 
 use crate::dialects::neutral::{AnswerContext, Event, StreamReader};
@@ -10,9 +11,12 @@ use crate::fuzz::{Rng, pick};
 
 /// A model of this provider.
 pub(in crate::dialects) fn model_of(provider: &str, capabilities: &[Capability]) -> Model {
+    // A vendor's own name stands for its service.
+    let vendor = provider.parse().unwrap_or(Vendor::Other);
     Model {
         id: ModelId::from("the-id"),
         provider: ProviderName::from(provider),
+        vendor,
         api_model: "the-model".into(),
         dialect: Dialect::OpenaiChat,
         layer: Layer::L0,

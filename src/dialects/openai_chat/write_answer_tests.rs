@@ -1,4 +1,4 @@
-use gateway_actors::protocol::{TokenUsage, UsageReport};
+use gateway_actors::protocol::{TokenUsage, UsageReport, Vendor};
 use serde_json::{Value, json};
 
 use super::super::read_answer::read_answer;
@@ -243,7 +243,7 @@ fn there_and_back_an_answer_at_random_keeps_its_meaning() {
         let mut answer = any_answer(rng);
         let body = write_answer(&answer, &context()).unwrap();
         let body = String::from_utf8(body).unwrap();
-        let back = read_answer(&body).unwrap();
+        let back = read_answer(&body, Vendor::Other).unwrap();
         // On its way through the client's dialect it got the mark of its maker.
         for part in answer.choices.iter_mut().flat_map(|choice| &mut choice.parts) {
             if let PartKind::Reasoning {

@@ -80,7 +80,7 @@ pub(super) const fn finish_word(finish: &FinishReason<'_>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use gateway_actors::protocol::{TokenUsage, UsageReport};
+    use gateway_actors::protocol::{TokenUsage, UsageReport, Vendor};
     use serde_json::{Value, json};
 
     use super::*;
@@ -148,8 +148,8 @@ mod tests {
                 usage: any_usage(rng),
             };
             let body = String::from_utf8(write_answer(&answer, &context()).unwrap()).unwrap();
-            assert_eq!(inspect(body.as_bytes()).unwrap().usage, answer.usage);
-            let back = read_answer(&body).unwrap();
+            assert_eq!(inspect(body.as_bytes(), Vendor::Other).unwrap().usage, answer.usage);
+            let back = read_answer(&body, Vendor::Other).unwrap();
             assert_eq!(format!("{back:?}"), format!("{answer:?}"));
         });
     }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName};
+use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
 
 use super::echo::echo;
 use crate::dialects::neutral::{AnswerContext, Losses, ToolNames};
@@ -12,6 +12,7 @@ pub(super) fn model(api_model: &str) -> Model {
     Model {
         id: ModelId::from("the-id"),
         provider: ProviderName::from("alpha"),
+        vendor: Vendor::Other,
         api_model: api_model.into(),
         dialect: Dialect::OpenaiResponses,
         layer: Layer::L0,

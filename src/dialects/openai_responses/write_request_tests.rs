@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{Capabilities, Dialect, ProviderName};
+use gateway_actors::protocol::{Capabilities, Dialect, Vendor};
 use serde_json::{Value, json};
 
 use super::*;
@@ -249,7 +249,7 @@ fn a_model_is_asked_nothing_that_its_provider_refuses() {
         (body, losses.into_dropped())
     };
     let mut model = model("m");
-    model.provider = ProviderName::from("openai");
+    model.vendor = Vendor::Openai;
     let (body, dropped) = written(&model);
     assert_eq!(body["reasoning"], json!({"effort": "high", "summary": "auto"}));
     assert_eq!((body.get("temperature"), body.get("top_p")), (None, None));

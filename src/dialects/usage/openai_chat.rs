@@ -1,6 +1,6 @@
 //! The `usage` of chat completions: OpenAI's, and that of everybody compatible with it.
 
-use gateway_actors::protocol::{TokenUsage, UsageReport};
+use gateway_actors::protocol::{TokenUsage, UsageReport, Vendor};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -14,6 +14,17 @@ pub enum ReasoningTokens {
     Within,
     /// Beside them, as xAI does. What the total has beyond prompt and completion is then reasoning, named or not.
     Beside,
+}
+
+impl ReasoningTokens {
+    /// Where this vendor counts it.
+    #[must_use]
+    pub const fn of(vendor: Vendor) -> Self {
+        match vendor {
+            Vendor::Xai => Self::Beside,
+            _ => Self::Within,
+        }
+    }
 }
 
 #[derive(Deserialize)]

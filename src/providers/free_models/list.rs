@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, Price, ProviderName};
+use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, Price, ProviderName, Vendor};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
@@ -146,6 +146,7 @@ impl Entry {
             provider: provider.clone(),
             api_model: self.id.as_str().into(),
             dialect: Dialect::OpenaiChat,
+            vendor: Vendor::Openrouter,
             layer: Layer::L0,
             context_window: window,
             max_output_tokens: max_output.min(window),

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use awc::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use bytes::Bytes;
-use gateway_actors::protocol::{Dialect, UpstreamCall, UpstreamFailure, UpstreamReply};
+use gateway_actors::protocol::{Dialect, UpstreamCall, UpstreamFailure, UpstreamReply, Vendor};
 
 use super::reply::{Reading, read_reply};
 use super::watchdog::Watchdog;
@@ -60,6 +60,7 @@ impl Simulator {
             stream: call.stream,
             operation: call.operation,
             dialect: Dialect::OpenaiChat,
+            vendor: Vendor::Other,
             form: &call.outgoing.answer,
             key: None,
         };

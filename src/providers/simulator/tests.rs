@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use gateway_actors::protocol::{
     AttemptId, Billing, Capabilities, Dialect, FailureKind, Layer, Model, ModelId, Operation, Outgoing, OutgoingBody,
-    OutgoingRequest as _, ProviderName, RequestId, StreamFrame, TokenUsage, UsageReport,
+    OutgoingRequest as _, ProviderName, RequestId, StreamFrame, TokenUsage, UsageReport, Vendor,
 };
 use tokio::time::Instant;
 
@@ -32,6 +32,7 @@ async fn ask(api_model: &str, stream: bool) -> Result<UpstreamReply, UpstreamFai
         model: Arc::new(Model {
             id: ModelId::from("sim-small"),
             provider: ProviderName::from("sim"),
+            vendor: Vendor::Other,
             api_model: api_model.into(),
             dialect: Dialect::OpenaiChat,
             layer: Layer::L0,

@@ -1,6 +1,6 @@
 //! The models that are asked, one of each dialect.
 
-use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName};
+use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
 
 /// The dialects that providers speak, in the order of the tables.
 pub(super) const PROVIDERS: [Dialect; 5] = [
@@ -61,6 +61,8 @@ impl Models {
         Model {
             id: ModelId::from("the-id"),
             provider: ProviderName::from(provider),
+            // Vendors are called what they are.
+            vendor: provider.parse().unwrap_or(Vendor::Other),
             api_model: api_model.into(),
             dialect,
             layer: Layer::L0,

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod chunks;
 mod failures;
 mod others;
 mod pairs;

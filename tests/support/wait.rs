@@ -14,6 +14,17 @@ pub(crate) fn wait_for(what: &str, at_most: Duration, mut condition: impl FnMut(
     }
 }
 
+/// The same for a condition that comes true within microseconds and that many wait for one after another: others may run
+/// between two looks, and no time is let pass.
+#[track_caller]
+pub(crate) fn look_until(what: &str, at_most: Duration, mut condition: impl FnMut() -> bool) {
+    let started = now();
+    while !condition() {
+        assert!(started.elapsed() < at_most, "looked {at_most:?} in vain for {what}");
+        std::thread::yield_now();
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place where tests look at the real clock"

@@ -4,6 +4,7 @@
 
 mod chunks;
 mod failures;
+mod memory;
 mod others;
 mod pairs;
 mod same_dialect;

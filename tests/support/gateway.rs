@@ -209,6 +209,23 @@ impl Gateway {
         files.unwrap().count()
     }
 
+    /// The bytes of memory that the process has in use now, and the most since it was last asked to forget them
+    /// (proc(5): `VmRSS` and `VmHWM`).
+    pub(crate) fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let bytes = |field: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+            let kib = line.trim_start_matches(':').trim().trim_end_matches(" kB");
+            kib.parse::<u64>().unwrap() * 1024
+        };
+        (bytes("VmRSS"), bytes("VmHWM"))
+    }
+
+    /// Has the kernel forget the most memory that the process had in use (proc(5): 5 in `clear_refs`).
+    pub(crate) fn forget_peak_of_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+    }
+
     /// Asks the process to end.
     pub(crate) fn sigterm(&self) {
         self.signal(Signal::TERM);

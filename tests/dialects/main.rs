@@ -14,3 +14,4 @@ mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod tongue;
+mod vectors;

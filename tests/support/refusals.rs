@@ -44,8 +44,8 @@ pub(super) fn assert_is_answer(reply: &Reply) {
         if body["ready"] != false {
             assert_is_error(&body);
             assert_has_its_id(reply, &body);
+            note_refusal(reply, word_of(reply, &body));
         }
-        note_refusal(reply, &body);
     }
 }
 
@@ -90,13 +90,29 @@ fn assert_has_its_id(reply: &Reply, body: &Value) {
     }
 }
 
-fn note_refusal(reply: &Reply, body: &Value) {
-    // The native shape has the word in `type`, OpenAI's in `code`.
-    let words = [&body["error"]["code"], &body["error"]["type"]];
-    let is_of_provider = words
-        .iter()
-        .any(|word| word.as_str().is_some_and(|word| word.starts_with("upstream_")));
-    if BEFORE_ANY_CALL.contains(&reply.status) && !is_of_provider {
+/// The gateway's own word for the error is in a header, since Anthropic's shape has no place for it; the other shapes have
+/// it in the body too, where it is the same.
+#[track_caller]
+fn word_of<'a>(reply: &'a Reply, body: &Value) -> &'a str {
+    let word = reply.header("x-gateway-error");
+    let word = word.unwrap_or_else(|| panic!("no word for the error: {reply:?}"));
+    let error = &body["error"];
+    let in_body = match (body["type"].as_str(), &error["code"]) {
+        (Some("error"), _) => None,
+        // The native shape has the word in `type`, OpenAI's in `code`.
+        (_, Value::Null) => error["type"].as_str(),
+        // By OpenAI's own name for it.
+        (_, code) if code == "context_length_exceeded" => Some("context_too_long"),
+        (_, code) => code.as_str(),
+    };
+    assert!(in_body.is_none_or(|in_body| in_body == word), "{word}, but {body}");
+    word
+}
+
+/// Remembers a refusal of the gateway's own. One that a provider made is passed on in the same statuses and shapes.
+#[track_caller]
+fn note_refusal(reply: &Reply, word: &str) {
+    if BEFORE_ANY_CALL.contains(&reply.status) && !word.starts_with("upstream_") {
         REFUSED.send_modify(|refused| {
             refused.insert(reply.request_id().to_owned());
         });
@@ -126,6 +142,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "application/json".parse().unwrap());
         headers.insert("x-request-id", "req_1".parse().unwrap());
+        headers.insert("x-gateway-error", "invalid_request".parse().unwrap());
         Reply {
             status,
             headers,
@@ -148,10 +165,18 @@ mod tests {
         assert!(is_taken(&good()));
         let mut nameless = good();
         nameless.headers.remove("x-request-id");
+        let mut wordless = good();
+        wordless.headers.remove("x-gateway-error");
+        let mut other = good();
+        other
+            .headers
+            .insert("x-gateway-error", "upstream_error".parse().unwrap());
         let mut text = good();
         text.headers.insert("content-type", "text/plain".parse().unwrap());
         let bad = [
             nameless,
+            wordless,
+            other,
             text,
             refusal(400, ""),
             refusal(400, "no JSON"),
@@ -175,6 +200,31 @@ mod tests {
         };
         assert!(is_taken(&refusal(400, &body("req_1"))));
         assert!(!is_taken(&refusal(400, &body("req_2"))));
+    }
+
+    #[test]
+    fn a_refusal_of_a_providers_is_told_from_our_own_in_every_shape() {
+        let message = "`x` must be a text";
+        let shapes = |word: &str| {
+            let native = json!({ "error": { "type": word, "message": message } });
+            let openai = json!({ "error": { "type": "invalid_request_error", "code": word, "message": message } });
+            let error = json!({ "type": "invalid_request_error", "message": message });
+            let anthropic = |id: &str| json!({ "type": "error", "error": error, "request_id": id });
+            [(native, "a"), (openai, "b")]
+                .map(|(body, id)| (body, format!("req_{word}_{id}")))
+                .into_iter()
+                .chain([(anthropic(&format!("req_{word}_c")), format!("req_{word}_c"))])
+                .collect::<Vec<_>>()
+        };
+        for (word, is_own) in [("invalid_request", true), ("upstream_invalid_request", false)] {
+            for (body, id) in shapes(word) {
+                let mut reply = refusal(400, &body.to_string());
+                reply.headers.insert("x-request-id", id.parse().unwrap());
+                reply.headers.insert("x-gateway-error", word.parse().unwrap());
+                assert_is_answer(&reply);
+                assert_eq!(REFUSED.borrow().contains(&id), is_own, "{body}");
+            }
+        }
     }
 
     #[test]

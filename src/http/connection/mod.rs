@@ -42,6 +42,8 @@ pub(super) struct Connection<T = TcpStream> {
     ahead: BytesMut,
     /// Whether actix has been able to begin the request that it was handed over last.
     was_handed_over: bool,
+    /// Requests that were begun before the one that is handed over.
+    begun_before: u64,
     /// Bytes that were handed over without a pause.
     at_once: usize,
     write_timeout: Duration,
@@ -59,6 +61,7 @@ impl<T> Connection<T> {
             framing: RequestFraming::new(),
             ahead: BytesMut::new(),
             was_handed_over: false,
+            begun_before: 0,
             at_once: 0,
             write_timeout: settings.write_timeout,
             request_timer: None,
@@ -101,6 +104,11 @@ impl<T: AsyncRead + Unpin> Connection<T> {
     /// Whether the request that was handed over last is answered, so that the next may follow.
     fn is_answered(&self) -> bool {
         self.was_handed_over && !self.traffic.is_under_way() && self.write_timer.is_none()
+    }
+
+    /// Whether what comes belongs to a request that is answered already.
+    fn is_thrown_away(&self) -> bool {
+        self.traffic.begun() > self.begun_before && !self.traffic.is_under_way()
     }
 
     /// Reads on behind a request that is not answered yet, so that it is noticed when the client leaves.
@@ -154,15 +162,21 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
             }
             this.framing.begin_next();
             this.was_handed_over = false;
+            this.begun_before = this.traffic.begun();
         }
-        if this.at_once >= MOST_AT_ONCE {
+        // The rest of a body that nobody waits for is thrown away, the faster the better.
+        let most = if this.is_thrown_away() {
+            usize::MAX
+        } else {
+            MOST_AT_ONCE.saturating_sub(this.at_once)
+        };
+        if most == 0 {
             this.at_once = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let before = buffer.filled().len();
         if this.ahead.is_empty() {
-            let most = MOST_AT_ONCE - this.at_once;
             let Poll::Ready(read) = poll_read_at_most(&mut this.stream, most, cx, buffer) else {
                 this.at_once = 0;
                 return this.poll_too_late(cx);
@@ -174,7 +188,6 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
             let end = buffer.filled().len() - behind.len();
             buffer.set_filled(end);
         } else {
-            let most = MOST_AT_ONCE - this.at_once;
             let some = this.ahead.len().min(buffer.remaining()).min(most);
             let (some, _) = this.ahead.split_at(some);
             let (request, _) = some.split_at(this.framing.pass(some));

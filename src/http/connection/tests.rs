@@ -122,3 +122,21 @@ async fn a_long_body_is_handed_over_in_turns_between_which_others_may_run() {
     }
     assert_eq!(turns, 4, "the head is in the first of them");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_body_that_is_answered_already_comes_without_a_pause() {
+    let (ours, mut client) = duplex(MOST_AT_ONCE * 4);
+    let mut connection = Connection::new(ours, &HttpSettings::default());
+    let length = MOST_AT_ONCE * 3;
+    let head = format!("POST / HTTP/1.1\r\ncontent-length: {length}\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(read(&mut connection).await.unwrap(), head.len());
+    drop(connection.traffic().begin());
+    client.write_all(&vec![b'x'; length]).await.unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut bytes = vec![0; length];
+    let mut buffer = ReadBuf::new(&mut bytes);
+    let read = Pin::new(&mut connection).poll_read(&mut cx, &mut buffer);
+    assert!(matches!(read, Poll::Ready(Ok(()))));
+    assert_eq!(buffer.filled().len(), length);
+}

@@ -14,6 +14,8 @@ use serde::Serialize;
 use crate::dialects::error_body;
 
 static ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+/// Our own word for the error: not every dialect has a place for it in the body.
+static X_GATEWAY_ERROR: HeaderName = HeaderName::from_static("x-gateway-error");
 
 /// The shape that a route's error bodies have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +136,7 @@ impl Failure {
             response.force_close();
         }
         response
+            .insert_header((X_GATEWAY_ERROR.clone(), HeaderValue::from_static(error.kind.as_str())))
             .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
             .body(body(error, shape, request))
     }
@@ -285,6 +288,7 @@ mod tests {
                     *expected == 401,
                     "{kind:?}"
                 );
+                assert_eq!(response.headers().get(&X_GATEWAY_ERROR).unwrap(), kind.as_str());
                 let body = response.into_body().try_into_bytes().unwrap();
                 let body: Value = serde_json::from_slice(&body).unwrap();
                 assert_eq!(body["error"]["message"], "what to do");

@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod chunks;
 mod failures;
+mod memory;
 mod others;
 mod pairs;
 mod same_dialect;
@@ -12,3 +14,4 @@ mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod tongue;
+mod vectors;

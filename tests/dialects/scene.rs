@@ -19,7 +19,8 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 5] = [Self::Chat, Self::Responses, Self::Anthropic, Self::Gemini, Self::Ollama];
 
-    fn word(self) -> &'static str {
+    /// The word for it in the settings.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Chat | Self::Responses => "openai-compatible",
             Self::Anthropic => "anthropic",

@@ -232,6 +232,18 @@ impl Gateway {
         line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// The bytes of memory that the process has in use now, and the most since it was last asked to forget them
+    /// (proc(5): `VmRSS` and `VmHWM`).
+    pub(crate) fn memory(&self) -> (u64, u64) {
+        let bytes = |name| self.system_number(name) * 1024;
+        (bytes("VmRSS"), bytes("VmHWM"))
+    }
+
+    /// Has the kernel forget the most memory that the process had in use (proc(5): 5 in `clear_refs`).
+    pub(crate) fn forget_peak_of_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+    }
+
     /// Asks the process to end.
     pub(crate) fn sigterm(&self) {
         self.signal(Signal::TERM);

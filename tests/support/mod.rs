@@ -13,6 +13,7 @@
 mod client;
 mod gateway;
 mod load;
+mod pieces;
 mod postgres;
 mod provider;
 mod random;
@@ -20,17 +21,20 @@ mod raw;
 mod records;
 mod refusals;
 mod setup;
+mod slicing_proxy;
 mod sse;
 mod wait;
 
 pub(crate) use client::{Client, Reply, chat, streamed_chat};
 pub(crate) use gateway::{Gateway, run_to_exit};
 pub(crate) use load::in_parallel;
+pub(crate) use pieces::PieceWriter;
 pub(crate) use postgres::{OpenTransaction, PostgresDatabase, PostgresServer};
 pub(crate) use provider::{Behaviour, Charge, Content, ModelList, Provider, Received, UsageScript};
 pub(crate) use random::Draw;
 pub(crate) use raw::RawClient;
 pub(crate) use records::CallRow;
 pub(crate) use setup::{Model, Setup};
+pub(crate) use slicing_proxy::{Cuts, SlicingProxy};
 pub(crate) use sse::{SseEvent, json_lines, sse_events};
 pub(crate) use wait::{look_for, wait_for};

@@ -23,7 +23,11 @@ pub(crate) struct RawClient {
 impl RawClient {
     /// Connects.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// A client over this connection.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(NO_HANG)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self {

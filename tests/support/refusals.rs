@@ -1,6 +1,6 @@
 //! What every answer of the gateway must be, whatever the test is about that gets it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -18,9 +18,8 @@ const INSIDES: [&str; 6] = ["SELECT ", "INSERT ", "gateway.db", ".rs:", "/home/"
 /// Refusals of the gateway's own, for which no provider may be asked.
 const BEFORE_ANY_CALL: [u16; 11] = [400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 431];
 
-/// The ids of all requests that this test program has seen refused before any call, each with whether that is certain: in
-/// Anthropic's shape a provider's refusal looks the same.
-static REFUSED: LazyLock<watch::Sender<HashMap<String, bool>>> = LazyLock::new(watch::Sender::default);
+/// The ids of all requests that this test program has seen refused before any call.
+static REFUSED: LazyLock<watch::Sender<HashSet<String>>> = LazyLock::new(watch::Sender::default);
 
 /// An answer has the request's id and tells no secret; a refusal is JSON that says what is wrong.
 #[track_caller]
@@ -45,8 +44,8 @@ pub(super) fn assert_is_answer(reply: &Reply) {
         if body["ready"] != false {
             assert_is_error(&body);
             assert_has_its_id(reply, &body);
+            note_refusal(reply, word_of(reply, &body));
         }
-        note_refusal(reply, &body);
     }
 }
 
@@ -91,15 +90,31 @@ fn assert_has_its_id(reply: &Reply, body: &Value) {
     }
 }
 
-fn note_refusal(reply: &Reply, body: &Value) {
-    // The native shape has the word in `type`, OpenAI's in `code`.
-    let words = [&body["error"]["code"], &body["error"]["type"]];
-    let is_of_provider = words
-        .iter()
-        .any(|word| word.as_str().is_some_and(|word| word.starts_with("upstream_")));
-    if BEFORE_ANY_CALL.contains(&reply.status) && !is_of_provider {
+/// The gateway's own word for the error is in a header, since Anthropic's shape has no place for it; the other shapes have
+/// it in the body too, where it is the same.
+#[track_caller]
+fn word_of<'a>(reply: &'a Reply, body: &Value) -> &'a str {
+    let word = reply.header("x-gateway-error");
+    let word = word.unwrap_or_else(|| panic!("no word for the error: {reply:?}"));
+    let error = &body["error"];
+    let in_body = match (body["type"].as_str(), &error["code"]) {
+        (Some("error"), _) => None,
+        // The native shape has the word in `type`, OpenAI's in `code`.
+        (_, Value::Null) => error["type"].as_str(),
+        // By OpenAI's own name for it.
+        (_, code) if code == "context_length_exceeded" => Some("context_too_long"),
+        (_, code) => code.as_str(),
+    };
+    assert!(in_body.is_none_or(|in_body| in_body == word), "{word}, but {body}");
+    word
+}
+
+/// Remembers a refusal of the gateway's own. One that a provider made is passed on in the same statuses and shapes.
+#[track_caller]
+fn note_refusal(reply: &Reply, word: &str) {
+    if BEFORE_ANY_CALL.contains(&reply.status) && !word.starts_with("upstream_") {
         REFUSED.send_modify(|refused| {
-            refused.insert(reply.request_id().to_owned(), body["type"] != "error");
+            refused.insert(reply.request_id().to_owned());
         });
     }
 }
@@ -108,23 +123,11 @@ fn note_refusal(reply: &Reply, body: &Value) {
 #[track_caller]
 pub(super) fn assert_none_was_refused(calls: &[CallRow]) {
     let refused = REFUSED.borrow();
-    let by_providers = calls.iter().filter(|call| call.outcome == "refused");
-    let by_providers: HashSet<&str> = by_providers.map(|call| call.request_id.as_str()).collect();
     for call in calls {
-        let id = call.request_id.as_str();
         assert!(
-            may_have_been_called_for(refused.get(id).copied(), by_providers.contains(id)),
+            !refused.contains(&call.request_id),
             "called for a refused request: {call:?}"
         );
-    }
-}
-
-/// Whether providers may have been called for a request that was refused for certain or not, if it was, and by one of them
-/// or not.
-fn may_have_been_called_for(is_certain: Option<bool>, by_provider: bool) -> bool {
-    match is_certain {
-        None => true,
-        Some(is_certain) => !is_certain && by_provider,
     }
 }
 
@@ -139,6 +142,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "application/json".parse().unwrap());
         headers.insert("x-request-id", "req_1".parse().unwrap());
+        headers.insert("x-gateway-error", "invalid_request".parse().unwrap());
         Reply {
             status,
             headers,
@@ -161,10 +165,18 @@ mod tests {
         assert!(is_taken(&good()));
         let mut nameless = good();
         nameless.headers.remove("x-request-id");
+        let mut wordless = good();
+        wordless.headers.remove("x-gateway-error");
+        let mut other = good();
+        other
+            .headers
+            .insert("x-gateway-error", "upstream_error".parse().unwrap());
         let mut text = good();
         text.headers.insert("content-type", "text/plain".parse().unwrap());
         let bad = [
             nameless,
+            wordless,
+            other,
             text,
             refusal(400, ""),
             refusal(400, "no JSON"),
@@ -191,23 +203,28 @@ mod tests {
     }
 
     #[test]
-    fn a_call_for_a_request_that_was_refused_is_seen_and_a_providers_own_refusal_is_none_of_these() {
-        let note = |id: &str, body: &str| {
-            let mut reply = refusal(400, body);
-            reply.headers.insert("x-request-id", id.parse().unwrap());
-            assert_is_answer(&reply);
-            REFUSED.borrow().get(id).copied()
+    fn a_refusal_of_a_providers_is_told_from_our_own_in_every_shape() {
+        let message = "`x` must be a text";
+        let shapes = |word: &str| {
+            let native = json!({ "error": { "type": word, "message": message } });
+            let openai = json!({ "error": { "type": "invalid_request_error", "code": word, "message": message } });
+            let error = json!({ "type": "invalid_request_error", "message": message });
+            let anthropic = |id: &str| json!({ "type": "error", "error": error, "request_id": id });
+            [(native, "a"), (openai, "b")]
+                .map(|(body, id)| (body, format!("req_{word}_{id}")))
+                .into_iter()
+                .chain([(anthropic(&format!("req_{word}_c")), format!("req_{word}_c"))])
+                .collect::<Vec<_>>()
         };
-        let of_us = note("req_us", &with("`message` must be a text"));
-        let error = json!({ "type": "upstream_invalid_request", "message": "the provider did not take it" });
-        let of_provider = note("req_provider", &json!({ "error": error }).to_string());
-        let error = json!({ "type": "invalid_request_error", "message": "it was not taken, by somebody" });
-        let anthropic = json!({ "type": "error", "error": error, "request_id": "req_either" });
-        let of_either = note("req_either", &anthropic.to_string());
-        let called = |refused| [false, true].map(|by_provider| may_have_been_called_for(refused, by_provider));
-        assert_eq!(called(of_us), [false, false]);
-        assert_eq!(called(of_provider), [true, true]);
-        assert_eq!(called(of_either), [false, true]);
+        for (word, is_own) in [("invalid_request", true), ("upstream_invalid_request", false)] {
+            for (body, id) in shapes(word) {
+                let mut reply = refusal(400, &body.to_string());
+                reply.headers.insert("x-request-id", id.parse().unwrap());
+                reply.headers.insert("x-gateway-error", word.parse().unwrap());
+                assert_is_answer(&reply);
+                assert_eq!(REFUSED.borrow().contains(&id), is_own, "{body}");
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 use super::provider::Provider;
 
@@ -58,6 +59,14 @@ impl Setup {
     /// Adds a model.
     pub(crate) fn model(self, model: &Model) -> Self {
         self.toml(&model.to_toml())
+    }
+
+    /// Leads all that has been said so far to be at one address to another: something is put in between.
+    pub(crate) fn through(mut self, from: SocketAddr, to: SocketAddr) -> Self {
+        let (from, to) = (format!("//{from}"), format!("//{to}"));
+        assert!(self.toml.contains(&from), "nothing is at {from}");
+        self.toml = self.toml.replace(&from, &to);
+        self
     }
 
     /// Adds these lines to the file.

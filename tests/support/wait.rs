@@ -14,6 +14,17 @@ pub(crate) fn wait_for(what: &str, at_most: Duration, mut condition: impl FnMut(
     }
 }
 
+/// The same for a condition that comes true within microseconds and that many wait for one after another: others may run
+/// between two looks, and no time is let pass.
+#[track_caller]
+pub(crate) fn look_until(what: &str, at_most: Duration, mut condition: impl FnMut() -> bool) {
+    let started = now();
+    while !condition() {
+        assert!(started.elapsed() < at_most, "looked {at_most:?} in vain for {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// Looks for as long as this, every now and then, and tells each look how much of the time has gone by. The last look
 /// comes when all of it has.
 pub(crate) fn look_for(time: Duration, mut look: impl FnMut(Duration)) {

@@ -202,7 +202,8 @@ fn shipped_models_of_providers_without_a_key_are_dropped_silently() {
 fn the_simulator_exists_only_when_it_is_switched_on_and_is_announced() {
     let loaded = load("", &[("SIMULATOR_ENABLED", "true"), ("HOME", "/home/me")]).unwrap();
     let layers: Vec<Layer> = loaded.settings.models.iter().map(|model| model.layer).collect();
-    assert_eq!(layers, [Layer::L0, Layer::L1, Layer::L2, Layer::L3]);
+    // The last makes vectors.
+    assert_eq!(layers, [Layer::L0, Layer::L1, Layer::L2, Layer::L3, Layer::L0]);
     assert!(
         loaded.warnings[0].message.contains("simulator"),
         "{:?}",

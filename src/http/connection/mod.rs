@@ -27,6 +27,11 @@ use crate::config::HttpSettings;
 /// when it leaves.
 const MOST_AHEAD: usize = 64 * 1024;
 
+/// After so many bytes, actix is made to hand on what it has before it gets more. Without a pause it reads the first of a
+/// body behind the head into a buffer of up to 256 KiB, which the head then keeps for as long as the request is under way,
+/// and the rest into another one as large.
+const MOST_AT_ONCE: usize = 16 * 1024;
+
 /// A connection that hands over one request at a time, and ends with an error when its client is too slow.
 #[derive(Debug)]
 pub(super) struct Connection<T = TcpStream> {
@@ -37,6 +42,10 @@ pub(super) struct Connection<T = TcpStream> {
     ahead: BytesMut,
     /// Whether actix has been able to begin the request that it was handed over last.
     was_handed_over: bool,
+    /// Requests that were begun before the one that is handed over.
+    begun_before: u64,
+    /// Bytes that were handed over without a pause.
+    at_once: usize,
     write_timeout: Duration,
     /// Goes off when the next request is due; made once, since setting a timer for each request would cost more.
     request_timer: Option<Pin<Box<Sleep>>>,
@@ -52,6 +61,8 @@ impl<T> Connection<T> {
             framing: RequestFraming::new(),
             ahead: BytesMut::new(),
             was_handed_over: false,
+            begun_before: 0,
+            at_once: 0,
             write_timeout: settings.write_timeout,
             request_timer: None,
             write_timer: None,
@@ -93,6 +104,11 @@ impl<T: AsyncRead + Unpin> Connection<T> {
     /// Whether the request that was handed over last is answered, so that the next may follow.
     fn is_answered(&self) -> bool {
         self.was_handed_over && !self.traffic.is_under_way() && self.write_timer.is_none()
+    }
+
+    /// Whether what comes belongs to a request that is answered already.
+    fn is_thrown_away(&self) -> bool {
+        self.traffic.begun() > self.begun_before && !self.traffic.is_under_way()
     }
 
     /// Reads on behind a request that is not answered yet, so that it is noticed when the client leaves.
@@ -146,10 +162,23 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
             }
             this.framing.begin_next();
             this.was_handed_over = false;
+            this.begun_before = this.traffic.begun();
+        }
+        // The rest of a body that nobody waits for is thrown away, the faster the better.
+        let most = if this.is_thrown_away() {
+            usize::MAX
+        } else {
+            MOST_AT_ONCE.saturating_sub(this.at_once)
+        };
+        if most == 0 {
+            this.at_once = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         let before = buffer.filled().len();
         if this.ahead.is_empty() {
-            let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buffer) else {
+            let Poll::Ready(read) = poll_read_at_most(&mut this.stream, most, cx, buffer) else {
+                this.at_once = 0;
                 return this.poll_too_late(cx);
             };
             read?;
@@ -159,7 +188,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
             let end = buffer.filled().len() - behind.len();
             buffer.set_filled(end);
         } else {
-            let some = this.ahead.len().min(buffer.remaining());
+            let some = this.ahead.len().min(buffer.remaining()).min(most);
             let (some, _) = this.ahead.split_at(some);
             let (request, _) = some.split_at(this.framing.pass(some));
             buffer.put_slice(request);
@@ -169,6 +198,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
         if buffer.filled().len() > before {
             this.traffic.heard();
         }
+        this.at_once += buffer.filled().len() - before;
         Poll::Ready(Ok(()))
     }
 }
@@ -199,6 +229,23 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
+}
+
+/// Reads no more than so many bytes, however many there is room for.
+fn poll_read_at_most<T: AsyncRead + Unpin>(
+    stream: &mut T,
+    most: usize,
+    cx: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    if buffer.remaining() <= most {
+        return Pin::new(stream).poll_read(cx, buffer);
+    }
+    let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+    ready!(Pin::new(stream).poll_read(cx, &mut part))?;
+    let count = part.filled().len();
+    buffer.advance(count);
+    Poll::Ready(Ok(()))
 }
 
 fn too_slow(what: &str) -> io::Error {

@@ -1,5 +1,6 @@
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use std::task::Waker;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::Instant;
 
 use super::traffic::CLOSING;
@@ -90,4 +91,52 @@ async fn a_client_that_takes_nothing_is_cut_and_one_that_takes_a_little_is_not()
     let error = connection.write_all(&[0; 64]).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert_eq!(start.elapsed(), HttpSettings::default().write_timeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_body_is_handed_over_in_turns_between_which_others_may_run() {
+    let (ours, mut client) = duplex(MOST_AT_ONCE * 4);
+    let mut connection = Connection::new(ours, &HttpSettings::default());
+    let length = MOST_AT_ONCE * 3;
+    let head = format!("POST / HTTP/1.1\r\ncontent-length: {length}\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    client.write_all(&vec![b'x'; length]).await.unwrap();
+    let mut expected = head.len() + length;
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut turns = 0;
+    while expected > 0 {
+        let mut in_this_turn = 0;
+        loop {
+            // More room than there is in a turn.
+            let mut bytes = [0; MOST_AT_ONCE * 2 / 3];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut connection).poll_read(&mut cx, &mut buffer) {
+                Poll::Ready(read) => read.unwrap(),
+                Poll::Pending => break,
+            }
+            in_this_turn += buffer.filled().len();
+        }
+        assert!((1..=MOST_AT_ONCE).contains(&in_this_turn), "{in_this_turn}");
+        expected -= in_this_turn;
+        turns += 1;
+    }
+    assert_eq!(turns, 4, "the head is in the first of them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_body_that_is_answered_already_comes_without_a_pause() {
+    let (ours, mut client) = duplex(MOST_AT_ONCE * 4);
+    let mut connection = Connection::new(ours, &HttpSettings::default());
+    let length = MOST_AT_ONCE * 3;
+    let head = format!("POST / HTTP/1.1\r\ncontent-length: {length}\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(read(&mut connection).await.unwrap(), head.len());
+    drop(connection.traffic().begin());
+    client.write_all(&vec![b'x'; length]).await.unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut bytes = vec![0; length];
+    let mut buffer = ReadBuf::new(&mut bytes);
+    let read = Pin::new(&mut connection).poll_read(&mut cx, &mut buffer);
+    assert!(matches!(read, Poll::Ready(Ok(()))));
+    assert_eq!(buffer.filled().len(), length);
 }

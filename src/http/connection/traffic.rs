@@ -16,7 +16,9 @@ pub(super) const CLOSING: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(in crate::http) struct Traffic {
     head_timeout: Duration,
-    /// Requests whose head was read and whose answer is not made yet.
+    /// Requests whose head was read, answered or not.
+    begun: Cell<u64>,
+    /// Those of them whose answer is not made yet.
     under_way: Cell<usize>,
     /// Whether anything came since the last request.
     is_coming: Cell<bool>,
@@ -40,6 +42,7 @@ impl Traffic {
     pub(super) fn new(settings: &HttpSettings) -> Self {
         Self {
             head_timeout: settings.head_timeout,
+            begun: Cell::new(0),
             under_way: Cell::new(0),
             is_coming: Cell::new(false),
             due: Cell::new(None),
@@ -50,6 +53,7 @@ impl Traffic {
 
     /// The head of a request was read.
     pub(in crate::http) fn begin(self: &Rc<Self>) -> UnderWay {
+        self.begun.set(self.begun.get() + 1);
         self.under_way.set(self.under_way.get() + 1);
         self.is_coming.set(false);
         self.due.set(None);
@@ -57,6 +61,11 @@ impl Traffic {
             traffic: Rc::clone(self),
             closes: false,
         }
+    }
+
+    /// How many requests were begun so far.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.get()
     }
 
     /// Whether a request was begun and is not answered yet.

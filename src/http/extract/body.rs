@@ -12,7 +12,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
 use gateway_actors::protocol::{ErrorKind, GatewayError};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -65,7 +65,7 @@ where
         match chunks.next().await? {
             Some(chunk) => {
                 admit(whole.len(), &chunk)?;
-                whole = whole.and(&chunk, declared.unwrap_or_default());
+                whole = whole.and(&chunk, declared);
             }
             None => return Ok(share.bound_to(whole.into_bytes())),
         }
@@ -75,7 +75,7 @@ where
 /// The body so far: the first piece as it came, or several copied together.
 enum Whole {
     One(Bytes),
-    Several(BytesMut),
+    Several(Vec<u8>),
 }
 
 impl Whole {
@@ -86,14 +86,18 @@ impl Whole {
         }
     }
 
-    fn and(self, chunk: &Bytes, declared: usize) -> Self {
+    fn and(self, chunk: &Bytes, declared: Option<usize>) -> Self {
         let mut bytes = match self {
             Self::One(first) => {
-                let mut bytes = BytesMut::with_capacity(declared.min(RESERVE_AT_MOST).max(first.len() + chunk.len()));
+                let mut bytes = Vec::with_capacity(declared.unwrap_or_default().min(RESERVE_AT_MOST));
+                make_room(&mut bytes, first.len() + chunk.len(), declared);
                 bytes.extend_from_slice(&first);
                 bytes
             }
-            Self::Several(bytes) => bytes,
+            Self::Several(mut bytes) => {
+                make_room(&mut bytes, chunk.len(), declared);
+                bytes
+            }
         };
         bytes.extend_from_slice(chunk);
         Self::Several(bytes)
@@ -102,8 +106,20 @@ impl Whole {
     fn into_bytes(self) -> Bytes {
         match self {
             Self::One(bytes) => bytes,
-            Self::Several(bytes) => bytes.freeze(),
+            // What was set aside and is not needed is given back: the body may be held for long.
+            Self::Several(bytes) => bytes.into_boxed_slice().into(),
         }
+    }
+}
+
+/// Room for so many more bytes: twice the room that there was, so that a body is seldom moved, but no more than it is to
+/// have in all.
+fn make_room(bytes: &mut Vec<u8>, more: usize, declared: Option<usize>) {
+    let needed = bytes.len() + more;
+    if needed > bytes.capacity() {
+        let twice = bytes.capacity().saturating_mul(2);
+        let room = twice.min(declared.unwrap_or(twice)).max(needed);
+        bytes.reserve_exact(room - bytes.len());
     }
 }
 
@@ -298,6 +314,34 @@ mod tests {
     async fn pieces_are_put_together_in_order() {
         let pieces = ["one ", "two ", "three"].map(|piece| Ok(Bytes::from(piece)));
         assert_eq!(read(json(), stream::iter(pieces)).await.unwrap(), "one two three");
+    }
+
+    #[test]
+    fn a_body_has_no_more_room_than_it_needs_and_is_seldom_moved() {
+        let chunk = Bytes::from(vec![b'x'; 10_000]);
+        for (declared, most) in [
+            (Some(1_000_000), 1_000_000),
+            (Some(3_000_000), 3_000_000),
+            (None, 6_000_000),
+        ] {
+            let chunks = declared.unwrap_or(3_000_000) / chunk.len();
+            let mut whole = Whole::One(chunk.clone());
+            let mut moves = 0;
+            for _ in 1..chunks {
+                let before = match &whole {
+                    Whole::One(_) => 0,
+                    Whole::Several(bytes) => bytes.capacity(),
+                };
+                whole = whole.and(&chunk, declared);
+                let Whole::Several(bytes) = &whole else {
+                    panic!("one piece")
+                };
+                moves += usize::from(bytes.capacity() != before);
+                assert!(bytes.capacity() <= most, "{declared:?}: {}", bytes.capacity());
+            }
+            assert!(moves <= 9, "{declared:?}: moved {moves} times");
+            assert_eq!(whole.into_bytes(), chunk.repeat(chunks));
+        }
     }
 
     #[tokio::test(start_paused = true)]

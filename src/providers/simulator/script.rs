@@ -13,6 +13,8 @@ use awc::http::StatusCode;
 /// | `sim-slow-20ms` | waits this long before the answer, and before every chunk of a stream |
 /// | `sim-stream-60` | answers with this many words (at most 10,000), each a chunk of a stream |
 /// | anything else, `sim-echo` | answers at once with the last user message |
+///
+/// Where texts are to become vectors, there are no words to say; all else holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Script {
     /// The status of the answer.

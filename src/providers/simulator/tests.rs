@@ -3,14 +3,15 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use gateway_actors::protocol::{
-    AttemptId, Billing, Capabilities, Dialect, FailureKind, Layer, Model, ModelId, Operation, Outgoing, OutgoingBody,
-    OutgoingRequest as _, ProviderName, RequestId, StreamFrame, TokenUsage, UsageReport, Vendor,
+    AttemptId, Billing, Capabilities, Dialect, FailureKind, Layer, Model, ModelId, Outgoing, OutgoingBody,
+    OutgoingRequest, ProviderName, RequestId, StreamFrame, TokenUsage, UsageReport, Vendor,
 };
 use tokio::time::Instant;
 
 use super::*;
 use crate::config::ProviderKind;
 use crate::dialects::openai_chat::{ConversationRequest, answer_text};
+use crate::dialects::openai_embeddings::EmbeddingsRequest;
 
 fn simulator() -> Rc<Simulator> {
     Rc::new(Simulator::new(&ProviderSettings::new("sim", ProviderKind::Simulator)))
@@ -24,6 +25,14 @@ async fn ask(api_model: &str, stream: bool) -> Result<UpstreamReply, UpstreamFai
         max_tokens: None,
         temperature: None,
     };
+    ask_this(api_model, stream, &request).await
+}
+
+async fn ask_this(
+    api_model: &str,
+    stream: bool,
+    request: &dyn OutgoingRequest,
+) -> Result<UpstreamReply, UpstreamFailure> {
     let call = UpstreamCall {
         attempt: AttemptId {
             request: RequestId::generate(),
@@ -43,7 +52,7 @@ async fn ask(api_model: &str, stream: bool) -> Result<UpstreamReply, UpstreamFai
         }),
         stream,
         deadline: Instant::now() + Duration::from_secs(300),
-        operation: Operation::Generate,
+        operation: request.operation(),
         outgoing: Outgoing::as_sent(OutgoingBody::default(), true),
     };
     let outgoing = request.write_for(&call.model).unwrap();
@@ -91,6 +100,45 @@ async fn it_streams_word_by_word_with_usage_and_end_mark() {
     assert!(frames.last().unwrap().terminal);
     let words = stream_of("sim-stream-60").await;
     assert_eq!(words.iter().filter(|frame| frame.content_bytes > 0).count(), 60);
+}
+
+async fn embed(api_model: &str, more: &str) -> Result<UpstreamReply, UpstreamFailure> {
+    let body = format!(r#"{{"model":"x","input":["12345678","12"]{more}}}"#);
+    let request = EmbeddingsRequest::scan(body.into()).unwrap();
+    ask_this(api_model, false, &request).await
+}
+
+#[tokio::test]
+async fn it_makes_vectors_in_either_encoding_and_counts_what_they_cost() {
+    let mut lengths = Vec::new();
+    for encoding in ["", r#","encoding_format":"base64""#] {
+        let reply = embed("sim-vectors", &format!(r#"{encoding},"dimensions":8"#)).await;
+        let UpstreamReply::Complete(completion) = reply.unwrap() else {
+            panic!("not complete")
+        };
+        let expected = TokenUsage {
+            input: 3,
+            ..TokenUsage::default()
+        };
+        assert_eq!(completion.usage, UsageReport::Reported(expected));
+        let body: serde_json::Value = serde_json::from_slice(&completion.body).unwrap();
+        assert_eq!(body["model"], "sim-vectors");
+        let vector = &body["data"][1]["embedding"];
+        lengths.push((vector.as_array().map(Vec::len), vector.as_str().map(str::len)));
+    }
+    // Eight numbers of four bytes are 44 letters.
+    assert_eq!(lengths, [(Some(8), None), (None, Some(44))]);
+}
+
+#[tokio::test]
+async fn vectors_fail_as_told_and_where_none_can_be_made() {
+    let failure = embed("sim-error-503", "").await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::ServerError);
+    let failure = embed("sim-vectors", r#","dimensions":5000"#).await.unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.billing),
+        (FailureKind::Rejected, Billing::NotBilled)
+    );
 }
 
 #[tokio::test]

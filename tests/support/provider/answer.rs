@@ -55,10 +55,12 @@ impl Block {
     }
 }
 
-/// Text in pieces, one for each token: `alpha-1 `, `alpha-2 `, …
+/// Text in pieces, one for each token: `alpha-1 `, `alpha-2 `, …, each with the same letters before its blank if it was so
+/// told.
 #[derive(Debug, Clone)]
 pub(super) struct Pieces {
     tag: String,
+    letters: &'static str,
     count: usize,
 }
 
@@ -67,7 +69,7 @@ impl Pieces {
     pub(super) fn iter(&self) -> impl Iterator<Item = String> + Send + '_ {
         (1..=self.count).map(|number| {
             let space = if number == self.count { "" } else { " " };
-            format!("{}-{number}{space}", self.tag)
+            format!("{}-{number}{}{space}", self.tag, self.letters)
         })
     }
 
@@ -87,6 +89,7 @@ impl Answer {
     ) -> Vec<Block> {
         let pieces = |kind: &str, count| Pieces {
             tag: format!("{provider}{kind}"),
+            letters: content.letters,
             count,
         };
         let mut blocks = Vec::new();

@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub(crate) struct Content {
     pub(super) thinks: bool,
     pub(super) speaks: bool,
+    /// Behind every piece of text and of reasoning.
+    pub(super) letters: &'static str,
     pub(super) calls: Arc<[ToolCall]>,
     pub(super) end: End,
 }
@@ -31,6 +33,7 @@ impl Content {
         Self {
             thinks: false,
             speaks: true,
+            letters: "",
             calls: Arc::default(),
             end: End::Stop,
         }
@@ -75,6 +78,12 @@ impl Content {
         self
     }
 
+    /// The same with these letters behind every piece of text and of reasoning, whose pieces are ASCII otherwise.
+    pub(crate) fn with_letters(mut self, letters: &'static str) -> Self {
+        self.letters = letters;
+        self
+    }
+
     /// The same calls with text before them.
     pub(crate) fn after_text(mut self) -> Self {
         self.speaks = true;
@@ -86,6 +95,7 @@ impl Content {
         match self.end {
             End::Calls => Self {
                 thinks: self.thinks,
+                letters: self.letters,
                 ..Self::text()
             },
             _ => self.clone(),

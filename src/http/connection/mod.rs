@@ -44,7 +44,7 @@ pub(super) struct Connection<T = TcpStream> {
     was_handed_over: bool,
     /// Requests that were begun before the one that is handed over.
     begun_before: u64,
-    /// Bytes that were handed over without a pause.
+    /// Bytes of the request that were handed over without a pause.
     at_once: usize,
     write_timeout: Duration,
     /// Goes off when the next request is due; made once, since setting a timer for each request would cost more.
@@ -163,6 +163,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
             this.framing.begin_next();
             this.was_handed_over = false;
             this.begun_before = this.traffic.begun();
+            this.at_once = 0;
         }
         // The rest of a body that nobody waits for is thrown away, the faster the better.
         let most = if this.is_thrown_away() {

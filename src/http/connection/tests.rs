@@ -140,3 +140,24 @@ async fn the_rest_of_a_body_that_is_answered_already_comes_without_a_pause() {
     assert!(matches!(read, Poll::Ready(Ok(()))));
     assert_eq!(buffer.filled().len(), length);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_comes_in_one_piece_however_much_came_before_it() {
+    let (ours, mut client) = duplex(MOST_AT_ONCE * 2);
+    let mut connection = Connection::new(ours, &HttpSettings::default());
+    let length = MOST_AT_ONCE / 3;
+    let body = "x".repeat(length);
+    let request = format!("POST / HTTP/1.1\r\ncontent-length: {length}\r\n\r\n{body}");
+    let mut cx = Context::from_waker(Waker::noop());
+    for number in 0..5 {
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = [0; MOST_AT_ONCE];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let read = Pin::new(&mut connection).poll_read(&mut cx, &mut buffer);
+        assert!(matches!(read, Poll::Ready(Ok(()))), "request {number}: {read:?}");
+        assert_eq!(buffer.filled().len(), request.len(), "request {number}");
+        let under_way = connection.traffic().begin();
+        assert!(Pin::new(&mut connection).poll_read(&mut cx, &mut buffer).is_pending());
+        drop(under_way);
+    }
+}

@@ -74,6 +74,10 @@ impl<S: AsyncRead + Unpin> PlainHeads<S> {
         };
         // A head without end is the client's to refuse.
         while !beginning.is_whole() && beginning.held() <= MOST_BYTES {
+            if beginning.skipped() > MOST_BYTES {
+                let endless = "interim answers without end";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, endless)));
+            }
             let mut chunk = [const { MaybeUninit::uninit() }; 4096];
             let mut read = ReadBuf::uninit(&mut chunk);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
@@ -81,10 +85,6 @@ impl<S: AsyncRead + Unpin> PlainHeads<S> {
                 return Poll::Ready(Ok(false));
             }
             beginning.take_in(read.filled());
-            if beginning.skipped() > MOST_BYTES {
-                let endless = "interim answers without end";
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, endless)));
-            }
         }
         Poll::Ready(Ok(true))
     }

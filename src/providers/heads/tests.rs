@@ -82,6 +82,20 @@ async fn interim_answers_without_end_are_an_error() {
 }
 
 #[actix_web::test]
+async fn interim_answers_that_come_one_by_one_without_end_are_an_error_too() {
+    let (mut connection, mut far) = asked().await;
+    let mut buffer = [0; 1024];
+    for _ in 0..MOST_BYTES / HINTS.len() + 2 {
+        far.write_all(HINTS.as_bytes()).await.unwrap();
+        if let Some(read) = futures_util::FutureExt::now_or_never(connection.read(&mut buffer)) {
+            assert_eq!(read.unwrap_err().kind(), io::ErrorKind::InvalidData);
+            return;
+        }
+    }
+    panic!("waits for more");
+}
+
+#[actix_web::test]
 async fn an_answer_that_ends_with_the_connection_says_so_in_its_version() {
     let body = "\r\ncontent-type: text/plain\r\n\r\nHTTP/1.1 is what it says";
     let sent = format!("{HINTS}HTTP/1.1 200 OK{body}");

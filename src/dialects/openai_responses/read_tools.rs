@@ -175,6 +175,16 @@ impl<'a> Tools<'a> {
         }
     }
 
+    /// The tools that may be meant by a name without a namespace: where there are several, all of them.
+    fn all_of(&self, name: Cow<'a, str>) -> Vec<ToolName<'a>> {
+        let plain = ToolName::plain(name);
+        if self.places.contains_key(&plain) {
+            return vec![plain];
+        }
+        let names = self.list.iter().map(|tool| &tool.name);
+        names.filter(|tool| tool.name == plain.name).cloned().collect()
+    }
+
     /// Keeps the tools that are listed.
     fn keep(&mut self, listed: &[&'a RawValue], place: &Place<'_>) -> Result<(), GatewayError> {
         let mut names = HashSet::new();
@@ -182,7 +192,9 @@ impl<'a> Tools<'a> {
             let place = place.at(number);
             let mut tool = Members::read(tool, &place)?;
             if let Some(name) = tool.take("name") {
-                names.insert(self.name_of(string(name, &place.member("name"))?));
+                names.extend(self.all_of(string(name, &place.member("name"))?));
+            } else if tool.string("type", &place)?.as_deref() == Some("tool_search") {
+                names.insert(tool_search::NAME);
             }
         }
         self.list.retain(|tool| names.contains(&tool.name));

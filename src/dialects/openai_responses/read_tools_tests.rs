@@ -126,6 +126,21 @@ fn of_tools_only_those_are_offered_that_are_allowed() {
 }
 
 #[test]
+fn a_search_is_allowed_by_its_type_and_a_name_in_two_groups_means_both() {
+    let choice = json!({"type": "allowed_tools", "mode": "auto", "tools": [
+        {"type": "tool_search"}, {"type": "function", "name": "note"}]});
+    let group = |name: &str| {
+        json!({"type": "namespace", "name": name, "description": "", "tools": [
+        {"type": "custom", "name": "note"}, {"type": "custom", "name": "other"}]})
+    };
+    let tools = json!([{"type": "tool_search", "execution": "client"}, group("crm"), group("erp")]);
+    with(tools, choice, |tools, _, _| {
+        let names: Vec<_> = tools.iter().map(|tool| tool.name.flat()).collect();
+        assert_eq!(names, ["tool_search__client", "crm__note", "erp__note"]);
+    });
+}
+
+#[test]
 fn what_a_tool_asks_beyond_its_call_is_told() {
     let tools = json!([{"type": "function", "name": "f", "parameters": {}, "async": true, "output_schema": {},
         "allowed_callers": ["programmatic"], "defer_loading": false}]);

@@ -139,7 +139,10 @@ fn parse(body: &[u8]) -> Result<Answer<'_>, ShapeError> {
         Some(_) => {}
     }
     // Looked at once here, instead of once more for every value that is kept.
-    let json = std::str::from_utf8(body).map_err(|_error| NOT_JSON)?;
+    let json = std::str::from_utf8(body).map_err(|error| match error.error_len() {
+        None => ShapeError::Cut,
+        Some(_) => NOT_JSON,
+    })?;
     let answer: Answer<'_> = serde_json::from_str(json).map_err(|error| {
         if error.is_eof() {
             ShapeError::Cut
@@ -234,6 +237,8 @@ mod tests {
             let cut = inspect(&body.as_bytes()[..length]);
             assert!(cut == Err(ShapeError::Cut) || cut == Err(NOT_JSON), "{length}: {cut:?}");
         }
+        let in_a_letter = body.find('é').unwrap() + 1;
+        assert_eq!(inspect(&body.as_bytes()[..in_a_letter]), Err(ShapeError::Cut));
     }
 
     #[test]

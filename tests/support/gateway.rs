@@ -49,6 +49,17 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    /// What of the statistics is 0 when no request is under way.
+    pub(crate) const UNDER_WAY: [&str; 7] = [
+        "waiting",
+        "bodyBytes",
+        "openHolds",
+        "heldNanoUsd",
+        "leases",
+        "openStreams",
+        "openTurns",
+    ];
+
     /// Starts the binary with these settings and waits until it listens.
     pub(crate) fn start(setup: Setup) -> Self {
         let folder = TempDir::new().unwrap();
@@ -176,17 +187,7 @@ impl Gateway {
             };
             // The question itself may count as a request in flight.
             let idle = count("inFlight") <= 1;
-            let nothing_open = [
-                "waiting",
-                "bodyBytes",
-                "openHolds",
-                "heldNanoUsd",
-                "leases",
-                "openStreams",
-                "openTurns",
-            ]
-            .iter()
-            .all(|field| count(field) == 0);
+            let nothing_open = Self::UNDER_WAY.iter().all(|field| count(field) == 0);
             let calls = u64::try_from(self.calls_of_this_process().len()).unwrap();
             idle && nothing_open && stats["llm"]["totalCalls"] == calls
         });

@@ -160,34 +160,33 @@ mod tests {
         use Off::{BetweenTools, Disabled, Never};
         use Sampling::{All, NotBoth, Nothing};
         use ThinkingForm::{Adaptive, Budget};
-        for (name, thinking, off, sampling, later_system) in [
-            ("claude-opus-4-0", Budget, Disabled, All, false),
-            ("claude-opus-4-5-20251101", Budget, Disabled, NotBoth, false),
-            ("claude-sonnet-4-6", Adaptive, Disabled, NotBoth, false),
-            ("claude-opus-4-7", Adaptive, Disabled, Nothing, false),
-            ("claude-opus-4-8", Adaptive, Disabled, Nothing, true),
-            ("us.anthropic.claude-opus-4-8", Adaptive, Disabled, Nothing, false),
-            ("claude-opus-4-8@20260528", Adaptive, Disabled, Nothing, false),
-            ("claude-opus-5", Adaptive, Disabled, Nothing, true),
-            ("anthropic.claude-opus-5-5", Adaptive, Never, Nothing, false),
-            ("claude-sonnet-5-5", Adaptive, BetweenTools, Nothing, true),
-            ("Claude-Haiku-5-5", Adaptive, Disabled, Nothing, true),
-            ("claude-fable-5-1", Adaptive, Never, Nothing, true),
-            ("claude-mythos-preview", Adaptive, Never, Nothing, true),
-            ("kimi-k3", Budget, Disabled, All, false),
+        for (name, thinking, off, thinks_unasked, sampling, later_system) in [
+            ("claude-opus-4-0", Budget, Disabled, false, All, false),
+            ("claude-opus-4-5-20251101", Budget, Disabled, false, NotBoth, false),
+            ("claude-sonnet-4-6", Adaptive, Disabled, false, NotBoth, false),
+            ("claude-opus-4-7", Adaptive, Disabled, false, Nothing, false),
+            ("claude-opus-4-8", Adaptive, Disabled, false, Nothing, true),
+            (
+                "us.anthropic.claude-opus-4-8",
+                Adaptive,
+                Disabled,
+                false,
+                Nothing,
+                false,
+            ),
+            ("claude-opus-4-8@20260528", Adaptive, Disabled, false, Nothing, false),
+            ("claude-opus-5", Adaptive, Disabled, true, Nothing, true),
+            ("anthropic.claude-opus-5-5", Adaptive, Never, true, Nothing, false),
+            ("claude-sonnet-5-5", Adaptive, BetweenTools, true, Nothing, true),
+            ("Claude-Haiku-5-5", Adaptive, Disabled, true, Nothing, true),
+            ("claude-fable-5-1", Adaptive, Never, true, Nothing, true),
+            ("claude-mythos-preview", Adaptive, Never, true, Nothing, true),
+            ("kimi-k3", Budget, Disabled, false, All, false),
         ] {
             let expected = Takes {
                 thinking,
                 off,
-                thinks_unasked: [
-                    "claude-opus-5",
-                    "anthropic.claude-opus-5-5",
-                    "claude-sonnet-5-5",
-                    "Claude-Haiku-5-5",
-                    "claude-fable-5-1",
-                    "claude-mythos-preview",
-                ]
-                .contains(&name),
+                thinks_unasked,
                 sampling,
                 later_system,
                 signed_thinking: name != "kimi-k3",

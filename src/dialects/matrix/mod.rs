@@ -4,3 +4,4 @@
 mod answers;
 mod page;
 mod requests;
+mod sides;

@@ -178,11 +178,11 @@ fn content_text(content: &RawValue) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gateway_actors::protocol::TokenUsage;
 
     fn inspect(body: &[u8]) -> Result<Inspected, ShapeError> {
         super::inspect(body, Vendor::Other)
     }
-    use gateway_actors::protocol::TokenUsage;
 
     fn answer(message: &str) -> String {
         format!(r#"{{"id":"x","choices":[{{"index":0,"message":{message},"finish_reason":"stop"}},{{}}]}}"#)

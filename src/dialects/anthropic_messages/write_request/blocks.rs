@@ -62,19 +62,7 @@ pub(super) enum Block<'a> {
 }
 
 impl Block<'_> {
-    /// The mark that it bears; of reasoning there is none.
-    fn mark(&self) -> Option<Mark> {
-        match self {
-            Self::Text { cache_control, .. }
-            | Self::Image { cache_control, .. }
-            | Self::Document { cache_control, .. }
-            | Self::ToolUse { cache_control, .. }
-            | Self::ToolResult { cache_control, .. } => *cache_control,
-            Self::Thinking { .. } | Self::RedactedThinking { .. } => None,
-        }
-    }
-
-    /// Where the mark stands that it bears.
+    /// Where the mark stands that it bears; of reasoning there is none.
     pub(super) fn mark_place(&mut self) -> Option<&mut Option<Mark>> {
         match self {
             Self::Text { cache_control, .. }
@@ -128,9 +116,9 @@ pub(super) fn block<'a>(
     losses: &mut Losses,
 ) -> Result<Option<Block<'a>>, GatewayError> {
     let cache_control = part.cache.map(Mark::from);
-    let written = block_of(part, cache_control, reader, losses)?;
+    let mut written = block_of(part, cache_control, reader, losses)?;
     // What is not there cannot be marked, nor can reasoning.
-    if part.cache.is_some() && written.as_ref().is_none_or(|block| block.mark().is_none()) {
+    if part.cache.is_some() && written.as_mut().and_then(Block::mark_place).is_none() {
         losses.drop(Feature::CacheMarks);
     }
     Ok(written)

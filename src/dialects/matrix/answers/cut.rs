@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::reassemble;
 use super::row::Row;
-use super::run::{self, CLIENTS, PROVIDERS};
+use super::run;
 use super::sample::sample;
+use crate::dialects::matrix::sides::{CLIENTS, PROVIDERS};
 use crate::dialects::provider_side::framing;
 use crate::dialects::replay;
 

@@ -21,8 +21,9 @@ use gateway_actors::protocol::Dialect;
 use serde_json::Value;
 
 use self::row::Row;
-use self::run::{CLIENTS, Got, PROVIDERS};
+use self::run::Got;
 use super::page;
+use super::sides::{CLIENTS, PROVIDERS, words};
 
 /// What the words of the tables mean.
 const LEGEND: &str = "\
@@ -78,20 +79,10 @@ fn seen(client: Dialect, provider: Dialect, row: Row, got: &Got, answer: &Value)
     Err(format!("{}\nin {answer}\nstream {}", why.join("\n"), got.stream))
 }
 
-const fn name(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::OpenaiChat => "chat completions",
-        Dialect::OpenaiResponses => "Responses",
-        Dialect::AnthropicMessages => "Messages",
-        Dialect::Gemini => "Gemini",
-        Dialect::Ollama => "Ollama",
-    }
-}
-
 fn table(client: Dialect, failures: &mut Vec<String>) -> String {
-    let mut table = format!("#### Answers for clients of {}\n\n| an answer with |", name(client));
+    let mut table = format!("### Answers for clients of {}\n\n| an answer with |", words(client));
     for provider in PROVIDERS {
-        table.push_str(&format!(" {} |", name(provider)));
+        table.push_str(&format!(" {} |", words(provider)));
     }
     table.push_str(&format!("\n|---|{}\n", "---|".repeat(PROVIDERS.len())));
     for row in Row::ALL {
@@ -99,7 +90,7 @@ fn table(client: Dialect, failures: &mut Vec<String>) -> String {
         for provider in PROVIDERS {
             match cell(client, provider, row) {
                 Ok(says) => table.push_str(&format!(" {says} |")),
-                Err(why) => failures.push(format!("{} → {}: {row:?}: {why}", name(provider), name(client))),
+                Err(why) => failures.push(format!("{} → {}: {row:?}: {why}", words(provider), words(client))),
             }
         }
         table.push('\n');

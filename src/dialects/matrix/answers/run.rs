@@ -18,22 +18,6 @@ use crate::dialects::sse::Framing;
 use crate::dialects::translation::{CHAT, ClientSide, MESSAGES, RESPONSES, write};
 use crate::dialects::{anthropic_messages, openai_chat, openai_responses};
 
-/// The dialects that clients speak.
-pub(super) const CLIENTS: [Dialect; 3] = [
-    Dialect::OpenaiChat,
-    Dialect::OpenaiResponses,
-    Dialect::AnthropicMessages,
-];
-
-/// The dialects that providers speak.
-pub(super) const PROVIDERS: [Dialect; 5] = [
-    Dialect::OpenaiChat,
-    Dialect::OpenaiResponses,
-    Dialect::AnthropicMessages,
-    Dialect::Gemini,
-    Dialect::Ollama,
-];
-
 /// A model that is asked in this dialect.
 pub(super) fn model(provider: Dialect) -> Model {
     let (name, vendor, api_model) = match provider {

@@ -4,8 +4,9 @@ use gateway_actors::protocol::{Dialect, Model};
 use serde_json::{Value, json};
 
 use super::row::Row;
-use super::run::{self, CLIENTS, PROVIDERS};
+use super::run;
 use super::sample::{STATE, THOUGHT, sample};
+use crate::dialects::matrix::sides::{CLIENTS, PROVIDERS};
 use crate::dialects::neutral::Feature;
 
 /// The client's next request: what it got, whatever its tools said, and another question.

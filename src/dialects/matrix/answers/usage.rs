@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::reassemble;
 use super::row::Row;
-use super::run::{self, CLIENTS};
+use super::run;
 use super::sample::{Sample, sample};
+use crate::dialects::matrix::sides::CLIENTS;
 
 /// Disjoint counts: input from no cache, cache reads, cache writes of five minutes and of an hour, visible output,
 /// reasoning.

@@ -1,6 +1,6 @@
 //! What must be found in an answer for a cell to say what it says.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a value must be.
 #[derive(Debug)]
@@ -41,6 +41,22 @@ impl Want {
 
 /// A pointer into the client's answer, and what must stand there.
 pub(super) type Place = (&'static str, Want);
+
+/// A place where this text stands.
+pub(super) fn is(place: &'static str, value: &str) -> Place {
+    (place, Want::Is(json!(value)))
+}
+
+/// A place where this number stands.
+pub(super) fn count(place: &'static str, value: u64) -> Place {
+    (place, Want::Is(json!(value)))
+}
+
+/// Places and more of them.
+pub(super) fn with(mut places: Vec<Place>, more: Vec<Place>) -> Vec<Place> {
+    places.extend(more);
+    places
+}
 
 /// One way in which something may reach the client.
 #[derive(Debug)]

@@ -19,9 +19,10 @@ use gateway_actors::protocol::Dialect;
 
 use self::case::{Case, PROBE, body};
 use self::classify::{sent, written_anew};
-use self::models::{Models, PROVIDERS};
-use self::table::{CLIENTS, section};
+use self::models::Models;
+use self::table::section;
 use super::page;
+use super::sides::{CLIENTS, PROVIDERS};
 use crate::dialects::neutral::Feature;
 
 /// Every case.

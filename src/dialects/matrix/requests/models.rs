@@ -2,15 +2,6 @@
 
 use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
 
-/// The dialects that providers speak, in the order of the tables.
-pub(super) const PROVIDERS: [Dialect; 5] = [
-    Dialect::OpenaiChat,
-    Dialect::OpenaiResponses,
-    Dialect::AnthropicMessages,
-    Dialect::Gemini,
-    Dialect::Ollama,
-];
-
 /// Which models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Models {

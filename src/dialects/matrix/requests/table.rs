@@ -7,26 +7,9 @@ use gateway_actors::protocol::Dialect;
 
 use super::case::Case;
 use super::classify::{Cell, classify};
-use super::models::{Models, PROVIDERS};
+use super::models::Models;
+use crate::dialects::matrix::sides::{CLIENTS, PROVIDERS, words};
 use crate::dialects::neutral::Feature;
-
-/// The dialects that clients speak.
-pub(super) const CLIENTS: [Dialect; 3] = [
-    Dialect::OpenaiChat,
-    Dialect::OpenaiResponses,
-    Dialect::AnthropicMessages,
-];
-
-/// A dialect in words.
-pub(super) const fn words(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::OpenaiChat => "chat completions",
-        Dialect::OpenaiResponses => "Responses",
-        Dialect::AnthropicMessages => "Messages",
-        Dialect::Gemini => "Gemini",
-        Dialect::Ollama => "Ollama",
-    }
-}
 
 /// The rows of a feature for a client, each with the case that it shows. A feature that the client's dialect does not
 /// have is a row without one.

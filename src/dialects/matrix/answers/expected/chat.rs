@@ -5,27 +5,14 @@ use serde_json::{Value, json};
 
 use crate::dialects::matrix::answers::row::Row;
 use crate::dialects::matrix::answers::sample::{MODEL, REFUSAL, STATE, STOP_TEXT, STRANGE, TEXT, THOUGHT};
-use crate::dialects::matrix::answers::want::{Outcome, Place, Want};
+use crate::dialects::matrix::answers::want::{Outcome, Place, Want, count, is, with};
 
 const CONTENT: &str = "/choices/0/message/content";
 const FINISH: &str = "/choices/0/finish_reason";
 
-fn is(place: &'static str, value: &str) -> Place {
-    (place, Want::Is(json!(value)))
-}
-
-fn count(place: &'static str, value: u64) -> Place {
-    (place, Want::Is(json!(value)))
-}
-
 /// The text, and a good end.
 fn text() -> Vec<Place> {
     vec![is(CONTENT, TEXT), is(FINISH, "stop")]
-}
-
-fn with(mut places: Vec<Place>, more: Vec<Place>) -> Vec<Place> {
-    places.extend(more);
-    places
 }
 
 fn call(name: &str, arguments: Value) -> Vec<Place> {

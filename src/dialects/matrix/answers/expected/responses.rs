@@ -5,20 +5,7 @@ use serde_json::{Value, json};
 
 use crate::dialects::matrix::answers::row::Row;
 use crate::dialects::matrix::answers::sample::{MODEL, PARTS, REFUSAL, STATE, STOP_TEXT, STRANGE, TEXT, THOUGHT};
-use crate::dialects::matrix::answers::want::{Outcome, Place, Want};
-
-fn is(place: &'static str, value: &str) -> Place {
-    (place, Want::Is(json!(value)))
-}
-
-fn count(place: &'static str, value: u64) -> Place {
-    (place, Want::Is(json!(value)))
-}
-
-fn with(mut places: Vec<Place>, more: Vec<Place>) -> Vec<Place> {
-    places.extend(more);
-    places
-}
+use crate::dialects::matrix::answers::want::{Outcome, Place, Want, count, is, with};
 
 /// How the response stands.
 fn ended(status: &str, reason: Option<&str>) -> Vec<Place> {

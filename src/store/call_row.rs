@@ -1,6 +1,7 @@
 //! The row of a call record.
 
-use gateway_actors::protocol::{CallRecord, IdText, Price};
+use gateway_actors::protocol::{CallRecord, IdText, KeyId, Price};
+use serde::Serialize;
 
 /// A call record as it is stored. Counts beyond what the database holds are stored as the largest that it does.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(super) struct CallRow<'a> {
     pub(super) cache_write_5m_tokens: i64,
     pub(super) cache_write_1h_tokens: i64,
     pub(super) price: Option<String>,
+    pub(super) key_id: Option<&'a str>,
+    pub(super) charges: Option<String>,
 }
 
 /// The printed ids of a call record, which its row refers to.
@@ -103,6 +106,8 @@ impl<'a> CallRow<'a> {
             cache_write_5m_tokens: saturating(record.usage.cache_write_5m),
             cache_write_1h_tokens: saturating(record.usage.cache_write_1h),
             price: sent.price.as_ref().and_then(whole_price),
+            key_id: sent.key_id.as_ref().map(KeyId::as_str),
+            charges: sent.charges.as_deref().and_then(json_of),
         }
     }
 }
@@ -116,8 +121,12 @@ fn whole_price(price: &Price) -> Option<String> {
     if price.is_plain() {
         return None;
     }
-    let json = serde_json::to_string(price);
-    debug_assert!(json.is_ok(), "writing numbers to memory does not fail");
+    json_of(price)
+}
+
+fn json_of(value: &impl Serialize) -> Option<String> {
+    let json = serde_json::to_string(value);
+    debug_assert!(json.is_ok(), "writing numbers and texts to memory does not fail");
     json.ok()
 }
 
@@ -161,6 +170,8 @@ macro_rules! call_columns {
             cache_write_5m_tokens: BigInt => i64,
             cache_write_1h_tokens: BigInt => i64,
             price: Nullable<Text> => Option<String>,
+            key_id: Nullable<Text> => Option<&'a str>,
+            charges: Nullable<Text> => Option<String>,
         }
     };
 }

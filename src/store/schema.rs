@@ -92,6 +92,8 @@ diesel::table! {
         cache_write_5m_tokens -> BigInt,
         cache_write_1h_tokens -> BigInt,
         price -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        charges -> Nullable<Text>,
     }
 }
 

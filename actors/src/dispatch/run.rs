@@ -369,6 +369,7 @@ impl Run {
             instance: self.cell.instance,
             cell: self.cell.cell,
             conversation: self.conversation.clone(),
+            key_id: context.caller.key().map(|key| key.id.clone()),
             user_id: context.user_id.clone(),
             project_id: context.project_id.clone(),
             endpoint: context.endpoint.clone(),
@@ -379,6 +380,7 @@ impl Run {
             task: plan.task,
             price: model.price,
             held: model.price.map_or(NanoUsd::ZERO, worst_case),
+            charges: None,
             streamed: self.stream,
             started_at: unix_micros(),
         }

@@ -17,6 +17,7 @@ use super::outgoing::OutgoingRequest;
 use super::record::Outcome;
 use super::router::{Needs, PlanRequest, Reason};
 use super::store::StoredMessage;
+use super::tenancy::Caller;
 use super::upstream::Completion;
 use super::usage::{TokenUsage, UsageSource};
 
@@ -25,9 +26,11 @@ use super::usage::{TokenUsage, UsageSource};
 pub struct CallContext {
     /// The endpoint that was asked, for example `/v1/chat/completions`.
     pub endpoint: Arc<str>,
-    /// The caller's name for the user, a label.
+    /// Who asks.
+    pub caller: Caller,
+    /// The user: the key's own, else the caller's name for it.
     pub user_id: Option<Arc<str>>,
-    /// The caller's name for the project, a label.
+    /// The project: the key's own, else the caller's name for it.
     pub project_id: Option<Arc<str>>,
     /// When the answer must be there.
     pub deadline: Instant,

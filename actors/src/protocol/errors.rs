@@ -15,6 +15,8 @@ pub enum ErrorKind {
     InvalidHeader,
     /// No key, or a wrong one.
     Unauthenticated,
+    /// A budget has not enough left for the call.
+    BudgetExceeded,
     /// The caller may not do this.
     Forbidden,
     /// The layer is not open to this caller or request.
@@ -31,18 +33,24 @@ pub enum ErrorKind {
     RequestTimeout,
     /// Too many turns wait for this conversation.
     ConversationBusy,
-    /// The client's message id was used for another text.
+    /// The client's message id was used for another text, or its idempotency key for another body.
     IdempotencyMismatch,
+    /// The request with this idempotency key is still being answered.
+    IdempotencyInProgress,
     /// The body is larger than the limit.
     PayloadTooLarge,
     /// The content type or encoding is not one that is read here.
     UnsupportedMediaType,
     /// The input does not fit any candidate's context window.
     ContextTooLong,
+    /// A budget would pay for a model whose price is not known.
+    ModelUnpriced,
     /// The provider refused the request for what it says.
     UpstreamRejected,
     /// The same, where the provider said so with 400: that status is what clients know it by.
     UpstreamInvalid,
+    /// The caller asks more often, for more or for more at once than it may.
+    RateLimited,
     /// Every candidate's provider limits our rate.
     UpstreamRateLimited,
     /// The client left before the answer (for logs and records).
@@ -86,6 +94,7 @@ impl ErrorKind {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidHeader => "invalid_header",
             Self::Unauthenticated => "unauthenticated",
+            Self::BudgetExceeded => "budget_exceeded",
             Self::Forbidden => "forbidden",
             Self::LayerNotAllowed => "layer_not_allowed",
             Self::NotFound => "not_found",
@@ -95,11 +104,14 @@ impl ErrorKind {
             Self::RequestTimeout => "request_timeout",
             Self::ConversationBusy => "conversation_busy",
             Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::IdempotencyInProgress => "idempotency_in_progress",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ContextTooLong => "context_too_long",
+            Self::ModelUnpriced => "model_unpriced",
             Self::UpstreamRejected => "upstream_rejected",
             Self::UpstreamInvalid => "upstream_invalid_request",
+            Self::RateLimited => "rate_limited",
             Self::UpstreamRateLimited => "upstream_rate_limited",
             Self::ClientClosed => "client_closed",
             Self::Internal => "internal",

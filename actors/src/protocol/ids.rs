@@ -174,11 +174,31 @@ macro_rules! serde_by_text {
     )+};
 }
 
-serde_by_text!(RequestId, AttemptId, InstanceId, ConversationId);
+serde_by_text!(RequestId, AttemptId, InstanceId);
 
-/// The client's name for a conversation: 1 to 128 of `A-Z a-z 0-9 . _ -`, so that it can address nothing else.
+impl Serialize for ConversationId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.text())
+    }
+}
+
+impl<'de> Deserialize<'de> for ConversationId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::from_stored(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A conversation: the client's name for it, 1 to 128 of `A-Z a-z 0-9 . _ -`, so that it can address nothing else, within
+/// its tenant ([`Caller::tenant`](super::Caller::tenant)). Stored as `tenant/name`, or as the name alone where there is no
+/// tenant; read from a text it is the name alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConversationId(Arc<str>);
+
+/// What stands between the tenant and the client's name, and in no client's name.
+const TENANT_END: char = '/';
+/// Bytes of a stored id: a tenant is made of two labels of at most 256 bytes and a few signs.
+const STORED_BYTES: usize = 1024;
 
 impl ConversationId {
     /// A fresh id for a client that gave none.
@@ -187,10 +207,44 @@ impl ConversationId {
         Self(format!("conv-{}", Uuid::now_v7().simple()).into())
     }
 
-    /// The id as the client wrote it.
+    /// The conversation that this tenant knows by the same name.
+    #[must_use]
+    pub fn within(&self, tenant: Option<&str>) -> Self {
+        match tenant {
+            Some(tenant) => Self(format!("{tenant}{TENANT_END}{}", self.client_text()).into()),
+            None => Self(self.client_text().into()),
+        }
+    }
+
+    /// The conversation that is stored under this id.
+    ///
+    /// # Errors
+    /// When none can be.
+    pub fn from_stored(text: &str) -> Result<Self, InvalidId> {
+        let Some((tenant, name)) = text.rsplit_once(TENANT_END) else {
+            return text.parse();
+        };
+        let is_tenant = !tenant.is_empty() && text.len() <= STORED_BYTES && !tenant.chars().any(char::is_control);
+        match name.parse::<Self>() {
+            Ok(_) if is_tenant => Ok(Self(text.into())),
+            Ok(_) => Err(InvalidId {
+                what: "conversation id",
+                must_be: "a tenant, a slash and a conversationId",
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The id as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The id as the client wrote it.
+    #[must_use]
+    pub fn client_text(&self) -> &str {
+        self.0.rsplit_once(TENANT_END).map_or(&self.0, |(_, name)| name)
     }
 
     fn text(&self) -> &str {
@@ -308,5 +362,19 @@ mod tests {
             assert!(bad.parse::<ConversationId>().is_err(), "{bad:?} was accepted");
         }
         assert!("conv-123.A_b".parse::<ConversationId>().is_ok());
+    }
+
+    #[test]
+    fn a_conversation_of_a_tenant_is_stored_apart_and_told_by_its_own_name() {
+        let asked: ConversationId = "conv-1".parse().unwrap();
+        let stored = asked.within(Some("p=a/b c"));
+        assert_eq!((stored.as_str(), stored.client_text()), ("p=a/b c/conv-1", "conv-1"));
+        assert_eq!(ConversationId::from_stored(stored.as_str()), Ok(stored.clone()));
+        assert_eq!(stored.within(None), asked);
+        let json = serde_json::to_string(&stored).unwrap();
+        assert_eq!(serde_json::from_str::<ConversationId>(&json).unwrap(), stored);
+        for bad in ["/conv-1", "t/", "t\n/conv-1", "t/a b"] {
+            assert!(ConversationId::from_stored(bad).is_err(), "{bad:?} was accepted");
+        }
     }
 }

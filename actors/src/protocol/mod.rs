@@ -14,6 +14,7 @@ mod id_text;
 mod ids;
 mod journal;
 mod layer;
+mod ledger;
 mod money;
 mod outgoing;
 mod price;
@@ -22,8 +23,10 @@ mod provider;
 mod record;
 mod responses;
 mod router;
+mod scope;
 mod store;
 mod supervisor;
+mod tenancy;
 #[cfg(test)]
 pub(crate) mod testkit;
 mod upstream;
@@ -49,6 +52,10 @@ pub use id_text::IdText;
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
+pub use ledger::{
+    Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, Charges, ExpiredSlice, GiveBack, Grant,
+    GrantRequest, LeaseId, LedgerStore, OnExhausted, Recall,
+};
 pub use money::NanoUsd;
 pub use outgoing::{
     AnswerForm, AnswerTranslation, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TranslationError,
@@ -62,11 +69,13 @@ pub use router::{
     Candidate, Complexity, Confirmation, CrossCheck, HealthNote, Needs, Plan, PlanRequest, Reason, RejectReason,
     Rejected, RouteError, Selection, Target,
 };
+pub use scope::{Period, Scope, Window};
 pub use store::{
     CallStore, CloseTurn, ConversationPage, ConversationStore, MessageStatus, OpenTurn, Role, StoreError, StoreFuture,
     StoreHealth, StoredMessage, TurnOpened,
 };
 pub use supervisor::{ActorHealth, GetSystemHealth, SupervisorError, SystemHealth};
+pub use tenancy::{AccessRole, Caller, KeyId, KeyIdentity, RateLimits};
 pub use upstream::{
     Billing, Completion, FailureKind, StreamFrame, Upstream, UpstreamCall, UpstreamFailure, UpstreamReply,
     UpstreamStream,

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{AttemptId, CellId, ConversationId, InstanceId, ModelId, ProviderName};
 use super::layer::{Layer, TaskType};
+use super::ledger::Charges;
 use super::money::NanoUsd;
 use super::price::Price;
+use super::tenancy::KeyId;
 use super::usage::{TokenUsage, UsageSource};
 
 /// How an attempt ended.
@@ -64,9 +66,12 @@ pub struct DispatchRecord {
     pub cell: CellId,
     /// The conversation it belongs to, if any.
     pub conversation: Option<ConversationId>,
-    /// The caller's name for the user, a label.
+    /// The virtual key that asked, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<KeyId>,
+    /// The user: the key's own, else the caller's name for it.
     pub user_id: Option<Arc<str>>,
-    /// The caller's name for the project, a label.
+    /// The project: the key's own, else the caller's name for it.
     pub project_id: Option<Arc<str>>,
     /// The endpoint that was asked, for example `/v1/chat/completions`.
     pub endpoint: Arc<str>,
@@ -84,6 +89,9 @@ pub struct DispatchRecord {
     pub price: Option<Price>,
     /// The worst case that was held.
     pub held: NanoUsd,
+    /// The budgets that pay for it; nothing where none has to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charges: Option<Arc<Charges>>,
     /// Whether a stream was asked for.
     pub streamed: bool,
     /// When it was sent, in microseconds since 1970 (UTC).

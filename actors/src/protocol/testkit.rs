@@ -13,6 +13,7 @@ pub(crate) fn dispatch_record(attempt: AttemptId, held: i64) -> DispatchRecord {
         instance: InstanceId::generate(),
         cell: CellId(0),
         conversation: None,
+        key_id: None,
         user_id: None,
         project_id: None,
         endpoint: "/v1/chat/completions".into(),
@@ -23,6 +24,7 @@ pub(crate) fn dispatch_record(attempt: AttemptId, held: i64) -> DispatchRecord {
         task: TaskType::General,
         price: None,
         held: NanoUsd(held),
+        charges: None,
         streamed: false,
         started_at: 0,
     }

@@ -19,8 +19,8 @@ use crate::context::ContextActor;
 use crate::cost::{CostSettings, CostTracker};
 use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use crate::protocol::{
-    AttemptJournal, BudgetTotals, CallContext, Capabilities, Capability, Catalogue, CellId, CellTotals, ChatCall,
-    Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken,
+    AttemptJournal, BudgetTotals, CallContext, Caller, Capabilities, Capability, Catalogue, CellId, CellTotals,
+    ChatCall, Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken,
     PlanRequest, Price, QualityLevel, RequestId, Target, TaskType, Vendor,
 };
 use crate::provider::{BreakerSettings, ProviderActor, ProviderDirector};
@@ -194,6 +194,7 @@ impl TestCell {
             outgoing: Rc::new(PlainRequest),
             context: CallContext {
                 endpoint: "/test".into(),
+                caller: Caller::Local,
                 user_id: None,
                 project_id: None,
                 deadline: Instant::now() + Duration::from_secs(60),

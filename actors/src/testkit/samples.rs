@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::protocol::{
-    AttemptId, CallRecord, CellId, CloseTurn, ConversationId, DispatchRecord, InstanceId, Layer, NanoUsd, OpenTurn,
-    Outcome, PicoUsdPerToken, Price, RequestId, ResponseId, StoredResponse, TaskType, TokenUsage, UsageSource,
+    AttemptId, CallRecord, CellId, Charges, CloseTurn, ConversationId, DispatchRecord, InstanceId, KeyId, Layer,
+    NanoUsd, OpenTurn, Outcome, PicoUsdPerToken, Price, RequestId, ResponseId, Scope, StoredResponse, TaskType,
+    TokenUsage, UsageSource,
 };
 
 /// A conversation's id.
@@ -56,6 +57,7 @@ pub fn dispatch() -> DispatchRecord {
         instance: InstanceId::generate(),
         cell: CellId(3),
         conversation: Some(conversation("conv-1")),
+        key_id: Some(KeyId::generate()),
         user_id: Some("user-1".into()),
         project_id: Some("project \"one\"".into()),
         endpoint: "/v1/chat".into(),
@@ -70,6 +72,13 @@ pub fn dispatch() -> DispatchRecord {
             PicoUsdPerToken(600_000),
         )),
         held: NanoUsd(5_000),
+        charges: Some(Arc::new(Charges {
+            epoch: 2,
+            to: vec![
+                (Scope::Global, "2026-11".into()),
+                (Scope::Project("project \"one\"".into()), "total".into()),
+            ],
+        })),
         streamed: true,
         started_at: 1_700_000_000_000_000,
     }

@@ -63,6 +63,8 @@ const fn family(kind: ErrorKind) -> &'static str {
         | ErrorKind::MethodNotAllowed
         | ErrorKind::ConversationBusy
         | ErrorKind::IdempotencyMismatch
+        | ErrorKind::IdempotencyInProgress
+        | ErrorKind::ModelUnpriced
         | ErrorKind::UnsupportedMediaType
         | ErrorKind::ContextTooLong
         | ErrorKind::UpstreamRejected
@@ -72,7 +74,8 @@ const fn family(kind: ErrorKind) -> &'static str {
         ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => "permission_error",
         ErrorKind::NotFound | ErrorKind::ModelNotFound => "not_found_error",
         ErrorKind::PayloadTooLarge => "request_too_large",
-        ErrorKind::UpstreamRateLimited => "rate_limit_error",
+        ErrorKind::BudgetExceeded => "billing_error",
+        ErrorKind::RateLimited | ErrorKind::UpstreamRateLimited => "rate_limit_error",
         ErrorKind::Overloaded
         | ErrorKind::Draining
         | ErrorKind::NoProviderAvailable

@@ -62,6 +62,9 @@ const fn family(kind: ErrorKind) -> &'static str {
         | ErrorKind::MethodNotAllowed
         | ErrorKind::RequestTimeout
         | ErrorKind::ConversationBusy
+        | ErrorKind::IdempotencyMismatch
+        | ErrorKind::IdempotencyInProgress
+        | ErrorKind::ModelUnpriced
         | ErrorKind::PayloadTooLarge
         | ErrorKind::UnsupportedMediaType
         | ErrorKind::ContextTooLong
@@ -70,7 +73,8 @@ const fn family(kind: ErrorKind) -> &'static str {
         | ErrorKind::NotSupported => "invalid_request_error",
         ErrorKind::Unauthenticated => "authentication_error",
         ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => "permission_error",
-        ErrorKind::UpstreamRateLimited => "rate_limit_error",
+        ErrorKind::BudgetExceeded => "insufficient_quota",
+        ErrorKind::RateLimited | ErrorKind::UpstreamRateLimited => "rate_limit_error",
         _ => "server_error",
     }
 }

@@ -10,7 +10,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Answer, CallContext, ChatCall, Dialect, Model, PlanRequest, QualityLevel, Target, TaskType,
+    Answer, CallContext, Caller, ChatCall, Dialect, Model, PlanRequest, QualityLevel, Target, TaskType,
 };
 use tokio::time::Instant;
 
@@ -123,6 +123,7 @@ impl Asked {
         };
         let context = CallContext {
             endpoint: Arc::clone(&self.endpoint),
+            caller: Caller::Local,
             user_id: None,
             project_id: None,
             deadline: self.deadline,

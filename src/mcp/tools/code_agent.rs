@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_actors::protocol::{
-    AttemptTrace, CallContext, ConversationId, Layer, NanoUsd, Needs, PlanRequest, RequestId, Target, TaskType,
+    AttemptTrace, CallContext, Caller, ConversationId, Layer, NanoUsd, Needs, PlanRequest, RequestId, Target, TaskType,
 };
 use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations, object};
 use serde::Serialize;
@@ -133,6 +133,7 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
         },
         context: CallContext {
             endpoint: Arc::from(ENDPOINT),
+            caller: Caller::Local,
             user_id: Some(Arc::from(LOCAL_USER)),
             project_id: None,
             deadline,

@@ -47,6 +47,7 @@ impl Json<'_> {
             instance,
             cell,
             conversation,
+            key_id,
             user_id,
             project_id,
             endpoint,
@@ -57,6 +58,7 @@ impl Json<'_> {
             task,
             price,
             held,
+            charges,
             streamed,
             started_at,
         } = record;
@@ -68,6 +70,10 @@ impl Json<'_> {
         self.value(cell)?;
         self.put(r#","conversation":"#);
         self.text_if_any(conversation.as_ref().map(|id| id.as_str()))?;
+        if let Some(key) = key_id {
+            self.put(r#","key_id":"#);
+            self.text(key.as_str())?;
+        }
         self.put(r#","user_id":"#);
         self.text_if_any(user_id.as_deref())?;
         self.put(r#","project_id":"#);
@@ -88,6 +94,10 @@ impl Json<'_> {
         self.value(price)?;
         self.put(r#","held":"#);
         self.value(held)?;
+        if let Some(charges) = charges {
+            self.put(r#","charges":"#);
+            self.value(charges)?;
+        }
         self.put(r#","streamed":"#);
         self.value(streamed)?;
         self.put(r#","started_at":"#);

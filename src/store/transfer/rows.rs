@@ -285,5 +285,7 @@ moved! {
         cache_write_5m_tokens: i64,
         cache_write_1h_tokens: i64,
         price: Option<String>,
+        key_id: Option<String>,
+        charges: Option<String>,
     }
 }

@@ -10,7 +10,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use gateway_actors::protocol::{CallContext, ChatCall, ConversationId, PlanRequest, TaskType, TurnCall, TurnDialect};
+use gateway_actors::protocol::{
+    CallContext, Caller, ChatCall, ConversationId, PlanRequest, TaskType, TurnCall, TurnDialect,
+};
 
 use self::answer::{AskAnswer, answer};
 use self::request::AskRequest;
@@ -60,6 +62,7 @@ async fn read(
     let ask = AskRequest::parse(&body)?;
     let context = CallContext {
         endpoint,
+        caller: Caller::Local,
         user_id: ask.user_id.clone(),
         project_id: ask.project_id.clone(),
         deadline,

@@ -1,0 +1,14 @@
+DROP INDEX llm_calls_by_user;
+DROP INDEX llm_calls_by_key;
+ALTER TABLE llm_calls DROP COLUMN charges;
+ALTER TABLE llm_calls DROP COLUMN key_id;
+DROP TABLE events;
+DROP TABLE idempotency;
+DROP TABLE budget_ledger;
+DROP TABLE budget_slices;
+DROP TABLE budget_leases;
+DROP TABLE budget_periods;
+DROP TABLE budgets;
+DROP TABLE rate_limits;
+DROP TABLE api_keys;
+DROP TABLE secrets;

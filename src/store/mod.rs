@@ -1,5 +1,5 @@
 //! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
-//! `StoreHealth` and `AttemptJournal`.
+//! `KeyStore`, `StoreHealth` and `AttemptJournal`.
 //!
 //! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
 //! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod health;
 mod journal;
+mod key_row;
 mod migrations;
 mod models;
 mod name;
@@ -27,7 +28,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, InstanceId, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{
+    CallStore, ConversationStore, HashSecret, InstanceId, KeyStore, ResponseStore, StoreFuture, StoreHealth,
+};
 
 use self::postgres::Postgres;
 use self::runtime::{Network, StoreRuntime};
@@ -90,6 +93,8 @@ trait Engine: fmt::Debug + Send + Sync {
     fn calls(&self) -> Arc<dyn CallStore>;
 
     fn responses(&self) -> Arc<dyn ResponseStore>;
+
+    fn keys(&self) -> Arc<dyn KeyStore>;
 
     fn health(&self) -> Arc<dyn StoreHealth>;
 
@@ -155,6 +160,12 @@ impl Store {
         self.engine.responses()
     }
 
+    /// The virtual keys.
+    #[must_use]
+    pub fn keys(&self) -> Arc<dyn KeyStore> {
+        self.engine.keys()
+    }
+
     /// Removes responses that have expired, now and every hour, until the answer is dropped. A few at a time, so that
     /// others are served in between.
     pub fn keep_purging(&self) -> Purging {
@@ -192,6 +203,13 @@ impl Store {
         }
         runtime.shutdown(timeout);
     }
+}
+
+/// A fresh secret to hash keys with. Without randomness none is made, and no key can be.
+fn fresh_secret() -> Result<HashSecret, error::Fault> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| error::Fault::failed(&error.to_string()))?;
+    Ok(HashSecret::new(bytes))
 }
 
 /// The time in microseconds since 1970 (UTC).

@@ -9,6 +9,7 @@ mod calls;
 mod clock;
 mod conversations;
 mod health;
+mod keys;
 mod migrate;
 mod outage;
 #[expect(
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{CallStore, ConversationStore, KeyStore, ResponseStore, StoreFuture, StoreHealth};
 use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
@@ -121,6 +122,10 @@ impl Engine for Postgres {
 
     fn responses(&self) -> Arc<dyn ResponseStore> {
         Arc::new(responses::Responses::new(self.transactions.clone()))
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::new(keys::Keys::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

@@ -9,6 +9,7 @@ mod conversations;
 mod file;
 mod health;
 mod in_use;
+mod keys;
 mod migrate;
 #[expect(
     clippy::duplicate_mod,
@@ -29,7 +30,7 @@ use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{CallStore, ConversationStore, KeyStore, ResponseStore, StoreFuture, StoreHealth};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -97,6 +98,7 @@ pub(super) struct Sqlite {
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
+    keys: Arc<keys::Keys>,
     health: Arc<health::Health>,
 }
 
@@ -136,7 +138,12 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            responses: Arc::new(responses::Responses::new(writer.clone(), readers, runtime.clone())),
+            responses: Arc::new(responses::Responses::new(
+                writer.clone(),
+                readers.clone(),
+                runtime.clone(),
+            )),
+            keys: Arc::new(keys::Keys::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
@@ -162,6 +169,10 @@ impl Engine for Sqlite {
 
     fn responses(&self) -> Arc<dyn ResponseStore> {
         Arc::clone(&self.responses) as Arc<dyn ResponseStore>
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::clone(&self.keys) as Arc<dyn KeyStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

@@ -1,6 +1,7 @@
 //! Virtual keys as they are kept, and the port to where they are: never the key itself, only a digest of it that nobody
 //! can make without the database's secret.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -174,6 +175,32 @@ pub struct KeyChanges {
     pub limits: Vec<(Scope, Option<RateLimits>)>,
     /// The database's time, in microseconds since 1970 (UTC): what to ask from the next time.
     pub now: i64,
+}
+
+/// The rates of projects and users, as they are known to a process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitRules(HashMap<Scope, RateLimits>);
+
+impl LimitRules {
+    /// The rates of this scope, if it has any.
+    #[must_use]
+    pub fn of(&self, scope: &Scope) -> Option<RateLimits> {
+        self.0.get(scope).copied()
+    }
+
+    /// Whether no scope has any.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Sets or removes the rates of a scope.
+    pub fn set(&mut self, scope: Scope, limits: Option<RateLimits>) {
+        match limits {
+            Some(limits) => self.0.insert(scope, limits),
+            None => self.0.remove(&scope),
+        };
+    }
 }
 
 /// The keys, and the rates of projects and users, in the database.

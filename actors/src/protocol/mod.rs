@@ -53,7 +53,8 @@ pub use id_text::IdText;
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use keys::{
-    CHANGES_OVERLAP, HashSecret, KeyChange, KeyChanges, KeyHash, KeyStore, NewKey, PreviousHash, Rotation, StoredKey,
+    CHANGES_OVERLAP, HashSecret, KeyChange, KeyChanges, KeyHash, KeyStore, LimitRules, NewKey, PreviousHash, Rotation,
+    StoredKey,
 };
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
 pub use ledger::{

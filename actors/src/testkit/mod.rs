@@ -2,11 +2,13 @@
 
 mod cell;
 mod journal;
+mod keys;
 pub mod samples;
 mod store;
 mod upstream;
 
 pub use cell::{TestCell, test_model};
 pub use journal::MemoryJournal;
+pub use keys::MemoryKeys;
 pub use store::MemoryStore;
 pub use upstream::{PlainRequest, Script, ScriptedUpstream};

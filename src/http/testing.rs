@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceResponse};
@@ -13,11 +14,12 @@ use gateway_actors::protocol::{
     ConversationPage, ConversationStore, Dialect, GatewayError, Gauges, HealthSnapshot, Layer, Model, OpenTurn, Price,
     StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
 };
-use gateway_actors::testkit::MemoryStore;
+use gateway_actors::testkit::{MemoryKeys, MemoryLedger, MemoryStore};
 use tokio::sync::watch;
 
 use super::pipeline::RequestPipeline;
 use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
+use crate::auth::{Auth, KeyRing};
 use crate::config::{HttpSettings, ResponsesSettings};
 use crate::status::ProviderInfo;
 
@@ -104,6 +106,12 @@ impl StoreHealth for OneConversation {
     }
 }
 
+/// Wants this admin key, and knows no other.
+pub(crate) fn auth(admin_key: Option<&str>) -> Arc<Auth> {
+    let ring = KeyRing::new(Arc::new(MemoryKeys::default()), Duration::from_secs(60));
+    Arc::new(Auth::new(admin_key.map(Into::into), false, Arc::new(ring)))
+}
+
 /// The parts of an edge that serves, without an admin key.
 pub(crate) fn parts() -> EdgeParts {
     let store = Arc::new(OneConversation {
@@ -112,7 +120,9 @@ pub(crate) fn parts() -> EdgeParts {
     });
     EdgeParts {
         settings: HttpSettings::default(),
-        admin_key: None,
+        auth: auth(None),
+        keys: Arc::new(MemoryKeys::default()),
+        ledger: Arc::new(MemoryLedger::default()),
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new(
             vec![model("small", "alpha")],
             Vec::new(),

@@ -2,6 +2,7 @@
 
 mod drain;
 mod keys;
+mod ledger;
 mod mcp;
 mod opening;
 mod recovery;
@@ -288,7 +289,7 @@ fn edge_parts(
         settings: settings.http.clone(),
         auth: keys::auth(settings, ring),
         keys: store.keys(),
-        ledger: store.ledger(),
+        ledger: Arc::new(ledger::Away),
         catalogue: Arc::clone(&system.catalogue),
         health: Arc::clone(&system.health),
         providers: provider_infos(settings),

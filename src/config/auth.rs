@@ -50,7 +50,11 @@ impl AuthSettings {
             Ok(secret_key)
         });
         reader.set(key("require_keys"), &mut self.require_keys, switch);
-        reader.set(key("keys_max_age_ms"), &mut self.keys_max_age, millis(5_000..=86_400_000));
+        reader.set(
+            key("keys_max_age_ms"),
+            &mut self.keys_max_age,
+            millis(5_000..=86_400_000),
+        );
         reader.set_some(variable("GATEWAY_API_KEY"), &mut self.api_key, secret);
     }
 }

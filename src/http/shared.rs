@@ -11,8 +11,8 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    BudgetTotals, Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, KeyStore, LedgerStore, ResponseStore, StoreHealth,
-    SystemHealth,
+    BudgetTotals, Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, KeyStore, LedgerStore,
+    ResponseStore, StoreHealth, SystemHealth,
 };
 use gateway_actors::runtime::Bell;
 use tokio::sync::watch;

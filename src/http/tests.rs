@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use super::middleware::Access;
 use super::routes::TABLE;
 use super::shared::Lifecycle;
-use super::testing::{ADMIN_KEY, Told, app, model, parts};
+use super::testing::{ADMIN_KEY, Told, app, auth, model, parts};
 
 const CHAT: &str = "/v1/chat/completions";
 

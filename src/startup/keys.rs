@@ -26,9 +26,7 @@ pub(super) async fn open(settings: &Settings, store: &Store) -> Result<(Arc<KeyR
     let ring = Arc::new(KeyRing::new(store.keys(), settings.auth.keys_max_age));
     ring.catch_up().await.map_err(ServeError::Keys)?;
     let kept = Arc::clone(&ring);
-    let keeping = actix_rt::spawn(async move {
-        match kept.keep_fresh().await {}
-    });
+    let keeping = actix_rt::spawn(async move { match kept.keep_fresh().await {} });
     Ok((ring, KeepingFresh(keeping)))
 }
 

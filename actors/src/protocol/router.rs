@@ -290,7 +290,10 @@ pub enum RouteError {
         max: Layer,
     },
     /// Models were found, but the caller's key is for others.
-    #[error("this key may not use {}; GET /v1/models lists the models that it may use", what(name))]
+    #[error(
+        "this key may not use {}; GET /v1/models lists the models that it may use",
+        what(name)
+    )]
     ModelNotAllowed {
         /// The name asked for; none where a layer was.
         name: Option<Arc<str>>,

@@ -48,7 +48,10 @@ impl Access {
         if caller.role() < least {
             return Err(GatewayError::new(
                 ErrorKind::Forbidden,
-                format!("this needs a key of the role {least}, and this key's role is {}", caller.role()),
+                format!(
+                    "this needs a key of the role {least}, and this key's role is {}",
+                    caller.role()
+                ),
             ));
         }
         Ok(Some(caller))

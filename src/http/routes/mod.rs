@@ -147,7 +147,9 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::exempt("/v1/server-stats", Access::Role(AccessRole::Operator), |route| {
         route.get(server_stats::get).head(server_stats::get)
     }),
-    Rule::exempt("/", Access::Role(AccessRole::User), |route| route.get(root::get).head(root::get)),
+    Rule::exempt("/", Access::Role(AccessRole::User), |route| {
+        route.get(root::get).head(root::get)
+    }),
     #[cfg(feature = "fault-injection")]
     Rule::work("/v1/faults/{actor}", POST, |route| route.post(faults::post)),
 ];

@@ -10,9 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use gateway_actors::protocol::{
-    CallContext, ChatCall, ConversationId, PlanRequest, TaskType, TurnCall, TurnDialect,
-};
+use gateway_actors::protocol::{CallContext, ChatCall, ConversationId, PlanRequest, TaskType, TurnCall, TurnDialect};
 
 use self::answer::{AskAnswer, answer};
 use self::request::AskRequest;

@@ -106,10 +106,20 @@ impl StoreHealth for OneConversation {
     }
 }
 
-/// Wants this admin key, and knows no other.
-pub(crate) fn auth(admin_key: Option<&str>) -> Arc<Auth> {
-    let ring = KeyRing::new(Arc::new(MemoryKeys::default()), Duration::from_secs(60));
+/// Knows these virtual keys, and this admin key if there is one.
+fn auth(admin_key: Option<&str>, keys: &Arc<MemoryKeys>) -> Arc<Auth> {
+    let ring = KeyRing::new(keys.clone(), Duration::from_secs(60));
     Arc::new(Auth::new(admin_key.map(Into::into), false, Arc::new(ring)))
+}
+
+/// The parts of an edge that serves, with [`ADMIN_KEY`].
+pub(crate) fn keyed_parts() -> EdgeParts {
+    let keys = Arc::new(MemoryKeys::default());
+    EdgeParts {
+        auth: auth(Some(ADMIN_KEY), &keys),
+        keys,
+        ..parts()
+    }
 }
 
 /// The parts of an edge that serves, without an admin key.
@@ -118,10 +128,11 @@ pub(crate) fn parts() -> EdgeParts {
         id: "conv-1".parse().unwrap(),
         page: ConversationPage::default(),
     });
+    let keys = Arc::new(MemoryKeys::default());
     EdgeParts {
         settings: HttpSettings::default(),
-        auth: auth(None),
-        keys: Arc::new(MemoryKeys::default()),
+        auth: auth(None, &keys),
+        keys,
         ledger: Arc::new(MemoryLedger::default()),
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new(
             vec![model("small", "alpha")],

@@ -2,7 +2,6 @@
 
 mod drain;
 mod keys;
-mod ledger;
 mod mcp;
 mod opening;
 mod recovery;
@@ -289,7 +288,7 @@ fn edge_parts(
         settings: settings.http.clone(),
         auth: keys::auth(settings, ring),
         keys: store.keys(),
-        ledger: Arc::new(ledger::Away),
+        ledger: store.ledger(),
         catalogue: Arc::clone(&system.catalogue),
         health: Arc::clone(&system.health),
         providers: provider_infos(settings),

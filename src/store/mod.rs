@@ -1,5 +1,5 @@
 //! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
-//! `KeyStore`, `StoreHealth` and `AttemptJournal`.
+//! `KeyStore`, `LedgerStore`, `StoreHealth` and `AttemptJournal`.
 //!
 //! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
 //! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
@@ -12,6 +12,7 @@ mod files;
 mod health;
 mod journal;
 mod key_row;
+mod ledger;
 mod migrations;
 mod models;
 mod name;
@@ -29,7 +30,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, HashSecret, InstanceId, KeyStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, HashSecret, InstanceId, KeyStore, LedgerStore, ResponseStore, StoreFuture,
+    StoreHealth,
 };
 
 use self::postgres::Postgres;
@@ -95,6 +97,8 @@ trait Engine: fmt::Debug + Send + Sync {
     fn responses(&self) -> Arc<dyn ResponseStore>;
 
     fn keys(&self) -> Arc<dyn KeyStore>;
+
+    fn ledger(&self) -> Arc<dyn LedgerStore>;
 
     fn health(&self) -> Arc<dyn StoreHealth>;
 
@@ -164,6 +168,12 @@ impl Store {
     #[must_use]
     pub fn keys(&self) -> Arc<dyn KeyStore> {
         self.engine.keys()
+    }
+
+    /// The budgets, and what was held and spent of them.
+    #[must_use]
+    pub fn ledger(&self) -> Arc<dyn LedgerStore> {
+        self.engine.ledger()
     }
 
     /// Removes responses that have expired, now and every hour, until the answer is dropped. A few at a time, so that

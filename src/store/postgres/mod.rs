@@ -4,12 +4,15 @@
 //! replicas share. A job may run more than once (another transaction won, the connection broke while it committed):
 //! each is written so that the second time changes nothing.
 
+mod books;
+mod books_write;
 mod call_rows;
 mod calls;
 mod clock;
 mod conversations;
 mod health;
 mod keys;
+mod ledger;
 mod migrate;
 mod outage;
 #[expect(
@@ -28,7 +31,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, KeyStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{
+    CallStore, ConversationStore, KeyStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth,
+};
 use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
@@ -126,6 +131,10 @@ impl Engine for Postgres {
 
     fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::new(keys::Keys::new(self.transactions.clone()))
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::new(ledger::Ledger::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

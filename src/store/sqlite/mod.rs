@@ -2,6 +2,8 @@
 //!
 //! Nobody else writes while a transaction does, in this process or another, so nothing is locked by the row.
 
+mod books;
+mod books_rows;
 mod call_insert;
 mod calls;
 mod connection;
@@ -10,6 +12,7 @@ mod file;
 mod health;
 mod in_use;
 mod keys;
+mod ledger;
 mod migrate;
 #[expect(
     clippy::duplicate_mod,
@@ -30,7 +33,9 @@ use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, KeyStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{
+    CallStore, ConversationStore, KeyStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth,
+};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -99,6 +104,7 @@ pub(super) struct Sqlite {
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
     keys: Arc<keys::Keys>,
+    ledger: Arc<ledger::Ledger>,
     health: Arc<health::Health>,
 }
 
@@ -143,7 +149,8 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            keys: Arc::new(keys::Keys::new(writer.clone(), readers, runtime.clone())),
+            keys: Arc::new(keys::Keys::new(writer.clone(), readers.clone(), runtime.clone())),
+            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
@@ -173,6 +180,10 @@ impl Engine for Sqlite {
 
     fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::clone(&self.keys) as Arc<dyn KeyStore>
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::clone(&self.ledger) as Arc<dyn LedgerStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

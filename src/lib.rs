@@ -3,7 +3,7 @@
 //! `http` and `cli` send requests in; `providers` and `store` are the far sides that the actors reach through ports;
 //! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it, `reload`
 //! exchanges its models meanwhile, of which `catalogue` publishes what is routed by. `answer` and `status` hold what HTTP and
-//! MCP tell alike: of an answer, and of the process.
+//! MCP tell alike: of an answer, and of the process; `ledger` what the edges change of budgets.
 
 mod answer;
 mod catalogue;
@@ -15,6 +15,7 @@ pub mod dialects;
 #[path = "tests/fuzz.rs"]
 mod fuzz;
 pub mod http;
+mod ledger;
 mod mcp;
 pub mod providers;
 pub mod reload;

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::InstanceId;
+use gateway_actors::protocol::{BudgetChanges, BudgetCursor, InstanceId};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -47,6 +47,9 @@ pub enum ServeError {
     /// What a dead process left behind could not be taken over.
     #[error("what an earlier process left in the journal cannot be stored; mend the database and start again")]
     Recovery(#[source] gateway_actors::protocol::StoreError),
+    /// The budgets could not be read.
+    #[error("the budgets cannot be read from the database; mend the database and start again")]
+    Budgets(#[source] gateway_actors::protocol::StoreError),
     /// The address cannot be bound.
     #[error("cannot listen at {address}; stop what listens there or choose another API_PORT")]
     Bind {
@@ -79,7 +82,7 @@ impl ServeError {
         match self {
             Self::Store(OpenError::Corrupt { .. }) => 74,
             Self::Store(OpenError::Address { .. }) => 78,
-            Self::Store(_) | Self::Journal(_) | Self::Recovery(_) => 69,
+            Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Budgets(_) => 69,
             Self::Bind { .. } | Self::Cell(_) | Self::System(_) => 1,
             Self::Fatal { .. } => 70,
         }
@@ -125,6 +128,8 @@ fn in_system(
         journal: JournalDir::open(&journal_dir, instance)?,
         calls: store.calls(),
         conversations: store.conversations(),
+        budgets: first_budgets(&store)?,
+        ledger: store.ledger(),
     };
     let purging = store.keep_purging();
     let result = system.block_on(work(&store, ports, signals));
@@ -141,6 +146,12 @@ fn in_system(
     }
     store.shutdown(STORE_SHUTDOWN);
     result
+}
+
+/// The budgets that there are.
+fn first_budgets(store: &Store) -> Result<BudgetChanges, ServeError> {
+    let all = store.ledger().budget_changes(BudgetCursor::default());
+    store.block_on(all).map_err(ServeError::Budgets)
 }
 
 /// Why this process's own journal could not be stored: the error itself speaks of an earlier process, and of a start.

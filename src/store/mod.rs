@@ -1,5 +1,5 @@
 //! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
-//! `StoreHealth` and `AttemptJournal`.
+//! `LedgerStore`, `StoreHealth` and `AttemptJournal`.
 //!
 //! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
 //! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod health;
 mod journal;
+mod ledger;
 mod migrations;
 mod models;
 mod name;
@@ -27,7 +28,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, InstanceId, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{
+    CallStore, ConversationStore, InstanceId, LedgerStore, ResponseStore, StoreFuture, StoreHealth,
+};
 
 use self::postgres::Postgres;
 use self::runtime::{Network, StoreRuntime};
@@ -91,6 +94,8 @@ trait Engine: fmt::Debug + Send + Sync {
 
     fn responses(&self) -> Arc<dyn ResponseStore>;
 
+    fn ledger(&self) -> Arc<dyn LedgerStore>;
+
     fn health(&self) -> Arc<dyn StoreHealth>;
 
     /// Closes what these processes left open; the answer is how many conversations were given back.
@@ -153,6 +158,12 @@ impl Store {
     #[must_use]
     pub fn responses(&self) -> Arc<dyn ResponseStore> {
         self.engine.responses()
+    }
+
+    /// The budgets, and what was held and spent of them.
+    #[must_use]
+    pub fn ledger(&self) -> Arc<dyn LedgerStore> {
+        self.engine.ledger()
     }
 
     /// Removes responses that have expired, now and every hour, until the answer is dropped. A few at a time, so that

@@ -159,9 +159,7 @@ impl Period {
         let micros = self.ends_at?.saturating_sub(now_us);
         Some(std::time::Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
     }
-}
 
-impl Period {
     /// The period of this name; nothing if it is the name of none.
     #[must_use]
     pub fn of_id(id: &str) -> Option<Self> {

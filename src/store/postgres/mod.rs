@@ -4,11 +4,14 @@
 //! replicas share. A job may run more than once (another transaction won, the connection broke while it committed):
 //! each is written so that the second time changes nothing.
 
+mod books;
+mod books_write;
 mod call_rows;
 mod calls;
 mod clock;
 mod conversations;
 mod health;
+mod ledger;
 mod migrate;
 mod outage;
 #[expect(
@@ -27,7 +30,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{CallStore, ConversationStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth};
 use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
@@ -121,6 +124,10 @@ impl Engine for Postgres {
 
     fn responses(&self) -> Arc<dyn ResponseStore> {
         Arc::new(responses::Responses::new(self.transactions.clone()))
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::new(ledger::Ledger::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

@@ -6,12 +6,15 @@
 //!
 //! A response is a row that is written once. It names the one that it went on from, and nothing ties them together.
 //!
+//! The ledger (`ledger`) is what was spent and is held of budgets.
+//!
 //! This module is compiled once inside each database's module. What it takes from there is all that the databases
-//! differ in: `Connection` is the connection's type, and `lock` makes others wait who want to change the same
-//! conversation.
+//! differ in: `Connection` is the connection's type, `lock` makes others wait who want to change the same
+//! conversation, and `books` locks and writes rows of the ledger.
 
 mod chain;
 mod close;
+pub(super) mod ledger;
 mod open;
 mod page;
 mod release;
@@ -24,4 +27,4 @@ pub(super) use page::read;
 pub(super) use release::release;
 pub(super) use responses::{delete_response, find_response, purge_responses, put_response};
 
-use super::{Connection, lock};
+use super::{Connection, books, lock};

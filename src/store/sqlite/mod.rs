@@ -2,6 +2,8 @@
 //!
 //! Nobody else writes while a transaction does, in this process or another, so nothing is locked by the row.
 
+mod books;
+mod books_rows;
 mod call_insert;
 mod calls;
 mod connection;
@@ -9,6 +11,7 @@ mod conversations;
 mod file;
 mod health;
 mod in_use;
+mod ledger;
 mod migrate;
 #[expect(
     clippy::duplicate_mod,
@@ -29,7 +32,7 @@ use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{CallStore, ConversationStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -97,6 +100,7 @@ pub(super) struct Sqlite {
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
+    ledger: Arc<ledger::Ledger>,
     health: Arc<health::Health>,
 }
 
@@ -136,7 +140,12 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            responses: Arc::new(responses::Responses::new(writer.clone(), readers, runtime.clone())),
+            responses: Arc::new(responses::Responses::new(
+                writer.clone(),
+                readers.clone(),
+                runtime.clone(),
+            )),
+            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
@@ -162,6 +171,10 @@ impl Engine for Sqlite {
 
     fn responses(&self) -> Arc<dyn ResponseStore> {
         Arc::clone(&self.responses) as Arc<dyn ResponseStore>
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::clone(&self.ledger) as Arc<dyn LedgerStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

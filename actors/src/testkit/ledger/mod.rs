@@ -233,3 +233,6 @@ impl LedgerStore for MemoryLedger {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -201,14 +201,15 @@ impl State {
         };
         let period = rule.window.period_at(self.now);
         let key = (wanted.scope.clone(), Arc::clone(&period.id));
-        let left = rule
+        let own = self.slices.get(&(key.clone(), lease)).copied().unwrap_or_default();
+        // What a call cost beyond its hold is in `posted` already: to make up for it takes nothing more.
+        let free = rule
             .limit
             .0
             .saturating_sub(self.posted(&key))
             .saturating_sub(self.held(&key));
-        // What a call cost beyond its hold is in `posted` already: to make up for it takes nothing more.
-        let owed = self.slices.get(&(key.clone(), lease)).map_or(0, Slice::owed);
-        let left = left.saturating_add(owed);
+        // What was granted in all must be a number too.
+        let left = free.saturating_add(own.owed()).min(i64::MAX - own.granted);
         let least = wanted.least.0.max(0);
         if is_stale || left < least {
             return Grant::Short {

@@ -1,5 +1,5 @@
 //! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
-//! `LedgerStore`, `StoreHealth` and `AttemptJournal`.
+//! `KeyStore`, `LedgerStore`, `StoreHealth` and `AttemptJournal`.
 //!
 //! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
 //! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod health;
 mod journal;
+mod key_row;
 mod ledger;
 mod migrations;
 mod models;
@@ -29,7 +30,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, InstanceId, LedgerStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, HashSecret, InstanceId, KeyStore, LedgerStore, ResponseStore, StoreFuture,
+    StoreHealth,
 };
 
 use self::postgres::Postgres;
@@ -95,6 +97,7 @@ trait Engine: fmt::Debug + Send + Sync {
     fn responses(&self) -> Arc<dyn ResponseStore>;
 
     fn ledger(&self) -> Arc<dyn LedgerStore>;
+    fn keys(&self) -> Arc<dyn KeyStore>;
 
     fn health(&self) -> Arc<dyn StoreHealth>;
 
@@ -166,6 +169,12 @@ impl Store {
         self.engine.ledger()
     }
 
+    /// The virtual keys.
+    #[must_use]
+    pub fn keys(&self) -> Arc<dyn KeyStore> {
+        self.engine.keys()
+    }
+
     /// Removes responses that have expired, now and every hour, until the answer is dropped. A few at a time, so that
     /// others are served in between.
     pub fn keep_purging(&self) -> Purging {
@@ -203,6 +212,13 @@ impl Store {
         }
         runtime.shutdown(timeout);
     }
+}
+
+/// A fresh secret to hash keys with. Without randomness none is made, and no key can be.
+fn fresh_secret() -> Result<HashSecret, error::Fault> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| error::Fault::failed(&error.to_string()))?;
+    Ok(HashSecret::new(bytes))
 }
 
 /// The time in microseconds since 1970 (UTC).

@@ -11,6 +11,7 @@ mod calls;
 mod clock;
 mod conversations;
 mod health;
+mod keys;
 mod ledger;
 mod migrate;
 mod outage;
@@ -30,7 +31,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{
+    CallStore, ConversationStore, KeyStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth,
+};
 use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
@@ -128,6 +131,10 @@ impl Engine for Postgres {
 
     fn ledger(&self) -> Arc<dyn LedgerStore> {
         Arc::new(ledger::Ledger::new(self.transactions.clone()))
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::new(keys::Keys::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

@@ -14,6 +14,7 @@
 
 mod chain;
 mod close;
+mod keys;
 pub(super) mod ledger;
 mod open;
 mod page;
@@ -22,6 +23,10 @@ mod responses;
 
 pub(super) use chain::response_chain;
 pub(super) use close::close;
+pub(super) use keys::{
+    create_key, delete_limits, find_key, find_limits, hash_secret, key_changes, list_keys, revoke_key, rotate_key,
+    set_limits, update_key,
+};
 pub(super) use open::open;
 pub(super) use page::read;
 pub(super) use release::release;

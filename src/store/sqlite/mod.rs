@@ -11,6 +11,7 @@ mod conversations;
 mod file;
 mod health;
 mod in_use;
+mod keys;
 mod ledger;
 mod migrate;
 #[expect(
@@ -32,7 +33,9 @@ use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{
+    CallStore, ConversationStore, KeyStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth,
+};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -101,6 +104,7 @@ pub(super) struct Sqlite {
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
     ledger: Arc<ledger::Ledger>,
+    keys: Arc<keys::Keys>,
     health: Arc<health::Health>,
 }
 
@@ -145,7 +149,8 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
+            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers.clone(), runtime.clone())),
+            keys: Arc::new(keys::Keys::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
@@ -175,6 +180,10 @@ impl Engine for Sqlite {
 
     fn ledger(&self) -> Arc<dyn LedgerStore> {
         Arc::clone(&self.ledger) as Arc<dyn LedgerStore>
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::clone(&self.keys) as Arc<dyn KeyStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

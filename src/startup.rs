@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::{BudgetChanges, BudgetCursor, InstanceId};
+use gateway_actors::protocol::{BudgetChanges, BudgetCursor, ErrorKind, GatewayError, InstanceId};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -55,6 +55,9 @@ pub enum ServeError {
     /// The virtual keys cannot be read.
     #[error("the virtual keys in the database cannot be read; mend the database and start again")]
     Keys(#[source] gateway_actors::protocol::StoreError),
+    /// The user that the process would act for may not come in.
+    #[error("{0}")]
+    Identity(GatewayError),
     /// The address cannot be bound.
     #[error("cannot listen at {address}; stop what listens there or choose another API_PORT")]
     Bind {
@@ -87,6 +90,8 @@ impl ServeError {
         match self {
             Self::Store(OpenError::Corrupt { .. }) => 74,
             Self::Store(OpenError::Address { .. }) => 78,
+            Self::Identity(error) if error.kind == ErrorKind::Unauthenticated => 78,
+            Self::Identity(_) => 69,
             Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) | Self::Budgets(_) => 69,
             Self::Bind { .. } | Self::Cell(_) | Self::System(_) => 1,
             Self::Fatal { .. } => 70,

@@ -3,8 +3,8 @@
 //! `http` and `cli` send requests in; `providers` and `store` are the far sides that the actors reach through ports;
 //! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it, `reload`
 //! exchanges its models meanwhile, of which `catalogue` publishes what is routed by. `answer` and `status` hold what HTTP and
-//! MCP tell alike: of an answer, and of the process; `auth` tells both who asks, and `admin` does what HTTP
-//! and the command line let administrators do.
+//! MCP tell alike: of an answer, and of the process; `auth` tells both who asks, and `admin` does what HTTP and the
+//! command line let administrators do; `ledger` makes what they change of budgets hold at once.
 
 mod admin;
 mod answer;
@@ -19,6 +19,7 @@ mod fields;
 #[path = "tests/fuzz.rs"]
 mod fuzz;
 pub mod http;
+mod ledger;
 mod mcp;
 mod moment;
 pub mod providers;

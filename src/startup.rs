@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::{ErrorKind, GatewayError, InstanceId};
+use gateway_actors::protocol::{BudgetChanges, BudgetCursor, ErrorKind, GatewayError, InstanceId};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -49,6 +49,9 @@ pub enum ServeError {
     /// What a dead process left behind could not be taken over.
     #[error("what an earlier process left in the journal cannot be stored; mend the database and start again")]
     Recovery(#[source] gateway_actors::protocol::StoreError),
+    /// The budgets could not be read.
+    #[error("the budgets cannot be read from the database; mend the database and start again")]
+    Budgets(#[source] gateway_actors::protocol::StoreError),
     /// The virtual keys cannot be read.
     #[error("the virtual keys in the database cannot be read; mend the database and start again")]
     Keys(#[source] gateway_actors::protocol::StoreError),
@@ -89,7 +92,7 @@ impl ServeError {
             Self::Store(OpenError::Address { .. }) => 78,
             Self::Identity(error) if error.kind == ErrorKind::Unauthenticated => 78,
             Self::Identity(_) => 69,
-            Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) => 69,
+            Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) | Self::Budgets(_) => 69,
             Self::Bind { .. } | Self::Cell(_) | Self::System(_) => 1,
             Self::Fatal { .. } => 70,
         }
@@ -135,6 +138,8 @@ fn in_system(
         journal: JournalDir::open(&journal_dir, instance)?,
         calls: store.calls(),
         conversations: store.conversations(),
+        budgets: first_budgets(&store)?,
+        ledger: store.ledger(),
     };
     let purging = store.keep_purging();
     let result = system.block_on(work(&store, ports, signals));
@@ -151,6 +156,12 @@ fn in_system(
     }
     store.shutdown(STORE_SHUTDOWN);
     result
+}
+
+/// The budgets that there are.
+fn first_budgets(store: &Store) -> Result<BudgetChanges, ServeError> {
+    let all = store.ledger().budget_changes(BudgetCursor::default());
+    store.block_on(all).map_err(ServeError::Budgets)
 }
 
 /// Why this process's own journal could not be stored: the error itself speaks of an earlier process, and of a start.
@@ -293,7 +304,7 @@ fn edge_parts(
         settings: settings.http.clone(),
         auth: keys::auth(settings, ring),
         keys: store.keys(),
-        ledger: store.ledger(),
+        ledger: system.ledger(),
         catalogue: Arc::clone(&system.catalogue),
         health: Arc::clone(&system.health),
         providers: provider_infos(settings),

@@ -9,6 +9,7 @@
 
 mod auth;
 mod breaker;
+mod budget;
 mod builtin;
 mod catalogue;
 mod cost;
@@ -43,6 +44,7 @@ mod tests;
 
 pub use auth::AuthSettings;
 pub use breaker::BreakerSettings;
+pub use budget::BudgetSettings;
 pub use cost::CostSettings;
 pub use drain::DrainSettings;
 pub use headers::ExtraHeaders;

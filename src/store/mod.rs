@@ -96,9 +96,8 @@ trait Engine: fmt::Debug + Send + Sync {
 
     fn responses(&self) -> Arc<dyn ResponseStore>;
 
-    fn keys(&self) -> Arc<dyn KeyStore>;
-
     fn ledger(&self) -> Arc<dyn LedgerStore>;
+    fn keys(&self) -> Arc<dyn KeyStore>;
 
     fn health(&self) -> Arc<dyn StoreHealth>;
 
@@ -164,16 +163,16 @@ impl Store {
         self.engine.responses()
     }
 
-    /// The virtual keys.
-    #[must_use]
-    pub fn keys(&self) -> Arc<dyn KeyStore> {
-        self.engine.keys()
-    }
-
     /// The budgets, and what was held and spent of them.
     #[must_use]
     pub fn ledger(&self) -> Arc<dyn LedgerStore> {
         self.engine.ledger()
+    }
+
+    /// The virtual keys.
+    #[must_use]
+    pub fn keys(&self) -> Arc<dyn KeyStore> {
+        self.engine.keys()
     }
 
     /// Removes responses that have expired, now and every hour, until the answer is dropped. A few at a time, so that

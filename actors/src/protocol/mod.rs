@@ -25,6 +25,7 @@ mod record;
 mod responses;
 mod router;
 mod scope;
+mod slice;
 mod store;
 mod supervisor;
 mod tenancy;
@@ -34,7 +35,7 @@ mod upstream;
 mod usage;
 mod vendor;
 
-pub use budget::{BudgetError, BudgetTotals, Cancel, Hold, HoldSink, Reserve, Settle, Spending};
+pub use budget::{BudgetError, BudgetTotals, Hold, Refill, ReloadBudgets, Reserve, Spending};
 pub use catalogue::{Alias, Catalogue, Model};
 pub use chat::{
     Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TurnAnswer, TurnCall,
@@ -75,6 +76,7 @@ pub use router::{
     Rejected, RouteError, Selection, Target,
 };
 pub use scope::{Period, Scope, Window};
+pub use slice::{BudgetBook, BudgetEntry, BudgetPath, Holdings, LeaseTerm, Payer, Reserved, Shortage, Slice};
 pub use store::{
     CallStore, CloseTurn, ConversationPage, ConversationStore, MessageStatus, OpenTurn, Role, StoreError, StoreFuture,
     StoreHealth, StoredMessage, TurnOpened,

@@ -67,6 +67,7 @@ fn the_shipped_file_names_every_setting() {
         "store",
         "redis",
         "responses",
+        "budget",
         "cost",
         "log",
         "openrouter",

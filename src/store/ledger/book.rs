@@ -100,6 +100,11 @@ impl Book {
         }
     }
 
+    /// The database's time, in microseconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        self.now
+    }
+
     pub(super) fn slice(&self, key: &PeriodKey, lease: &LeaseKey) -> Option<&Slice> {
         self.slices.get(&(key.clone(), lease.clone()))
     }

@@ -22,6 +22,7 @@ impl Book {
             period: Period::of_id(&key.period).unwrap_or_else(|| Window::Total.period_at(0)),
             amount: NanoUsd(slice.row.seq_amount),
             granted: NanoUsd(slice.row.granted),
+            now: self.now(),
         })
     }
 
@@ -35,11 +36,12 @@ impl Book {
         key: &PeriodKey,
     ) -> Grant {
         let own = self.slice(key, lease).map(|slice| &slice.row);
-        let granted = own.map_or(0, |own| own.granted);
+        let (granted, owed) = own.map_or((0, 0), |own| (own.granted, own.owed()));
         let (posted, held) = self.sums(key);
         let free = rule.limit.0.saturating_sub(posted).saturating_sub(held);
-        // What was granted in all must fit its column too.
-        let left = free.min(i64::MAX - granted);
+        // What a call cost beyond its hold is in `posted` already: to make up for it takes nothing more. What was granted
+        // in all must fit its column too.
+        let left = free.saturating_add(owed).min(i64::MAX - granted);
         let least = wanted.least.0.max(0);
         let is_stale = self.is_stale(lease, wanted, key);
         if is_stale || left < least {
@@ -47,6 +49,7 @@ impl Book {
                 period,
                 left: NanoUsd(left.max(0)),
                 recalling: !is_stale && self.recall(lease, wanted, key),
+                now: self.now(),
             };
         }
         let more = wanted.wish.0.saturating_sub(least).clamp(0, (left - least) / 4);
@@ -62,6 +65,7 @@ impl Book {
             period,
             amount: NanoUsd(amount),
             granted: NanoUsd(granted),
+            now: self.now(),
         }
     }
 

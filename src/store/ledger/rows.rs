@@ -145,6 +145,12 @@ impl SliceRow {
         let kept = self.granted.saturating_sub(self.returned);
         kept.saturating_sub(self.posted).max(0)
     }
+
+    /// What was posted beyond what was granted.
+    pub(super) fn owed(&self) -> i64 {
+        let kept = self.granted.saturating_sub(self.returned);
+        self.posted.saturating_sub(kept).max(0)
+    }
 }
 
 /// What is said of a budget, as it is in the database.

@@ -129,12 +129,12 @@ impl Engine for Postgres {
         Arc::new(responses::Responses::new(self.transactions.clone()))
     }
 
-    fn keys(&self) -> Arc<dyn KeyStore> {
-        Arc::new(keys::Keys::new(self.transactions.clone()))
-    }
-
     fn ledger(&self) -> Arc<dyn LedgerStore> {
         Arc::new(ledger::Ledger::new(self.transactions.clone()))
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::new(keys::Keys::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

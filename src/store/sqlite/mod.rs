@@ -103,8 +103,8 @@ pub(super) struct Sqlite {
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
-    keys: Arc<keys::Keys>,
     ledger: Arc<ledger::Ledger>,
+    keys: Arc<keys::Keys>,
     health: Arc<health::Health>,
 }
 
@@ -149,8 +149,8 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            keys: Arc::new(keys::Keys::new(writer.clone(), readers.clone(), runtime.clone())),
-            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
+            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers.clone(), runtime.clone())),
+            keys: Arc::new(keys::Keys::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
@@ -178,12 +178,12 @@ impl Engine for Sqlite {
         Arc::clone(&self.responses) as Arc<dyn ResponseStore>
     }
 
-    fn keys(&self) -> Arc<dyn KeyStore> {
-        Arc::clone(&self.keys) as Arc<dyn KeyStore>
-    }
-
     fn ledger(&self) -> Arc<dyn LedgerStore> {
         Arc::clone(&self.ledger) as Arc<dyn LedgerStore>
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::clone(&self.keys) as Arc<dyn KeyStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

@@ -14,6 +14,7 @@ mod failover;
 mod holds;
 mod idle_probes;
 mod journals;
+mod keys;
 mod logs;
 mod native;
 mod native_bad_input;

@@ -16,6 +16,7 @@ pub mod dialects;
 mod fuzz;
 pub mod http;
 mod mcp;
+mod moment;
 pub mod providers;
 pub mod reload;
 pub mod startup;

@@ -127,8 +127,10 @@ fn in_system(
         conversations: store.conversations(),
     };
     let purging = store.keep_purging();
+    let threshold = settings.cost.alert_threshold;
+    let watching = threshold.map(|threshold| store.keep_watching_costs(threshold));
     let result = system.block_on(work(&store, ports, signals));
-    drop(purging);
+    drop((purging, watching));
     // Its actors hold the journal.
     drop(system);
     match collect(&store, &journal_dir, instance) {
@@ -289,6 +291,8 @@ fn edge_parts(
         conversations: store.conversations(),
         responses: store.responses(),
         response_settings: settings.responses,
+        reports: store.reports(),
+        events: store.events(),
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,

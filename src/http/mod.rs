@@ -3,6 +3,7 @@
 //! Every route is one line of the table in `routes`, with a rule that says who may use it and whether it counts as
 //! work; `middleware::Guard` carries the rule out. `error` holds the only table of statuses.
 
+mod caller;
 mod connection;
 mod error;
 mod extract;

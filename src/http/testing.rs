@@ -104,6 +104,46 @@ impl StoreHealth for OneConversation {
     }
 }
 
+/// A database without call records and events.
+#[derive(Debug)]
+struct NoRecords;
+
+impl ReportStore for NoRecords {
+    fn report(&self, _: ReportQuestion) -> StoreFuture<Vec<ReportGroup>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn dearest_calls(&self, _: CallFilter, _: u32) -> StoreFuture<Vec<ReportedCall>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+impl EventStore for NoRecords {
+    fn raise(&self, _: &'static str, once: String, _: String) -> StoreFuture<bool> {
+        panic!("the edge raised {once}")
+    }
+
+    fn present(&self, _: u32) -> StoreFuture<Vec<GatewayEvent>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn claim(&self, _: u32, _: Duration) -> StoreFuture<Vec<ClaimedEvent>> {
+        panic!("the edge delivers events")
+    }
+
+    fn delivered(&self, id: String) -> StoreFuture<()> {
+        panic!("the edge delivered {id}")
+    }
+
+    fn put_off(&self, id: String, _: Duration) -> StoreFuture<()> {
+        panic!("the edge put off {id}")
+    }
+
+    fn spent_today(&self) -> StoreFuture<(Period, NanoUsd)> {
+        panic!("the edge watches costs")
+    }
+}
+
 /// The parts of an edge that serves, without an admin key.
 pub(crate) fn parts() -> EdgeParts {
     let store = Arc::new(OneConversation {
@@ -130,6 +170,8 @@ pub(crate) fn parts() -> EdgeParts {
         conversations: store.clone(),
         responses: Arc::new(MemoryStore::default()),
         response_settings: ResponsesSettings::default(),
+        reports: Arc::new(NoRecords),
+        events: Arc::new(NoRecords),
         store_health: store,
         system_health: watch::channel(SystemHealth::default()).1,
         lifecycle: watch::channel(Lifecycle::Serving).1,

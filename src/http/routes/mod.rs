@@ -1,5 +1,6 @@
 //! The table of routes. A route exists only through a line in it, and a line cannot be written without a rule.
 
+mod analytics;
 mod ask;
 mod chat_completions;
 mod completions;
@@ -11,9 +12,11 @@ mod generate;
 mod health;
 mod messages;
 mod models;
+mod report;
 mod responses;
 mod root;
 mod server_stats;
+mod stats;
 
 use actix_web::{HttpResponse, Resource, web};
 use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError};
@@ -134,6 +137,19 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::work("/v1/chat", POST, |route| route.post(ask::post_chat)),
     Rule::work("/v1/context/{id}", GET, |route| {
         route.get(context::get).head(context::get)
+    }),
+    Rule::work("/v1/stats", GET, |route| route.get(stats::get).head(stats::get)),
+    Rule::work("/v1/stats/conversation/{id}", GET, |route| {
+        route.get(stats::of_conversation).head(stats::of_conversation)
+    }),
+    Rule::work("/v1/analytics", GET, |route| {
+        route.get(analytics::get).head(analytics::get)
+    }),
+    Rule::work("/v1/analytics/top-expensive", GET, |route| {
+        route.get(analytics::top_expensive).head(analytics::top_expensive)
+    }),
+    Rule::work("/v1/analytics/error-rate", GET, |route| {
+        route.get(analytics::error_rate).head(analytics::error_rate)
     }),
     Rule::exempt("/health", Access::Keyed, |route| {
         route.get(health::get).head(health::get)

@@ -16,6 +16,7 @@ mod migrate;
 )]
 #[path = "../queries/mod.rs"]
 mod queries;
+mod reports;
 mod responses;
 #[cfg(test)]
 mod testing;
@@ -29,7 +30,9 @@ use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{
+    CallStore, ConversationStore, EventStore, ReportStore, ResponseStore, StoreFuture, StoreHealth,
+};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -37,6 +40,7 @@ use tokio::task::JoinHandle;
 use self::connection::{BUSY_TIMEOUT, Connection, Database};
 use self::in_use::Share;
 use self::writer::Writer;
+use super::books::Books;
 use super::error::{Fault, OpenError};
 use super::{DatabaseName, Engine, now_us};
 
@@ -97,6 +101,7 @@ pub(super) struct Sqlite {
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
+    reports: Arc<reports::Reports>,
     health: Arc<health::Health>,
 }
 
@@ -136,7 +141,12 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            responses: Arc::new(responses::Responses::new(writer.clone(), readers, runtime.clone())),
+            responses: Arc::new(responses::Responses::new(
+                writer.clone(),
+                readers.clone(),
+                runtime.clone(),
+            )),
+            reports: Arc::new(reports::Reports::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
@@ -164,6 +174,18 @@ impl Engine for Sqlite {
         Arc::clone(&self.responses) as Arc<dyn ResponseStore>
     }
 
+    fn reports(&self) -> Arc<dyn ReportStore> {
+        Arc::clone(&self.reports) as Arc<dyn ReportStore>
+    }
+
+    fn events(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.reports) as Arc<dyn EventStore>
+    }
+
+    fn books(&self) -> Arc<dyn Books> {
+        Arc::clone(&self.reports) as Arc<dyn Books>
+    }
+
     fn health(&self) -> Arc<dyn StoreHealth> {
         Arc::clone(&self.health) as Arc<dyn StoreHealth>
     }
@@ -182,6 +204,16 @@ impl Engine for Sqlite {
             drop(share);
         })
     }
+}
+
+/// The words of SQL that are SQLite's own.
+mod dialect {
+    /// The year and month that a call was sent in.
+    pub(super) const MONTH: &str = "strftime('%Y%m', started_at / 1000000, 'unixepoch')";
+    /// Locks the rows that are read. The transaction holds the whole file.
+    pub(super) const FOR_UPDATE: &str = "";
+    /// The same, but passes over rows that others have locked.
+    pub(super) const SKIP_LOCKED: &str = "";
 }
 
 /// Nothing to lock by the row: the transaction holds the whole file.

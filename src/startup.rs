@@ -18,8 +18,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::drain::{CUT, cut, drain, settle};
 use self::signals::Signals;
+use crate::alerts;
 use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
+use crate::providers::WebhookClient;
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
 use crate::store::{
@@ -208,6 +210,7 @@ async fn run(
     tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
     let shared = Shared::new(edge_parts(settings, store, storage, &system, watching));
+    let delivering = deliver_events(settings, store)?;
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
     let pipelines = move || {
@@ -247,8 +250,24 @@ async fn run(
     if serving.await.is_err() {
         tracing::error!("the server's task had panicked");
     }
+    if let Some(delivering) = delivering {
+        delivering.abort();
+    }
     arbiters.stop();
     ended
+}
+
+/// Begins to deliver events to the webhook of the settings, if there is one. What is not delivered when the process ends
+/// waits in the database.
+fn deliver_events(settings: &Settings, store: &Store) -> Result<Option<actix_rt::task::JoinHandle<()>>, ServeError> {
+    let Some(address) = &settings.alerts.webhook_url else {
+        return Ok(None);
+    };
+    let webhook = WebhookClient::new(address).map_err(|error| ServeError::Cell(error.to_string()))?;
+    let (events, secret) = (store.events(), settings.alerts.webhook_secret.clone());
+    Ok(Some(actix_rt::spawn(async move {
+        match alerts::deliver(&*events, &webhook, secret.as_ref()).await {}
+    })))
 }
 
 /// The configured providers, as the edges tell of them.

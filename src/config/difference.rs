@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::alerts::AlertSettings;
 use super::auth::AuthSettings;
 use super::provider::ProviderSettings;
 use super::routing::RoutingSettings;
@@ -25,6 +26,7 @@ impl Settings {
             redis,
             responses,
             cost,
+            alerts,
             log,
             openrouter,
             providers,
@@ -42,6 +44,7 @@ impl Settings {
             ("redis", same_redis(redis, &other.redis)),
             ("responses", *responses == other.responses),
             ("cost", *cost == other.cost),
+            ("alerts", same_alerts(alerts, &other.alerts)),
             ("log", *log == other.log),
             ("openrouter", *openrouter == other.openrouter),
             ("providers", same_providers(providers, &other.providers)),
@@ -58,6 +61,14 @@ fn same_secret(one: Option<&SecretString>, other: Option<&SecretString>) -> bool
 fn same_auth(one: &AuthSettings, other: &AuthSettings) -> bool {
     let AuthSettings { admin_key, api_key } = one;
     same_secret(admin_key.as_ref(), other.admin_key.as_ref()) && same_secret(api_key.as_ref(), other.api_key.as_ref())
+}
+
+fn same_alerts(one: &AlertSettings, other: &AlertSettings) -> bool {
+    let AlertSettings {
+        webhook_url,
+        webhook_secret,
+    } = one;
+    *webhook_url == other.webhook_url && same_secret(webhook_secret.as_ref(), other.webhook_secret.as_ref())
 }
 
 fn same_routing(one: &RoutingSettings, other: &RoutingSettings) -> bool {

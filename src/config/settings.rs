@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gateway_actors::protocol::{Catalogue, Model};
 use toml::de::{DeTable, DeValue};
 
+use super::alerts::{AlertSettings, WrittenAlerts};
 use super::auth::AuthSettings;
 use super::breaker::BreakerSettings;
 use super::builtin::Builtins;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub responses: ResponsesSettings,
     /// What is said about money spent.
     pub cost: CostSettings,
+    /// Who is told of events.
+    pub alerts: AlertSettings,
     /// What is logged.
     pub log: LogSettings,
     /// OpenRouter's free models in the place of an empty layer L0.
@@ -119,6 +122,7 @@ struct Draft {
     redis: RedisSettings,
     responses: ResponsesSettings,
     cost: CostSettings,
+    alerts: WrittenAlerts,
     log: LogSettings,
     builtins: Builtins,
     providers: Providers,
@@ -129,7 +133,7 @@ struct Draft {
 /// A table of settings and what reads it, whether from a file, the environment or the command line.
 type Section = (&'static str, fn(&mut Draft, &mut Reader<'_>));
 
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 15] = [
     ("http", |draft, reader| draft.http.read(reader)),
     ("auth", |draft, reader| draft.auth.read(reader)),
     ("routing", |draft, reader| draft.routing.read(&mut draft.lists, reader)),
@@ -140,6 +144,7 @@ const SECTIONS: [Section; 14] = [
     ("redis", |draft, reader| draft.redis.read(reader)),
     ("responses", |draft, reader| draft.responses.read(reader)),
     ("cost", |draft, reader| draft.cost.read(reader)),
+    ("alerts", |draft, reader| draft.alerts.read(reader)),
     ("log", |draft, reader| draft.log.read(reader)),
     ("openrouter", |draft, reader| draft.builtins.read_openrouter(reader)),
     ("oss", |draft, reader| draft.builtins.read_oss(reader)),
@@ -160,6 +165,7 @@ impl Draft {
             redis: RedisSettings::default(),
             responses: ResponsesSettings::default(),
             cost: CostSettings::default(),
+            alerts: WrittenAlerts::default(),
             log: LogSettings::default(),
             builtins: Builtins::default(),
             providers: Providers::default(),
@@ -257,6 +263,7 @@ impl Draft {
             redis: self.redis,
             responses: self.responses,
             cost: self.cost,
+            alerts: self.alerts.resolve(environment, report),
             log: self.log,
             openrouter: self.builtins.openrouter,
             providers: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceResponse};
@@ -9,9 +10,10 @@ use actix_web::{App, Error, test};
 use arc_swap::ArcSwap;
 use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    Answer, AnswerStream, Capabilities, Capability, Catalogue, CellTotals, ChatCall, CloseTurn, ConversationId,
-    ConversationPage, ConversationStore, Dialect, GatewayError, Gauges, HealthSnapshot, Layer, Model, OpenTurn, Price,
-    StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
+    Answer, AnswerStream, CallFilter, Capabilities, Capability, Catalogue, CellTotals, ChatCall, ClaimedEvent,
+    CloseTurn, ConversationId, ConversationPage, ConversationStore, Dialect, EventStore, GatewayError, GatewayEvent,
+    Gauges, HealthSnapshot, Layer, Model, NanoUsd, OpenTurn, Period, Price, ReportGroup, ReportQuestion, ReportStore,
+    ReportedCall, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
 };
 use gateway_actors::testkit::MemoryStore;
 use tokio::sync::watch;

@@ -11,13 +11,13 @@ mod catalogue;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod dates;
 pub mod dialects;
 #[cfg(test)]
 #[path = "tests/fuzz.rs"]
 mod fuzz;
 pub mod http;
 mod mcp;
-mod moment;
 pub mod providers;
 pub mod reload;
 pub mod startup;

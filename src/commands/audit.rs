@@ -62,9 +62,7 @@ pub fn audit(settings: &Settings, as_json: bool, say: impl FnOnce(&str)) -> Resu
 }
 
 fn json_of(audit: &Audit) -> String {
-    let difference = |found: &crate::store::Difference| {
-        json!({ "check": found.check, "what": found.what, "expected": found.expected, "found": found.found })
-    };
+    let difference = |found: &crate::store::Difference| json!({ "check": found.check, "what": found.what, "expected": found.expected, "found": found.found });
     let differences: Vec<_> = audit.differences.iter().map(difference).collect();
     json!({
         "balanced": differences.is_empty(),
@@ -141,6 +139,9 @@ mod tests {
             ["ledger_posted", "global", "total", "5", "4"]
         );
         let json: serde_json::Value = serde_json::from_str(&json_of(&off)).unwrap();
-        assert_eq!((&json["balanced"], &json["differences"][0]["found"]), (&json!(false), &json!(4)));
+        assert_eq!(
+            (&json["balanced"], &json["differences"][0]["found"]),
+            (&json!(false), &json!(4))
+        );
     }
 }

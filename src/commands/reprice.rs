@@ -8,7 +8,7 @@ use gateway_actors::protocol::{Price, StoreError};
 use serde_json::json;
 
 use crate::config::Settings;
-use crate::moment;
+use crate::dates;
 use crate::startup::{self, ServeError};
 use crate::store::{OpenError, Repriced, Repricing};
 
@@ -31,7 +31,7 @@ pub struct RepriceOrder {
 #[derive(Debug, thiserror::Error)]
 pub enum RepriceError {
     /// A moment is none.
-    #[error("--{flag} must {}", moment::MUST_BE)]
+    #[error("--{flag} must {}", dates::MUST_BE)]
     Moment {
         /// The flag.
         flag: &'static str,
@@ -77,9 +77,9 @@ impl RepriceError {
 /// # Errors
 /// When the order cannot be, or the database refuses.
 pub fn reprice(settings: &Settings, order: &RepriceOrder, say: impl FnOnce(&str)) -> Result<(), RepriceError> {
-    let since = moment::parse(&order.since).ok_or(RepriceError::Moment { flag: "since" })?;
+    let since = dates::parse(&order.since).ok_or(RepriceError::Moment { flag: "since" })?;
     let until = order.until.as_deref();
-    let until = until.map(|text| moment::parse(text).ok_or(RepriceError::Moment { flag: "until" }));
+    let until = until.map(|text| dates::parse(text).ok_or(RepriceError::Moment { flag: "until" }));
     let until = until.transpose()?;
     if until.is_some_and(|until| until <= since) {
         return Err(RepriceError::Backwards);
@@ -118,9 +118,10 @@ fn prices(settings: &Settings, only: Option<&str>) -> Result<HashMap<String, Pri
 }
 
 fn json_of(done: &Repriced, dry_run: bool) -> String {
-    let budgets = done.budgets.iter().map(|(scope, period, by)| {
-        json!({ "scope": scope, "period": period, "byNanoUsd": by.0 })
-    });
+    let budgets = done
+        .budgets
+        .iter()
+        .map(|(scope, period, by)| json!({ "scope": scope, "period": period, "byNanoUsd": by.0 }));
     json!({
         "dryRun": dry_run,
         "lookedAt": done.looked_at,
@@ -153,7 +154,11 @@ fn text_of(done: &Repriced, dry_run: bool) -> String {
     }
     if !done.unpriced.is_empty() {
         let models: Vec<&str> = done.unpriced.iter().map(String::as_str).collect();
-        let _ = write!(text, "\nwithout a price in the catalogue, left as they are: {}", models.join(", "));
+        let _ = write!(
+            text,
+            "\nwithout a price in the catalogue, left as they are: {}",
+            models.join(", ")
+        );
     }
     text
 }

@@ -37,7 +37,10 @@ impl WrittenAlerts {
         let secret = self.webhook_secret_env.and_then(|(variable, place)| {
             if environment.text(&variable).is_none() {
                 // The name is not shown: somebody may have put the secret itself there.
-                report.problem(place, "the variable that is named here is not set: set it to the webhook's secret");
+                report.problem(
+                    place,
+                    "the variable that is named here is not set: set it to the webhook's secret",
+                );
                 return None;
             }
             environment.secret(&variable, report)

@@ -76,6 +76,8 @@ impl Webhook for WebhookClient {
 impl fmt::Debug for WebhookClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The rest of the address may be a secret.
-        f.debug_struct("WebhookClient").field("host", &self.host).finish_non_exhaustive()
+        f.debug_struct("WebhookClient")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
     }
 }

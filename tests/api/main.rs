@@ -24,6 +24,7 @@ mod real_model;
 mod recovery;
 mod refusals;
 mod reload;
+mod reports;
 mod settings;
 mod shutdown;
 mod source_in_use;
@@ -31,6 +32,7 @@ mod stats;
 #[path = "../support/mod.rs"]
 mod support;
 mod transfer;
+mod webhook;
 
 /// The OpenAI endpoint, which most tests ask.
 const COMPLETIONS: &str = "/v1/chat/completions";

@@ -47,7 +47,10 @@ fn store_charged(test: &TestStore, records: &[CallRecord]) {
     insert(test, records);
     let charges = Charges {
         epoch: 1,
-        to: vec![(Scope::Global, PERIOD.into()), (Scope::Project("a'b".into()), "total".into())],
+        to: vec![
+            (Scope::Global, PERIOD.into()),
+            (Scope::Project("a'b".into()), "total".into()),
+        ],
     };
     let charges = serde_json::to_string(&charges).unwrap().replace('\'', "''");
     test.execute(&format!("UPDATE llm_calls SET charges = '{charges}'"));
@@ -154,7 +157,11 @@ fn an_audit_notices_whatever_is_damaged(test: &TestStore) {
             "DELETE FROM budget_ledger WHERE id = 'x'",
             &["ledger_posted", "no_period"],
         ),
-        (&copy, "DELETE FROM llm_calls WHERE attempt_id = 'copy'", &["record_twice"]),
+        (
+            &copy,
+            "DELETE FROM llm_calls WHERE attempt_id = 'copy'",
+            &["record_twice"],
+        ),
         (
             "UPDATE llm_calls SET charges = '{' WHERE cost_nano_usd = 30",
             "UPDATE llm_calls SET charges = (SELECT charges FROM llm_calls WHERE cost_nano_usd = 70)",
@@ -176,7 +183,11 @@ fn an_audit_notices_whatever_is_damaged(test: &TestStore) {
 }
 
 fn dearer() -> Price {
-    let mut price = Price::plain(PicoUsdPerToken(1_000_000), PicoUsdPerToken(500_000), PicoUsdPerToken(2_000_000));
+    let mut price = Price::plain(
+        PicoUsdPerToken(1_000_000),
+        PicoUsdPerToken(500_000),
+        PicoUsdPerToken(2_000_000),
+    );
     price.long_context = Some(LongContext {
         above: 1_000_000,
         rates: price.rates,
@@ -232,17 +243,26 @@ fn a_repricing_applies_the_present_price_once_and_corrects_the_budgets(test: &Te
     assert_eq!(checks(test), [""; 0]);
     let adjusted = "SELECT scope || ' ' || posted_delta || ' ' || held_delta || ' ' || calls FROM budget_ledger
          WHERE kind = 'adjust' ORDER BY scope";
-    assert_eq!(test.texts(adjusted), [format!("global {by} 0 3"), format!("project:a'b {by} 0 3")]);
+    assert_eq!(
+        test.texts(adjusted),
+        [format!("global {by} 0 3"), format!("project:a'b {by} 0 3")]
+    );
     let stored = test.texts(&format!("SELECT price FROM llm_calls WHERE cost_nano_usd = {after}"));
     assert_eq!(serde_json::from_str::<Price>(&stored[0]).unwrap(), price);
 
     let again = test.store.reprice(&repricing(price)).unwrap();
     assert_eq!((again.looked_at, again.repriced, again.budgets), (4, 0, Vec::new()));
     // Back to the old price, which three columns say all of.
-    let back = test.store.reprice(&repricing(records[0].dispatch.price.unwrap())).unwrap();
+    let back = test
+        .store
+        .reprice(&repricing(records[0].dispatch.price.unwrap()))
+        .unwrap();
     assert_eq!((back.repriced, back.after.0), (3, 3 * before));
     assert_eq!(checks(test), [""; 0]);
-    assert_eq!(test.texts("SELECT price FROM llm_calls WHERE price IS NOT NULL"), [""; 0]);
+    assert_eq!(
+        test.texts("SELECT price FROM llm_calls WHERE price IS NOT NULL"),
+        [""; 0]
+    );
 }
 
 fn a_dry_run_says_the_same_and_changes_nothing(test: &TestStore) {
@@ -292,6 +312,9 @@ fn a_repricing_goes_through_many_batches(test: &TestStore) {
     keep_books(test, costs(&records));
     let done = test.store.reprice(&repricing(dearer())).unwrap();
     assert_eq!((done.looked_at, done.repriced, done.budgets.len()), (1_201, 1_201, 2));
-    assert_eq!(test.texts("SELECT id FROM budget_ledger WHERE kind = 'adjust'").len(), 6);
+    assert_eq!(
+        test.texts("SELECT id FROM budget_ledger WHERE kind = 'adjust'").len(),
+        6
+    );
     assert_eq!(checks(test), [""; 0]);
 }

@@ -19,7 +19,9 @@ on_each_database! {
 const HOLD: Duration = Duration::from_secs(60);
 
 fn raise(store: &Store, once: &str) -> bool {
-    let raised = store.events().raise("cost_alert", once.to_owned(), "{\"a\":1}".to_owned());
+    let raised = store
+        .events()
+        .raise("cost_alert", once.to_owned(), "{\"a\":1}".to_owned());
     store.block_on(raised).unwrap()
 }
 
@@ -59,7 +61,10 @@ fn events_of_present_periods_are_told_the_newest_first(test: &TestStore) {
         let ids: Vec<String> = events.into_iter().map(|event| event.id).collect();
         ids
     };
-    let expected = |once: &str| test.texts(&format!("SELECT id FROM events WHERE once LIKE '{once}%'")).remove(0);
+    let expected = |once: &str| {
+        test.texts(&format!("SELECT id FROM events WHERE once LIKE '{once}%'"))
+            .remove(0)
+    };
     let all = present(20);
     assert_eq!(all.len(), 3);
     assert_eq!(all[0], expected("budget_overrun"));
@@ -75,7 +80,9 @@ fn an_event_is_one_process_s_until_its_time_is_over(test: &TestStore) {
     assert_eq!(claim(&neighbour, HOLD), []);
     let id = claimed[0].0.clone();
     // It could not be delivered, and may be tried at once.
-    test.store.block_on(test.store.events().put_off(id.clone(), Duration::ZERO)).unwrap();
+    test.store
+        .block_on(test.store.events().put_off(id.clone(), Duration::ZERO))
+        .unwrap();
     assert_eq!(claim(&neighbour, Duration::ZERO), [(id.clone(), 2)]);
     // Whoever had it died; its time is over.
     assert_eq!(claim(&test.store, HOLD), [(id, 3)]);
@@ -86,9 +93,13 @@ fn a_delivered_event_is_not_delivered_again_and_an_old_one_not_at_all(test: &Tes
     assert!(raise(&test.store, "a"));
     let (id, _) = claim(&test.store, Duration::ZERO).remove(0);
     test.store.block_on(test.store.events().delivered(id.clone())).unwrap();
-    test.store.block_on(test.store.events().put_off(id, Duration::ZERO)).unwrap();
+    test.store
+        .block_on(test.store.events().put_off(id, Duration::ZERO))
+        .unwrap();
     assert_eq!(claim(&test.store, HOLD), []);
-    test.execute("INSERT INTO events (id, once, kind, detail, created_at, next_attempt_at) VALUES ('x', 'b', 'k', '{}', 1, 1)");
+    test.execute(
+        "INSERT INTO events (id, once, kind, detail, created_at, next_attempt_at) VALUES ('x', 'b', 'k', '{}', 1, 1)",
+    );
     assert_eq!(claim(&test.store, HOLD), []);
     // One whose delivery was never planned is delivered all the same.
     test.execute(
@@ -107,7 +118,11 @@ fn what_today_s_calls_cost_is_their_sum(test: &TestStore) {
         today.ends_at.unwrap() - 1,
         today.ends_at.unwrap(),
     ];
-    let records: Vec<_> = moments.iter().zip(0..).map(|(at, number)| call_at(*at, number)).collect();
+    let records: Vec<_> = moments
+        .iter()
+        .zip(0..)
+        .map(|(at, number)| call_at(*at, number))
+        .collect();
     insert(test, &records);
     assert_eq!(spent().1, records[0].cost + records[1].cost);
 }

@@ -105,7 +105,8 @@ fn drawn(draw: &mut Draw, count: u64) -> Vec<CallRecord> {
     let mut pick = |of: usize| draw.below(of);
     let mut records = Vec::new();
     for number in 0..count {
-        let at = SUNDAY - 70 * DAY + i64::try_from(pick(140)).unwrap() * DAY / 2 + i64::try_from(pick(1_000_000)).unwrap();
+        let at =
+            SUNDAY - 70 * DAY + i64::try_from(pick(140)).unwrap() * DAY / 2 + i64::try_from(pick(1_000_000)).unwrap();
         let mut record = call_at(at, number);
         let sent = &mut record.dispatch;
         sent.model = format!("model-{}", pick(4)).into();
@@ -195,7 +196,11 @@ fn days_weeks_and_months_end_at_midnight_utc(test: &TestStore) {
         SUNDAY + 2 * DAY - 1,
         SUNDAY + 2 * DAY,
     ];
-    let records: Vec<_> = moments.iter().zip(0..).map(|(at, number)| call_at(*at, number)).collect();
+    let records: Vec<_> = moments
+        .iter()
+        .zip(0..)
+        .map(|(at, number)| call_at(*at, number))
+        .collect();
     insert(test, &records);
     let calls = |interval| -> Vec<(String, u64)> {
         let groups = report(test, question(Some(interval), &[]));
@@ -209,7 +214,12 @@ fn days_weeks_and_months_end_at_midnight_utc(test: &TestStore) {
     };
     assert_eq!(
         calls(Interval::Day),
-        of(&[("2026-11-28", 1), ("2026-11-29", 2), ("2026-11-30", 2), ("2026-12-01", 1)])
+        of(&[
+            ("2026-11-28", 1),
+            ("2026-11-29", 2),
+            ("2026-11-30", 2),
+            ("2026-12-01", 1)
+        ])
     );
     assert_eq!(calls(Interval::Week), of(&[("2026-W48", 3), ("2026-W49", 3)]));
     assert_eq!(calls(Interval::Month), of(&[("2026-11", 5), ("2026-12", 1)]));
@@ -221,7 +231,10 @@ fn a_filter_keeps_what_is_within_it_and_nothing_else(test: &TestStore) {
     insert(test, &records);
     let everyone = CallFilter::of(RecordOwner::Everyone);
     let at = records[7].dispatch.started_at;
-    let key = records.iter().find_map(|record| record.dispatch.key_id.clone()).unwrap();
+    let key = records
+        .iter()
+        .find_map(|record| record.dispatch.key_id.clone())
+        .unwrap();
     let labels = |project: Option<&str>, user: Option<&str>| RecordOwner::Labels {
         project: project.map(Into::into),
         user: user.map(Into::into),
@@ -231,46 +244,84 @@ fn a_filter_keeps_what_is_within_it_and_nothing_else(test: &TestStore) {
     let user_is = |record: &CallRecord, user: &str| record.dispatch.user_id.as_deref() == Some(user);
     let cases: Vec<(CallFilter, Keep<'_>)> = vec![
         (
-            CallFilter { since: Some(at), ..everyone.clone() },
+            CallFilter {
+                since: Some(at),
+                ..everyone.clone()
+            },
             Box::new(|record| record.dispatch.started_at >= at),
         ),
         (
-            CallFilter { until: Some(at), ..everyone.clone() },
+            CallFilter {
+                until: Some(at),
+                ..everyone.clone()
+            },
             Box::new(|record| record.dispatch.started_at < at),
         ),
         (
-            CallFilter { since: Some(at), until: Some(at + 1), ..everyone.clone() },
+            CallFilter {
+                since: Some(at),
+                until: Some(at + 1),
+                ..everyone.clone()
+            },
             Box::new(|record| record.dispatch.started_at == at),
         ),
         (
-            CallFilter { conversation: Some("conv-2".parse().unwrap()), ..everyone.clone() },
-            Box::new(|record| record.dispatch.conversation.as_ref().is_some_and(|id| id.as_str() == "conv-2")),
+            CallFilter {
+                conversation: Some("conv-2".parse().unwrap()),
+                ..everyone.clone()
+            },
+            Box::new(|record| {
+                record
+                    .dispatch
+                    .conversation
+                    .as_ref()
+                    .is_some_and(|id| id.as_str() == "conv-2")
+            }),
         ),
         (
             CallFilter::of(RecordOwner::Key(key.clone())),
             Box::new(|record| record.dispatch.key_id.as_ref() == Some(&key)),
         ),
-        (CallFilter::of(labels(Some("p"), None)), Box::new(|record| project_is(record, "p"))),
+        (
+            CallFilter::of(labels(Some("p"), None)),
+            Box::new(|record| project_is(record, "p")),
+        ),
         (
             CallFilter::of(labels(Some("p"), Some("u"))),
             Box::new(|record| project_is(record, "p") && user_is(record, "u")),
         ),
         // Whoever sees one project only finds nothing of another.
         (
-            CallFilter { project: Some("=q".into()), ..CallFilter::of(labels(Some("p"), None)) },
+            CallFilter {
+                project: Some("=q".into()),
+                ..CallFilter::of(labels(Some("p"), None))
+            },
             Box::new(|_| false),
         ),
         (
-            CallFilter { user: Some("u".into()), since: Some(at), ..everyone.clone() },
+            CallFilter {
+                user: Some("u".into()),
+                since: Some(at),
+                ..everyone.clone()
+            },
             Box::new(|record| user_is(record, "u") && record.dispatch.started_at >= at),
         ),
         (
-            CallFilter { project: Some("p' OR '1'='1".into()), ..everyone.clone() },
+            CallFilter {
+                project: Some("p' OR '1'='1".into()),
+                ..everyone.clone()
+            },
             Box::new(|_| false),
         ),
     ];
     for (filter, keep) in cases {
-        let groups = report(test, ReportQuestion { filter: filter.clone(), ..question(None, &[]) });
+        let groups = report(
+            test,
+            ReportQuestion {
+                filter: filter.clone(),
+                ..question(None, &[])
+            },
+        );
         let found = groups.first().map(|group| group.sums).unwrap_or_default();
         let expected = sum(records.iter().filter(|record| keep(record)));
         assert_eq!(found, expected, "{filter:?}, seed {seed}");

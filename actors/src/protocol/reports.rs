@@ -316,7 +316,10 @@ mod tests {
         assert_eq!(CallSums::default().checked_add(one), Some(one));
         assert_eq!(one.checked_add(CallSums::default()), Some(one));
         let both = one.checked_add(other).unwrap();
-        assert_eq!((both.calls, both.cost.0, both.first_at, both.last_at), (3, i64::MAX, 3, 5));
+        assert_eq!(
+            (both.calls, both.cost.0, both.first_at, both.last_at),
+            (3, i64::MAX, 3, 5)
+        );
         assert_eq!(both.checked_add(other), None);
     }
 }

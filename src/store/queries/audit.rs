@@ -41,7 +41,9 @@ pub(in super::super) async fn audit(connection: &mut Connection, now: i64) -> Re
     let accounts = accounts(connection, &mut audit).await?;
     audit.accounts = accounts.len();
     for ((scope, period), account) in &accounts {
-        audit.differences.extend(account.differences(&format!("{scope} {period}")));
+        audit
+            .differences
+            .extend(account.differences(&format!("{scope} {period}")));
     }
     for (check, statement) in [
         (
@@ -106,10 +108,7 @@ pub(in super::super) async fn audit(connection: &mut Connection, now: i64) -> Re
 impl Account {
     fn differences(&self, what: &str) -> Vec<Difference> {
         let (posted, held) = self.stands.unwrap_or_default();
-        let explained = self
-            .opening
-            .saturating_add(self.recorded)
-            .saturating_add(self.pools);
+        let explained = self.opening.saturating_add(self.recorded).saturating_add(self.pools);
         let checks = [
             ("ledger_posted", posted, self.ledger_posted),
             ("ledger_held", held, self.ledger_held),

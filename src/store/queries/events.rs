@@ -132,9 +132,8 @@ pub(in super::super) async fn spent_today(
     now: i64,
 ) -> Result<(Period, NanoUsd), QueryError> {
     let today = Window::Daily.period_at(now);
-    let statement = Statement::new(
-        "SELECT CAST(COALESCE(SUM(cost_nano_usd), 0) AS BIGINT) AS total FROM llm_calls WHERE 1 = 1",
-    );
+    let statement =
+        Statement::new("SELECT CAST(COALESCE(SUM(cost_nano_usd), 0) AS BIGINT) AS total FROM llm_calls WHERE 1 = 1");
     let statement = between(statement, Some(today.starts_at), today.ends_at);
     let sum: TotalRow = statement.build().get_result(connection).await?;
     Ok((today, NanoUsd(sum.total)))

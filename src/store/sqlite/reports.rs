@@ -96,9 +96,8 @@ impl EventStore for Reports {
     }
 
     fn delivered(&self, id: String) -> StoreFuture<()> {
-        self.writer.submit(move |connection| {
-            async move { queries::event_delivered(connection, &id, now_us()).await }.boxed()
-        })
+        self.writer
+            .submit(move |connection| async move { queries::event_delivered(connection, &id, now_us()).await }.boxed())
     }
 
     fn put_off(&self, id: String, pause: Duration) -> StoreFuture<()> {
@@ -117,9 +116,8 @@ impl Books for Reports {
     fn audit(&self) -> StoreFuture<Audit> {
         self.read(|connection| {
             async move {
-                let audit = connection.transaction(async |connection: &mut Connection| {
-                    queries::audit(connection, now_us()).await
-                });
+                let audit = connection
+                    .transaction(async |connection: &mut Connection| queries::audit(connection, now_us()).await);
                 audit.await
             }
             .boxed()

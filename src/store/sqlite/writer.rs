@@ -132,9 +132,7 @@ where
                     | QueryError::Mismatch
                     | QueryError::ResponseMismatch
                     | QueryError::ReportTooLarge),
-                ) => {
-                    Err(Fault::unavailable(&error.to_string()))
-                }
+                ) => Err(Fault::unavailable(&error.to_string())),
             };
             self.outcome = Some(outcome);
             kept

@@ -57,10 +57,7 @@ pub(in crate::http::routes) async fn top_expensive(
     edge: Edge,
     incoming: Incoming,
 ) -> Result<HttpResponse, Failure> {
-    let query = Query::parse(
-        request.query_string(),
-        &["limit", "from", "to", "projectId", "userId"],
-    )?;
+    let query = Query::parse(request.query_string(), &["limit", "from", "to", "projectId", "userId"])?;
     let limit = query.number("limit", 1..=MOST)?;
     let limit = limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(USUAL);
     let (report, from, to) = Report::new(&request, &edge, incoming)?.lately(&query, BOUNDS)?;

@@ -45,7 +45,10 @@ pub(super) async fn get(request: HttpRequest, edge: Edge, incoming: Incoming) ->
             from: micros_text(from),
             to: micros_text(to),
             interval: question.interval,
-            rows: groups.iter().map(|group| row(group, &question)).collect::<Result<_, _>>()?,
+            rows: groups
+                .iter()
+                .map(|group| row(group, &question))
+                .collect::<Result<_, _>>()?,
             totals: Sums::new(&total(&groups)?)?,
             group_by: question.dimensions,
         }),

@@ -121,11 +121,7 @@ mod tests {
         assert_eq!(read(""), Ok((None, Vec::new(), Form::Json)));
         assert_eq!(
             read("groupBy=model,day,layer&format=csv"),
-            Ok((
-                Some(Interval::Day),
-                vec![Dimension::Model, Dimension::Layer],
-                Form::Csv
-            ))
+            Ok((Some(Interval::Day), vec![Dimension::Model, Dimension::Layer], Form::Csv))
         );
         assert_eq!(
             read("groupBy=week&interval=week"),

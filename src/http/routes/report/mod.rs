@@ -13,12 +13,12 @@ use gateway_actors::protocol::{
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
+use crate::dates;
 use crate::http::caller::caller_of;
 use crate::http::error::Failure;
 use crate::http::extract::{Query, deadline};
 use crate::http::middleware::Incoming;
 use crate::http::shared::Edge;
-use crate::moment;
 
 pub(super) use self::share::share;
 pub(super) use self::sums::{NamedSums, Sums, folded};
@@ -114,9 +114,9 @@ fn moment_of(query: &Query<'_>, name: &'static str) -> Result<Option<i64>, Gatew
     let Some(text) = query.text(name) else {
         return Ok(None);
     };
-    match moment::parse(text) {
+    match dates::parse(text) {
         Some(moment) => Ok(Some(moment)),
-        None => Err(GatewayError::invalid(name, format!("`{name}` must {}", moment::MUST_BE))),
+        None => Err(GatewayError::invalid(name, format!("`{name}` must {}", dates::MUST_BE))),
     }
 }
 

@@ -4,7 +4,8 @@ use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 use toml::value::{Datetime, Offset};
 
 /// What a moment must be, as the end of a sentence that begins with "must".
-pub(crate) const MUST_BE: &str = "be a date such as 2026-11-29 (its midnight in UTC) or a time such as 2026-11-29T12:00:00Z";
+pub(crate) const MUST_BE: &str =
+    "be a date such as 2026-11-29 (its midnight in UTC) or a time such as 2026-11-29T12:00:00Z";
 
 /// The moment in microseconds since 1970 (UTC): midnight UTC of a date; a time must say its offset. Nothing if the text is
 /// neither, or before 1970.

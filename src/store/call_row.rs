@@ -1,6 +1,10 @@
 //! The row of a call record.
 
-use gateway_actors::protocol::{CallRecord, IdText, KeyId, PicoUsdPerToken, Price};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use gateway_actors::protocol::{AttemptId, CallRecord, IdText, KeyId, Outcome, PicoUsdPerToken, Price};
 use serde::Serialize;
 
 /// A call record as it is stored. Counts beyond what the database holds are stored as the largest that it does.
@@ -63,6 +67,45 @@ impl From<&CallRecord> for RowIds {
             instance: sent.instance.text(),
         }
     }
+}
+
+impl RowIds {
+    /// The row's key.
+    pub(super) fn attempt(&self) -> &str {
+        &self.attempt
+    }
+}
+
+/// Whether what some of these records cost is to be posted.
+pub(super) fn are_charged(records: &[Arc<CallRecord>]) -> bool {
+    records.iter().any(|record| record.dispatch.charges.is_some())
+}
+
+/// What is left of these records when each attempt has one, in the order of the attempts' ids: the first, save that a
+/// finished one replaces one found interrupted. One statement cannot insert a row and replace it too; and replicas that
+/// insert the same rows in the same order do not wait for each other in a circle.
+pub(super) fn one_for_each_attempt(records: Vec<Arc<CallRecord>>) -> Vec<Arc<CallRecord>> {
+    let mut kept: HashMap<AttemptId, Arc<CallRecord>> = HashMap::with_capacity(records.len());
+    for record in records {
+        match kept.entry(record.dispatch.attempt) {
+            Entry::Vacant(place) => {
+                place.insert(record);
+            }
+            Entry::Occupied(mut place) => {
+                if place.get().outcome == Outcome::Interrupted && record.outcome != Outcome::Interrupted {
+                    place.insert(record);
+                }
+            }
+        }
+    }
+    let mut records: Vec<_> = kept.into_values().collect();
+    records.sort_unstable_by_key(|record| {
+        (
+            record.dispatch.attempt.request.to_string(),
+            record.dispatch.attempt.ordinal,
+        )
+    });
+    records
 }
 
 impl<'a> CallRow<'a> {

@@ -1,5 +1,5 @@
 //! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
-//! `StoreHealth` and `AttemptJournal`.
+//! `LedgerStore`, `StoreHealth` and `AttemptJournal`.
 //!
 //! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
 //! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
@@ -13,6 +13,7 @@ mod error;
 mod files;
 mod health;
 mod journal;
+mod ledger;
 mod migrations;
 mod models;
 mod name;
@@ -30,8 +31,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, InstanceId, NanoUsd, ReportStore, ResponseStore, StoreError, StoreFuture,
-    StoreHealth,
+    CallStore, ConversationStore, EventStore, InstanceId, LedgerStore, NanoUsd, ReportStore, ResponseStore, StoreError,
+    StoreFuture, StoreHealth,
 };
 
 use self::books::Books;
@@ -105,6 +106,8 @@ trait Engine: fmt::Debug + Send + Sync {
 
     fn books(&self) -> Arc<dyn Books>;
 
+    fn ledger(&self) -> Arc<dyn LedgerStore>;
+
     fn health(&self) -> Arc<dyn StoreHealth>;
 
     /// Closes what these processes left open; the answer is how many conversations were given back.
@@ -167,6 +170,12 @@ impl Store {
     #[must_use]
     pub fn responses(&self) -> Arc<dyn ResponseStore> {
         self.engine.responses()
+    }
+
+    /// The budgets, and what was held and spent of them.
+    #[must_use]
+    pub fn ledger(&self) -> Arc<dyn LedgerStore> {
+        self.engine.ledger()
     }
 
     /// Removes responses that have expired, now and every hour, until the answer is dropped. A few at a time, so that

@@ -2,11 +2,13 @@
 
 mod cell;
 mod journal;
+mod ledger;
 pub mod samples;
 mod store;
 mod upstream;
 
 pub use cell::{TestCell, test_model};
 pub use journal::MemoryJournal;
+pub use ledger::{MemoryLedger, PeriodSums};
 pub use store::MemoryStore;
 pub use upstream::{PlainRequest, Script, ScriptedUpstream};

@@ -103,9 +103,11 @@ CREATE TABLE budget_slices (
     held BIGINT NOT NULL CHECK (held >= 0),
     -- What was posted when the lease ran out, and is not explained by call records yet.
     expired BIGINT NOT NULL DEFAULT 0 CHECK (expired >= 0),
-    -- The last question of the lease about this scope, and what it was given.
+    -- The last question of the lease about this scope, what it was given, and where there was not enough the recall that
+    -- it waits for: asked again, it waits for the same one.
     seq BIGINT NOT NULL,
     seq_amount BIGINT NOT NULL,
+    seq_recall BIGINT,
     -- The last recall that was answered.
     recall BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (scope, period, instance_id, epoch)

@@ -4,11 +4,14 @@
 //! replicas share. A job may run more than once (another transaction won, the connection broke while it committed):
 //! each is written so that the second time changes nothing.
 
+mod books;
+mod books_write;
 mod call_rows;
 mod calls;
 mod clock;
 mod conversations;
 mod health;
+mod ledger;
 mod migrate;
 mod outage;
 #[expect(
@@ -29,7 +32,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, ReportStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, LedgerStore, ReportStore, ResponseStore, StoreFuture, StoreHealth,
 };
 use tokio::runtime::Handle;
 
@@ -137,6 +140,10 @@ impl Engine for Postgres {
 
     fn books(&self) -> Arc<dyn Books> {
         Arc::new(reports::Reports::new(self.transactions.clone()))
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::new(ledger::Ledger::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

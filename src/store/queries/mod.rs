@@ -8,14 +8,17 @@
 //!
 //! Reports, audits and repricings are statements in SQL that both databases understand.
 //!
+//! The ledger (`ledger`) is what was spent and is held of budgets.
+//!
 //! This module is compiled once inside each database's module. What it takes from there is all that the databases
-//! differ in: `Connection` is the connection's type, and `lock` makes others wait who want to change the same
-//! conversation, and `dialect` has the words of SQL that are not the same.
+//! differ in: `Connection` is the connection's type, `lock` makes others wait who want to change the same
+//! conversation, `books` locks and writes rows of the ledger, and `dialect` has the words of SQL that are not the same.
 
 mod audit;
 mod chain;
 mod close;
 mod events;
+pub(super) mod ledger;
 mod open;
 mod page;
 mod release;
@@ -35,4 +38,4 @@ pub(super) use reports::{dearest_calls, report};
 pub(super) use reprice::reprice;
 pub(super) use responses::{delete_response, find_response, purge_responses, put_response};
 
-use super::{Connection, dialect, lock};
+use super::{Connection, books, dialect, lock};

@@ -2,6 +2,8 @@
 //!
 //! Nobody else writes while a transaction does, in this process or another, so nothing is locked by the row.
 
+mod books;
+mod books_rows;
 mod call_insert;
 mod calls;
 mod connection;
@@ -9,6 +11,7 @@ mod conversations;
 mod file;
 mod health;
 mod in_use;
+mod ledger;
 mod migrate;
 #[expect(
     clippy::duplicate_mod,
@@ -31,7 +34,7 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, ReportStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, LedgerStore, ReportStore, ResponseStore, StoreFuture, StoreHealth,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -102,6 +105,7 @@ pub(super) struct Sqlite {
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
     reports: Arc<reports::Reports>,
+    ledger: Arc<ledger::Ledger>,
     health: Arc<health::Health>,
 }
 
@@ -146,7 +150,8 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            reports: Arc::new(reports::Reports::new(writer.clone(), readers, runtime.clone())),
+            reports: Arc::new(reports::Reports::new(writer.clone(), readers.clone(), runtime.clone())),
+            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
@@ -184,6 +189,10 @@ impl Engine for Sqlite {
 
     fn books(&self) -> Arc<dyn Books> {
         Arc::clone(&self.reports) as Arc<dyn Books>
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::clone(&self.ledger) as Arc<dyn LedgerStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

@@ -13,8 +13,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::Sha256;
-use time::OffsetDateTime;
 use tokio::time::sleep;
+
+use crate::moment::micros_text;
 
 /// The time between two looks for events.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -110,7 +111,7 @@ fn post(claimed: &ClaimedEvent, secret: Option<&SecretString>) -> Delivery {
     let body = Body {
         id: &event.id,
         kind: &event.kind,
-        raised_at: text_of(event.created_at),
+        raised_at: micros_text(event.created_at),
         detail: RawValue::from_string(event.detail.clone()).ok(),
     };
     let body = serde_json::to_string(&body).unwrap_or_default();
@@ -137,15 +138,6 @@ fn signature(secret: &SecretString, timestamp: &str, body: &str) -> Option<Strin
     Some(format!("v1={digits}"))
 }
 
-/// A moment in microseconds since 1970 as RFC 3339 in UTC.
-fn text_of(micros: i64) -> String {
-    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000);
-    let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let (date, time) = (moment.date(), moment.time());
-    let (hour, minute, second, milli) = (time.hour(), time.minute(), time.second(), time.millisecond());
-    format!("{date}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,9 +160,4 @@ mod tests {
     }
 
     const EXPECTED: &str = "v1=1ba6b8171186efc613e8bcc0cbdab2748f24984d7c5a84faa2637afa0e40d224";
-
-    #[test]
-    fn moments_are_rfc_3339() {
-        assert_eq!(text_of(1_795_953_600_250_000), "2026-11-29T12:00:00.250Z");
-    }
 }

@@ -13,7 +13,7 @@ mod breaker;
 mod builtin;
 mod catalogue;
 mod cost;
-mod decimal;
+pub(crate) mod decimal;
 mod difference;
 mod document;
 mod drain;

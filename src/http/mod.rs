@@ -3,7 +3,6 @@
 //! Every route is one line of the table in `routes`, with a rule that says who may use it and whether it counts as
 //! work; `middleware::Guard` carries the rule out. `error` holds the only table of statuses.
 
-mod caller;
 mod connection;
 mod error;
 mod extract;
@@ -18,6 +17,8 @@ mod server_tests;
 mod shared;
 mod sse;
 
+#[cfg(test)]
+mod access_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

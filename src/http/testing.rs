@@ -15,11 +15,12 @@ use gateway_actors::protocol::{
     Gauges, HealthSnapshot, Layer, Model, NanoUsd, OpenTurn, Period, Price, ReportGroup, ReportQuestion, ReportStore,
     ReportedCall, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
 };
-use gateway_actors::testkit::MemoryStore;
+use gateway_actors::testkit::{MemoryKeys, MemoryLedger, MemoryStore};
 use tokio::sync::watch;
 
 use super::pipeline::RequestPipeline;
 use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
+use crate::auth::{Auth, KeyRing};
 use crate::config::{HttpSettings, ResponsesSettings};
 use crate::status::ProviderInfo;
 
@@ -146,15 +147,34 @@ impl EventStore for NoRecords {
     }
 }
 
+/// Knows these virtual keys, and this admin key if there is one.
+fn auth(admin_key: Option<&str>, keys: &Arc<MemoryKeys>) -> Arc<Auth> {
+    let ring = KeyRing::new(keys.clone(), Duration::from_secs(60));
+    Arc::new(Auth::new(admin_key.map(Into::into), false, Arc::new(ring)))
+}
+
+/// The parts of an edge that serves, with [`ADMIN_KEY`].
+pub(crate) fn keyed_parts() -> EdgeParts {
+    let keys = Arc::new(MemoryKeys::default());
+    EdgeParts {
+        auth: auth(Some(ADMIN_KEY), &keys),
+        keys,
+        ..parts()
+    }
+}
+
 /// The parts of an edge that serves, without an admin key.
 pub(crate) fn parts() -> EdgeParts {
     let store = Arc::new(OneConversation {
         id: "conv-1".parse().unwrap(),
         page: ConversationPage::default(),
     });
+    let keys = Arc::new(MemoryKeys::default());
     EdgeParts {
         settings: HttpSettings::default(),
-        admin_key: None,
+        auth: auth(None, &keys),
+        keys,
+        ledger: Arc::new(MemoryLedger::default()),
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new(
             vec![model("small", "alpha")],
             Vec::new(),

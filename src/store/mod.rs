@@ -1,5 +1,5 @@
 //! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
-//! `LedgerStore`, `StoreHealth` and `AttemptJournal`.
+//! `KeyStore`, `LedgerStore`, `StoreHealth` and `AttemptJournal`.
 //!
 //! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
 //! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
@@ -13,6 +13,7 @@ mod error;
 mod files;
 mod health;
 mod journal;
+mod key_row;
 mod ledger;
 mod migrations;
 mod models;
@@ -31,8 +32,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, InstanceId, LedgerStore, NanoUsd, ReportStore, ResponseStore, StoreError,
-    StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, HashSecret, InstanceId, KeyStore, LedgerStore, NanoUsd, ReportStore,
+    ResponseStore, StoreError, StoreFuture, StoreHealth,
 };
 
 use self::books::Books;
@@ -106,6 +107,8 @@ trait Engine: fmt::Debug + Send + Sync {
 
     fn books(&self) -> Arc<dyn Books>;
 
+    fn keys(&self) -> Arc<dyn KeyStore>;
+
     fn ledger(&self) -> Arc<dyn LedgerStore>;
 
     fn health(&self) -> Arc<dyn StoreHealth>;
@@ -170,6 +173,12 @@ impl Store {
     #[must_use]
     pub fn responses(&self) -> Arc<dyn ResponseStore> {
         self.engine.responses()
+    }
+
+    /// The virtual keys.
+    #[must_use]
+    pub fn keys(&self) -> Arc<dyn KeyStore> {
+        self.engine.keys()
     }
 
     /// The budgets, and what was held and spent of them.
@@ -258,6 +267,13 @@ impl Store {
         }
         runtime.shutdown(timeout);
     }
+}
+
+/// A fresh secret to hash keys with. Without randomness none is made, and no key can be.
+fn fresh_secret() -> Result<HashSecret, error::Fault> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| error::Fault::failed(&error.to_string()))?;
+    Ok(HashSecret::new(bytes))
 }
 
 /// The time in microseconds since 1970 (UTC).

@@ -2,6 +2,7 @@
 
 mod cell;
 mod journal;
+mod keys;
 mod ledger;
 pub mod samples;
 mod store;
@@ -9,6 +10,7 @@ mod upstream;
 
 pub use cell::{TestCell, test_model};
 pub use journal::MemoryJournal;
+pub use keys::MemoryKeys;
 pub use ledger::{MemoryLedger, PeriodSums};
 pub use store::MemoryStore;
 pub use upstream::{PlainRequest, Script, ScriptedUpstream};

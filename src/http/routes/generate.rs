@@ -14,11 +14,12 @@ use gateway_actors::protocol::{
 };
 use tokio::time::Instant;
 
+use crate::auth::{Owner, owner};
 use crate::dialects::ClientRequest;
 use crate::http::error::Failure;
 use crate::http::extract::{deadline, read_json};
 use crate::http::keep::Keep;
-use crate::http::middleware::Incoming;
+use crate::http::middleware::{Asker, Incoming};
 use crate::http::respond::JSON;
 use crate::http::shared::Edge;
 use crate::http::sse::EventBody;
@@ -37,6 +38,7 @@ pub(super) struct Asked {
     edge: Edge,
     incoming: Incoming,
     endpoint: Arc<str>,
+    caller: Caller,
     deadline: Instant,
 }
 
@@ -49,6 +51,7 @@ impl Asked {
         incoming: Incoming,
         endpoint: Arc<str>,
     ) -> Result<Self, Failure> {
+        let Asker(caller) = Asker::of(&request)?;
         let shared = edge.shared();
         let settings = &shared.settings;
         let deadline = deadline(&request, incoming.arrived, settings.default_deadline)?;
@@ -59,8 +62,14 @@ impl Asked {
             edge,
             incoming,
             endpoint,
+            caller,
             deadline,
         })
+    }
+
+    /// Who asks.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// The body.
@@ -98,7 +107,7 @@ impl Asked {
         if is_stream {
             shared.admission.asks_for_a_stream(&self.request);
         }
-        let call = self.call(request);
+        let call = self.call(request)?;
         if is_stream {
             let answer = self.edge.pipeline().stream(call).await?;
             let body = EventBody::new(dialect, self.incoming.id, answer.events, shared.ending());
@@ -112,29 +121,32 @@ impl Asked {
         }
     }
 
-    fn call<R: ClientRequest + 'static>(&self, request: R) -> ChatCall {
+    fn call<R: ClientRequest + 'static>(&self, request: R) -> Result<ChatCall, Failure> {
         let plan = PlanRequest {
             request: self.incoming.id,
             target: Target::from_model_field(request.model()),
             max_layer: None,
+            allowed: None,
             task: TaskType::Chat,
             quality: QualityLevel::Normal,
             needs: request.needs(),
-        };
+        }
+        .of(&self.caller);
+        let owner = owner(&self.caller, Owner::default())?;
         let context = CallContext {
             endpoint: Arc::clone(&self.endpoint),
-            caller: Caller::Local,
-            user_id: None,
-            project_id: None,
+            caller: self.caller.clone(),
+            user_id: owner.user,
+            project_id: owner.project,
             deadline: self.deadline,
             watcher: None,
             place: None,
         };
-        ChatCall {
+        Ok(ChatCall {
             plan,
             outgoing: Rc::new(request),
             context,
-        }
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The table of routes. A route exists only through a line in it, and a line cannot be written without a rule.
 
+mod admin;
 mod analytics;
 mod ask;
 mod chat_completions;
@@ -12,6 +13,7 @@ mod generate;
 mod health;
 mod messages;
 mod models;
+mod quota;
 mod report;
 mod responses;
 mod root;
@@ -19,7 +21,7 @@ mod server_stats;
 mod stats;
 
 use actix_web::{HttpResponse, Resource, web};
-use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError};
+use gateway_actors::protocol::{AccessRole, Dialect, ErrorKind, GatewayError};
 
 use super::error::{ErrorShape, Failure};
 use super::middleware::{Access, Guard};
@@ -45,7 +47,7 @@ pub(crate) struct Rule {
     /// The shape of its error bodies.
     pub(crate) errors: ErrorShape,
     /// Its methods, as the `Allow` header lists them.
-    allow: &'static str,
+    pub(crate) allow: &'static str,
     /// Adds its handlers.
     handlers: fn(Resource) -> Resource,
 }
@@ -54,11 +56,18 @@ impl Rule {
     const fn work(path: &'static str, allow: &'static str, handlers: fn(Resource) -> Resource) -> Self {
         Self {
             path,
-            access: Access::Keyed,
+            access: Access::Role(AccessRole::User),
             lane: Lane::Work,
             errors: ErrorShape::Native,
             allow,
             handlers,
+        }
+    }
+
+    const fn admin(path: &'static str, allow: &'static str, handlers: fn(Resource) -> Resource) -> Self {
+        Self {
+            access: Access::Administration,
+            ..Self::work(path, allow, handlers)
         }
     }
 
@@ -108,6 +117,7 @@ impl Rule {
 const GET: &str = "GET, HEAD";
 const POST: &str = "POST";
 const GET_DELETE: &str = "GET, HEAD, DELETE";
+const GET_PUT_DELETE: &str = "GET, HEAD, PUT, DELETE";
 
 /// Every route of the gateway.
 pub(crate) static TABLE: &[Rule] = &[
@@ -151,7 +161,30 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::work("/v1/analytics/error-rate", GET, |route| {
         route.get(analytics::error_rate).head(analytics::error_rate)
     }),
-    Rule::exempt("/health", Access::Keyed, |route| {
+    Rule::work("/v1/quota/status", GET, |route| {
+        route.get(quota::status).head(quota::status)
+    }),
+    Rule::admin("/v1/quota/update", POST, |route| route.post(quota::update)),
+    Rule::admin("/v1/admin/keys", "GET, HEAD, POST", |route| {
+        route.get(admin::list).head(admin::list).post(admin::create)
+    }),
+    Rule::admin("/v1/admin/keys/{id}", "GET, HEAD, PATCH, DELETE", |route| {
+        let route = route.get(admin::get).head(admin::get);
+        route.patch(admin::update).delete(admin::revoke)
+    }),
+    Rule::admin("/v1/admin/keys/{id}/rotate", POST, |route| route.post(admin::rotate)),
+    Rule::admin("/v1/admin/budgets", GET, |route| {
+        route.get(admin::budgets).head(admin::budgets)
+    }),
+    Rule::admin("/v1/admin/budgets/{scope:.+}", GET_PUT_DELETE, |route| {
+        let route = route.get(admin::budget).head(admin::budget);
+        route.put(admin::put_budget).delete(admin::delete_budget)
+    }),
+    Rule::admin("/v1/admin/limits/{scope:.+}", GET_PUT_DELETE, |route| {
+        let route = route.get(admin::limits).head(admin::limits);
+        route.put(admin::put_limits).delete(admin::delete_limits)
+    }),
+    Rule::exempt("/health", Access::Role(AccessRole::Operator), |route| {
         route.get(health::get).head(health::get)
     }),
     Rule::exempt("/health/live", Access::Open, |route| {
@@ -160,12 +193,14 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::exempt("/health/ready", Access::Open, |route| {
         route.get(health::ready).head(health::ready)
     }),
-    Rule::exempt("/v1/server-stats", Access::Keyed, |route| {
+    Rule::exempt("/v1/server-stats", Access::Role(AccessRole::Operator), |route| {
         route.get(server_stats::get).head(server_stats::get)
     }),
-    Rule::exempt("/", Access::Keyed, |route| route.get(root::get).head(root::get)),
+    Rule::exempt("/", Access::Role(AccessRole::User), |route| {
+        route.get(root::get).head(root::get)
+    }),
     #[cfg(feature = "fault-injection")]
-    Rule::work("/v1/faults/{actor}", POST, |route| route.post(faults::post)),
+    Rule::admin("/v1/faults/{actor}", POST, |route| route.post(faults::post)),
 ];
 
 /// What holds for a path that no route has.

@@ -11,6 +11,7 @@ mod calls;
 mod clock;
 mod conversations;
 mod health;
+mod keys;
 mod ledger;
 mod migrate;
 mod outage;
@@ -32,7 +33,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, LedgerStore, ReportStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, KeyStore, LedgerStore, ReportStore, ResponseStore, StoreFuture,
+    StoreHealth,
 };
 use tokio::runtime::Handle;
 
@@ -140,6 +142,10 @@ impl Engine for Postgres {
 
     fn books(&self) -> Arc<dyn Books> {
         Arc::new(reports::Reports::new(self.transactions.clone()))
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::new(keys::Keys::new(self.transactions.clone()))
     }
 
     fn ledger(&self) -> Arc<dyn LedgerStore> {

@@ -18,6 +18,7 @@ mod audit;
 mod chain;
 mod close;
 mod events;
+mod keys;
 pub(super) mod ledger;
 mod open;
 mod page;
@@ -31,6 +32,10 @@ pub(super) use audit::audit;
 pub(super) use chain::response_chain;
 pub(super) use close::close;
 pub(super) use events::{claim_events, event_delivered, present_events, put_off_event, raise_event, spent_today};
+pub(super) use keys::{
+    create_key, delete_limits, find_key, find_limits, hash_secret, key_changes, list_keys, revoke_key, rotate_key,
+    set_limits, update_key,
+};
 pub(super) use open::open;
 pub(super) use page::read;
 pub(super) use release::release;

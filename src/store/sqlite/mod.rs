@@ -11,6 +11,7 @@ mod conversations;
 mod file;
 mod health;
 mod in_use;
+mod keys;
 mod ledger;
 mod migrate;
 #[expect(
@@ -34,7 +35,8 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, LedgerStore, ReportStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, KeyStore, LedgerStore, ReportStore, ResponseStore, StoreFuture,
+    StoreHealth,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -105,6 +107,7 @@ pub(super) struct Sqlite {
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
     reports: Arc<reports::Reports>,
+    keys: Arc<keys::Keys>,
     ledger: Arc<ledger::Ledger>,
     health: Arc<health::Health>,
 }
@@ -151,6 +154,7 @@ impl Sqlite {
                 runtime.clone(),
             )),
             reports: Arc::new(reports::Reports::new(writer.clone(), readers.clone(), runtime.clone())),
+            keys: Arc::new(keys::Keys::new(writer.clone(), readers.clone(), runtime.clone())),
             ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
@@ -189,6 +193,10 @@ impl Engine for Sqlite {
 
     fn books(&self) -> Arc<dyn Books> {
         Arc::clone(&self.reports) as Arc<dyn Books>
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::clone(&self.keys) as Arc<dyn KeyStore>
     }
 
     fn ledger(&self) -> Arc<dyn LedgerStore> {

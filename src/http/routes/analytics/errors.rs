@@ -56,8 +56,8 @@ struct Rate {
 impl Rate {
     fn new(outcomes: BTreeMap<Arc<str>, u64>) -> Result<Self, Failure> {
         let is_error = |outcome: &str| !NO_ERRORS.iter().any(|fine| fine.as_str() == outcome);
-        let calls = outcomes.values().sum();
-        let errors = outcomes
+        let calls: u64 = outcomes.values().sum();
+        let errors: u64 = outcomes
             .iter()
             .filter(|(outcome, _)| is_error(outcome))
             .map(|(_, calls)| calls)
@@ -65,7 +65,7 @@ impl Rate {
         Ok(Self {
             calls,
             errors,
-            error_rate: share(errors, calls)?,
+            error_rate: share(u128::from(errors), calls.into())?,
             outcomes,
         })
     }

@@ -14,10 +14,9 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use crate::dates;
-use crate::http::caller::caller_of;
 use crate::http::error::Failure;
 use crate::http::extract::{Query, deadline};
-use crate::http::middleware::Incoming;
+use crate::http::middleware::{Asker, Incoming};
 use crate::http::shared::Edge;
 
 pub(super) use self::share::share;
@@ -44,12 +43,13 @@ pub(super) struct Report<'a> {
 
 impl<'a> Report<'a> {
     /// A report over the records that the caller may see.
-    pub(super) fn new(request: &HttpRequest, edge: &'a Edge, incoming: Incoming) -> Result<Self, GatewayError> {
+    pub(super) fn new(request: &HttpRequest, edge: &'a Edge, incoming: Incoming) -> Result<Self, Failure> {
+        let Asker(caller) = Asker::of(request)?;
         let longest = edge.shared().settings.default_deadline;
         Ok(Self {
             edge,
             deadline: deadline(request, incoming.arrived, longest)?,
-            filter: CallFilter::of(RecordOwner::seen_by(&caller_of(request))),
+            filter: CallFilter::of(RecordOwner::seen_by(&caller)),
         })
     }
 

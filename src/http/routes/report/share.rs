@@ -8,14 +8,12 @@ use crate::http::respond::raw_number;
 const MILLION: u128 = 1_000_000;
 
 /// `part / whole` as a decimal number, cut to six digits; 0 of nothing.
-pub(in crate::http::routes) fn share(part: u64, whole: u64) -> Result<Box<RawValue>, Failure> {
+pub(in crate::http::routes) fn share(part: u128, whole: u128) -> Result<Box<RawValue>, Failure> {
     raw_number(share_text(part, whole))
 }
 
-fn share_text(part: u64, whole: u64) -> String {
-    let millionths = (u128::from(part) * MILLION)
-        .checked_div(u128::from(whole))
-        .unwrap_or_default();
+fn share_text(part: u128, whole: u128) -> String {
+    let millionths = part.saturating_mul(MILLION).checked_div(whole).unwrap_or_default();
     let (ones, fraction) = (millionths / MILLION, millionths % MILLION);
     if fraction == 0 {
         return ones.to_string();
@@ -38,7 +36,7 @@ mod tests {
             (2, 3, "0.666666"),
             (1, 3_000_000, "0"),
             (3, 2, "1.5"),
-            (u64::MAX, u64::MAX, "1"),
+            (u64::MAX.into(), u64::MAX.into(), "1"),
         ] {
             assert_eq!(share_text(part, whole), text);
         }

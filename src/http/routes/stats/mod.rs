@@ -5,10 +5,9 @@ use gateway_actors::protocol::{AccessRole, ConversationId, Dimension, ErrorKind,
 use serde::Serialize;
 
 use super::report::{Bounds, NamedSums, Report, Sums, folded, total};
-use crate::http::caller::caller_of;
 use crate::http::error::Failure;
 use crate::http::extract::Query;
-use crate::http::middleware::Incoming;
+use crate::http::middleware::{Asker, Incoming};
 use crate::http::respond::{json, micros_text, now_text};
 use crate::http::shared::Edge;
 
@@ -82,7 +81,7 @@ pub(super) async fn of_conversation(
 ) -> Result<HttpResponse, Failure> {
     Query::parse(request.query_string(), &[])?;
     let asked: ConversationId = id.parse()?;
-    let caller = caller_of(&request);
+    let Asker(caller) = Asker::of(&request)?;
     // Who sees everything sees what no tenant has under this name; a tenant has its own.
     let id = match caller.role() {
         AccessRole::User => asked.within(caller.tenant().as_deref()),

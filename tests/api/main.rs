@@ -20,6 +20,7 @@ mod native_bad_input;
 mod panics;
 mod postgres;
 mod prices;
+mod quota;
 mod real_model;
 mod recovery;
 mod refusals;

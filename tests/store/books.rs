@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ai_mcp_gateway::store::{Audit, Repriced, Repricing};
 use gateway_actors::protocol::{
-    CallRecord, Charges, InstanceId, LongContext, NanoUsd, Outcome, PicoUsdPerToken, Price, Scope, TokenUsage,
-    UsageSource,
+    BudgetRule, CallRecord, Charges, GiveBack, Grant, GrantRequest, InstanceId, LeaseId, LongContext, NanoUsd,
+    OnExhausted, Outcome, PicoUsdPerToken, Price, Scope, TokenUsage, UsageSource, Window,
 };
 
 use crate::database::{TestStore, on_each_database};
@@ -19,6 +20,7 @@ on_each_database! {
     a_dry_run_says_the_same_and_changes_nothing,
     holds_of_calls_nobody_knows_the_usage_of_are_kept,
     a_repricing_goes_through_many_batches,
+    the_books_balance_whatever_the_ledger_did_to_them,
 }
 
 /// 2026-11-29, a Sunday.
@@ -317,4 +319,99 @@ fn a_repricing_goes_through_many_batches(test: &TestStore) {
         6
     );
     assert_eq!(checks(test), [""; 0]);
+}
+
+/// A call of today under this lease, which the global budget pays for.
+fn paid(number: u64, lease: LeaseId, period: &Arc<str>, today: i64) -> CallRecord {
+    let mut record = call_at(today + i64::try_from(number).unwrap(), number);
+    let sent = &mut record.dispatch;
+    sent.instance = lease.instance;
+    sent.charges = Some(Arc::new(Charges {
+        epoch: lease.epoch,
+        to: vec![(Scope::Global, Arc::clone(period))],
+    }));
+    record.cost = sent.price.unwrap().cost(&record.usage);
+    record
+}
+
+fn the_books_balance_whatever_the_ledger_did_to_them(test: &TestStore) {
+    let (store, ledger) = (&test.store, test.store.ledger());
+    let (today, _) = store.block_on(store.events().spent_today()).unwrap();
+    let today = today.starts_at;
+    // What was spent before there was a budget.
+    insert(test, &[call_at(today, 100), call_at(today, 101)]);
+    let rule = BudgetRule {
+        limit: NanoUsd(1_000_000),
+        window: Window::Daily,
+        on_exhausted: OnExhausted::Refuse,
+        max_layer: None,
+        alert_percents: vec![50],
+    };
+    let status = store.block_on(ledger.set_budget(Scope::Global, rule)).unwrap();
+    assert_eq!(status.posted, NanoUsd(2 * 1_234));
+    let period = Arc::clone(&status.period.id);
+    let granted = |lease: LeaseId| {
+        let wanted = GrantRequest {
+            scope: Scope::Global,
+            seq: 1,
+            least: NanoUsd(50_000),
+            wish: NanoUsd(100_000),
+        };
+        match store.block_on(ledger.grant(lease, vec![wanted])).unwrap().remove(0) {
+            Grant::Granted { amount, .. } => amount,
+            refused => panic!("{refused:?}"),
+        }
+    };
+    let lasting = store
+        .block_on(ledger.open_lease(InstanceId::generate(), Duration::from_secs(60)))
+        .unwrap();
+    let short = store
+        .block_on(ledger.open_lease(InstanceId::generate(), Duration::ZERO))
+        .unwrap();
+    let amount = granted(lasting);
+    assert_eq!(checks(test), [""; 0]);
+    insert(
+        test,
+        &[paid(1, lasting, &period, today), paid(2, lasting, &period, today)],
+    );
+    assert_eq!(checks(test), [""; 0]);
+    let back = GiveBack {
+        scope: Scope::Global,
+        period: Arc::clone(&period),
+        returned: NanoUsd(amount.0 / 2),
+        recall: 0,
+    };
+    store.block_on(ledger.give_back(lasting, vec![back])).unwrap();
+    assert_eq!(checks(test), [""; 0]);
+
+    // A lease that ends while calls of it are in a journal: first an interrupted one, then what really became of it.
+    granted(short);
+    assert!(store.block_on(ledger.renew_lease(short, Duration::ZERO)).unwrap());
+    let expired = store.block_on(ledger.expire_leases(Duration::ZERO)).unwrap();
+    assert_eq!(expired.len(), 1, "{expired:?}");
+    assert_eq!(checks(test), [""; 0]);
+    let late = paid(3, short, &period, today);
+    insert(test, &[CallRecord::interrupted(late.dispatch.clone())]);
+    assert_eq!(checks(test), [""; 0]);
+    insert(test, &[late]);
+    assert_eq!(checks(test), [""; 0]);
+
+    let done = store.reprice(&Repricing {
+        since: today,
+        ..repricing(dearer())
+    });
+    assert_eq!(done.unwrap().repriced, 5);
+    assert_eq!(checks(test), [""; 0]);
+    store
+        .block_on(ledger.end_leases_of(vec![lasting.instance, short.instance]))
+        .unwrap();
+    let audit = audit(test);
+    assert_eq!((audit.differences, audit.records), (Vec::new(), 5));
+    let status = store.block_on(ledger.budget(Scope::Global)).unwrap().unwrap();
+    let price = dearer();
+    let recorded: i64 = 3 * price.cost(&paid(9, lasting, &period, today).usage).0;
+    assert_eq!(
+        (status.posted, status.held),
+        (NanoUsd(2 * 1_234 + recorded), NanoUsd::ZERO)
+    );
 }

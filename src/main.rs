@@ -1,4 +1,4 @@
-//! The gateway's command line: `ai-mcp-gateway serve | mcp | migrate | keys | budgets | check-config`.
+//! The gateway's command line: `ai-mcp-gateway serve | mcp | migrate | keys | budgets | audit | reprice | check-config`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -53,6 +53,12 @@ enum Command {
     Keys(KeysArgs),
     /// Sets, shows, lists and deletes budgets in the database; a gateway may be running on it.
     Budgets(BudgetsArgs),
+    /// Proves the books: the ledger, the budgets, the slices and the call records must agree. Ends with 0 if they do, with 1
+    /// if they do not, after telling of each difference. Gateways may run meanwhile.
+    Audit(AuditArgs),
+    /// Applies the catalogue's present prices to call records that were made at others, and corrects the budgets that paid for
+    /// them. Stopped at any point it can be run again.
+    Reprice(RepriceArgs),
     /// Prints every problem of the settings, then ends: with 0 if there is none, else with 78.
     CheckConfig(SettingArgs),
 }
@@ -93,6 +99,36 @@ struct MigrateArgs {
     /// database's; no gateway may run on it.
     #[arg(long, value_name = "FOLDER", conflicts_with = "from")]
     journal: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct AuditArgs {
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Tells it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct RepriceArgs {
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Calls that were sent then or later: a date (its midnight in UTC) or a time such as 2026-11-29T12:00:00Z.
+    #[arg(long, value_name = "DATE")]
+    since: String,
+    /// Calls that were sent before then.
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+    /// Calls of this model only.
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+    /// Tells what would change, and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Tells it as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -209,6 +245,21 @@ fn main() -> ExitCode {
         }) => with_settings(settings.load(!LISTENS), |settings| {
             answer(commands::budgets(settings, command, json))
         }),
+        Command::Audit(AuditArgs { settings, json }) => with_settings(settings.load(!LISTENS), |settings| {
+            commands::audit(settings, json, say).map_err(|error| (error.exit_code(), error.into()))
+        }),
+        Command::Reprice(args) => {
+            let order = commands::RepriceOrder {
+                since: args.since,
+                until: args.until,
+                model: args.model,
+                dry_run: args.dry_run,
+                as_json: args.json,
+            };
+            with_settings(args.settings.load(!LISTENS), |settings| {
+                commands::reprice(settings, &order, say).map_err(|error| (error.exit_code(), error.into()))
+            })
+        }
         Command::CheckConfig(args) => check_config(args.load(LISTENS)),
     }
 }

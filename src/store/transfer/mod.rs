@@ -18,7 +18,7 @@ use diesel::connection::SimpleConnection;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use self::mark::{Mark, Place};
-use self::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
+use self::rows::{ApiKey, Call, Conversation, Message, Moved, RateLimit, Response, Secret, Summary, TodoList};
 use self::totals::{TABLES, Then, Totals, differing, totals_of_source};
 use super::error::OpenError;
 use super::runtime::{Network, StoreRuntime};
@@ -167,6 +167,9 @@ async fn move_all(
         copy::<TodoList>(source, target, resume).await?,
         copy::<Response>(source, target, resume).await?,
         copy::<Call>(source, target, resume).await?,
+        copy::<Secret>(source, target, resume).await?,
+        copy::<ApiKey>(source, target, resume).await?,
+        copy::<RateLimit>(source, target, resume).await?,
     ];
     match differing(target, &expected, Then::RemoveMark).await? {
         None => Ok(report(&expected, copied)),
@@ -194,7 +197,10 @@ async fn compare_all(
     compare::<Summary>(source, target, &other).await?;
     compare::<TodoList>(source, target, &other).await?;
     compare::<Response>(source, target, &other).await?;
-    compare::<Call>(source, target, &other).await
+    compare::<Call>(source, target, &other).await?;
+    compare::<Secret>(source, target, &other).await?;
+    compare::<ApiKey>(source, target, &other).await?;
+    compare::<RateLimit>(source, target, &other).await
 }
 
 async fn compare<T: Moved>(

@@ -6,7 +6,9 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::AsyncPgConnection;
 
-use crate::store::schema::{context_summaries, conversations, llm_calls, messages, responses, todo_lists};
+use crate::store::schema::{
+    api_keys, context_summaries, conversations, llm_calls, messages, rate_limits, responses, secrets, todo_lists,
+};
 
 /// Rows that are read and written at once, at most.
 const PAGE: i64 = 500;
@@ -287,5 +289,49 @@ moved! {
         price: Option<String>,
         key_id: Option<String>,
         charges: Option<String>,
+    }
+}
+
+moved! {
+    /// A row of `secrets`: without them no key of the source is one of the target.
+    Secret, secrets, key (name) {
+        name: String,
+        value: String,
+    }
+}
+
+moved! {
+    /// A row of `api_keys`.
+    ApiKey, api_keys, key (id) {
+        id: String,
+        hash: String,
+        prefix: String,
+        name: String,
+        project_id: Option<String>,
+        user_id: Option<String>,
+        role: String,
+        max_layer: Option<String>,
+        models: Option<String>,
+        rpm: Option<i64>,
+        tpm: Option<i64>,
+        max_concurrent: Option<i64>,
+        previous_hash: Option<String>,
+        previous_until: Option<i64>,
+        created_at: i64,
+        updated_at: i64,
+        expires_at: Option<i64>,
+        revoked_at: Option<i64>,
+    }
+}
+
+moved! {
+    /// A row of `rate_limits`.
+    RateLimit, rate_limits, key (scope) {
+        scope: String,
+        rpm: Option<i64>,
+        tpm: Option<i64>,
+        max_concurrent: Option<i64>,
+        updated_at: i64,
+        deleted_at: Option<i64>,
     }
 }

@@ -5,11 +5,11 @@ use diesel::result::Error as DieselError;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::error::TransferError;
-use super::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
+use super::rows::{ApiKey, Call, Conversation, Message, Moved, RateLimit, Response, Secret, Summary, TodoList};
 use super::{MARK, mark};
 
 /// How many tables are moved.
-pub(super) const TABLES: usize = 6;
+pub(super) const TABLES: usize = 9;
 
 /// What a table holds: the same on both sides when the same rows are in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub(super) fn totals_of_source(source: &mut SqliteConnection) -> Result<[Totals;
         of::<TodoList>(source)?,
         of::<Response>(source)?,
         of::<Call>(source)?,
+        of::<Secret>(source)?,
+        of::<ApiKey>(source)?,
+        of::<RateLimit>(source)?,
     ])
 }
 
@@ -55,6 +58,9 @@ async fn totals_of_target(target: &mut AsyncPgConnection) -> Result<[Totals; TAB
         of::<TodoList>(target).await?,
         of::<Response>(target).await?,
         of::<Call>(target).await?,
+        of::<Secret>(target).await?,
+        of::<ApiKey>(target).await?,
+        of::<RateLimit>(target).await?,
     ])
 }
 

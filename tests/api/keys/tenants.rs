@@ -26,7 +26,7 @@ fn texts(client: &Client, conversation: &str) -> Vec<String> {
 }
 
 #[test]
-fn c6_c8_conversations_of_two_tenants_have_nothing_to_do_with_each_other() {
+fn c6_conversations_of_two_tenants_have_nothing_to_do_with_each_other() {
     on_both_databases(|setup, alpha| {
         let gateway = Gateway::start(setup);
         let (one, other) = (
@@ -35,7 +35,7 @@ fn c6_c8_conversations_of_two_tenants_have_nothing_to_do_with_each_other() {
         );
         let alone = make(&gateway, json!({})).client(&gateway);
         let answer = say(&one, "plans", "the canary of a");
-        assert_eq!(answer.json()["conversationId"], "plans");
+        assert_eq!(answer.json()["context"]["conversationId"], "plans");
         // Read: as if it were not there.
         let missing = one.get("/v1/context/never-was").error(404);
         for stranger in [&other, &alone, &gateway.client()] {
@@ -63,6 +63,25 @@ fn c6_c8_conversations_of_two_tenants_have_nothing_to_do_with_each_other() {
         }
         gateway.finish();
     });
+}
+
+#[test]
+fn c8_a_conversation_id_that_a_stranger_used_first_is_free_for_its_owner() {
+    let alpha = Provider::start("alpha");
+    let gateway = Gateway::start(setup(&alpha));
+    let (owner, stranger) = (
+        make(&gateway, json!({ "userId": "ann" })).client(&gateway),
+        make(&gateway, json!({ "userId": "bob" })).client(&gateway),
+    );
+    say(&stranger, "plans", "squatting");
+    owner.get("/v1/context/plans").error(404);
+    // Without a key's tenant it is nobody's in particular.
+    say(&gateway.client(), "plans", "the administrator's");
+    say(&owner, "plans", "at last");
+    assert_eq!(texts(&owner, "plans"), ["at last"]);
+    assert_eq!(texts(&stranger, "plans"), ["squatting"]);
+    assert_eq!(texts(&gateway.client(), "plans"), ["the administrator's"]);
+    gateway.finish();
 }
 
 #[test]

@@ -201,11 +201,12 @@ async fn run(
     mut signals: Signals,
 ) -> Result<(), ServeError> {
     let storage = StorageHealth::new(store.health(), ports.journal.clone());
+    let idempotency = http::Idempotency::new(store.idempotency(), ports.instance, settings.idempotency);
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
-    let shared = Shared::new(edge_parts(settings, store, storage, &system, watching));
+    let shared = Shared::new(edge_parts(settings, store, (storage, idempotency), &system, watching));
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
     let pipelines = move || {
@@ -262,7 +263,7 @@ fn provider_infos(settings: &Settings) -> Vec<ProviderInfo> {
 fn edge_parts(
     settings: &Settings,
     store: &Store,
-    storage: StorageHealth,
+    (storage, idempotency): (StorageHealth, http::Idempotency),
     system: &Arc<ActorSystem>,
     lifecycle: watch::Receiver<Lifecycle>,
 ) -> EdgeParts {
@@ -289,6 +290,7 @@ fn edge_parts(
         conversations: store.conversations(),
         responses: store.responses(),
         response_settings: settings.responses,
+        idempotency,
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,

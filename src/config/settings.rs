@@ -13,6 +13,7 @@ use super::cost::CostSettings;
 use super::document::Document;
 use super::drain::{DrainSettings, WrittenDrain};
 use super::http::HttpSettings;
+use super::idempotency::IdempotencySettings;
 use super::log::LogSettings;
 use super::models::{WrittenAlias, WrittenModel, read_aliases, read_model};
 use super::openrouter::OpenRouterSettings;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub redis: RedisSettings,
     /// Answers that later requests may go on from.
     pub responses: ResponsesSettings,
+    /// Answers to requests with an idempotency key.
+    pub idempotency: IdempotencySettings,
     /// What is said about money spent.
     pub cost: CostSettings,
     /// What is logged.
@@ -118,6 +121,7 @@ struct Draft {
     store: WrittenStore,
     redis: RedisSettings,
     responses: ResponsesSettings,
+    idempotency: IdempotencySettings,
     cost: CostSettings,
     log: LogSettings,
     builtins: Builtins,
@@ -129,7 +133,7 @@ struct Draft {
 /// A table of settings and what reads it, whether from a file, the environment or the command line.
 type Section = (&'static str, fn(&mut Draft, &mut Reader<'_>));
 
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 15] = [
     ("http", |draft, reader| draft.http.read(reader)),
     ("auth", |draft, reader| draft.auth.read(reader)),
     ("routing", |draft, reader| draft.routing.read(&mut draft.lists, reader)),
@@ -139,6 +143,7 @@ const SECTIONS: [Section; 14] = [
     ("store", |draft, reader| draft.store.read(reader)),
     ("redis", |draft, reader| draft.redis.read(reader)),
     ("responses", |draft, reader| draft.responses.read(reader)),
+    ("idempotency", |draft, reader| draft.idempotency.read(reader)),
     ("cost", |draft, reader| draft.cost.read(reader)),
     ("log", |draft, reader| draft.log.read(reader)),
     ("openrouter", |draft, reader| draft.builtins.read_openrouter(reader)),
@@ -159,6 +164,7 @@ impl Draft {
             store: WrittenStore::default(),
             redis: RedisSettings::default(),
             responses: ResponsesSettings::default(),
+            idempotency: IdempotencySettings::default(),
             cost: CostSettings::default(),
             log: LogSettings::default(),
             builtins: Builtins::default(),
@@ -256,6 +262,7 @@ impl Draft {
             store: self.store.resolve(environment, report),
             redis: self.redis,
             responses: self.responses,
+            idempotency: self.idempotency,
             cost: self.cost,
             log: self.log,
             openrouter: self.builtins.openrouter,

@@ -6,6 +6,7 @@
 mod connection;
 mod error;
 mod extract;
+mod idempotency;
 mod keep;
 mod middleware;
 mod pipeline;
@@ -22,6 +23,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use idempotency::Idempotency;
 pub use pipeline::RequestPipeline;
 pub use server::{bind, configure};
 #[cfg(feature = "fault-injection")]

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::error::Failure;
 use super::extract::BodyBudget;
+use super::idempotency::Idempotency;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
 use crate::config::{HttpSettings, ResponsesSettings};
@@ -79,6 +80,8 @@ pub struct EdgeParts {
     pub responses: Arc<dyn ResponseStore>,
     /// Whether responses are stored, and for how long.
     pub response_settings: ResponsesSettings,
+    /// The answers to requests with an idempotency key.
+    pub idempotency: Idempotency,
     /// Whether the database works.
     pub store_health: Arc<dyn StoreHealth>,
     /// The health of the actor system.

@@ -10,15 +10,16 @@ use arc_swap::ArcSwap;
 use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{
     Answer, AnswerStream, Capabilities, Capability, Catalogue, CellTotals, ChatCall, CloseTurn, ConversationId,
-    ConversationPage, ConversationStore, Dialect, GatewayError, Gauges, HealthSnapshot, Layer, Model, OpenTurn, Price,
-    StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
+    ConversationPage, ConversationStore, Dialect, GatewayError, Gauges, HealthSnapshot, InstanceId, Layer, Model,
+    OpenTurn, Price, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
 };
-use gateway_actors::testkit::MemoryStore;
+use gateway_actors::testkit::{MemoryKeys, MemoryStore};
 use tokio::sync::watch;
 
+use super::idempotency::Idempotency;
 use super::pipeline::RequestPipeline;
 use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
-use crate::config::{HttpSettings, ResponsesSettings};
+use crate::config::{HttpSettings, IdempotencySettings, ResponsesSettings};
 use crate::status::ProviderInfo;
 
 pub(crate) const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -130,6 +131,11 @@ pub(crate) fn parts() -> EdgeParts {
         conversations: store.clone(),
         responses: Arc::new(MemoryStore::default()),
         response_settings: ResponsesSettings::default(),
+        idempotency: Idempotency::new(
+            Arc::new(MemoryKeys::default()),
+            InstanceId::generate(),
+            IdempotencySettings::default(),
+        ),
         store_health: store,
         system_health: watch::channel(SystemHealth::default()).1,
         lifecycle: watch::channel(Lifecycle::Serving).1,

@@ -11,6 +11,7 @@ mod gauges;
 mod health;
 mod id_map;
 mod id_text;
+mod idempotency;
 mod ids;
 mod journal;
 mod layer;
@@ -49,6 +50,7 @@ pub use health::{
 };
 pub use id_map::{IdMap, IdSet};
 pub use id_text::IdText;
+pub use idempotency::{Claimed, IdempotencyClaim, IdempotencyName, IdempotencyStore, KeptAnswer};
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};

@@ -9,6 +9,7 @@ mod calls;
 mod clock;
 mod conversations;
 mod health;
+mod idempotency;
 mod migrate;
 mod outage;
 #[expect(
@@ -27,7 +28,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{
+    CallStore, ConversationStore, IdempotencyStore, ResponseStore, StoreFuture, StoreHealth,
+};
 use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
@@ -123,6 +126,10 @@ impl Engine for Postgres {
         Arc::new(responses::Responses::new(self.transactions.clone()))
     }
 
+    fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
+        Arc::new(idempotency::Idempotency::new(self.transactions.clone()))
+    }
+
     fn health(&self) -> Arc<dyn StoreHealth> {
         Arc::new(health::Health::new(self.transactions.clone()))
     }
@@ -132,6 +139,7 @@ impl Engine for Postgres {
         self.transactions.submit(Access::Write, move |connection| {
             let instances = Arc::clone(&instances);
             async move {
+                queries::abandon_work_of(connection, &instances).await?;
                 let now = clock::now_us(connection).await?;
                 queries::release(connection, &instances, now).await
             }

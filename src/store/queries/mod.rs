@@ -4,6 +4,8 @@
 //! alternate: the user's at odd places, the answers at even ones, without gaps. Only the newest turn can be open
 //! (`pending`); a turn that came to nothing keeps its two places, the answer being empty.
 //!
+//! What was answered under an idempotency key is a row, too, which is claimed before there is an answer.
+//!
 //! A response is a row that is written once. It names the one that it went on from, and nothing ties them together.
 //!
 //! This module is compiled once inside each database's module. What it takes from there is all that the databases
@@ -12,6 +14,7 @@
 
 mod chain;
 mod close;
+mod idempotency;
 mod open;
 mod page;
 mod release;
@@ -19,6 +22,7 @@ mod responses;
 
 pub(super) use chain::response_chain;
 pub(super) use close::close;
+pub(super) use idempotency::{abandon_work_of, claim_work, give_up_work, keep_answer, prolong_work, purge_answers};
 pub(super) use open::open;
 pub(super) use page::read;
 pub(super) use release::release;

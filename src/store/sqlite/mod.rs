@@ -8,6 +8,7 @@ mod connection;
 mod conversations;
 mod file;
 mod health;
+mod idempotency;
 mod in_use;
 mod migrate;
 #[expect(
@@ -29,7 +30,9 @@ use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
-use gateway_actors::protocol::{CallStore, ConversationStore, ResponseStore, StoreFuture, StoreHealth};
+use gateway_actors::protocol::{
+    CallStore, ConversationStore, IdempotencyStore, ResponseStore, StoreFuture, StoreHealth,
+};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -97,6 +100,7 @@ pub(super) struct Sqlite {
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
+    idempotency: Arc<idempotency::Idempotency>,
     health: Arc<health::Health>,
 }
 
@@ -138,6 +142,7 @@ impl Sqlite {
             )),
             responses: Arc::new(responses::Responses::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
+            idempotency: Arc::new(idempotency::Idempotency::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
             writing,
@@ -164,13 +169,21 @@ impl Engine for Sqlite {
         Arc::clone(&self.responses) as Arc<dyn ResponseStore>
     }
 
+    fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
+        Arc::clone(&self.idempotency) as Arc<dyn IdempotencyStore>
+    }
+
     fn health(&self) -> Arc<dyn StoreHealth> {
         Arc::clone(&self.health) as Arc<dyn StoreHealth>
     }
 
     fn release_leases_of(&self, instances: Vec<String>) -> StoreFuture<usize> {
-        self.writer
-            .submit(move |connection| Box::pin(async move { queries::release(connection, &instances, now_us()).await }))
+        self.writer.submit(move |connection| {
+            Box::pin(async move {
+                queries::abandon_work_of(connection, &instances).await?;
+                queries::release(connection, &instances, now_us()).await
+            })
+        })
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {

@@ -3,9 +3,10 @@
 //! `http` and `cli` send requests in; `providers` and `store` are the far sides that the actors reach through ports;
 //! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it, `reload`
 //! exchanges its models meanwhile, of which `catalogue` publishes what is routed by. `answer` and `status` hold what HTTP and
-//! MCP tell alike: of an answer, and of the process.
+//! MCP tell alike: of an answer, and of the process; `auth` tells both who asks.
 
 mod answer;
+pub mod auth;
 mod catalogue;
 pub mod cli;
 pub mod commands;

@@ -1,6 +1,8 @@
 //! Build, run, drain: the life of a serving process.
 
 mod drain;
+mod keys;
+mod ledger;
 mod mcp;
 mod opening;
 mod recovery;
@@ -18,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::drain::{CUT, cut, drain, settle};
 use self::signals::Signals;
+use crate::auth::KeyRing;
 use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
 use crate::reload::Reloader;
@@ -47,6 +50,9 @@ pub enum ServeError {
     /// What a dead process left behind could not be taken over.
     #[error("what an earlier process left in the journal cannot be stored; mend the database and start again")]
     Recovery(#[source] gateway_actors::protocol::StoreError),
+    /// The virtual keys cannot be read.
+    #[error("the virtual keys in the database cannot be read; mend the database and start again")]
+    Keys(#[source] gateway_actors::protocol::StoreError),
     /// The address cannot be bound.
     #[error("cannot listen at {address}; stop what listens there or choose another API_PORT")]
     Bind {
@@ -79,7 +85,7 @@ impl ServeError {
         match self {
             Self::Store(OpenError::Corrupt { .. }) => 74,
             Self::Store(OpenError::Address { .. }) => 78,
-            Self::Store(_) | Self::Journal(_) | Self::Recovery(_) => 69,
+            Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) => 69,
             Self::Bind { .. } | Self::Cell(_) | Self::System(_) => 1,
             Self::Fatal { .. } => 70,
         }
@@ -202,11 +208,12 @@ async fn run(
 ) -> Result<(), ServeError> {
     let storage = StorageHealth::new(store.health(), ports.journal.clone());
     let idempotency = http::Idempotency::new(store.idempotency(), ports.instance, settings.idempotency);
+    let (ring, _keeping_fresh) = keys::open(settings, store).await?;
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
-    let shared = Shared::new(edge_parts(settings, store, (storage, idempotency), &system, watching));
+    let shared = Shared::new(edge_parts(settings, store, (storage, idempotency), &ring, &system, watching));
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
     let pipelines = move || {
@@ -264,6 +271,7 @@ fn edge_parts(
     settings: &Settings,
     store: &Store,
     (storage, idempotency): (StorageHealth, http::Idempotency),
+    ring: &Arc<KeyRing>,
     system: &Arc<ActorSystem>,
     lifecycle: watch::Receiver<Lifecycle>,
 ) -> EdgeParts {
@@ -280,7 +288,9 @@ fn edge_parts(
     };
     EdgeParts {
         settings: settings.http.clone(),
-        admin_key: settings.auth.admin_key.clone(),
+        auth: keys::auth(settings, ring),
+        keys: store.keys(),
+        ledger: Arc::new(ledger::Away),
         catalogue: Arc::clone(&system.catalogue),
         health: Arc::clone(&system.health),
         providers: provider_infos(settings),

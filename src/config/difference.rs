@@ -58,8 +58,15 @@ fn same_secret(one: Option<&SecretString>, other: Option<&SecretString>) -> bool
 }
 
 fn same_auth(one: &AuthSettings, other: &AuthSettings) -> bool {
-    let AuthSettings { admin_key, api_key } = one;
-    same_secret(admin_key.as_ref(), other.admin_key.as_ref()) && same_secret(api_key.as_ref(), other.api_key.as_ref())
+    let AuthSettings {
+        admin_key,
+        api_key,
+        require_keys,
+        keys_max_age,
+    } = one;
+    let same_keys = same_secret(admin_key.as_ref(), other.admin_key.as_ref())
+        && same_secret(api_key.as_ref(), other.api_key.as_ref());
+    same_keys && *require_keys == other.require_keys && *keys_max_age == other.keys_max_age
 }
 
 fn same_routing(one: &RoutingSettings, other: &RoutingSettings) -> bool {

@@ -49,7 +49,7 @@ where
     P: RequestPipeline + 'static,
 {
     let settings = &shared.settings;
-    if shared.admin_key.is_none() && !settings.host.to_canonical().is_loopback() {
+    if !shared.auth.has_admin_key() && !settings.host.to_canonical().is_loopback() {
         let message = "without GATEWAY_ADMIN_KEY only a loopback address may be bound";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
@@ -109,7 +109,8 @@ fn connections(
             extensions.insert(connection.traffic());
         })
         .expect(fn_service(move |request| {
-            std::future::ready(before_continue(request, &for_expect))
+            let shared = Arc::clone(&for_expect);
+            async move { before_continue(request, &shared).await }
         }))
         .h1(map_config(app, |()| AppConfig::default()));
     let accepted = fn_service(move |stream: TcpStream| {

@@ -11,11 +11,10 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    BudgetTotals, Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, ResponseStore, StoreHealth,
-    SystemHealth,
+    BudgetTotals, Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, KeyStore, LedgerStore,
+    ResponseStore, StoreHealth, SystemHealth,
 };
 use gateway_actors::runtime::Bell;
-use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -24,6 +23,7 @@ use super::extract::BodyBudget;
 use super::idempotency::Idempotency;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
+use crate::auth::Auth;
 use crate::config::{HttpSettings, ResponsesSettings};
 use crate::status::{ProviderInfo, RequestTotals, StoreProbe};
 
@@ -60,8 +60,12 @@ impl std::fmt::Debug for FaultSwitch {
 pub struct EdgeParts {
     /// How the edge behaves.
     pub settings: HttpSettings,
-    /// `GATEWAY_ADMIN_KEY`; without it only loopback hosts are served, openly.
-    pub admin_key: Option<SecretString>,
+    /// Who requests are from.
+    pub auth: Arc<Auth>,
+    /// The virtual keys in the database.
+    pub keys: Arc<dyn KeyStore>,
+    /// The budgets in the database.
+    pub ledger: Arc<dyn LedgerStore>,
     /// The models.
     pub catalogue: Arc<ArcSwap<Catalogue>>,
     /// The published health of providers and models.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceResponse};
@@ -13,12 +14,13 @@ use gateway_actors::protocol::{
     ConversationPage, ConversationStore, Dialect, GatewayError, Gauges, HealthSnapshot, InstanceId, Layer, Model,
     OpenTurn, Price, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
 };
-use gateway_actors::testkit::{MemoryKeys, MemoryStore};
+use gateway_actors::testkit::{MemoryAnswers, MemoryKeys, MemoryLedger, MemoryStore};
 use tokio::sync::watch;
 
 use super::idempotency::Idempotency;
 use super::pipeline::RequestPipeline;
 use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
+use crate::auth::{Auth, KeyRing};
 use crate::config::{HttpSettings, IdempotencySettings, ResponsesSettings};
 use crate::status::ProviderInfo;
 
@@ -105,6 +107,12 @@ impl StoreHealth for OneConversation {
     }
 }
 
+/// Wants this admin key, and knows no other.
+pub(crate) fn auth(admin_key: Option<&str>) -> Arc<Auth> {
+    let ring = KeyRing::new(Arc::new(MemoryKeys::default()), Duration::from_secs(60));
+    Arc::new(Auth::new(admin_key.map(Into::into), false, Arc::new(ring)))
+}
+
 /// The parts of an edge that serves, without an admin key.
 pub(crate) fn parts() -> EdgeParts {
     let store = Arc::new(OneConversation {
@@ -113,7 +121,9 @@ pub(crate) fn parts() -> EdgeParts {
     });
     EdgeParts {
         settings: HttpSettings::default(),
-        admin_key: None,
+        auth: auth(None),
+        keys: Arc::new(MemoryKeys::default()),
+        ledger: Arc::new(MemoryLedger::default()),
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new(
             vec![model("small", "alpha")],
             Vec::new(),
@@ -132,7 +142,7 @@ pub(crate) fn parts() -> EdgeParts {
         responses: Arc::new(MemoryStore::default()),
         response_settings: ResponsesSettings::default(),
         idempotency: Idempotency::new(
-            Arc::new(MemoryKeys::default()),
+            Arc::new(MemoryAnswers::default()),
             InstanceId::generate(),
             IdempotencySettings::default(),
         ),

@@ -1,5 +1,5 @@
 //! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
-//! `IdempotencyStore`, `StoreHealth` and `AttemptJournal`.
+//! `KeyStore`, `IdempotencyStore`, `StoreHealth` and `AttemptJournal`.
 //!
 //! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
 //! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
@@ -12,6 +12,7 @@ mod files;
 mod health;
 mod idempotency_row;
 mod journal;
+mod key_row;
 mod migrations;
 mod models;
 mod name;
@@ -29,7 +30,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, IdempotencyStore, InstanceId, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, HashSecret, IdempotencyStore, InstanceId, KeyStore, ResponseStore, StoreFuture,
+    StoreHealth,
 };
 
 use self::postgres::Postgres;
@@ -96,6 +98,8 @@ trait Engine: fmt::Debug + Send + Sync {
 
     fn idempotency(&self) -> Arc<dyn IdempotencyStore>;
 
+    fn keys(&self) -> Arc<dyn KeyStore>;
+
     fn health(&self) -> Arc<dyn StoreHealth>;
 
     /// Closes what these processes left open, and gives up what they had claimed; the answer is how many conversations were given back.
@@ -160,6 +164,12 @@ impl Store {
         self.engine.responses()
     }
 
+    /// The virtual keys.
+    #[must_use]
+    pub fn keys(&self) -> Arc<dyn KeyStore> {
+        self.engine.keys()
+    }
+
     /// The answers to requests with an idempotency key.
     #[must_use]
     pub fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
@@ -203,6 +213,13 @@ impl Store {
         }
         runtime.shutdown(timeout);
     }
+}
+
+/// A fresh secret to hash keys with. Without randomness none is made, and no key can be.
+fn fresh_secret() -> Result<HashSecret, error::Fault> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| error::Fault::failed(&error.to_string()))?;
+    Ok(HashSecret::new(bytes))
 }
 
 /// The time in microseconds since 1970 (UTC).

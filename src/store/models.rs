@@ -80,8 +80,7 @@ impl ResponseRow {
 }
 
 fn response_id(text: &str) -> Result<ResponseId, Fault> {
-    text.parse()
-        .map_err(|_invalid| Fault::failed("a response has an id that is none"))
+    ResponseId::from_stored(text).map_err(|_invalid| Fault::failed("a response has an id that is none"))
 }
 
 impl TryFrom<ResponseRow> for StoredResponse {

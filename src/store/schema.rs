@@ -139,6 +139,50 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// Random values that this database's gateways share.
+    secrets (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    /// Virtual keys, known by their digests.
+    api_keys (id) {
+        id -> Text,
+        hash -> Text,
+        prefix -> Text,
+        name -> Text,
+        project_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        role -> Text,
+        max_layer -> Nullable<Text>,
+        models -> Nullable<Text>,
+        rpm -> Nullable<BigInt>,
+        tpm -> Nullable<BigInt>,
+        max_concurrent -> Nullable<BigInt>,
+        previous_hash -> Nullable<Text>,
+        previous_until -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// Rates of projects and users.
+    rate_limits (scope) {
+        scope -> Text,
+        rpm -> Nullable<BigInt>,
+        tpm -> Nullable<BigInt>,
+        max_concurrent -> Nullable<BigInt>,
+        updated_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(messages -> conversations (conversation_id));
 diesel::joinable!(context_summaries -> conversations (conversation_id));
 diesel::joinable!(todo_lists -> conversations (conversation_id));

@@ -42,6 +42,15 @@ impl Model {
         self.price.is_some_and(|price| price.is_free())
     }
 
+    /// Whether one of these names or patterns is for it: `*` stands for any run of characters, and both the gateway's and
+    /// the provider's name for the model count.
+    #[must_use]
+    pub fn is_among(&self, patterns: &[Arc<str>]) -> bool {
+        patterns
+            .iter()
+            .any(|pattern| glob_matches(pattern, self.id.as_str()) || glob_matches(pattern, &self.api_model))
+    }
+
     /// A key that orders models from cheap to dear: the price of one input and one output token together.
     /// A model of unknown price sorts last.
     #[must_use]

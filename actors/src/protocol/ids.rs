@@ -200,6 +200,34 @@ const TENANT_END: char = '/';
 /// Bytes of a stored id: a tenant is made of two labels of at most 256 bytes and a few signs.
 const STORED_BYTES: usize = 1024;
 
+/// What a tenant's thing of this name is stored under.
+pub(super) fn within(tenant: Option<&str>, name: &str) -> Arc<str> {
+    match tenant {
+        Some(tenant) => format!("{tenant}{TENANT_END}{name}").into(),
+        None => name.into(),
+    }
+}
+
+/// The name in what is stored.
+pub(super) fn client_text(stored: &str) -> &str {
+    stored.rsplit_once(TENANT_END).map_or(stored, |(_, name)| name)
+}
+
+/// The name behind a tenant, if there is one.
+pub(super) fn stored_name<'a>(stored: &'a str, what: &'static str) -> Result<Option<&'a str>, InvalidId> {
+    let Some((tenant, name)) = stored.rsplit_once(TENANT_END) else {
+        return Ok(None);
+    };
+    let is_tenant = !tenant.is_empty() && stored.len() <= STORED_BYTES && !tenant.chars().any(char::is_control);
+    match is_tenant {
+        true => Ok(Some(name)),
+        false => Err(InvalidId {
+            what,
+            must_be: "a tenant, a slash and a name",
+        }),
+    }
+}
+
 impl ConversationId {
     /// A fresh id for a client that gave none.
     #[must_use]
@@ -210,10 +238,7 @@ impl ConversationId {
     /// The conversation that this tenant knows by the same name.
     #[must_use]
     pub fn within(&self, tenant: Option<&str>) -> Self {
-        match tenant {
-            Some(tenant) => Self(format!("{tenant}{TENANT_END}{}", self.client_text()).into()),
-            None => Self(self.client_text().into()),
-        }
+        Self(within(tenant, self.client_text()))
     }
 
     /// The conversation that is stored under this id.
@@ -221,17 +246,9 @@ impl ConversationId {
     /// # Errors
     /// When none can be.
     pub fn from_stored(text: &str) -> Result<Self, InvalidId> {
-        let Some((tenant, name)) = text.rsplit_once(TENANT_END) else {
-            return text.parse();
-        };
-        let is_tenant = !tenant.is_empty() && text.len() <= STORED_BYTES && !tenant.chars().any(char::is_control);
-        match name.parse::<Self>() {
-            Ok(_) if is_tenant => Ok(Self(text.into())),
-            Ok(_) => Err(InvalidId {
-                what: "conversation id",
-                must_be: "a tenant, a slash and a conversationId",
-            }),
-            Err(error) => Err(error),
+        match stored_name(text, "conversation id")? {
+            Some(name) => name.parse::<Self>().map(|_name| Self(text.into())),
+            None => text.parse(),
         }
     }
 
@@ -244,7 +261,7 @@ impl ConversationId {
     /// The id as the client wrote it.
     #[must_use]
     pub fn client_text(&self) -> &str {
-        self.0.rsplit_once(TENANT_END).map_or(&self.0, |(_, name)| name)
+        client_text(&self.0)
     }
 
     fn text(&self) -> &str {

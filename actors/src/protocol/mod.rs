@@ -14,6 +14,7 @@ mod id_text;
 mod idempotency;
 mod ids;
 mod journal;
+mod keys;
 mod layer;
 mod ledger;
 mod money;
@@ -53,6 +54,10 @@ pub use id_text::IdText;
 pub use idempotency::{Claimed, IdempotencyClaim, IdempotencyName, IdempotencyStore, KeptAnswer};
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
+pub use keys::{
+    CHANGES_OVERLAP, HashSecret, KeyChange, KeyChanges, KeyHash, KeyStore, LimitRules, NewKey, PreviousHash, Rotation,
+    StoredKey,
+};
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
 pub use ledger::{
     Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, Charges, ExpiredSlice, GiveBack, Grant,

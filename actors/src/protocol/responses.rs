@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::ids::{InvalidId, RequestId};
+use super::ids::{InvalidId, RequestId, client_text, stored_name, within};
 use super::store::StoreFuture;
 
 /// What all responses of a chain may have together, in bytes of input and body: one that has more is not read, so that
@@ -21,7 +21,9 @@ pub const CHAIN_BYTES: u64 = 64 * 1024 * 1024;
 /// How many responses [`ResponseStore::purge_expired`] removes at once, at most.
 pub const PURGE_BATCH: usize = 50;
 
-/// A response's name, by which clients address it: 1 to 128 of `A-Z a-z 0-9 _ -`, so that it can address nothing else.
+/// A response's name, by which clients address it: 1 to 128 of `A-Z a-z 0-9 _ -`, so that it can address nothing else,
+/// within its tenant ([`Caller::tenant`](super::Caller::tenant)). Stored as `tenant/name`, or as the name alone where
+/// there is no tenant; read from a text it is the name alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ResponseId(Arc<str>);
 
@@ -32,10 +34,33 @@ impl ResponseId {
         Self(format!("resp_{}", Uuid::now_v7().simple()).into())
     }
 
-    /// The id as clients write it.
+    /// The response that this tenant knows by the same name.
+    #[must_use]
+    pub fn within(&self, tenant: Option<&str>) -> Self {
+        Self(within(tenant, self.client_text()))
+    }
+
+    /// The response that is stored under this id.
+    ///
+    /// # Errors
+    /// When none can be.
+    pub fn from_stored(text: &str) -> Result<Self, InvalidId> {
+        match stored_name(text, "response id")? {
+            Some(name) => name.parse::<Self>().map(|_name| Self(text.into())),
+            None => text.parse(),
+        }
+    }
+
+    /// The id as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The id as clients write it.
+    #[must_use]
+    pub fn client_text(&self) -> &str {
+        client_text(&self.0)
     }
 }
 

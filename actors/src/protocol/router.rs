@@ -9,6 +9,7 @@ use super::catalogue::Model;
 use super::errors::{ErrorKind, GatewayError};
 use super::ids::RequestId;
 use super::layer::{Capabilities, Capability, Layer, QualityLevel, TaskType};
+use super::tenancy::Caller;
 
 /// What the caller asked to be answered by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,12 +117,35 @@ pub struct PlanRequest {
     pub target: Target,
     /// The dearest layer the caller allows.
     pub max_layer: Option<Layer>,
+    /// The models the caller's key allows, by names and patterns as in [`KeyIdentity::models`](super::KeyIdentity::models);
+    /// none: all of them.
+    pub allowed: Option<Arc<[Arc<str>]>>,
     /// What kind of work it is.
     pub task: TaskType,
     /// How much the answer matters.
     pub quality: QualityLevel,
     /// What it needs of a model.
     pub needs: Needs,
+}
+
+impl PlanRequest {
+    /// The same for this caller, whose key may allow less than the request asks for.
+    #[must_use]
+    pub fn of(mut self, caller: &Caller) -> Self {
+        let Some(key) = caller.key() else { return self };
+        self.max_layer = match (self.max_layer, key.max_layer) {
+            (Some(asked), Some(allowed)) => Some(asked.min(allowed)),
+            (asked, allowed) => asked.or(allowed),
+        };
+        self.allowed.clone_from(&key.models);
+        self
+    }
+
+    /// Whether the caller's key allows this model, whatever its layer is.
+    #[must_use]
+    pub fn allows(&self, model: &Model) -> bool {
+        self.allowed.as_deref().is_none_or(|allowed| model.is_among(allowed))
+    }
 }
 
 /// How a candidate came to be one.
@@ -265,6 +289,15 @@ pub enum RouteError {
         /// The highest allowed.
         max: Layer,
     },
+    /// Models were found, but the caller's key is for others.
+    #[error(
+        "this key may not use {}; GET /v1/models lists the models that it may use",
+        what(name)
+    )]
+    ModelNotAllowed {
+        /// The name asked for; none where a layer was.
+        name: Option<Arc<str>>,
+    },
     /// Models were found, but none can do what the request needs.
     #[error("no model that may be used here can do this: missing {missing}{}", after(hint))]
     Incapable {
@@ -299,6 +332,13 @@ pub enum RouteError {
     Restarting,
 }
 
+fn what(name: &Option<Arc<str>>) -> String {
+    match name {
+        Some(name) => format!("`{}`", beginning(name)),
+        None => "any model of these layers".to_owned(),
+    }
+}
+
 /// A name as far as it may be repeated in a message: a caller's text is not sent back at any length.
 fn beginning(name: &str) -> String {
     const MOST: usize = 100;
@@ -323,6 +363,7 @@ impl From<RouteError> for GatewayError {
         match error {
             RouteError::UnknownModel { .. } => Self::new(ErrorKind::ModelNotFound, message).with_param("model"),
             RouteError::LayerNotAllowed { .. } => Self::new(ErrorKind::LayerNotAllowed, message).with_param("layer"),
+            RouteError::ModelNotAllowed { .. } => Self::new(ErrorKind::Forbidden, message).with_param("model"),
             RouteError::Incapable { .. } => Self::invalid("model", message),
             RouteError::ContextTooLong { .. } => Self::new(ErrorKind::ContextTooLong, message),
             RouteError::NoModel { .. } => Self::new(ErrorKind::NoProviderAvailable, message),

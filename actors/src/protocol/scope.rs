@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use time::{Date, Duration, OffsetDateTime, Time, Weekday};
+use time::{Date, Duration, Month, OffsetDateTime, Time, Weekday};
 
 use super::ids::{ConversationId, InvalidId};
 use super::layer::{UnknownWord, words};
@@ -152,6 +152,41 @@ pub struct Period {
     pub ends_at: Option<i64>,
 }
 
+impl Period {
+    /// The period of this name; nothing if it is the name of none.
+    #[must_use]
+    pub fn of_id(id: &str) -> Option<Self> {
+        let (window, first) = Self::window_and_first_day(id)?;
+        let period = window.period_at(first.map_or(Some(0), midnight_us)?);
+        (*period.id == *id).then_some(period)
+    }
+
+    /// How long the period of this name is; nothing if it is the name of none.
+    #[must_use]
+    pub fn window_of(id: &str) -> Option<Window> {
+        Self::window_and_first_day(id).map(|(window, _)| window)
+    }
+
+    fn window_and_first_day(id: &str) -> Option<(Window, Option<Date>)> {
+        let mut parts = id.splitn(3, '-');
+        let year = parts.next()?;
+        if id == Window::Total.as_str() {
+            return Some((Window::Total, None));
+        }
+        let (year, second) = (year.parse().ok()?, parts.next()?);
+        if let Some(week) = second.strip_prefix('W') {
+            let monday = Date::from_iso_week_date(year, week.parse().ok()?, Weekday::Monday).ok()?;
+            return Some((Window::Weekly, Some(monday)));
+        }
+        let month = Month::try_from(second.parse::<u8>().ok()?).ok()?;
+        let (window, day) = match parts.next() {
+            Some(day) => (Window::Daily, day.parse().ok()?),
+            None => (Window::Monthly, 1),
+        };
+        Some((window, Some(Date::from_calendar_date(year, month, day).ok()?)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,5 +247,29 @@ mod tests {
         assert_eq!(&*Window::Daily.period_at(last_day_of_2024).id, "2024-12-31");
         assert_eq!(&*Window::Weekly.period_at(last_day_of_2024).id, "2025-W01");
         assert_eq!(&*Window::Monthly.period_at(i64::MAX).id, "total");
+    }
+
+    #[test]
+    fn a_period_is_known_by_its_name_and_other_texts_name_none() {
+        for window in Window::ALL.iter().copied() {
+            for day in 0..800 {
+                let period = window.period_at(SUNDAY_NOON + day * DAY);
+                assert_eq!(Period::of_id(&period.id), Some(period.clone()), "{}", period.id);
+                assert_eq!(Period::window_of(&period.id), Some(window), "{}", period.id);
+            }
+        }
+        for bad in [
+            "",
+            "2026",
+            "2026-13",
+            "2026-1",
+            "2026-W54",
+            "2026-W1",
+            "2026-02-30",
+            "2026-11-29-1",
+            "all",
+        ] {
+            assert_eq!(Period::of_id(bad), None, "{bad:?} was taken for a period");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::catalogue::Model;
 use super::ids::InvalidId;
 use super::layer::{Layer, UnknownWord, words};
 
@@ -89,6 +90,15 @@ pub struct KeyIdentity {
     pub limits: RateLimits,
 }
 
+impl KeyIdentity {
+    /// Whether this model may answer the key's holder.
+    #[must_use]
+    pub fn may_use(&self, model: &Model) -> bool {
+        let in_layers = self.max_layer.is_none_or(|max| model.layer <= max);
+        in_layers && self.models.as_deref().is_none_or(|models| model.is_among(models))
+    }
+}
+
 /// How much may be asked for in a minute, and at once. None: without a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RateLimits {
@@ -128,6 +138,12 @@ impl Caller {
             Self::Local | Self::Admin => None,
             Self::Key(key) => Some(key),
         }
+    }
+
+    /// Whether this model may answer the caller.
+    #[must_use]
+    pub fn may_use(&self, model: &Model) -> bool {
+        self.key().is_none_or(|key| key.may_use(model))
     }
 
     /// Whose conversations and stored responses the caller sees: those of its project and user, or of the key alone

@@ -61,7 +61,7 @@ impl RouterCore {
             catalogue
                 .models()
                 .iter()
-                .filter(|model| model.layer <= most)
+                .filter(|model| model.layer <= most && request.allows(model))
                 .filter(fits)
         };
         let usable = elsewhere().filter(|model| self.has_key(&model.provider));

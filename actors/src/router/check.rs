@@ -26,6 +26,7 @@ pub fn check_auto(
         request: RequestId::generate(),
         target: Target::Auto,
         max_layer: None,
+        allowed: None,
         task: TaskType::General,
         quality: QualityLevel::Normal,
         needs: Needs::default(),

@@ -87,14 +87,14 @@ impl RouterCore {
 
     fn field(&self, catalogue: &Catalogue, request: &PlanRequest) -> Result<Field, RouteError> {
         match &request.target {
-            Target::Named(name) => named(catalogue, name, request.max_layer),
+            Target::Named(name) => named(catalogue, name, request),
             Target::Auto => {
                 let start = self.start_of_auto(request.max_layer);
-                Ok(self.layer_upwards(catalogue, start, request))
+                self.layer_upwards(catalogue, start, request)
             }
             Target::Layer(layer) => match request.max_layer {
                 Some(max) if *layer > max => Err(RouteError::LayerNotAllowed { layer: *layer, max }),
-                _ => Ok(self.layer_upwards(catalogue, *layer, request)),
+                _ => self.layer_upwards(catalogue, *layer, request),
             },
         }
     }
@@ -108,7 +108,7 @@ impl RouterCore {
     /// The models of a layer, and of the layers above it as far as the operator and the caller allow.
     ///
     /// "Free" means price 0, not layer L0: a free model of a higher layer needs nobody's leave.
-    fn layer_upwards(&self, catalogue: &Catalogue, start: Layer, request: &PlanRequest) -> Field {
+    fn layer_upwards(&self, catalogue: &Catalogue, start: Layer, request: &PlanRequest) -> Result<Field, RouteError> {
         let ceiling = request
             .max_layer
             .unwrap_or(Layer::L3)
@@ -118,11 +118,16 @@ impl RouterCore {
             layers: vec![start],
             confirmation: None,
         };
+        let mut is_kept_out = false;
         for model in catalogue.models() {
             let above = model.layer > start;
             // What is for something else altogether, such as embeddings, is none of the layer's models here.
             let is_for_this = request.needs.suit(model.capabilities);
             if !is_for_this || model.layer < start || model.layer > ceiling {
+                continue;
+            }
+            if !request.allows(model) {
+                is_kept_out = true;
                 continue;
             }
             if above && !self.settings.auto_escalate && !model.is_free() {
@@ -139,8 +144,11 @@ impl RouterCore {
             }
             field.models.push((Selection::Layer, Arc::clone(model)));
         }
+        if is_kept_out && field.models.is_empty() && field.confirmation.is_none() {
+            return Err(RouteError::ModelNotAllowed { name: None });
+        }
         field.layers.sort();
-        field
+        Ok(field)
     }
 
     fn reject(&self, model: &Model, needs: &Needs) -> Option<RejectReason> {
@@ -165,10 +173,17 @@ pub(super) fn unfit(model: &Model, needs: &Needs) -> Option<RejectReason> {
     (needs.input_estimate > room).then_some(RejectReason::WindowTooSmall)
 }
 
-fn named(catalogue: &Catalogue, name: &Arc<str>, max: Option<Layer>) -> Result<Field, RouteError> {
+fn named(catalogue: &Catalogue, name: &Arc<str>, request: &PlanRequest) -> Result<Field, RouteError> {
+    let max = request.max_layer;
     let (selection, models) = catalogue
         .called(name)
         .ok_or_else(|| RouteError::UnknownModel { name: Arc::clone(name) })?;
+    let models: Vec<Arc<Model>> = models.into_iter().filter(|model| request.allows(model)).collect();
+    if models.is_empty() {
+        return Err(RouteError::ModelNotAllowed {
+            name: Some(Arc::clone(name)),
+        });
+    }
     let mut layers: Vec<Layer> = models.iter().map(|model| model.layer).collect();
     layers.sort();
     layers.dedup();

@@ -55,6 +55,7 @@ impl Bench {
             request: RequestId::generate(),
             target: Target::Auto,
             max_layer: None,
+            allowed: None,
             task: TaskType::General,
             quality: QualityLevel::Normal,
             needs: Needs::default(),

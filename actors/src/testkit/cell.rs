@@ -184,6 +184,7 @@ impl TestCell {
                 request: RequestId::generate(),
                 target: Target::Auto,
                 max_layer: None,
+                allowed: None,
                 task: TaskType::General,
                 quality: QualityLevel::Normal,
                 needs: Needs {

@@ -15,12 +15,12 @@ type Row = (IdempotencyClaim, Option<KeptAnswer>);
 
 /// Claims and answers in memory. Nothing expires here.
 #[derive(Debug, Default)]
-pub struct MemoryKeys {
+pub struct MemoryAnswers {
     rows: ArcSwap<HashMap<IdempotencyName, Row>>,
     away: ArcSwap<bool>,
 }
 
-impl MemoryKeys {
+impl MemoryAnswers {
     /// Makes the store unreachable, or reachable again.
     pub fn set_away(&self, away: bool) {
         self.away.store(Arc::new(away));
@@ -48,7 +48,7 @@ impl MemoryKeys {
     }
 }
 
-impl IdempotencyStore for MemoryKeys {
+impl IdempotencyStore for MemoryAnswers {
     fn claim(&self, claim: IdempotencyClaim) -> StoreFuture<Claimed> {
         self.change(|rows| match rows.get(&claim.name) {
             None => {

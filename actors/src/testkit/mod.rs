@@ -3,12 +3,16 @@
 mod cell;
 mod idempotency;
 mod journal;
+mod keys;
+mod ledger;
 pub mod samples;
 mod store;
 mod upstream;
 
 pub use cell::{TestCell, test_model};
-pub use idempotency::MemoryKeys;
+pub use idempotency::MemoryAnswers;
 pub use journal::MemoryJournal;
+pub use keys::MemoryKeys;
+pub use ledger::{MemoryLedger, PeriodSums};
 pub use store::MemoryStore;
 pub use upstream::{PlainRequest, Script, ScriptedUpstream};

@@ -23,7 +23,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use gateway_actors::protocol::{
-    CallStep, CallWatcher, Caller, Claimed, Dialect, ErrorKind, GatewayError, IdempotencyClaim, IdempotencyName,
+    CallStep, CallWatcher, Claimed, Dialect, ErrorKind, GatewayError, IdempotencyClaim, IdempotencyName,
     IdempotencyStore, InstanceId, KeptAnswer, RequestId,
 };
 use sha2::{Digest, Sha256};
@@ -31,6 +31,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::error::{ErrorShape, Failure};
+use super::middleware::Asker;
 use super::shared::Edge;
 use crate::config::IdempotencySettings;
 
@@ -161,7 +162,7 @@ async fn keep_whole(claim: &Claim, response: HttpResponse) -> Result<HttpRespons
 
 /// Whose key it is. Callers without a virtual key share one room.
 fn tenant(request: &HttpRequest) -> Option<Arc<str>> {
-    request.extensions().get::<Caller>().and_then(Caller::tenant)
+    request.extensions().get::<Asker>().and_then(|asker| asker.0.tenant())
 }
 
 fn in_progress() -> GatewayError {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use gateway_actors::protocol::{
     Claimed, ErrorKind, IdempotencyClaim, IdempotencyName, IdempotencyStore as _, InstanceId, RequestId,
 };
-use gateway_actors::testkit::MemoryKeys;
+use gateway_actors::testkit::MemoryAnswers;
 
 use super::super::Idempotency;
 use super::*;
@@ -11,13 +11,13 @@ use crate::config::IdempotencySettings;
 
 /// A relay, both its ends, and where it keeps what passes.
 struct Scene {
-    keys: Arc<MemoryKeys>,
+    keys: Arc<MemoryAnswers>,
     provider: mpsc::Sender<Item>,
     client: mpsc::Receiver<Item>,
 }
 
 async fn scene(dialect: Dialect, max_body_bytes: usize) -> Scene {
-    let keys = Arc::new(MemoryKeys::default());
+    let keys = Arc::new(MemoryAnswers::default());
     let (request, instance) = (RequestId::generate(), InstanceId::generate());
     let name = IdempotencyName {
         owner: "|/v1".into(),

@@ -1,13 +1,14 @@
-//! Who may come in. Without an admin key everybody whose request names a loopback host, which keeps out web pages that
-//! were rebound to this address; with one only who has it.
+//! Who may come in: what a rule wants of a caller, and the key that a request brings. Whoever needs none must name a
+//! loopback host, which keeps out web pages that were rebound to this address.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use actix_web::dev::RequestHead;
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use gateway_actors::protocol::{ErrorKind, GatewayError};
-use secrecy::{ExposeSecret, SecretString};
-use subtle::ConstantTimeEq;
+use gateway_actors::protocol::{AccessRole, Caller, ErrorKind, GatewayError};
+
+use crate::auth::Auth;
 
 static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -16,36 +17,57 @@ static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub(crate) enum Access {
     /// Everybody: the answer tells nothing that is not public.
     Open,
-    /// Who has the admin key; or, without one, who names a loopback host.
-    Keyed,
+    /// Callers with at least this role.
+    Role(AccessRole),
+    /// Operators to look, administrators to change something.
+    Administration,
 }
 
 impl Access {
-    /// Lets the request in or not.
-    pub(crate) fn check(self, head: &RequestHead, admin_key: Option<&SecretString>) -> Result<(), GatewayError> {
-        check_host_is_one(head)?;
-        match (self, admin_key) {
-            (Self::Open, _) => Ok(()),
-            (Self::Keyed, None) => check_host(head),
-            (Self::Keyed, Some(key)) => check_key(&head.headers, key),
+    /// The least role that a request of this method needs; none where everybody may come in.
+    pub(crate) fn role(self, method: &Method) -> Option<AccessRole> {
+        match self {
+            Self::Open => None,
+            Self::Role(role) => Some(role),
+            Self::Administration if method == Method::GET || method == Method::HEAD => Some(AccessRole::Operator),
+            Self::Administration => Some(AccessRole::Admin),
         }
+    }
+
+    /// Lets the request in, and says whose it is, or does not. Where everybody may come in nobody is asked who he is.
+    pub(crate) async fn check(self, head: &RequestHead, auth: &Auth) -> Result<Option<Caller>, GatewayError> {
+        check_host_is_one(head)?;
+        let Some(least) = self.role(&head.method) else {
+            return Ok(None);
+        };
+        let peer = head.peer_addr.map(|address| address.ip());
+        let caller = auth.caller(key(&head.headers), peer).await?;
+        if caller == Caller::Local {
+            check_host(head)?;
+        }
+        if caller.role() < least {
+            return Err(GatewayError::new(
+                ErrorKind::Forbidden,
+                format!(
+                    "this needs a key of the role {least}, and this key's role is {}",
+                    caller.role()
+                ),
+            ));
+        }
+        Ok(Some(caller))
     }
 }
 
-fn check_key(headers: &HeaderMap, key: &SecretString) -> Result<(), GatewayError> {
-    let given = match only_one(headers, &header::AUTHORIZATION) {
-        Ok(Some(value)) => bearer(value),
-        Ok(None) => only_one(headers, &X_API_KEY).ok().flatten().map(HeaderValue::as_bytes),
-        Err(Several) => None,
-    };
-    let key = key.expose_secret().as_bytes();
-    if given.is_some_and(|given| bool::from(given.ct_eq(key))) {
-        return Ok(());
+/// The key that a request brings; an empty one if it cannot be told which one it is.
+fn key(headers: &HeaderMap) -> Option<&[u8]> {
+    match only_one(headers, &header::AUTHORIZATION) {
+        Ok(Some(value)) => Some(bearer(value).unwrap_or_default()),
+        Ok(None) => match only_one(headers, &X_API_KEY) {
+            Ok(value) => value.map(HeaderValue::as_bytes),
+            Err(Several) => Some(b""),
+        },
+        Err(Several) => Some(b""),
     }
-    Err(GatewayError::new(
-        ErrorKind::Unauthenticated,
-        "this gateway wants a key: send it as `Authorization: Bearer …` or `x-api-key: …`",
-    ))
 }
 
 /// A header that must be given once was given several times.
@@ -129,33 +151,44 @@ fn is_port(port: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use actix_web::test::TestRequest;
+    use gateway_actors::testkit::MemoryKeys;
 
     use super::*;
+    use crate::auth::KeyRing;
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";
+    const USER: Access = Access::Role(AccessRole::User);
 
-    fn keyed(headers: &[(&str, &[u8])]) -> Result<(), ErrorKind> {
+    fn auth(admin_key: Option<&str>) -> Auth {
+        let ring = KeyRing::new(Arc::new(MemoryKeys::default()), Duration::from_secs(60));
+        Auth::new(admin_key.map(Into::into), false, Arc::new(ring))
+    }
+
+    async fn keyed(headers: &[(&str, &[u8])]) -> Result<(), ErrorKind> {
         let mut request = TestRequest::default();
         for (name, value) in headers {
             request = request.append_header((*name, HeaderValue::from_bytes(value).unwrap()));
         }
         let request = request.to_http_request();
-        let checked = Access::Keyed.check(request.head(), Some(&KEY.to_owned().into()));
-        checked.map_err(|error| error.kind)
+        let checked = USER.check(request.head(), &auth(Some(KEY))).await;
+        checked.map(drop).map_err(|error| error.kind)
     }
 
-    #[test]
-    fn the_key_is_taken_as_bearer_or_as_x_api_key() {
+    #[tokio::test]
+    async fn the_key_is_taken_as_bearer_or_as_x_api_key() {
         let bearer = format!("Bearer {KEY}");
         let lower_case = format!("bearer {KEY}");
-        assert_eq!(keyed(&[("authorization", bearer.as_bytes())]), Ok(()));
-        assert_eq!(keyed(&[("authorization", lower_case.as_bytes())]), Ok(()));
-        assert_eq!(keyed(&[("x-api-key", KEY.as_bytes())]), Ok(()));
+        assert_eq!(keyed(&[("authorization", bearer.as_bytes())]).await, Ok(()));
+        assert_eq!(keyed(&[("authorization", lower_case.as_bytes())]).await, Ok(()));
+        assert_eq!(keyed(&[("x-api-key", KEY.as_bytes())]).await, Ok(()));
     }
 
-    #[test]
-    fn everything_else_is_refused() {
+    #[tokio::test]
+    async fn everything_else_is_refused() {
         let bearer = format!("Bearer {KEY}");
         let longer = format!("Bearer {KEY}0");
         let basic = format!("Basic {KEY}");
@@ -179,7 +212,7 @@ mod tests {
             &[("x-api-key", b"")],
         ];
         for headers in refused {
-            assert_eq!(keyed(headers), Err(ErrorKind::Unauthenticated), "{headers:?}");
+            assert_eq!(keyed(headers).await, Err(ErrorKind::Unauthenticated), "{headers:?}");
         }
     }
 
@@ -215,8 +248,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_no_host_is_refused_even_where_everybody_may_come_in() {
+    #[tokio::test]
+    async fn what_is_no_host_is_refused_even_where_everybody_may_come_in() {
         for (host, is_one) in [
             ("localhost", true),
             ("gateway_1.example:80", true),
@@ -235,24 +268,26 @@ mod tests {
             let request = TestRequest::default()
                 .insert_header((header::HOST, host))
                 .to_http_request();
-            let checked = Access::Open.check(request.head(), None);
+            let checked = Access::Open.check(request.head(), &auth(None)).await;
             let refused = checked.err().map(|error| error.kind);
             assert_eq!(refused, (!is_one).then_some(ErrorKind::InvalidHeader), "{host:?}");
         }
     }
 
-    #[test]
-    fn without_a_key_the_host_and_an_absolute_target_must_be_local() {
-        let check = |host: &'static str, uri: &str| {
+    #[tokio::test]
+    async fn without_a_key_the_host_and_an_absolute_target_must_be_local() {
+        let auth = auth(None);
+        let check = async |host: &'static str, uri: &str| {
             let request = TestRequest::with_uri(uri)
                 .insert_header((header::HOST, host))
                 .to_http_request();
-            Access::Keyed.check(request.head(), None).map_err(|error| error.kind)
+            let checked = USER.check(request.head(), &auth).await;
+            checked.map_err(|error| error.kind)
         };
-        assert_eq!(check("localhost:3000", "/v1/models"), Ok(()));
-        assert_eq!(check("evil.example", "/v1/models"), Err(ErrorKind::Forbidden));
+        assert_eq!(check("localhost:3000", "/v1/models").await, Ok(Some(Caller::Local)));
+        assert_eq!(check("evil.example", "/v1/models").await, Err(ErrorKind::Forbidden));
         assert_eq!(
-            check("localhost", "http://evil.example/v1/models"),
+            check("localhost", "http://evil.example/v1/models").await,
             Err(ErrorKind::Forbidden)
         );
     }

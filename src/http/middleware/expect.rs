@@ -20,9 +20,9 @@ impl From<Refused> for Response<BoxBody> {
 }
 
 /// Lets a request go on to its route, which asks for the body, or answers it at once.
-pub(crate) fn before_continue(request: Request, shared: &Shared) -> Result<Request, Refused> {
+pub(crate) async fn before_continue(request: Request, shared: &Shared) -> Result<Request, Refused> {
     let rule = rule_of(request.path());
-    let Err(error) = rule.access.check(request.head(), shared.admin_key.as_ref()) else {
+    let Err(error) = rule.access.check(request.head(), &shared.auth).await else {
         return Ok(request);
     };
     let incoming = Incoming::now();

@@ -16,7 +16,7 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError, RequestId};
+use gateway_actors::protocol::{Caller, Dialect, ErrorKind, GatewayError, RequestId};
 use tokio::time::Instant;
 
 use super::{Access, Place, Unanswered};
@@ -54,6 +54,27 @@ impl FromRequest for Incoming {
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(request.extensions().get().copied().ok_or_else(Failure::internal))
+    }
+}
+
+/// Who asks, as the guard found it.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker(pub(crate) Caller);
+
+impl Asker {
+    /// Who sends this request.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Failure> {
+        // A route where everybody may come in has no use for this.
+        request.extensions().get().cloned().ok_or_else(Failure::internal)
+    }
+}
+
+impl FromRequest for Asker {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(Self::of(request))
     }
 }
 
@@ -182,7 +203,9 @@ impl Visit {
     }
 
     async fn enter(&mut self, access: Access, request: &HttpRequest) -> Result<(), Failure> {
-        access.check(request.head(), self.edge.shared().admin_key.as_ref())?;
+        if let Some(caller) = access.check(request.head(), &self.edge.shared().auth).await? {
+            request.extensions_mut().insert(Asker(caller));
+        }
         if self.lane == Lane::Work {
             let (place, unanswered) = self.edge.shared().admission.enter(request.method()).await?;
             self.place = Some(place);
@@ -290,7 +313,7 @@ pub(super) fn add_headers(response: &mut HttpResponse, id: RequestId, access: Ac
         headers.insert(X_REQUEST_ID.clone(), id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if access == Access::Keyed {
+    if access != Access::Open {
         headers.insert(header::VARY, HeaderValue::from_static("authorization, x-api-key"));
     }
 }

@@ -10,5 +10,5 @@ mod span;
 pub(crate) use access::Access;
 pub(crate) use admission::{Admission, Place, Unanswered};
 pub(crate) use expect::before_continue;
-pub(crate) use guard::{Guard, Incoming};
+pub(crate) use guard::{Asker, Guard, Incoming};
 pub(crate) use span::GatewaySpan;

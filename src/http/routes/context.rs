@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 
 use crate::http::error::Failure;
 use crate::http::extract::{Query, deadline};
-use crate::http::middleware::Incoming;
+use crate::http::middleware::{Asker, Incoming};
 use crate::http::respond::{json, micros_text};
 use crate::http::shared::Edge;
 
@@ -40,6 +40,7 @@ pub(super) async fn get(
     id: web::Path<String>,
     edge: Edge,
     incoming: Incoming,
+    Asker(caller): Asker,
 ) -> Result<HttpResponse, Failure> {
     let shared = edge.shared();
     let id: ConversationId = id.parse()?;
@@ -50,7 +51,8 @@ pub(super) async fn get(
         .unwrap_or(DEFAULT_LIMIT);
     let before = query.number("before", 1..=i64::MAX)?;
     let deadline = deadline(&request, incoming.arrived, shared.settings.default_deadline)?;
-    let page = timeout_at(deadline, shared.conversations.page(id.clone(), limit, before)).await;
+    let stored = id.within(caller.tenant().as_deref());
+    let page = timeout_at(deadline, shared.conversations.page(stored, limit, before)).await;
     let page = page.map_err(|_elapsed| too_late())??.ok_or_else(unknown)?;
     json(&rendered(&id, &page))
 }

@@ -14,12 +14,13 @@ use gateway_actors::protocol::{
 };
 use tokio::time::Instant;
 
+use crate::auth::{Owner, owner};
 use crate::dialects::ClientRequest;
 use crate::http::error::{ErrorShape, Failure};
 use crate::http::extract::{deadline, read_json};
 use crate::http::idempotency::{self, Asking, Once};
 use crate::http::keep::Keep;
-use crate::http::middleware::Incoming;
+use crate::http::middleware::{Asker, Incoming};
 use crate::http::respond::JSON;
 use crate::http::shared::Edge;
 use crate::http::sse::EventBody;
@@ -38,6 +39,7 @@ pub(super) struct Asked {
     edge: Edge,
     incoming: Incoming,
     endpoint: Arc<str>,
+    caller: Caller,
     deadline: Instant,
 }
 
@@ -50,6 +52,7 @@ impl Asked {
         incoming: Incoming,
         endpoint: Arc<str>,
     ) -> Result<Self, Failure> {
+        let Asker(caller) = Asker::of(&request)?;
         let shared = edge.shared();
         let settings = &shared.settings;
         let deadline = deadline(&request, incoming.arrived, settings.default_deadline)?;
@@ -60,8 +63,14 @@ impl Asked {
             edge,
             incoming,
             endpoint,
+            caller,
             deadline,
         })
+    }
+
+    /// Who asks.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// The body.
@@ -121,7 +130,7 @@ impl Asked {
         once: Option<Once>,
     ) -> Result<HttpResponse, Failure> {
         let is_stream = request.is_stream();
-        let call = self.call(request, once.as_ref());
+        let call = self.call(request, once.as_ref())?;
         if is_stream {
             let answer = self.edge.pipeline().stream(call).await?;
             let events = match &once {
@@ -139,29 +148,32 @@ impl Asked {
         }
     }
 
-    fn call<R: ClientRequest + 'static>(&self, request: R, once: Option<&Once>) -> ChatCall {
+    fn call<R: ClientRequest + 'static>(&self, request: R, once: Option<&Once>) -> Result<ChatCall, Failure> {
         let plan = PlanRequest {
             request: self.incoming.id,
             target: Target::from_model_field(request.model()),
             max_layer: None,
+            allowed: None,
             task: TaskType::Chat,
             quality: QualityLevel::Normal,
             needs: request.needs(),
-        };
+        }
+        .of(&self.caller);
+        let owner = owner(&self.caller, Owner::default())?;
         let context = CallContext {
             endpoint: Arc::clone(&self.endpoint),
-            caller: Caller::Local,
-            user_id: None,
-            project_id: None,
+            caller: self.caller.clone(),
+            user_id: owner.user,
+            project_id: owner.project,
             deadline: self.deadline,
             watcher: once.map(Once::watcher),
             place: None,
         };
-        ChatCall {
+        Ok(ChatCall {
             plan,
             outgoing: Rc::new(request),
             context,
-        }
+        })
     }
 }
 

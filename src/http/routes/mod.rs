@@ -16,7 +16,7 @@ mod root;
 mod server_stats;
 
 use actix_web::{HttpResponse, Resource, web};
-use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError};
+use gateway_actors::protocol::{AccessRole, Dialect, ErrorKind, GatewayError};
 
 use super::error::{ErrorShape, Failure};
 use super::middleware::{Access, Guard};
@@ -51,7 +51,7 @@ impl Rule {
     const fn work(path: &'static str, allow: &'static str, handlers: fn(Resource) -> Resource) -> Self {
         Self {
             path,
-            access: Access::Keyed,
+            access: Access::Role(AccessRole::User),
             lane: Lane::Work,
             errors: ErrorShape::Native,
             allow,
@@ -135,7 +135,7 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::work("/v1/context/{id}", GET, |route| {
         route.get(context::get).head(context::get)
     }),
-    Rule::exempt("/health", Access::Keyed, |route| {
+    Rule::exempt("/health", Access::Role(AccessRole::Operator), |route| {
         route.get(health::get).head(health::get)
     }),
     Rule::exempt("/health/live", Access::Open, |route| {
@@ -144,10 +144,12 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::exempt("/health/ready", Access::Open, |route| {
         route.get(health::ready).head(health::ready)
     }),
-    Rule::exempt("/v1/server-stats", Access::Keyed, |route| {
+    Rule::exempt("/v1/server-stats", Access::Role(AccessRole::Operator), |route| {
         route.get(server_stats::get).head(server_stats::get)
     }),
-    Rule::exempt("/", Access::Keyed, |route| route.get(root::get).head(root::get)),
+    Rule::exempt("/", Access::Role(AccessRole::User), |route| {
+        route.get(root::get).head(root::get)
+    }),
     #[cfg(feature = "fault-injection")]
     Rule::work("/v1/faults/{actor}", POST, |route| route.post(faults::post)),
 ];

@@ -127,6 +127,7 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
             request,
             target: Target::Auto,
             max_layer: None,
+            allowed: None,
             task: TaskType::Code,
             quality: wanted.quality,
             needs: Needs::default(),

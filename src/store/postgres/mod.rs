@@ -10,6 +10,7 @@ mod clock;
 mod conversations;
 mod health;
 mod idempotency;
+mod keys;
 mod migrate;
 mod outage;
 #[expect(
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, IdempotencyStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, IdempotencyStore, KeyStore, ResponseStore, StoreFuture, StoreHealth,
 };
 use tokio::runtime::Handle;
 
@@ -128,6 +129,10 @@ impl Engine for Postgres {
 
     fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
         Arc::new(idempotency::Idempotency::new(self.transactions.clone()))
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::new(keys::Keys::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

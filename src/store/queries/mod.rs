@@ -15,6 +15,7 @@
 mod chain;
 mod close;
 mod idempotency;
+mod keys;
 mod open;
 mod page;
 mod release;
@@ -23,6 +24,10 @@ mod responses;
 pub(super) use chain::response_chain;
 pub(super) use close::close;
 pub(super) use idempotency::{abandon_work_of, claim_work, give_up_work, keep_answer, prolong_work, purge_answers};
+pub(super) use keys::{
+    create_key, delete_limits, find_key, find_limits, hash_secret, key_changes, list_keys, revoke_key, rotate_key,
+    set_limits, update_key,
+};
 pub(super) use open::open;
 pub(super) use page::read;
 pub(super) use release::release;

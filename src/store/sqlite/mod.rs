@@ -10,6 +10,7 @@ mod file;
 mod health;
 mod idempotency;
 mod in_use;
+mod keys;
 mod migrate;
 #[expect(
     clippy::duplicate_mod,
@@ -31,7 +32,7 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, IdempotencyStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, IdempotencyStore, KeyStore, ResponseStore, StoreFuture, StoreHealth,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -101,6 +102,7 @@ pub(super) struct Sqlite {
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
     idempotency: Arc<idempotency::Idempotency>,
+    keys: Arc<keys::Keys>,
     health: Arc<health::Health>,
 }
 
@@ -140,7 +142,12 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            responses: Arc::new(responses::Responses::new(writer.clone(), readers, runtime.clone())),
+            responses: Arc::new(responses::Responses::new(
+                writer.clone(),
+                readers.clone(),
+                runtime.clone(),
+            )),
+            keys: Arc::new(keys::Keys::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             idempotency: Arc::new(idempotency::Idempotency::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
@@ -171,6 +178,10 @@ impl Engine for Sqlite {
 
     fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
         Arc::clone(&self.idempotency) as Arc<dyn IdempotencyStore>
+    }
+
+    fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::clone(&self.keys) as Arc<dyn KeyStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {

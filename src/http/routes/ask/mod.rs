@@ -12,15 +12,16 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    CallContext, Caller, ChatCall, ConversationId, PlanRequest, RequestId, TaskType, TurnCall, TurnDialect,
+    CallContext, ChatCall, ConversationId, PlanRequest, RequestId, TaskType, TurnCall, TurnDialect,
 };
 
 use self::answer::{AskAnswer, answer};
 use self::request::AskRequest;
+use crate::auth::{Owner, owner};
 use crate::http::error::{ErrorShape, Failure};
 use crate::http::extract::{deadline, read_json};
 use crate::http::idempotency::{self, Asking};
-use crate::http::middleware::Incoming;
+use crate::http::middleware::{Asker, Incoming};
 use crate::http::shared::Edge;
 
 pub(super) async fn post_route(
@@ -109,11 +110,17 @@ async fn read(
     let limit = settings.native_body_bytes;
     let body = read_json(request, payload, limit, settings, &shared.bodies).await?;
     let ask = AskRequest::parse(&body)?;
+    let Asker(caller) = Asker::of(request)?;
+    let named = Owner {
+        user: ask.user_id.clone(),
+        project: ask.project_id.clone(),
+    };
+    let owner = owner(&caller, named)?;
     let context = CallContext {
         endpoint,
-        caller: Caller::Local,
-        user_id: ask.user_id.clone(),
-        project_id: ask.project_id.clone(),
+        caller,
+        user_id: owner.user,
+        project_id: owner.project,
         deadline,
         watcher: None,
         place: None,
@@ -136,7 +143,7 @@ async fn stateless(
     let (outgoing, needs) = dialect.request(&[]);
     let plan = PlanRequest {
         needs,
-        ..ask.plan(incoming.id, TaskType::General)
+        ..ask.plan(incoming.id, TaskType::General).of(&context.caller)
     };
     let call = ChatCall {
         plan,
@@ -162,10 +169,10 @@ async fn in_conversation(
     default_task: TaskType,
 ) -> Result<HttpResponse, Failure> {
     let call = TurnCall {
-        conversation: conversation.clone(),
+        conversation: conversation.within(context.caller.tenant().as_deref()),
         client_message_id: ask.client_message_id.clone(),
         message: Arc::clone(&ask.message),
-        plan: ask.plan(incoming.id, default_task),
+        plan: ask.plan(incoming.id, default_task).of(&context.caller),
         dialect: Rc::new(ask.dialect()),
         context,
     };

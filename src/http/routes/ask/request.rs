@@ -72,6 +72,7 @@ impl AskRequest {
             request,
             target: self.target.clone(),
             max_layer: self.max_layer,
+            allowed: None,
             task: self.task.unwrap_or(default_task),
             quality: self.quality,
             needs: Needs::default(),

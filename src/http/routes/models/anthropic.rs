@@ -1,5 +1,7 @@
 //! Models in Anthropic's shape (`ModelInfo` and its pages, as the `anthropic` package 2.14 has them).
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse};
 use gateway_actors::protocol::{GatewayError, Model};
 use serde::Serialize;
@@ -33,12 +35,10 @@ struct ModelInfo<'a> {
 }
 
 /// A page of the models: those behind `after_id`, or before `before_id`, at most `limit`.
-pub(super) fn list(request: &HttpRequest, shared: &Shared) -> Result<HttpResponse, Failure> {
+pub(super) fn list(request: &HttpRequest, shared: &Shared, models: &[Arc<Model>]) -> Result<HttpResponse, Failure> {
     let query = Query::some(request.query_string(), &["after_id", "before_id", "limit"])?;
     let limit = query.number("limit", 1..=LARGEST_PAGE)?.unwrap_or(PAGE);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let catalogue = shared.catalogue.load();
-    let models = catalogue.models();
     let place = |name: &'static str| match query.text(name) {
         None => Ok(None),
         Some(id) => match models.iter().position(|model| model.id.as_str() == id) {

@@ -1,5 +1,7 @@
 //! Models in OpenAI's shape, with what the gateway knows of each beside it.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use gateway_actors::protocol::{Capability, Layer, LongContext, Model, PicoUsdPerToken, Price, Rates};
 use serde::Serialize;
@@ -68,13 +70,9 @@ struct UsdPerMtok {
     reasoning_usd_per_mtok: Box<RawValue>,
 }
 
-/// All models.
-pub(super) fn list(shared: &Shared) -> Result<HttpResponse, Failure> {
-    let catalogue = shared.catalogue.load();
-    let entries = catalogue
-        .models()
-        .iter()
-        .map(|model| entry(model, shared.started_unix()));
+/// These models.
+pub(super) fn list(shared: &Shared, models: &[Arc<Model>]) -> Result<HttpResponse, Failure> {
+    let entries = models.iter().map(|model| entry(model, shared.started_unix()));
     let data = entries.collect::<Result<_, _>>()?;
     json(&List { object: "list", data })
 }

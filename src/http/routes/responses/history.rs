@@ -12,7 +12,11 @@ use crate::http::shared::Shared;
 const MOST_LINKS: u32 = 1_000;
 
 /// The request with everything before it in front of its own input.
-pub(super) async fn with_history(request: ResponsesRequest, shared: &Shared) -> Result<ResponsesRequest, Failure> {
+pub(super) async fn with_history(
+    request: ResponsesRequest,
+    shared: &Shared,
+    tenant: Option<&str>,
+) -> Result<ResponsesRequest, Failure> {
     let Some(previous) = request.previous_response() else {
         return Ok(request);
     };
@@ -21,7 +25,7 @@ pub(super) async fn with_history(request: ResponsesRequest, shared: &Shared) -> 
         return Err(refused(message).into());
     }
     let id: ResponseId = previous.parse().map_err(|_unknown| not_found())?;
-    match shared.responses.chain(&id, MOST_LINKS).await? {
+    match shared.responses.chain(&id.within(tenant), MOST_LINKS).await? {
         Chain::Whole(links) => Ok(request.with_history(&items(&links)?)?),
         Chain::Broken { .. } => Err(not_found().into()),
         Chain::TooLong | Chain::TooLarge => {

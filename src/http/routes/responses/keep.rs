@@ -19,21 +19,29 @@ pub(super) struct Keeping {
     shared: Arc<Shared>,
     request: RequestId,
     previous: Option<ResponseId>,
+    /// Whose it is.
+    tenant: Option<Arc<str>>,
     model: Arc<str>,
     input: Arc<str>,
 }
 
 impl Keeping {
     /// For the answer to this request, if it is to be kept.
-    pub(super) fn of(request: &ResponsesRequest, shared: &Arc<Shared>, id: RequestId) -> Result<Option<Self>, Failure> {
+    pub(super) fn of(
+        request: &ResponsesRequest,
+        shared: &Arc<Shared>,
+        id: RequestId,
+        tenant: Option<Arc<str>>,
+    ) -> Result<Option<Self>, Failure> {
         if !request.stores() || !shared.response_settings.store {
             return Ok(None);
         }
-        let previous = request.previous_response().map(str::parse).transpose()?;
+        let previous: Option<ResponseId> = request.previous_response().map(str::parse).transpose()?;
         Ok(Some(Self {
             shared: Arc::clone(shared),
             request: id,
-            previous,
+            previous: previous.map(|previous| previous.within(tenant.as_deref())),
+            tenant,
             model: Arc::clone(request.model()),
             input: request.input_items().into(),
         }))
@@ -56,7 +64,7 @@ impl Keeping {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
         let stored = self.shared.responses.put(StoredResponse {
-            id,
+            id: id.within(self.tenant.as_deref()),
             previous: self.previous.clone(),
             request: self.request,
             created_at: now,

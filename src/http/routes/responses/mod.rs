@@ -32,8 +32,9 @@ pub(super) async fn post(
     let endpoint = Arc::clone(&shared.endpoints.responses);
     let asked = Asked::read(request, payload, edge, incoming, endpoint).await?;
     let response = ResponsesRequest::scan(asked.body())?;
-    let keeping = Keeping::of(&response, &shared, incoming.id)?;
-    let response = with_history(response, &shared).await?;
+    let tenant = asked.caller().tenant();
+    let keeping = Keeping::of(&response, &shared, incoming.id, tenant.clone())?;
+    let response = with_history(response, &shared, tenant.as_deref()).await?;
     let response = if shared.response_settings.store {
         response
     } else {

@@ -1,5 +1,7 @@
 //! Answers that are kept: read again, and deleted.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use gateway_actors::protocol::{ErrorKind, GatewayError, ResponseId, StoredResponse};
@@ -9,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::dialects::openai_responses::with_item_ids;
 use crate::http::error::Failure;
 use crate::http::extract::Query;
+use crate::http::middleware::Asker;
 use crate::http::respond::{JSON, json};
 use crate::http::shared::Edge;
 
@@ -35,7 +38,8 @@ struct Deleted<'a> {
 /// `DELETE /v1/responses/{id}`.
 pub(in crate::http::routes) async fn delete(request: HttpRequest, edge: Edge) -> Result<HttpResponse, Failure> {
     let id = id(&request)?;
-    if !edge.shared().responses.delete(&id).await? {
+    let stored = id.within(tenant(&request)?.as_deref());
+    if !edge.shared().responses.delete(&stored).await? {
         return Err(not_found().into());
     }
     json(&Deleted {
@@ -65,7 +69,7 @@ pub(in crate::http::routes) async fn input_items(request: HttpRequest, edge: Edg
         Some(_) => return Err(GatewayError::invalid("order", "`order` must be asc or desc").into()),
     };
     let stored = stored(&request, &edge).await?;
-    let mut items = with_item_ids(stored.id.as_str(), &stored.input);
+    let mut items = with_item_ids(stored.id.client_text(), &stored.input);
     if newest_first {
         items.reverse();
     }
@@ -88,9 +92,15 @@ pub(in crate::http::routes) async fn input_items(request: HttpRequest, edge: Edg
 }
 
 async fn stored(request: &HttpRequest, edge: &Edge) -> Result<StoredResponse, Failure> {
-    let id = id(request)?;
+    let id = id(request)?.within(tenant(request)?.as_deref());
     let found = edge.shared().responses.get(&id).await?;
     Ok(found.ok_or_else(not_found)?)
+}
+
+/// Whose answers the caller sees.
+fn tenant(request: &HttpRequest) -> Result<Option<Arc<str>>, Failure> {
+    let Asker(caller) = Asker::of(request)?;
+    Ok(caller.tenant())
 }
 
 /// What cannot be an id is as little there as one that is unknown.

@@ -1,0 +1,238 @@
+//! A ledger in memory: what the ports promise, said as simply as it can be, to compare the databases with.
+
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use self::state::{LeaseState, PeriodKey, Set, Standing, State};
+use crate::protocol::{
+    Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, CallRecord, CallStore, ExpiredSlice, GiveBack,
+    Grant, GrantRequest, InstanceId, LeaseId, LedgerStore, NanoUsd, Recall, Scope, StoreError, StoreFuture,
+};
+
+/// How far behind its cursor a reader of changes looks, in microseconds: changes may become visible late.
+const OVERLAP_US: i64 = 10_000_000;
+
+/// A ledger in memory. Its clock stands still until it is set.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    state: ArcSwap<State>,
+    away: ArcSwap<bool>,
+}
+
+/// How a scope stands in a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PeriodSums {
+    /// What was posted.
+    pub posted: NanoUsd,
+    /// What slices hold.
+    pub held: NanoUsd,
+}
+
+impl MemoryLedger {
+    /// A ledger without budgets whose clock shows this time, in microseconds since 1970.
+    #[must_use]
+    pub fn at(now_us: i64) -> Self {
+        let ledger = Self::default();
+        ledger.set_now(now_us);
+        ledger
+    }
+
+    /// Sets the clock, in microseconds since 1970.
+    pub fn set_now(&self, now_us: i64) {
+        self.change(|state| state.now = now_us);
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by: Duration) {
+        self.change(|state| state.now += micros(by));
+    }
+
+    /// Makes the ledger unreachable, or reachable again.
+    pub fn set_away(&self, away: bool) {
+        self.away.store(Arc::new(away));
+    }
+
+    /// Stores call records and posts what they cost, each once.
+    pub fn post(&self, records: &[Arc<CallRecord>]) {
+        self.change(|state| records.iter().for_each(|record| state.insert(record)));
+    }
+
+    /// How every scope stands in every period that anything was posted to or granted in.
+    #[must_use]
+    pub fn periods(&self) -> BTreeMap<(Scope, Arc<str>), PeriodSums> {
+        let state = self.state.load();
+        let sums = |key: &PeriodKey| PeriodSums {
+            posted: NanoUsd(state.posted(key)),
+            held: NanoUsd(state.held(key)),
+        };
+        state.periods.keys().map(|key| (key.clone(), sums(key))).collect()
+    }
+
+    /// What operators were told of: a kind, a scope, a period and where there is one a percentage, between bars.
+    #[must_use]
+    pub fn told(&self) -> BTreeSet<String> {
+        self.state.load().told.clone()
+    }
+
+    /// The records that were stored.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Arc<CallRecord>> {
+        self.state.load().calls.values().cloned().collect()
+    }
+
+    fn change<T>(&self, mut work: impl FnMut(&mut State) -> T) -> T {
+        let mut answer = None;
+        loop {
+            let before = self.state.load_full();
+            let mut after = State::clone(&before);
+            answer.replace(work(&mut after));
+            let was = self.state.compare_and_swap(&before, Arc::new(after));
+            if Arc::ptr_eq(&was, &before)
+                && let Some(answer) = answer.take()
+            {
+                return answer;
+            }
+        }
+    }
+
+    fn answer<T: Send + 'static>(&self, work: impl FnMut(&mut State) -> T) -> StoreFuture<T> {
+        let result = match **self.away.load() {
+            true => Err(StoreError::Unavailable { source: None }),
+            false => Ok(self.change(work)),
+        };
+        Box::pin(std::future::ready(result))
+    }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+impl CallStore for MemoryLedger {
+    fn insert_calls(&self, records: Vec<Arc<CallRecord>>) -> StoreFuture<()> {
+        self.answer(|state| records.iter().for_each(|record| state.insert(record)))
+    }
+}
+
+impl LedgerStore for MemoryLedger {
+    fn budget_changes(&self, from: BudgetCursor) -> StoreFuture<BudgetChanges> {
+        self.answer(|state| {
+            let since = from.0.saturating_sub(OVERLAP_US);
+            let is_told = |set: &Set| set.changed >= since && !(set.deleted && from == BudgetCursor::default());
+            let changed: Vec<_> = state.budgets.iter().filter(|(_, set)| is_told(set)).collect();
+            let newest = changed.iter().map(|(_, set)| BudgetCursor(set.changed)).max();
+            BudgetChanges {
+                budgets: changed
+                    .into_iter()
+                    .map(|(scope, set)| Budget {
+                        scope: scope.clone(),
+                        rule: (!set.deleted).then(|| set.rule.clone()),
+                    })
+                    .collect(),
+                next: newest.unwrap_or(from).max(from),
+            }
+        })
+    }
+
+    fn set_budget(&self, scope: Scope, rule: BudgetRule) -> StoreFuture<BudgetStatus> {
+        self.answer(|state| state.set_budget(&scope, &rule))
+    }
+
+    fn delete_budget(&self, scope: Scope) -> StoreFuture<bool> {
+        self.answer(|state| {
+            let now = state.now;
+            let there = state.budgets.get_mut(&scope).filter(|set| !set.deleted);
+            there.is_some_and(|set| {
+                set.deleted = true;
+                set.changed = now;
+                true
+            })
+        })
+    }
+
+    fn budget(&self, scope: Scope) -> StoreFuture<Option<BudgetStatus>> {
+        self.answer(|state| {
+            let rule = state.rule(&scope)?.clone();
+            let period = rule.window.period_at(state.now);
+            let key = (scope.clone(), Arc::clone(&period.id));
+            Some(state.status(rule, key, period))
+        })
+    }
+
+    fn open_lease(&self, instance: InstanceId, ttl: Duration) -> StoreFuture<LeaseId> {
+        self.answer(|state| {
+            let of_instance = state.leases.keys().filter(|lease| lease.instance == instance);
+            let last = of_instance.map(|lease| lease.epoch).max().unwrap_or(0);
+            let lease = LeaseId {
+                instance,
+                epoch: last + 1,
+            };
+            let opened = LeaseState {
+                expires_at: state.now.saturating_add(micros(ttl)),
+                standing: Standing::Live,
+            };
+            state.leases.insert(lease, opened);
+            lease
+        })
+    }
+
+    fn renew_lease(&self, lease: LeaseId, ttl: Duration) -> StoreFuture<bool> {
+        self.answer(|state| {
+            let expires_at = state.now.saturating_add(micros(ttl));
+            let there = state.leases.get_mut(&lease);
+            let live = there.filter(|lease| lease.standing == Standing::Live);
+            live.map(|lease| lease.expires_at = expires_at).is_some()
+        })
+    }
+
+    fn expire_leases(&self, grace: Duration) -> StoreFuture<Vec<ExpiredSlice>> {
+        self.answer(|state| state.expire(state.now.saturating_sub(micros(grace))))
+    }
+
+    fn end_leases_of(&self, instances: Vec<InstanceId>) -> StoreFuture<()> {
+        self.answer(|state| state.end(&instances))
+    }
+
+    fn grant(&self, lease: LeaseId, wanted: Vec<GrantRequest>) -> StoreFuture<Vec<Grant>> {
+        self.answer(|state| {
+            let is_live = state.is_live(lease);
+            let one = |wanted| match is_live {
+                true => state.grant(lease, wanted),
+                false => Grant::LeaseLost,
+            };
+            wanted.iter().map(one).collect()
+        })
+    }
+
+    fn give_back(&self, lease: LeaseId, parts: Vec<GiveBack>) -> StoreFuture<()> {
+        self.answer(|state| {
+            if state.is_live(lease) {
+                parts.iter().for_each(|part| state.give_back(lease, part));
+            }
+        })
+    }
+
+    fn recalls(&self, lease: LeaseId) -> StoreFuture<Vec<Recall>> {
+        self.answer(|state| {
+            let is_live = state.is_live(lease);
+            let own = state.slices.iter().filter(|((_, of), _)| is_live && *of == lease);
+            let unanswered = own.filter_map(|((key, _), slice)| {
+                let number = state.periods.get(key)?.recall;
+                (slice.held() > 0 && slice.answered < number).then(|| Recall {
+                    scope: key.0.clone(),
+                    period: Arc::clone(&key.1),
+                    number,
+                })
+            });
+            unanswered.collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Virtual keys, the secret that they are hashed with, and the rates of projects and users.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use gateway_actors::protocol::{
+    CHANGES_OVERLAP, HashSecret, KeyChange, KeyChanges, KeyId, NewKey, RateLimits, Rotation, Scope, StoredKey,
+};
+
+use super::Connection;
+use crate::store::error::{Fault, QueryError};
+use crate::store::key_row::{KeyChangeset, KeyRow, LimitsRow, NewKeyRow};
+use crate::store::schema::{api_keys, rate_limits, secrets};
+
+/// The name of what keys are hashed with.
+const KEY_HASH: &str = "key_hash";
+
+/// The secret of this name, which is `fresh` if there was none. Inside the running transaction.
+pub(in super::super) async fn hash_secret(
+    connection: &mut Connection,
+    fresh: &HashSecret,
+) -> Result<HashSecret, QueryError> {
+    // Whoever comes second waits for the first, and finds its secret.
+    diesel::insert_into(secrets::table)
+        .values((secrets::name.eq(KEY_HASH), secrets::value.eq(fresh.to_hex())))
+        .on_conflict(secrets::name)
+        .do_nothing()
+        .execute(connection)
+        .await?;
+    let value: String = secrets::table
+        .find(KEY_HASH)
+        .select(secrets::value)
+        .first(connection)
+        .await?;
+    let secret = value.parse();
+    Ok(secret.map_err(|_invalid| Fault::failed("the secret that keys are hashed with is none"))?)
+}
+
+/// Stores a key, unless that was done before.
+pub(in super::super) async fn create_key(
+    connection: &mut Connection,
+    key: &NewKey,
+    now: i64,
+) -> Result<StoredKey, QueryError> {
+    diesel::insert_into(api_keys::table)
+        .values(NewKeyRow::new(key, now)?)
+        .on_conflict(api_keys::id)
+        .do_nothing()
+        .execute(connection)
+        .await?;
+    let stored = find_key(connection, &key.identity.id).await?;
+    Ok(stored.ok_or_else(|| Fault::failed("a key that is there is not there"))?)
+}
+
+/// The key of this id.
+pub(in super::super) async fn find_key(
+    connection: &mut Connection,
+    id: &KeyId,
+) -> Result<Option<StoredKey>, QueryError> {
+    let row: Option<KeyRow> = api_keys::table.find(id.as_str()).first(connection).await.optional()?;
+    Ok(row.map(StoredKey::try_from).transpose()?)
+}
+
+/// Keys in the order of their ids, which is that of their making.
+pub(in super::super) async fn list_keys(
+    connection: &mut Connection,
+    after: Option<&KeyId>,
+    most: u32,
+) -> Result<Vec<StoredKey>, QueryError> {
+    let mut query = api_keys::table.into_boxed();
+    if let Some(after) = after {
+        query = query.filter(api_keys::id.gt(after.as_str().to_owned()));
+    }
+    let rows: Vec<KeyRow> = query.order(api_keys::id).limit(most.into()).load(connection).await?;
+    Ok(rows.into_iter().map(StoredKey::try_from).collect::<Result<_, _>>()?)
+}
+
+/// Changes a key that is not revoked.
+pub(in super::super) async fn update_key(
+    connection: &mut Connection,
+    id: &KeyId,
+    change: &KeyChange,
+    now: i64,
+) -> Result<Option<StoredKey>, QueryError> {
+    let this = api_keys::table.find(id.as_str()).filter(api_keys::revoked_at.is_null());
+    let changed = diesel::update(this)
+        .set(KeyChangeset::new(change, now)?)
+        .execute(connection)
+        .await?;
+    match changed {
+        0 => Ok(None),
+        _ => find_key(connection, id).await,
+    }
+}
+
+/// Revokes a key, unless that was done before.
+pub(in super::super) async fn revoke_key(
+    connection: &mut Connection,
+    id: &KeyId,
+    now: i64,
+) -> Result<Option<StoredKey>, QueryError> {
+    let this = api_keys::table.find(id.as_str()).filter(api_keys::revoked_at.is_null());
+    diesel::update(this)
+        .set((api_keys::revoked_at.eq(now), api_keys::updated_at.eq(now)))
+        .execute(connection)
+        .await?;
+    find_key(connection, id).await
+}
+
+/// Gives a key that is not revoked another text, unless that was done before.
+pub(in super::super) async fn rotate_key(
+    connection: &mut Connection,
+    id: &KeyId,
+    rotation: &Rotation,
+    now: i64,
+) -> Result<Option<StoredKey>, QueryError> {
+    let grace = i64::try_from(rotation.grace.as_micros()).unwrap_or(i64::MAX);
+    let previous_until = (grace > 0).then(|| now.saturating_add(grace));
+    let hash = rotation.hash.to_hex();
+    let this = api_keys::table
+        .find(id.as_str())
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::hash.ne(&hash));
+    let changes = (
+        api_keys::hash.eq(&hash),
+        api_keys::prefix.eq(&*rotation.prefix),
+        api_keys::previous_until.eq(previous_until),
+        api_keys::updated_at.eq(now),
+    );
+    // What a column is set to may be another's value before the change.
+    match previous_until {
+        Some(_) => {
+            let old = (api_keys::previous_hash.eq(api_keys::hash.nullable()), changes);
+            diesel::update(this).set(old).execute(connection).await?
+        }
+        None => {
+            let none = (api_keys::previous_hash.eq(None::<String>), changes);
+            diesel::update(this).set(none).execute(connection).await?
+        }
+    };
+    let stored = find_key(connection, id).await?;
+    Ok(stored.filter(|key| key.revoked_at.is_none() && key.hash == rotation.hash))
+}
+
+/// What changed since then, or all that holds.
+pub(in super::super) async fn key_changes(
+    connection: &mut Connection,
+    since: Option<i64>,
+    now: i64,
+) -> Result<KeyChanges, QueryError> {
+    let overlap = i64::try_from(CHANGES_OVERLAP.as_micros()).unwrap_or(i64::MAX);
+    let from = since.map(|since| since.saturating_sub(overlap));
+    let rows: Vec<KeyRow> = match from {
+        Some(from) => {
+            let changed = api_keys::table.filter(api_keys::updated_at.ge(from));
+            changed.load(connection).await?
+        }
+        None => {
+            let live = api_keys::table.filter(api_keys::revoked_at.is_null());
+            live.load(connection).await?
+        }
+    };
+    let limits: Vec<LimitsRow> = match from {
+        Some(from) => {
+            let changed = rate_limits::table.filter(rate_limits::updated_at.ge(from));
+            changed.load(connection).await?
+        }
+        None => {
+            let live = rate_limits::table.filter(rate_limits::deleted_at.is_null());
+            live.load(connection).await?
+        }
+    };
+    Ok(KeyChanges {
+        keys: rows.into_iter().map(StoredKey::try_from).collect::<Result<_, _>>()?,
+        limits: limits.into_iter().map(LimitsRow::change).collect::<Result<_, _>>()?,
+        now,
+    })
+}
+
+/// Sets the rates of a scope.
+pub(in super::super) async fn set_limits(
+    connection: &mut Connection,
+    scope: &Scope,
+    limits: RateLimits,
+    now: i64,
+) -> Result<(), QueryError> {
+    let row = LimitsRow::new(scope, limits, now);
+    diesel::insert_into(rate_limits::table)
+        .values(&row)
+        .on_conflict(rate_limits::scope)
+        .do_update()
+        .set(&row)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The rates of a scope.
+pub(in super::super) async fn find_limits(
+    connection: &mut Connection,
+    scope: &Scope,
+) -> Result<Option<RateLimits>, QueryError> {
+    let row: Option<LimitsRow> = rate_limits::table
+        .find(scope.to_string())
+        .first(connection)
+        .await
+        .optional()?;
+    Ok(row.map(LimitsRow::change).transpose()?.and_then(|(_, limits)| limits))
+}
+
+/// Deletes the rates of a scope. The row stays, so that every process hears of it.
+pub(in super::super) async fn delete_limits(
+    connection: &mut Connection,
+    scope: &Scope,
+    now: i64,
+) -> Result<bool, QueryError> {
+    let this = rate_limits::table
+        .find(scope.to_string())
+        .filter(rate_limits::deleted_at.is_null());
+    let deleted = diesel::update(this)
+        .set((rate_limits::deleted_at.eq(now), rate_limits::updated_at.eq(now)))
+        .execute(connection)
+        .await?;
+    Ok(deleted > 0)
+}

@@ -3,7 +3,7 @@
 //! `http` and `cli` send requests in; `providers` and `store` are the far sides that the actors reach through ports;
 //! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it, `reload`
 //! exchanges its models meanwhile, of which `catalogue` publishes what is routed by. `answer` and `status` hold what HTTP and
-//! MCP tell alike: of an answer, and of the process; `auth` tells both who asks.
+//! MCP tell alike: of an answer, and of the process; `auth` tells both who asks, `limits` how much more he may ask.
 
 mod answer;
 pub mod auth;
@@ -16,6 +16,7 @@ pub mod dialects;
 #[path = "tests/fuzz.rs"]
 mod fuzz;
 pub mod http;
+pub mod limits;
 mod mcp;
 pub mod providers;
 pub mod reload;

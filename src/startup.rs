@@ -23,6 +23,7 @@ use self::signals::Signals;
 use crate::auth::KeyRing;
 use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
+use crate::limits::{Limits, Span};
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
 use crate::store::{
@@ -213,7 +214,14 @@ async fn run(
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
-    let shared = Shared::new(edge_parts(settings, store, (storage, idempotency), &ring, &system, watching));
+    let shared = Shared::new(edge_parts(
+        settings,
+        store,
+        (storage, idempotency),
+        &ring,
+        &system,
+        watching,
+    ));
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
     let pipelines = move || {
@@ -301,6 +309,7 @@ fn edge_parts(
         responses: store.responses(),
         response_settings: settings.responses,
         idempotency,
+        limits: Arc::new(Limits::new(ring.limits(), Span::default(), None)),
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,

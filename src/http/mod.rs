@@ -10,6 +10,7 @@ mod idempotency;
 mod keep;
 mod middleware;
 mod pipeline;
+mod rates;
 mod respond;
 mod routes;
 mod server;

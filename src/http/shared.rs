@@ -25,6 +25,7 @@ use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
 use crate::auth::Auth;
 use crate::config::{HttpSettings, ResponsesSettings};
+use crate::limits::Limits;
 use crate::status::{ProviderInfo, RequestTotals, StoreProbe};
 
 /// How far the process is; each stage comes after the one before.
@@ -86,6 +87,8 @@ pub struct EdgeParts {
     pub response_settings: ResponsesSettings,
     /// The answers to requests with an idempotency key.
     pub idempotency: Idempotency,
+    /// How often and how much each caller may ask.
+    pub limits: Arc<Limits>,
     /// Whether the database works.
     pub store_health: Arc<dyn StoreHealth>,
     /// The health of the actor system.

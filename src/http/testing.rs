@@ -22,6 +22,7 @@ use super::pipeline::RequestPipeline;
 use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
 use crate::auth::{Auth, KeyRing};
 use crate::config::{HttpSettings, IdempotencySettings, ResponsesSettings};
+use crate::limits::{Limits, Span};
 use crate::status::ProviderInfo;
 
 pub(crate) const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -141,6 +142,7 @@ pub(crate) fn parts() -> EdgeParts {
         conversations: store.clone(),
         responses: Arc::new(MemoryStore::default()),
         response_settings: ResponsesSettings::default(),
+        limits: Arc::new(Limits::new(Arc::default(), Span::default(), None)),
         idempotency: Idempotency::new(
             Arc::new(MemoryAnswers::default()),
             InstanceId::generate(),

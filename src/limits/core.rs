@@ -129,7 +129,11 @@ impl Counted {
             limit,
             need: need - self.part.min(need),
             debt: self.debt,
-            opening: if self.is_new { self.window.by_age(slot) } else { Vec::new() },
+            opening: if self.is_new {
+                self.window.by_age(slot)
+            } else {
+                Vec::new()
+            },
         }))
     }
 
@@ -182,7 +186,10 @@ impl ScopeCore {
             counted.window.advance(slot);
             counted.expire(now);
         }
-        if limits.max_concurrent.is_some_and(|most| need.running >= u64::from(most)) {
+        if limits
+            .max_concurrent
+            .is_some_and(|most| need.running >= u64::from(most))
+        {
             return Err(Refused {
                 kind: Kind::Running,
                 retry_after: RUNNING_RETRY,
@@ -299,11 +306,13 @@ impl ScopeCore {
     }
 
     /// Takes a request back that was admitted, but is not let in for another reason.
-    pub(super) fn take_back(&mut self, place: Place) {
-        self.requests.window.take_back(place.slot, 1);
-        self.tokens.window.take_back(place.slot, place.tokens);
-        self.requests.part = self.requests.part.saturating_add(1);
-        self.tokens.part = self.tokens.part.saturating_add(place.tokens);
+    pub(super) fn take_back(&mut self, place: Place, now: Duration) {
+        for (counted, amount) in [(&mut self.requests, 1), (&mut self.tokens, place.tokens)] {
+            counted.window.take_back(place.slot, amount);
+            if now < counted.part_until {
+                counted.part = counted.part.saturating_add(amount);
+            }
+        }
     }
 
     /// Makes good what a request was charged, now that more is known of its tokens.
@@ -313,10 +322,16 @@ impl ScopeCore {
             let slot = self.span.slot_at(now);
             self.tokens.window.advance(slot);
             self.tokens.window.add(slot, amount);
-            let at_hand = if now < self.tokens.part_until { self.tokens.part } else { 0 };
+            let at_hand = if now < self.tokens.part_until {
+                self.tokens.part
+            } else {
+                0
+            };
             let paid = amount.min(at_hand);
             self.tokens.part -= paid;
-            self.tokens.debt = self.tokens.debt.saturating_add(amount - paid);
+            if self.namespace.is_some() {
+                self.tokens.debt = self.tokens.debt.saturating_add(amount - paid);
+            }
         } else {
             self.tokens.window.take_back(place.slot, amount);
             if let Some((generation, slot)) = place.shared
@@ -353,7 +368,10 @@ impl ScopeCore {
     /// Whether the shared counts hold nothing for this process.
     pub(super) fn is_settled(&self) -> bool {
         let counted = [&self.requests, &self.tokens];
-        self.running == 0 && counted.iter().all(|it| it.part == 0 && it.unused.is_empty() && it.debt == 0)
+        self.running == 0
+            && counted
+                .iter()
+                .all(|it| it.part == 0 && it.unused.is_empty() && it.debt == 0)
     }
 
     /// How far requests and tokens are used.

@@ -123,7 +123,9 @@ impl Window {
     /// What counts by age in slots, newest last.
     pub(super) fn by_age(&self, slot: u64) -> Vec<(u64, u64)> {
         let charged = self.slots.iter().filter(|(_, amount)| *amount > 0);
-        charged.map(|(at, amount)| (slot.saturating_sub(*at), *amount)).collect()
+        charged
+            .map(|(at, amount)| (slot.saturating_sub(*at), *amount))
+            .collect()
     }
 }
 
@@ -151,7 +153,9 @@ mod tests {
         }
         assert!(admitted.len() > 1_000);
         for (place, first) in admitted.iter().enumerate() {
-            let within = admitted[place..].iter().take_while(|at| **at - *first <= Duration::from_secs(60));
+            let within = admitted[place..]
+                .iter()
+                .take_while(|at| **at - *first <= Duration::from_secs(60));
             assert!(within.count() as u64 <= LIMIT, "more than {LIMIT} from {first:?} on");
         }
     }
@@ -161,14 +165,20 @@ mod tests {
         let mut window = Window::default();
         window.add(10, 5);
         window.add(12, 3);
-        assert_eq!((window.sum(), window.slot_without(1), window.slot_without(6)), (8, Some(71), Some(73)));
+        assert_eq!(
+            (window.sum(), window.slot_without(1), window.slot_without(6)),
+            (8, Some(71), Some(73))
+        );
         assert_eq!((window.slot_without(9), window.slot_of_nothing()), (None, Some(73)));
         window.advance(70);
         assert_eq!(window.sum(), 8);
         window.advance(71);
         assert_eq!(window.sum(), 3);
         let span = Span::default();
-        assert_eq!(span.until(73, Duration::from_millis(71_250)), Duration::from_millis(1_750));
+        assert_eq!(
+            span.until(73, Duration::from_millis(71_250)),
+            Duration::from_millis(1_750)
+        );
     }
 
     #[test]
@@ -189,6 +199,9 @@ mod tests {
     fn a_charge_that_is_used_later_counts_for_longer() {
         assert_eq!(Span::default().slots_counted(Duration::ZERO), 61);
         assert_eq!(Span::default().slots_counted(Duration::from_millis(500)), 62);
-        assert_eq!(Span::of(Duration::from_secs(3)).slots_counted(Duration::from_millis(500)), 71);
+        assert_eq!(
+            Span::of(Duration::from_secs(3)).slots_counted(Duration::from_millis(500)),
+            71
+        );
     }
 }

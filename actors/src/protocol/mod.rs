@@ -38,8 +38,8 @@ mod vendor;
 pub use budget::{BudgetError, BudgetTotals, Cancel, Hold, HoldSink, Reserve, Settle, Spending};
 pub use catalogue::{Alias, Catalogue, Model};
 pub use chat::{
-    Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TurnAnswer, TurnCall,
-    TurnDialect,
+    Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TokenMeter, TurnAnswer,
+    TurnCall, TurnDialect,
 };
 pub use context::{BeginTurn, ContextError, EndTurn, PermitSender, RunningTurn, TurnPermit, TurnSink};
 pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};

@@ -21,6 +21,7 @@ use crate::http::extract::{deadline, read_json};
 use crate::http::idempotency::{self, Asking, Once};
 use crate::http::keep::Keep;
 use crate::http::middleware::{Asker, Incoming};
+use crate::http::rates;
 use crate::http::respond::JSON;
 use crate::http::shared::Edge;
 use crate::http::sse::EventBody;
@@ -167,7 +168,8 @@ impl Asked {
             project_id: owner.project,
             deadline: self.deadline,
             watcher: once.map(Once::watcher),
-            place: None,
+            meter: rates::meter(&self.request),
+            place: rates::place(&self.request),
         };
         Ok(ChatCall {
             plan,

@@ -139,6 +139,7 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
             project_id: None,
             deadline,
             watcher,
+            meter: None,
             place: Some(Arc::new(slot)),
         },
     };

@@ -22,6 +22,7 @@ use crate::http::error::{ErrorShape, Failure};
 use crate::http::extract::{deadline, read_json};
 use crate::http::idempotency::{self, Asking};
 use crate::http::middleware::{Asker, Incoming};
+use crate::http::rates;
 use crate::http::shared::Edge;
 
 pub(super) async fn post_route(
@@ -123,7 +124,8 @@ async fn read(
         project_id: owner.project,
         deadline,
         watcher: None,
-        place: None,
+        meter: rates::meter(request),
+        place: rates::place(request),
     };
     Ok(Read {
         id: incoming.id,

@@ -199,6 +199,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What was answered to requests with an idempotency key.
+    idempotency (owner, idempotency_key) {
+        owner -> Text,
+        idempotency_key -> Text,
+        body_hash -> Text,
+        request_id -> Text,
+        instance_id -> Text,
+        status -> Nullable<Integer>,
+        headers -> Nullable<Text>,
+        body -> Nullable<Binary>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     /// The move into this database that has not ended, if there is one.
     moves (id) {
         id -> Integer,

@@ -12,6 +12,7 @@ mod dialect_providers;
 mod edge;
 mod failover;
 mod holds;
+mod idempotency;
 mod idle_probes;
 mod journals;
 mod logs;

@@ -67,7 +67,7 @@ fn catalogue(database: &TestDatabase, queries: &[&str]) -> BTreeSet<String> {
     queries
         .iter()
         .flat_map(|query| database.texts(query))
-        .map(|line| line.replace("BOOLEAN", "BOOL"))
+        .map(|line| line.replace("BOOLEAN", "BOOL").replace("BYTEA", "BLOB"))
         .collect()
 }
 

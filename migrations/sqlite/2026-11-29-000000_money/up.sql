@@ -142,18 +142,23 @@ CREATE TABLE idempotency (
     idempotency_key TEXT NOT NULL,
     -- SHA-256 of the body, in hexadecimal digits.
     body_hash TEXT NOT NULL,
+    -- The request that does the work, and the process that serves it.
     request_id TEXT NOT NULL,
     instance_id TEXT NOT NULL,
-    -- NULL while the request is under way.
+    -- NULL while the work is under way.
     status INTEGER,
+    -- A JSON array of pairs.
     headers TEXT,
-    body TEXT,
+    -- NULL also where it was too large to be kept.
+    body BLOB,
     created_at BIGINT NOT NULL,
+    -- From when on the row is as if it were not there: while the work is under way, when it counts as abandoned.
     expires_at BIGINT NOT NULL,
     PRIMARY KEY (owner, idempotency_key)
 );
 
 CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
+CREATE INDEX idempotency_under_way ON idempotency (instance_id) WHERE status IS NULL;
 
 -- What operators are told of, and whether the webhook has it.
 CREATE TABLE events (

@@ -7,6 +7,7 @@ mod connecting;
 mod conversations;
 mod database;
 mod foreign;
+mod ledger;
 mod responses;
 mod schema;
 mod servers;

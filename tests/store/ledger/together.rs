@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use gateway_actors::protocol::StoreFuture;
+
 use super::*;
 use crate::database::{TestStore, on_each_database};
 use crate::support::Draw;
@@ -16,15 +18,27 @@ const TASKS: usize = 200;
 const STORES: usize = 3;
 const LIMIT: i64 = 20_000;
 
+/// Does something until the database has time for it: each may be done again, done or not.
+async fn patiently<T>(work: impl Fn() -> StoreFuture<T>) -> T {
+    loop {
+        match work().await {
+            Ok(answer) => return answer,
+            Err(StoreError::Unavailable { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
 /// Spends as a process does, until there is nothing left; what it spent.
 async fn spend(store: &Store, scope: &Scope, mut draw: Draw) -> i64 {
     let (ledger, calls) = (store.ledger(), store.calls());
-    let lease = ledger.open_lease(InstanceId::generate(), HOUR).await.unwrap();
+    let instance = InstanceId::generate();
+    let lease = patiently(|| ledger.open_lease(instance, HOUR)).await;
     let (mut spent, mut returned) = (0, 0);
     for seq in 1.. {
         let least = i64::try_from(20 + draw.below(60)).unwrap();
         let wanted = vec![question(scope, seq, least, least * 3)];
-        let grant = ledger.grant(lease, wanted).await.unwrap().remove(0);
+        let grant = patiently(|| ledger.grant(lease, wanted.clone())).await.remove(0);
         let Grant::Granted { period, amount, .. } = grant else {
             assert!(matches!(grant, Grant::Short { .. }), "{grant:?}");
             break;
@@ -33,7 +47,7 @@ async fn spend(store: &Store, scope: &Scope, mut draw: Draw) -> i64 {
         let cost = i64::try_from(draw.below(usize::try_from(amount.0).unwrap() + 1)).unwrap();
         spent += cost;
         let record = Arc::new(call(lease, &[(scope, &period)], cost));
-        calls.insert_calls(vec![Arc::clone(&record), record]).await.unwrap();
+        patiently(|| calls.insert_calls(vec![Arc::clone(&record); 2])).await;
         if draw.below(2) == 0 {
             returned += amount.0 - cost;
             let part = GiveBack {
@@ -42,7 +56,7 @@ async fn spend(store: &Store, scope: &Scope, mut draw: Draw) -> i64 {
                 returned: NanoUsd(returned),
                 recall: 0,
             };
-            ledger.give_back(lease, vec![part]).await.unwrap();
+            patiently(|| ledger.give_back(lease, vec![part.clone()])).await;
         }
     }
     spent

@@ -189,7 +189,13 @@ fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<Re
         store.block_on(async { sleep(Duration::from_millis(5)).await });
     }
     let deadline = Some(Instant::now() + STORE_SHUTDOWN);
-    recover_until(store, journal_dir, Some(instance), deadline)
+    let recovered = recover_until(store, journal_dir, Some(instance), deadline)?;
+    if recovered.all && recovered.whole {
+        // Also of a process that left no journal: then all its records are stored.
+        let ended = store.block_on(store.ledger().end_leases_of(vec![instance]));
+        ended.map_err(ServeError::Recovery)?;
+    }
+    Ok(recovered)
 }
 
 /// Opens the database of the settings, creating or upgrading it where needed.

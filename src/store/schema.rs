@@ -142,7 +142,7 @@ diesel::table! {
     /// Claims of processes on their slices.
     budget_leases (instance_id, epoch) {
         instance_id -> Text,
-        epoch -> Integer,
+        epoch -> BigInt,
         opened_at -> BigInt,
         expires_at -> BigInt,
         state -> Text,
@@ -155,7 +155,7 @@ diesel::table! {
         scope -> Text,
         period -> Text,
         instance_id -> Text,
-        epoch -> Integer,
+        epoch -> BigInt,
         granted -> BigInt,
         returned -> BigInt,
         posted -> BigInt,
@@ -178,7 +178,7 @@ diesel::table! {
         posted_delta -> BigInt,
         held_delta -> BigInt,
         instance_id -> Nullable<Text>,
-        epoch -> Nullable<Integer>,
+        epoch -> Nullable<BigInt>,
         calls -> BigInt,
         created_at -> BigInt,
     }

@@ -10,6 +10,7 @@ mod database;
 mod events;
 mod foreign;
 mod reports;
+mod ledger;
 mod responses;
 mod schema;
 mod servers;

@@ -9,6 +9,7 @@ mod conversations;
 mod database;
 mod events;
 mod foreign;
+mod keys;
 mod reports;
 mod ledger;
 mod responses;

@@ -65,6 +65,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::ContextTooLong
         | ErrorKind::IdempotencyMismatch
         | ErrorKind::ModelUnpriced
+        | ErrorKind::CostUnbounded
         | ErrorKind::UpstreamRejected => 422,
         ErrorKind::RateLimited | ErrorKind::UpstreamRateLimited => 429,
         ErrorKind::ClientClosed => 499,
@@ -259,6 +260,7 @@ mod tests {
         (ErrorKind::ContextTooLong, 422),
         (ErrorKind::IdempotencyMismatch, 422),
         (ErrorKind::ModelUnpriced, 422),
+        (ErrorKind::CostUnbounded, 422),
         (ErrorKind::UpstreamRejected, 422),
         (ErrorKind::UpstreamInvalid, 400),
         (ErrorKind::PreviousResponseNotFound, 400),

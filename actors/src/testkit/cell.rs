@@ -21,8 +21,8 @@ use crate::cost::{CostSettings, CostTracker};
 use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use crate::protocol::{
     AttemptJournal, BudgetBook, BudgetTotals, CallContext, Caller, Capabilities, Capability, Catalogue, CellId,
-    CellTotals, ChatCall, Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs,
-    PicoUsdPerToken, PlanRequest, Price, QualityLevel, RequestId, Target, TaskType, Vendor,
+    CellTotals, ChatCall, Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer, MediaTokens, Model,
+    Needs, PicoUsdPerToken, PlanRequest, Price, QualityLevel, RequestId, Target, TaskType, Vendor,
 };
 use crate::provider::{BreakerSettings, ProviderActor, ProviderDirector};
 use crate::router::{RouterActor, RouterSettings, RouterSources};
@@ -82,6 +82,7 @@ pub fn test_model(id: &str, provider: &str, price: u64) -> Model {
             PicoUsdPerToken(price),
             PicoUsdPerToken(price),
         )),
+        media: MediaTokens::default(),
     }
 }
 

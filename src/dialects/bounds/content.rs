@@ -291,8 +291,8 @@ fn medium(
         ("image_url", _) => add(reading, at, Kind::Image, value),
         ("images", _) => {
             let images: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
-            if images.is_empty() && value.get().starts_with('[') {
-                return Ok(());
+            if !value.get().starts_with('[') {
+                return Err(unbounded(reading, at, Kind::Image, None));
             }
             images.iter().try_for_each(|image| add(reading, at, Kind::Image, image))
         }

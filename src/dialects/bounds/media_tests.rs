@@ -74,10 +74,11 @@ fn an_image_costs_its_documented_maximum_however_few_or_many_bytes_it_has() {
     }
     let mut model = model(Vendor::Other, "llava");
     let ollama = r#"{"messages":[{"role":"user","content":"a","images":["AAAA","AAAA"]}]}"#;
-    assert_eq!(
-        input(ollama, Form::Ollama, &model).unwrap_err().kind,
-        ErrorKind::CostUnbounded
-    );
+    let odd = ollama.replace(r#"["AAAA","AAAA"]"#, r#"{"a":"AAAA"}"#);
+    for body in [ollama, &odd] {
+        let refused = input(body, Form::Ollama, &model).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::CostUnbounded, "{body}");
+    }
     model.media.image = Some(700);
     assert!(input(ollama, Form::Ollama, &model).unwrap() > 1_400);
 }

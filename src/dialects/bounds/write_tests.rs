@@ -166,7 +166,7 @@ fn the_gateways_own_requests_are_capped_too() {
         max_tokens: None,
         temperature: None,
     };
-    for asked in [None, Some(7), Some(7_000)] {
+    for asked in [None, Some(70), Some(7_000)] {
         request.max_tokens = asked;
         for dialect in PROVIDERS {
             let outgoing = request.write_for(&of(dialect), Some(&rules())).unwrap();
@@ -182,7 +182,7 @@ fn the_gateways_own_requests_are_capped_too() {
 
 #[test]
 fn what_a_translation_carries_and_nobody_can_count_is_refused_by_the_clients_name() {
-    let body = r#"{"model":"a","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":
+    let body = r#"{"model":"a","max_tokens":90,"messages":[{"role":"user","content":[{"type":"image","source":
         {"type":"base64","media_type":"image/png","data":"AAAA"}}]}]}"#;
     let request = MessagesRequest::scan(Bytes::from(body)).unwrap();
     for dialect in PROVIDERS {

@@ -176,7 +176,7 @@ fn every_problem_of_a_long_context_is_told() {
 
 #[test]
 fn the_most_tokens_of_an_image_and_a_document_are_read_where_they_are_written() {
-    let media = |lines: &str| settings(&with_price(&format!("{PLAIN}{lines}"))).models[0].media;
+    let media = |lines: &str| settings(&with_price(&format!("{PLAIN}{lines}")), &[]).models[0].media;
     assert_eq!(media(""), MediaTokens::default());
     let both = MediaTokens {
         image: Some(1_600),

@@ -26,6 +26,7 @@ fn model(id: &str, provider: &str, layer: Layer) -> Model {
         context_window: 1_000,
         max_output_tokens: 100,
         price: Some(Price::FREE),
+        media: gateway_actors::protocol::MediaTokens::default(),
     }
 }
 

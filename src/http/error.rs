@@ -66,6 +66,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
         | ErrorKind::IdempotencyMismatch
         | ErrorKind::IdempotencyNotKept
         | ErrorKind::ModelUnpriced
+        | ErrorKind::CostUnbounded
         | ErrorKind::UpstreamRejected => 422,
         ErrorKind::RateLimited | ErrorKind::UpstreamRateLimited => 429,
         ErrorKind::ClientClosed => 499,
@@ -261,6 +262,7 @@ mod tests {
         (ErrorKind::IdempotencyMismatch, 422),
         (ErrorKind::IdempotencyNotKept, 422),
         (ErrorKind::ModelUnpriced, 422),
+        (ErrorKind::CostUnbounded, 422),
         (ErrorKind::UpstreamRejected, 422),
         (ErrorKind::UpstreamInvalid, 400),
         (ErrorKind::PreviousResponseNotFound, 400),

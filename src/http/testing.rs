@@ -12,8 +12,9 @@ use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{
     Answer, AnswerStream, CallFilter, Capabilities, Capability, Catalogue, CellTotals, ChatCall, ClaimedEvent,
     CloseTurn, ConversationId, ConversationPage, ConversationStore, Dialect, EventStore, GatewayError, GatewayEvent,
-    Gauges, HealthSnapshot, InstanceId, Layer, Model, NanoUsd, OpenTurn, Period, Price, ReportGroup, ReportQuestion,
-    ReportStore, ReportedCall, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
+    Gauges, HealthSnapshot, InstanceId, Layer, MediaTokens, Model, NanoUsd, OpenTurn, Period, Price, ReportGroup,
+    ReportQuestion, ReportStore, ReportedCall, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall,
+    TurnOpened, Vendor,
 };
 use gateway_actors::testkit::{MemoryAnswers, MemoryKeys, MemoryLedger, MemoryStore};
 use tokio::sync::watch;
@@ -41,6 +42,7 @@ pub(crate) fn model(id: &str, provider: &str) -> Model {
         context_window: 8_192,
         max_output_tokens: 1_024,
         price: Some(Price::FREE),
+        media: MediaTokens::default(),
     }
 }
 

@@ -17,7 +17,7 @@ use super::settings::AmbiguousFailover;
 use crate::protocol::{
     Acquire, Answer, AttemptId, AttemptTrace, Billing, CallStep, Candidate, ChatCall, ConversationId, DispatchRecord,
     ErrorKind, FailureKind, GatewayError, HealthNote, Hold, Lease, Model, NanoUsd, Outcome, Outgoing, Plan, Price,
-    RouteError, Served, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
+    RouteError, Served, TokenBound, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
 };
 use crate::runtime::unix_micros;
 
@@ -125,7 +125,9 @@ impl Run {
                 return Err(client_left());
             }
             let allowed = self.payment.allows(&candidate.model);
-            let outgoing = match allowed.and_then(|()| self.call.outgoing.write_for(&candidate.model)) {
+            // What a budget pays for must have a worst case.
+            let bounds = self.payment.is_budgeted(&candidate.model).then_some(&self.cell.bounds);
+            let outgoing = match allowed.and_then(|()| self.call.outgoing.write_for(&candidate.model, bounds)) {
                 Ok(outgoing) => outgoing,
                 Err(error) if queue.is_empty() && last.is_none() => return Err(untold.unwrap_or(error)),
                 // Another model may speak a dialect that has a word for it, or be one that the budgets pay for.
@@ -295,15 +297,13 @@ impl Run {
         outgoing: Outgoing,
         client: &mut dyn Client,
     ) -> Result<Tried, GatewayError> {
-        // A translation may be longer than what it was made from.
-        let sent_bytes = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
-        let input_bound = self.call.plan.needs.input_bound.max(sent_bytes);
+        let bound = outgoing.bound;
         let dropped = outgoing.dropped.clone();
         let attempt = AttemptId {
             request: self.call.plan.request,
             ordinal: u8::try_from(self.attempts.len() + 1).unwrap_or(u8::MAX),
         };
-        let held = self.worst_case(&candidate.model, input_bound);
+        let held = Self::worst_case(&candidate.model, bound);
         let deadline = self.call.context.deadline;
         let hold = match self.payment.hold(&self.cell, attempt, held, deadline).await {
             Ok(hold) => hold,
@@ -320,7 +320,7 @@ impl Run {
             deadline,
         };
         let ordinal = record.attempt.ordinal;
-        let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, input_bound);
+        let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, bound.input);
         let attempt = sent.map_err(|error| not_journalled(&error))?;
         let mut attempt = attempt.counted_by(self.call.context.meter.as_ref());
         if let Some(watcher) = &self.call.context.watcher {
@@ -378,9 +378,8 @@ impl Run {
     }
 
     /// What an attempt may cost at most; nothing where no price is known.
-    fn worst_case(&self, model: &Model, input_bound: u64) -> NanoUsd {
-        let output_bound = self.call.plan.needs.output_bound(model.max_output_tokens);
-        let of_price = |price: Price| price.worst_case(input_bound, output_bound);
+    fn worst_case(model: &Model, bound: TokenBound) -> NanoUsd {
+        let of_price = |price: Price| price.worst_case(bound.input, bound.output);
         model.price.map_or(NanoUsd::ZERO, of_price)
     }
 

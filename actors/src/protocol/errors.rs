@@ -47,6 +47,8 @@ pub enum ErrorKind {
     ContextTooLong,
     /// A budget would pay for a model whose price is not known.
     ModelUnpriced,
+    /// A budget would pay for something that may cost any amount.
+    CostUnbounded,
     /// The provider refused the request for what it says.
     UpstreamRejected,
     /// The same, where the provider said so with 400: that status is what clients know it by.
@@ -112,6 +114,7 @@ impl ErrorKind {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ContextTooLong => "context_too_long",
             Self::ModelUnpriced => "model_unpriced",
+            Self::CostUnbounded => "cost_unbounded",
             Self::UpstreamRejected => "upstream_rejected",
             Self::UpstreamInvalid => "upstream_invalid_request",
             Self::RateLimited => "rate_limited",

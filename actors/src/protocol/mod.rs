@@ -39,7 +39,7 @@ mod usage;
 mod vendor;
 
 pub use budget::{BudgetError, BudgetTotals, Hold, Refill, ReloadBudgets, Reserve, Spending};
-pub use catalogue::{Alias, Catalogue, Model};
+pub use catalogue::{Alias, Catalogue, MediaTokens, Model};
 pub use chat::{
     Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TokenMeter, TurnAnswer,
     TurnCall, TurnDialect,
@@ -69,7 +69,8 @@ pub use ledger::{
 };
 pub use money::NanoUsd;
 pub use outgoing::{
-    AnswerForm, AnswerTranslation, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TranslationError,
+    AnswerForm, AnswerTranslation, BoundRules, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TokenBound,
+    TranslationError,
 };
 pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};

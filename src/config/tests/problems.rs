@@ -263,7 +263,7 @@ fn unknown_keys_are_refused_everywhere_and_none_hides_another() {
         "gw.toml:17 models.alpha-small.colour: is not a setting; known here: api, api_model,",
         "gw.toml:19 http.prot: is not a setting; known here: body_grace_ms,",
         "gw.toml:20 http.port: must be a whole number from 0 to 65535",
-        "gw.toml:21 nonsense: is not a setting; known here: aliases, auth, breaker,",
+        "gw.toml:21 nonsense: is not a setting; known here: alerts, aliases, auth, breaker,",
         "gw.toml:24 breaker.window: is not a setting",
         "gw.toml:28 providers.b.baseurl: is not a setting",
         "gw.toml:30 providers.b.timeouts.connect: is not a setting",

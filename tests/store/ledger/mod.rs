@@ -14,7 +14,7 @@ use gateway_actors::protocol::{
     LeaseId, NanoUsd, OnExhausted, Period, Recall, Scope, StoreError, Window,
 };
 
-use crate::database::{TestStore, on_each_database};
+use crate::database::TestStore;
 use crate::samples::{dispatch, finished};
 
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);

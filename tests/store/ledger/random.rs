@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gateway_actors::protocol::LedgerStore;
+use gateway_actors::protocol::{LedgerStore, StoreFuture};
 use gateway_actors::testkit::{MemoryLedger, PeriodSums};
 
 use super::*;
@@ -72,23 +72,15 @@ fn now_us() -> i64 {
     i64::try_from(time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000).unwrap()
 }
 
-/// Does the same to both and compares what they say.
-macro_rules! both {
-    ($world:ident, $ledger:ident => $work:expr) => {{
-        $world.memory.set_now(now_us());
-        let in_database = {
-            let $ledger = $world.test.store.ledger();
-            $world.test.store.block_on($work).unwrap()
-        };
-        let in_memory = {
-            let $ledger = &$world.memory as &dyn LedgerStore;
-            $world.test.store.block_on($work).unwrap()
-        };
-        (in_database, in_memory)
-    }};
-}
-
 impl World<'_> {
+    /// Does the same in the database and in memory; what they say.
+    fn both<T>(&self, work: impl Fn(&dyn LedgerStore) -> StoreFuture<T>) -> (T, T) {
+        self.memory.set_now(now_us());
+        let store = &self.test.store;
+        let in_database = store.block_on(work(&*store.ledger())).unwrap();
+        (in_database, store.block_on(work(&self.memory)).unwrap())
+    }
+
     fn step(&mut self) {
         match self.draw.below(100) {
             0..4 => self.set_budget(),
@@ -128,14 +120,14 @@ impl World<'_> {
         let mut rule = rule(0, *self.draw.of(Window::ALL));
         rule.limit = NanoUsd(*self.draw.of(&[0, 1, 100, 1_000, 10_000, 1_000_000]));
         rule.alert_percents = self.draw.of(&[vec![], vec![50, 80, 100], vec![1]]).clone();
-        let (database, memory) = both!(self, ledger => ledger.set_budget(scope.clone(), rule.clone()));
+        let (database, memory) = self.both(|ledger| ledger.set_budget(scope.clone(), rule.clone()));
         self.periods.push(Arc::clone(&database.period.id));
         assert_eq!(database, memory, "{scope}");
     }
 
     fn delete_budget(&mut self) {
         let scope = self.scope();
-        let (database, memory) = both!(self, ledger => ledger.delete_budget(scope.clone()));
+        let (database, memory) = self.both(|ledger| ledger.delete_budget(scope.clone()));
         assert_eq!(database, memory, "{scope}");
     }
 
@@ -145,7 +137,7 @@ impl World<'_> {
             self.instances[place] = InstanceId::generate();
         }
         let instance = *self.draw.of(&self.instances);
-        let (database, memory) = both!(self, ledger => ledger.open_lease(instance, HOUR));
+        let (database, memory) = self.both(|ledger| ledger.open_lease(instance, HOUR));
         assert_eq!(database, memory);
         self.leases.push(database);
     }
@@ -154,13 +146,13 @@ impl World<'_> {
     fn renew(&mut self) {
         let lease = self.lease();
         let ttl = *self.draw.of(&[HOUR, Duration::ZERO]);
-        let (database, memory) = both!(self, ledger => ledger.renew_lease(lease, ttl));
+        let (database, memory) = self.both(|ledger| ledger.renew_lease(lease, ttl));
         assert_eq!(database, memory, "{lease}");
     }
 
     fn expire(&mut self) {
         let grace = *self.draw.of(&[Duration::ZERO, Duration::ZERO, HOUR / 2]);
-        let (mut database, mut memory) = both!(self, ledger => ledger.expire_leases(grace));
+        let (mut database, mut memory) = self.both(|ledger| ledger.expire_leases(grace));
         for expired in [&mut database, &mut memory] {
             expired.sort_by_key(|one| (one.lease, one.scope.clone(), Arc::clone(&one.period)));
         }
@@ -170,7 +162,7 @@ impl World<'_> {
     fn end(&mut self) {
         let lease = self.lease();
         let instances = vec![lease.instance, InstanceId::generate()];
-        both!(self, ledger => ledger.end_leases_of(instances.clone()));
+        self.both(|ledger| ledger.end_leases_of(instances.clone()));
     }
 
     fn grant(&mut self) {
@@ -196,7 +188,7 @@ impl World<'_> {
             wanted.push(question(&scope, seq, least, least + more));
         }
         let before = self.memory.periods();
-        let (database, memory) = both!(self, ledger => ledger.grant(lease, wanted.clone()));
+        let (database, memory) = self.both(|ledger| ledger.grant(lease, wanted.clone()));
         assert_eq!(database, memory, "{lease}: {wanted:?}");
         for (wanted, grant) in wanted.iter().zip(&database) {
             if let Grant::Granted { period, .. } = grant {
@@ -233,12 +225,12 @@ impl World<'_> {
                 recall: self.amount(12),
             });
         }
-        both!(self, ledger => ledger.give_back(lease, parts.clone()));
+        self.both(|ledger| ledger.give_back(lease, parts.clone()));
     }
 
     fn recalls(&mut self) {
         let lease = self.lease();
-        let (mut database, mut memory) = both!(self, ledger => ledger.recalls(lease));
+        let (mut database, mut memory) = self.both(|ledger| ledger.recalls(lease));
         for recalls in [&mut database, &mut memory] {
             recalls.sort_by_key(|one| (one.scope.clone(), Arc::clone(&one.period)));
         }
@@ -250,14 +242,14 @@ impl World<'_> {
             recall: recall.number,
         });
         let answers: Vec<_> = answers.collect();
-        both!(self, ledger => ledger.give_back(lease, answers.clone()));
+        self.both(|ledger| ledger.give_back(lease, answers.clone()));
     }
 
     fn status(&mut self) {
         let scope = self.scope();
-        let (database, memory) = both!(self, ledger => ledger.budget(scope.clone()));
+        let (database, memory) = self.both(|ledger| ledger.budget(scope.clone()));
         assert_eq!(database, memory, "{scope}");
-        let (database, memory) = both!(self, ledger => ledger.budget_changes(BudgetCursor::default()));
+        let (database, memory) = self.both(|ledger| ledger.budget_changes(BudgetCursor::default()));
         let told = |mut budgets: Vec<gateway_actors::protocol::Budget>| {
             budgets.sort_by_key(|budget| budget.scope.clone());
             budgets

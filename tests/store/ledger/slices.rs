@@ -129,7 +129,7 @@ fn j9_what_is_asked_or_stored_twice_happens_once(test: &TestStore) {
     }
     assert_eq!(sums(store, &scope), (15, 15));
     // The end of an attempt that was found interrupted: the difference alone.
-    let mut left = record.dispatch.clone();
+    let mut left = record.dispatch;
     left.attempt.ordinal = 2;
     left.held = NanoUsd(9);
     insert(store, [CallRecord::interrupted(left.clone())]);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use gateway_actors::protocol::StoreFuture;
 
 use super::*;
-use crate::database::{TestStore, on_each_database};
-use crate::support::Draw;
+use crate::database::{TestStore, on_each_database, postgres_config};
+use crate::support::{Draw, PostgresDatabase};
 
 on_each_database! {
     e5_two_hundred_that_spend_at_once_over_three_stores_never_get_more_than_the_limit,
@@ -143,4 +143,31 @@ fn all_of_a_budget_can_be_spent_by_many_that_hold_parts_of_it(test: &TestStore) 
     insert(store, [call(asker, &[(&scope, &period)], 1_000)]);
     assert_eq!(sums(store, &scope), (1_000, 0));
     assert_books_balance(test);
+}
+
+#[test]
+fn e21_books_that_another_program_locks_are_waited_for_no_longer_than_the_limit() {
+    let database = PostgresDatabase::create();
+    let mut config = postgres_config(&database.url());
+    config.limits.lock_timeout = Duration::from_millis(100);
+    let store = Store::open(config.into()).unwrap();
+    let scope = user("a");
+    set(&store, &scope, rule(100, Window::Total));
+    let lease = lease(&store);
+    let period = granted(&store, lease, &scope, 1, 10);
+    let blocker = database.begin("SELECT * FROM budget_periods FOR UPDATE");
+    let wanted = || vec![question(&scope, 2, 10, 10)];
+    let refused = store.block_on(store.ledger().grant(lease, wanted()));
+    assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    let record = Arc::new(call(lease, &[(&scope, &period)], 7));
+    let refused = store.block_on(store.calls().insert_calls(vec![Arc::clone(&record)]));
+    assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    // Records and books change together or not at all.
+    assert_eq!(database.texts("SELECT attempt_id FROM llm_calls"), [""; 0]);
+    blocker.roll_back();
+    assert_eq!(sums(&store, &scope), (0, 10));
+    store.block_on(store.calls().insert_calls(vec![record])).unwrap();
+    granted(&store, lease, &scope, 2, 10);
+    assert_eq!(sums(&store, &scope), (7, 13));
+    assert_eq!(database.texts(WRONG_SUMS), [""; 0]);
 }

@@ -21,7 +21,7 @@ const MOST_BUDGETS: usize = 10_000;
 #[derive(Debug, Clone, Subcommand)]
 pub enum KeysCommand {
     /// Makes a key and shows it, this once.
-    Create(CreateArgs),
+    Create(Box<CreateArgs>),
     /// Lists the keys, revoked and expired ones too.
     List,
     /// Shows what is known of a key, with its budget.

@@ -61,7 +61,7 @@ fn the_secret_is_made_once_however_many_ask_for_it_at_once(store: &TestStore) {
         .map(|secret| store.block_on(secret).unwrap())
         .collect();
     assert!(secrets.iter().all(|secret| *secret == secrets[0]));
-    let other = store.database.open();
+    let other = store.neighbour();
     assert_eq!(other.block_on(other.keys().hash_secret()).unwrap(), secrets[0]);
     other.shutdown(Duration::from_secs(5));
 }

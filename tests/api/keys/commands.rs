@@ -120,7 +120,7 @@ fn mcp_acts_as_the_key_of_its_environment_and_as_nobody_once_there_are_keys() {
     let refused = run("mcp", &setup, &gateway);
     assert_eq!(refused.code, 78, "{}", refused.err);
     assert!(refused.err.contains("GATEWAY_API_KEY"), "{}", refused.err);
-    let with_key = setup.clone().env("GATEWAY_API_KEY", &key.text);
+    let with_key = setup.env("GATEWAY_API_KEY", &key.text);
     assert_eq!(run("mcp", &with_key, &gateway).code, 0);
     assert_eq!(gateway.client().request("DELETE", &key.path()).status, 200);
     let refused = run("mcp", &with_key, &gateway);

@@ -3,6 +3,7 @@
 mod drain;
 mod keys;
 mod ledger;
+mod limits;
 mod mcp;
 mod opening;
 mod recovery;
@@ -23,7 +24,8 @@ use self::signals::Signals;
 use crate::auth::KeyRing;
 use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
-use crate::limits::{Limits, Span};
+use crate::limits::Limits;
+use crate::redis::RedisOpenError;
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
 use crate::store::{
@@ -54,6 +56,9 @@ pub enum ServeError {
     /// The virtual keys cannot be read.
     #[error("the virtual keys in the database cannot be read; mend the database and start again")]
     Keys(#[source] gateway_actors::protocol::StoreError),
+    /// Redis cannot be used, wherever it is.
+    #[error(transparent)]
+    Redis(#[from] RedisOpenError),
     /// The address cannot be bound.
     #[error("cannot listen at {address}; stop what listens there or choose another API_PORT")]
     Bind {
@@ -85,9 +90,9 @@ impl ServeError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(OpenError::Corrupt { .. }) => 74,
-            Self::Store(OpenError::Address { .. }) => 78,
+            Self::Store(OpenError::Address { .. }) | Self::Redis(RedisOpenError::Address { .. }) => 78,
             Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) => 69,
-            Self::Bind { .. } | Self::Cell(_) | Self::System(_) => 1,
+            Self::Bind { .. } | Self::Cell(_) | Self::System(_) | Self::Redis(RedisOpenError::Thread { .. }) => 1,
             Self::Fatal { .. } => 70,
         }
     }
@@ -210,6 +215,7 @@ async fn run(
     let storage = StorageHealth::new(store.health(), ports.journal.clone());
     let idempotency = http::Idempotency::new(store.idempotency(), ports.instance, settings.idempotency);
     let (ring, _keeping_fresh) = keys::open(settings, store).await?;
+    let limits = limits::open(settings, &ring, ports.instance).await?;
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
@@ -217,7 +223,7 @@ async fn run(
     let shared = Shared::new(edge_parts(
         settings,
         store,
-        (storage, idempotency),
+        (storage, idempotency, limits),
         &ring,
         &system,
         watching,
@@ -278,7 +284,7 @@ fn provider_infos(settings: &Settings) -> Vec<ProviderInfo> {
 fn edge_parts(
     settings: &Settings,
     store: &Store,
-    (storage, idempotency): (StorageHealth, http::Idempotency),
+    (storage, idempotency, limits): (StorageHealth, http::Idempotency, Arc<Limits>),
     ring: &Arc<KeyRing>,
     system: &Arc<ActorSystem>,
     lifecycle: watch::Receiver<Lifecycle>,
@@ -309,7 +315,7 @@ fn edge_parts(
         responses: store.responses(),
         response_settings: settings.responses,
         idempotency,
-        limits: Arc::new(Limits::new(ring.limits(), Span::default(), None)),
+        limits,
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,

@@ -15,6 +15,7 @@ mod holds;
 mod idempotency;
 mod idle_probes;
 mod journals;
+mod limits;
 mod logs;
 mod native;
 mod native_bad_input;

@@ -19,6 +19,7 @@ mod provider;
 mod random;
 mod raw;
 mod records;
+mod redis;
 mod refusals;
 mod setup;
 mod slicing_proxy;
@@ -34,6 +35,7 @@ pub(crate) use provider::{Behaviour, Charge, Content, ModelList, Provider, Recei
 pub(crate) use random::Draw;
 pub(crate) use raw::RawClient;
 pub(crate) use records::CallRow;
+pub(crate) use redis::{RedisServer, redis_url};
 pub(crate) use setup::{Model, Setup};
 pub(crate) use slicing_proxy::{Cuts, SlicingProxy};
 pub(crate) use sse::{SseEvent, json_lines, sse_events};

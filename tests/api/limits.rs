@@ -3,16 +3,13 @@
 use std::thread;
 use std::time::Duration;
 
-use ai_mcp_gateway::auth::{Hasher, KeyText};
-use ai_mcp_gateway::config::PostgresAddress;
-use ai_mcp_gateway::store::{PostgresConfig, Store, StoreConfig};
-use gateway_actors::protocol::{AccessRole, KeyId, KeyIdentity, NewKey, RateLimits, Scope};
+use gateway_actors::protocol::{RateLimits, Scope};
 use serde_json::json;
 
 use crate::COMPLETIONS;
 use crate::support::{
-    Behaviour, Client, Gateway, Model, PostgresDatabase, Provider, RedisServer, Reply, Setup, chat, in_parallel,
-    redis_url, streamed_chat, wait_for,
+    Behaviour, Client, Gateway, KeyHolder, PostgresDatabase, Provider, RedisServer, Reply, Setup, chat, in_parallel,
+    make_keys, redis_url, streamed_chat, wait_for,
 };
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -40,36 +37,12 @@ impl Scene {
 
     /// Makes keys in the database as the gateway does, before it starts.
     fn keys<const N: usize>(&self, limits: [RateLimits; N], rules: &[(Scope, RateLimits)]) -> [String; N] {
-        let address = PostgresAddress::parse(&self.database.url()).unwrap();
-        let store = Store::open(StoreConfig::from(PostgresConfig::new(address))).unwrap();
-        let keys = store.keys();
-        let hasher = Hasher::new(&store.block_on(keys.hash_secret()).unwrap());
-        let texts = limits.map(|limits| {
-            let text = KeyText::generate().unwrap();
-            let identity = KeyIdentity {
-                id: KeyId::generate(),
-                project: Some("p".into()),
-                user: None,
-                role: AccessRole::User,
-                max_layer: None,
-                models: None,
-                expires_at: None,
-                limits,
-            };
-            let key = NewKey {
-                identity,
-                name: "test".into(),
-                prefix: text.shown().into(),
-                hash: hasher.hash(&text),
-            };
-            store.block_on(keys.create(key)).unwrap();
-            text.expose().to_owned()
+        let holders = limits.map(|limits| KeyHolder {
+            project: Some("p"),
+            user: None,
+            limits,
         });
-        for (scope, limits) in rules {
-            store.block_on(keys.set_limits(scope.clone(), *limits)).unwrap();
-        }
-        store.shutdown(LIMIT);
-        texts
+        make_keys(&self.database.url(), holders, rules)
     }
 
     fn setup(&self) -> Setup {
@@ -300,7 +273,7 @@ fn two_processes_on_one_redis_share_the_requests_at_once() {
 }
 
 #[test]
-fn without_redis_each_process_counts_by_itself() {
+fn rd1_without_redis_each_process_counts_by_itself() {
     const RPM: u32 = 20;
     let scene = Scene::new();
     let [key] = scene.keys([rpm(RPM)], &[]);

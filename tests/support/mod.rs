@@ -12,6 +12,7 @@
 
 mod client;
 mod gateway;
+mod keys;
 mod load;
 mod pieces;
 mod postgres;
@@ -28,6 +29,7 @@ mod wait;
 
 pub(crate) use client::{Client, Reply, chat, streamed_chat};
 pub(crate) use gateway::{Gateway, run_to_exit};
+pub(crate) use keys::{KeyHolder, make_keys};
 pub(crate) use load::in_parallel;
 pub(crate) use pieces::PieceWriter;
 pub(crate) use postgres::{OpenTransaction, PostgresDatabase, PostgresServer};

@@ -2,7 +2,6 @@
 
 mod drain;
 mod keys;
-mod ledger;
 mod limits;
 mod mcp;
 mod opening;
@@ -15,16 +14,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::InstanceId;
+use gateway_actors::protocol::{BudgetChanges, BudgetCursor, ErrorKind, GatewayError, InstanceId};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::drain::{CUT, cut, drain, settle};
 use self::signals::Signals;
+use crate::alerts;
 use crate::auth::KeyRing;
 use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
 use crate::limits::Limits;
+use crate::providers::WebhookClient;
 use crate::redis::RedisOpenError;
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
@@ -53,12 +54,18 @@ pub enum ServeError {
     /// What a dead process left behind could not be taken over.
     #[error("what an earlier process left in the journal cannot be stored; mend the database and start again")]
     Recovery(#[source] gateway_actors::protocol::StoreError),
+    /// The budgets could not be read.
+    #[error("the budgets cannot be read from the database; mend the database and start again")]
+    Budgets(#[source] gateway_actors::protocol::StoreError),
     /// The virtual keys cannot be read.
     #[error("the virtual keys in the database cannot be read; mend the database and start again")]
     Keys(#[source] gateway_actors::protocol::StoreError),
     /// Redis cannot be used, wherever it is.
     #[error(transparent)]
     Redis(#[from] RedisOpenError),
+    /// The user that the process would act for may not come in.
+    #[error("{0}")]
+    Identity(GatewayError),
     /// The address cannot be bound.
     #[error("cannot listen at {address}; stop what listens there or choose another API_PORT")]
     Bind {
@@ -91,7 +98,9 @@ impl ServeError {
         match self {
             Self::Store(OpenError::Corrupt { .. }) => 74,
             Self::Store(OpenError::Address { .. }) | Self::Redis(RedisOpenError::Address { .. }) => 78,
-            Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) => 69,
+            Self::Identity(error) if error.kind == ErrorKind::Unauthenticated => 78,
+            Self::Identity(_) => 69,
+            Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) | Self::Budgets(_) => 69,
             Self::Bind { .. } | Self::Cell(_) | Self::System(_) | Self::Redis(RedisOpenError::Thread { .. }) => 1,
             Self::Fatal { .. } => 70,
         }
@@ -137,10 +146,14 @@ fn in_system(
         journal: JournalDir::open(&journal_dir, instance)?,
         calls: store.calls(),
         conversations: store.conversations(),
+        budgets: first_budgets(&store)?,
+        ledger: store.ledger(),
     };
     let purging = store.keep_purging();
+    let threshold = settings.cost.alert_threshold;
+    let watching = threshold.map(|threshold| store.keep_watching_costs(threshold));
     let result = system.block_on(work(&store, ports, signals));
-    drop(purging);
+    drop((purging, watching));
     // Its actors hold the journal.
     drop(system);
     match collect(&store, &journal_dir, instance) {
@@ -153,6 +166,12 @@ fn in_system(
     }
     store.shutdown(STORE_SHUTDOWN);
     result
+}
+
+/// The budgets that there are.
+fn first_budgets(store: &Store) -> Result<BudgetChanges, ServeError> {
+    let all = store.ledger().budget_changes(BudgetCursor::default());
+    store.block_on(all).map_err(ServeError::Budgets)
 }
 
 /// Why this process's own journal could not be stored: the error itself speaks of an earlier process, and of a start.
@@ -175,7 +194,13 @@ fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<Re
         store.block_on(async { sleep(Duration::from_millis(5)).await });
     }
     let deadline = Some(Instant::now() + STORE_SHUTDOWN);
-    recover_until(store, journal_dir, Some(instance), deadline)
+    let recovered = recover_until(store, journal_dir, Some(instance), deadline)?;
+    if recovered.all && recovered.whole {
+        // Also of a process that left no journal: then all its records are stored.
+        let ended = store.block_on(store.ledger().end_leases_of(vec![instance]));
+        ended.map_err(ServeError::Recovery)?;
+    }
+    Ok(recovered)
 }
 
 /// Opens the database of the settings, creating or upgrading it where needed.
@@ -228,6 +253,7 @@ async fn run(
         &system,
         watching,
     ));
+    let delivering = deliver_events(settings, store)?;
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
     let pipelines = move || {
@@ -267,8 +293,24 @@ async fn run(
     if serving.await.is_err() {
         tracing::error!("the server's task had panicked");
     }
+    if let Some(delivering) = delivering {
+        delivering.abort();
+    }
     arbiters.stop();
     ended
+}
+
+/// Begins to deliver events to the webhook of the settings, if there is one. What is not delivered when the process ends
+/// waits in the database.
+fn deliver_events(settings: &Settings, store: &Store) -> Result<Option<actix_rt::task::JoinHandle<()>>, ServeError> {
+    let Some(address) = &settings.alerts.webhook_url else {
+        return Ok(None);
+    };
+    let webhook = WebhookClient::new(address).map_err(|error| ServeError::Cell(error.to_string()))?;
+    let (events, secret) = (store.events(), settings.alerts.webhook_secret.clone());
+    Ok(Some(actix_rt::spawn(async move {
+        match alerts::deliver(&*events, &webhook, secret.as_ref()).await {}
+    })))
 }
 
 /// The configured providers, as the edges tell of them.
@@ -304,7 +346,7 @@ fn edge_parts(
         settings: settings.http.clone(),
         auth: keys::auth(settings, ring),
         keys: store.keys(),
-        ledger: Arc::new(ledger::Away),
+        ledger: system.ledger(),
         catalogue: Arc::clone(&system.catalogue),
         health: Arc::clone(&system.health),
         providers: provider_infos(settings),
@@ -314,6 +356,8 @@ fn edge_parts(
         conversations: store.conversations(),
         responses: store.responses(),
         response_settings: settings.responses,
+        reports: store.reports(),
+        events: store.events(),
         idempotency,
         limits,
         store_health: Arc::new(storage),

@@ -3,10 +3,13 @@
 //! ```text
 //! main thread      SupervisorActor
 //! control          ProviderDirector            publishes health; asks for free models
+//!                  BudgetDirector              publishes budgets; fills and empties the process's slices
 //! conversations    ContextActor                orders turns
 //! worker 0..n      a cell each: RouterActor, ProviderActor per provider, BudgetActor, CostTracker, pipeline
 //! store runtime    the database (no actor)
 //! ```
+
+mod numbers;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,15 +21,16 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
-use gateway_actors::budget::BudgetActor;
+use gateway_actors::budget::{BudgetActor, BudgetDirector};
 use gateway_actors::context::ContextActor;
 use gateway_actors::cost::{CostSettings, CostTracker};
-use gateway_actors::dispatch::{AmbiguousFailover, DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
+use gateway_actors::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use gateway_actors::protocol::{
-    AttemptJournal, BudgetTotals, CallStore, Catalogue, CellId, CellTotals, ConversationStore, Gauges, HealthSnapshot,
-    InFlight, InstanceId, LastResort, ProviderName, SystemHealth,
+    AttemptJournal, BudgetBook, BudgetChanges, BudgetTotals, CallStore, Catalogue, CellId, CellTotals,
+    ConversationStore, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, LedgerStore, ProviderName,
+    SystemHealth,
 };
-use gateway_actors::provider::{BreakerSettings, ProviderActor, ProviderDirector};
+use gateway_actors::provider::{ProviderActor, ProviderDirector};
 use gateway_actors::router::{RouterActor, RouterSettings, RouterSources};
 use gateway_actors::runtime::{Beats, CrashReporter, LocalAddr, RemoteAddr, RemoteAsks, RestartPolicy};
 use gateway_actors::supervisor::SupervisorActor;
@@ -34,12 +38,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::catalogue::{AutoCheck, LiveCatalogue, RefreshTimes, keep_fresh};
-use crate::config::{AmbiguousRetry, ProviderSettings, Settings};
+use crate::config::{ProviderSettings, Settings};
+use crate::ledger::AnnouncingLedger;
 use crate::providers::{BuildError, FreeModels, Probes, Upstreams};
 use crate::store::{JournalDir, JournalLimits, JournalOpenError};
 
-/// How long an ask of the ContextActor may go unanswered: its handlers take microseconds.
-const CONTEXT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long an ask of an actor of another thread may go unanswered: their handlers take microseconds.
+const REMOTE_PATIENCE: Duration = Duration::from_secs(5);
 
 thread_local! {
     /// The pipeline of this thread's cell. A server asks for a worker's pipeline more than once.
@@ -74,6 +79,9 @@ pub(crate) struct Ports {
     pub(crate) journal: JournalDir,
     pub(crate) calls: Arc<dyn CallStore>,
     pub(crate) conversations: Arc<dyn ConversationStore>,
+    pub(crate) ledger: Arc<dyn LedgerStore>,
+    /// The budgets that there are at the start: no call may come before they are known.
+    pub(crate) budgets: BudgetChanges,
 }
 
 /// The actor system of the process: what is global, and how a cell is started.
@@ -100,6 +108,8 @@ pub(crate) struct ActorSystem {
     beats: Arc<Beats>,
     context: Addr<ContextActor>,
     director: Addr<ProviderDirector>,
+    budget_director: Addr<BudgetDirector>,
+    book: Arc<ArcSwap<BudgetBook>>,
     #[cfg(feature = "fault-injection")]
     supervisor: Addr<SupervisorActor>,
     next_cell: AtomicU16,
@@ -159,7 +169,7 @@ impl ActorSystem {
         };
 
         let (published, reporter) = (Arc::clone(&health), crashes.clone());
-        let (breaker, seed) = (breaker(settings), u64::from(std::process::id()));
+        let (breaker, seed) = (numbers::breaker(settings), u64::from(std::process::id()));
         let beats_there = Arc::clone(&beats);
         let providers = settings.providers.clone();
         let director = ProviderDirector::start_in_arbiter(&arbiters.control.handle(), move |_| {
@@ -174,6 +184,8 @@ impl ActorSystem {
                 }
             }
         });
+        let book = Arc::new(ArcSwap::from_pointee(numbers::first_book(&ports.budgets)));
+        let budget_director = start_budget_director(settings, &arbiters.control, &ports, &book, &crashes);
         let (reporter, beats_there) = (crashes.clone(), Arc::clone(&beats));
         let context = ContextActor::start_in_arbiter(&arbiters.conversations.handle(), move |_| {
             beats_there.start_here("conversations");
@@ -185,7 +197,7 @@ impl ActorSystem {
             catalogue: Arc::clone(&catalogue),
             health: Arc::clone(&health),
             usable: Arc::clone(&usable),
-            key_variables: Arc::new(key_variables(settings)),
+            key_variables: Arc::new(numbers::key_variables(settings)),
         };
         let routing = RouterSettings {
             default_layer: settings.routing.default_layer,
@@ -214,12 +226,14 @@ impl ActorSystem {
             in_flight: in_flight.collect(),
             providers: settings.providers.clone(),
             routing,
-            dispatch: dispatch(settings),
+            dispatch: numbers::dispatch(settings),
             last_resort: Arc::new(LastResort::new(now)),
             remote_asks: Arc::default(),
             beats,
             context,
             director,
+            budget_director,
+            book,
             #[cfg(feature = "fault-injection")]
             supervisor: arbiters.supervisor.clone(),
             next_cell: AtomicU16::new(0),
@@ -267,7 +281,7 @@ impl ActorSystem {
         self.beats.start_here(format!("worker {id}"));
         let router = RouterActor::new(self.routing, self.sources.clone(), self.crashes.clone()).start();
         let sums = self.budgets.get(usize::from(id.0)).map(Arc::clone).unwrap_or_default();
-        let budget = BudgetActor::new(Rc::clone(&journal), sums, self.crashes.clone()).start();
+        let budget = BudgetActor::new(sums, self.crashes.clone()).start();
         let cost = CostTracker::new(
             CostSettings::default(),
             Rc::clone(&journal),
@@ -309,8 +323,10 @@ impl ActorSystem {
             router: LocalAddr::new(router),
             providers: providers.collect(),
             budget: LocalAddr::new(budget),
+            budget_director: self.remote(&self.budget_director),
+            budgets: Arc::clone(&self.book),
             cost: LocalAddr::new(cost),
-            context: RemoteAddr::new(self.context.clone(), Arc::clone(&self.remote_asks), CONTEXT_PATIENCE),
+            context: self.remote(&self.context),
             upstream,
             journal,
             conversations: Arc::clone(&self.ports.conversations),
@@ -321,6 +337,16 @@ impl ActorSystem {
             crash_stream: Arc::clone(&self.crash_stream),
             settings: self.dispatch,
         }))
+    }
+
+    fn remote<A: Actor>(&self, actor: &Addr<A>) -> RemoteAddr<A> {
+        RemoteAddr::new(actor.clone(), Arc::clone(&self.remote_asks), REMOTE_PATIENCE)
+    }
+
+    /// The ledger for the edges.
+    pub(crate) fn ledger(&self) -> Arc<dyn LedgerStore> {
+        let director = self.budget_director.clone();
+        Arc::new(AnnouncingLedger::new(Arc::clone(&self.ports.ledger), director))
     }
 
     fn register(&self, addrs: CellAddrs) {
@@ -342,6 +368,21 @@ impl ActorSystem {
             Arc::clone,
         )
     }
+}
+
+fn start_budget_director(
+    settings: &Settings,
+    control: &Arbiter,
+    ports: &Ports,
+    book: &Arc<ArcSwap<BudgetBook>>,
+    crashes: &CrashReporter,
+) -> Addr<BudgetDirector> {
+    let (instance, ledger) = (ports.instance, Arc::clone(&ports.ledger));
+    let (book, reporter) = (Arc::clone(book), crashes.clone());
+    let budget = numbers::budget(settings);
+    BudgetDirector::start_in_arbiter(&control.handle(), move |_| {
+        BudgetDirector::new(budget, instance, book, ledger, reporter)
+    })
 }
 
 /// Lets the control thread ask for free models, if the settings name somebody to ask.
@@ -379,6 +420,7 @@ impl ActorSystem {
             }
             ("context", _) => tell(&self.context, Crash),
             ("provider-director", _) => tell(&self.director, Crash),
+            ("budget-director", _) => tell(&self.budget_director, Crash),
             ("supervisor", _) => tell(&self.supervisor, Crash),
             ("router", Some(cell)) => tell(&cell.router, Crash),
             ("budget", Some(cell)) => tell(&cell.budget, Crash),
@@ -393,47 +435,5 @@ impl ActorSystem {
             _ => return false,
         };
         told.is_ok()
-    }
-}
-
-fn breaker(settings: &Settings) -> BreakerSettings {
-    let written = &settings.breaker;
-    BreakerSettings {
-        consecutive_failures: written.consecutive_failures,
-        failure_ratio: f64::from(written.failure_percent) / 100.0,
-        ratio_min_calls: written.min_calls,
-        window: written.window,
-        open_base: written.open_base,
-        open_cap: written.open_cap,
-        jitter: f64::from(written.jitter_percent) / 100.0,
-        probes_to_close: written.successes_to_close,
-        cool_down_cap: written.cool_down_cap,
-        idle_probe: written.idle_probe,
-        ..BreakerSettings::default()
-    }
-}
-
-/// The variables that hold the keys of the providers that want one.
-fn key_variables(settings: &Settings) -> HashMap<ProviderName, Arc<str>> {
-    let variable = |provider: &ProviderSettings| {
-        let variable = provider.api_key_env.as_deref()?;
-        Some((provider.name.clone(), variable.into()))
-    };
-    settings.providers.iter().filter_map(variable).collect()
-}
-
-fn dispatch(settings: &Settings) -> DispatchSettings {
-    let written = &settings.failover;
-    DispatchSettings {
-        extra_attempts: written.max_extra_attempts,
-        retry_ratio: f64::from(written.retry_budget_percent) / 100.0,
-        retry_min: written.retry_budget_min,
-        retry_window: written.retry_budget_window,
-        ambiguous: match written.ambiguous {
-            AmbiguousRetry::Any => AmbiguousFailover::Any,
-            AmbiguousRetry::Free => AmbiguousFailover::FreeOnly,
-        },
-        write_stall: settings.http.write_timeout,
-        ..DispatchSettings::default()
     }
 }

@@ -3,6 +3,7 @@
 //! A text that cannot be a virtual key is refused without any I/O. One that can is looked up by its whole digest
 //! ([`KeyRing`]); nothing else makes a caller with a key.
 
+mod local;
 mod owner;
 mod ring;
 mod text;
@@ -17,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
+pub use self::local::LocalIdentity;
 pub use self::owner::{Owner, owner};
 pub use self::ring::{KeyRing, Refusal};
 pub use self::text::{Hasher, KeyText, NoRandomness};
@@ -170,6 +172,21 @@ mod tests {
             kind(&closed, Some(b"sk-whatever")).await,
             Err(ErrorKind::Unauthenticated)
         );
+    }
+
+    #[tokio::test]
+    async fn the_local_user_needs_a_key_once_there_is_one_and_a_bad_one_is_never_taken_for_none() {
+        let (auth, store) = auth(None, false);
+        let auth = Arc::new(auth);
+        let as_nobody = LocalIdentity::new(auth.clone(), None);
+        assert_eq!(as_nobody.caller().await.unwrap(), Caller::Local);
+        let (text, key) = ring::tests::made(&store, None).await;
+        auth.ring().catch_up().await.unwrap();
+        assert_eq!(as_nobody.caller().await.unwrap_err().kind, ErrorKind::Unauthenticated);
+        let holder = LocalIdentity::new(auth.clone(), Some(text.expose().into()));
+        assert_eq!(holder.caller().await.unwrap(), Caller::Key(key.identity));
+        let garbage = LocalIdentity::new(auth, Some("sk-anything".into()));
+        assert_eq!(garbage.caller().await.unwrap_err().kind, ErrorKind::Unauthenticated);
     }
 
     #[tokio::test]

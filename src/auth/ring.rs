@@ -265,4 +265,4 @@ fn micros(duration: Duration) -> i64 {
 
 #[cfg(test)]
 #[path = "ring_tests.rs"]
-mod tests;
+pub(super) mod tests;

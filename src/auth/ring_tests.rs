@@ -12,7 +12,7 @@ fn ring() -> (KeyRing, Arc<MemoryKeys>) {
 }
 
 /// Makes a key behind the ring's back, as another process would.
-async fn made(store: &MemoryKeys, expires_at: Option<i64>) -> (KeyText, StoredKey) {
+pub(in super::super) async fn made(store: &MemoryKeys, expires_at: Option<i64>) -> (KeyText, StoredKey) {
     let text = KeyText::generate().unwrap();
     let key = NewKey {
         identity: KeyIdentity {

@@ -5,7 +5,7 @@
 /// # Errors
 /// Says, as the end of a sentence that begins with "must", why the text is no such number: not a decimal number,
 /// negative, with more digits than `scale` holds, or too large.
-pub(super) fn scaled(text: &str, scale: i32) -> Result<u64, String> {
+pub(crate) fn scaled(text: &str, scale: i32) -> Result<u64, String> {
     let not_a_number = || "be a decimal number such as 0.15".to_owned();
     if text.starts_with('-') {
         return Err("not be negative".to_owned());

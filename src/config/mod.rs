@@ -7,12 +7,14 @@
 //! Each table of settings has its own file here, which names each of its settings once: key, variable, flag, range and
 //! place. Secrets come from the environment only and are never shown, not in problems either.
 
+mod alerts;
 mod auth;
 mod breaker;
+mod budget;
 mod builtin;
 mod catalogue;
 mod cost;
-mod decimal;
+pub(crate) mod decimal;
 mod difference;
 mod document;
 mod drain;
@@ -42,8 +44,10 @@ mod vendors;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::AlertSettings;
 pub use auth::AuthSettings;
 pub use breaker::BreakerSettings;
+pub use budget::BudgetSettings;
 pub use cost::CostSettings;
 pub use drain::DrainSettings;
 pub use headers::ExtraHeaders;

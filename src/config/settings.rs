@@ -5,8 +5,10 @@ use std::sync::Arc;
 use gateway_actors::protocol::{Catalogue, Model};
 use toml::de::{DeTable, DeValue};
 
+use super::alerts::{AlertSettings, WrittenAlerts};
 use super::auth::AuthSettings;
 use super::breaker::BreakerSettings;
+use super::budget::BudgetSettings;
 use super::builtin::Builtins;
 use super::catalogue::{Parts, assemble};
 use super::cost::CostSettings;
@@ -54,10 +56,14 @@ pub struct Settings {
     pub redis: RedisSettings,
     /// Answers that later requests may go on from.
     pub responses: ResponsesSettings,
+    /// How budgets are kept.
+    pub budget: BudgetSettings,
     /// Answers to requests with an idempotency key.
     pub idempotency: IdempotencySettings,
     /// What is said about money spent.
     pub cost: CostSettings,
+    /// Who is told of events.
+    pub alerts: AlertSettings,
     /// What is logged.
     pub log: LogSettings,
     /// OpenRouter's free models in the place of an empty layer L0.
@@ -121,8 +127,10 @@ struct Draft {
     store: WrittenStore,
     redis: RedisSettings,
     responses: ResponsesSettings,
+    budget: BudgetSettings,
     idempotency: IdempotencySettings,
     cost: CostSettings,
+    alerts: WrittenAlerts,
     log: LogSettings,
     builtins: Builtins,
     providers: Providers,
@@ -133,7 +141,7 @@ struct Draft {
 /// A table of settings and what reads it, whether from a file, the environment or the command line.
 type Section = (&'static str, fn(&mut Draft, &mut Reader<'_>));
 
-const SECTIONS: [Section; 15] = [
+const SECTIONS: [Section; 17] = [
     ("http", |draft, reader| draft.http.read(reader)),
     ("auth", |draft, reader| draft.auth.read(reader)),
     ("routing", |draft, reader| draft.routing.read(&mut draft.lists, reader)),
@@ -143,8 +151,10 @@ const SECTIONS: [Section; 15] = [
     ("store", |draft, reader| draft.store.read(reader)),
     ("redis", |draft, reader| draft.redis.read(reader)),
     ("responses", |draft, reader| draft.responses.read(reader)),
+    ("budget", |draft, reader| draft.budget.read(reader)),
     ("idempotency", |draft, reader| draft.idempotency.read(reader)),
     ("cost", |draft, reader| draft.cost.read(reader)),
+    ("alerts", |draft, reader| draft.alerts.read(reader)),
     ("log", |draft, reader| draft.log.read(reader)),
     ("openrouter", |draft, reader| draft.builtins.read_openrouter(reader)),
     ("oss", |draft, reader| draft.builtins.read_oss(reader)),
@@ -164,8 +174,10 @@ impl Draft {
             store: WrittenStore::default(),
             redis: RedisSettings::default(),
             responses: ResponsesSettings::default(),
+            budget: BudgetSettings::default(),
             idempotency: IdempotencySettings::default(),
             cost: CostSettings::default(),
+            alerts: WrittenAlerts::default(),
             log: LogSettings::default(),
             builtins: Builtins::default(),
             providers: Providers::default(),
@@ -262,8 +274,10 @@ impl Draft {
             store: self.store.resolve(environment, report),
             redis: self.redis,
             responses: self.responses,
+            budget: self.budget,
             idempotency: self.idempotency,
             cost: self.cost,
+            alerts: self.alerts.resolve(environment, report),
             log: self.log,
             openrouter: self.builtins.openrouter,
             providers: Vec::new(),

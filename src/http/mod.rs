@@ -20,6 +20,8 @@ mod shared;
 mod sse;
 
 #[cfg(test)]
+mod access_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -11,8 +11,8 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    BudgetTotals, Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, KeyStore, LedgerStore,
-    ResponseStore, StoreHealth, SystemHealth,
+    BudgetTotals, Catalogue, CellTotals, ConversationStore, EventStore, Gauges, HealthSnapshot, KeyStore, LedgerStore,
+    ReportStore, ResponseStore, StoreHealth, SystemHealth,
 };
 use gateway_actors::runtime::Bell;
 use tokio::sync::watch;
@@ -85,6 +85,10 @@ pub struct EdgeParts {
     pub responses: Arc<dyn ResponseStore>,
     /// Whether responses are stored, and for how long.
     pub response_settings: ResponsesSettings,
+    /// Reports over the call records.
+    pub reports: Arc<dyn ReportStore>,
+    /// What operators are told of.
+    pub events: Arc<dyn EventStore>,
     /// The answers to requests with an idempotency key.
     pub idempotency: Idempotency,
     /// How often and how much each caller may ask.

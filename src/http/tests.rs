@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use super::middleware::Access;
 use super::routes::TABLE;
 use super::shared::Lifecycle;
-use super::testing::{ADMIN_KEY, Told, app, auth, model, parts};
+use super::testing::{ADMIN_KEY, Told, app, keyed_parts, model, parts};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -236,9 +236,7 @@ async fn k1_a_panic_is_a_json_answer_and_the_next_request_is_served() {
 
 #[actix_web::test]
 async fn every_route_but_live_and_ready_wants_the_key() {
-    let mut parts = parts();
-    parts.auth = auth(Some(ADMIN_KEY));
-    let app = app(parts, Told::default()).await;
+    let app = app(keyed_parts(), Told::default()).await;
     let open: Vec<&str> = TABLE
         .iter()
         .filter(|rule| rule.access == Access::Open)

@@ -22,6 +22,7 @@ use super::shared::Shared;
 use super::slots::Slots;
 use super::status::{Status, StatusParts};
 use super::tools::{self, Given};
+use crate::auth::LocalIdentity;
 
 /// The revisions served here. 2025-03-26 is left out: it alone demands batches. A client that asks for it is offered
 /// 2025-11-25.
@@ -48,11 +49,18 @@ struct Inner {
 }
 
 impl GatewayServer {
-    /// A server over these parts. `patience` is how long a call may take; `give_up` turns true when those under way must
+    /// A server over these parts, which acts for `identity`. `patience` is how long a call may take; `give_up` turns true when those under way must
     /// end.
-    pub(crate) fn new(desk: Desk, status: StatusParts, patience: Duration, give_up: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        identity: LocalIdentity,
+        desk: Desk,
+        status: StatusParts,
+        patience: Duration,
+        give_up: watch::Receiver<bool>,
+    ) -> Self {
         Self(Arc::new(Inner {
             shared: Shared {
+                identity,
                 desk,
                 slots: Slots::new(),
                 status: Status::new(status),

@@ -5,10 +5,13 @@ use std::time::Duration;
 use super::desk::Desk;
 use super::slots::Slots;
 use super::status::Status;
+use crate::auth::LocalIdentity;
 
 /// What every call of a tool works with.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// Whom the process acts for.
+    pub(super) identity: LocalIdentity,
     /// The way to the pipeline.
     pub(super) desk: Desk,
     /// The calls that run and wait.

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::drain::{CUT, FLUSH, nothing_under_way, settle, until};
 use super::signals::Signals;
-use super::{ServeError, describe, fatal, in_system, provider_infos};
+use super::{ServeError, describe, fatal, in_system, keys, provider_infos};
+use crate::auth::LocalIdentity;
 use crate::config::Settings;
 use crate::mcp::{self, Desk, GatewayServer, Orders, Pipes, StatusParts, StdioTransport};
 use crate::reload::Reloader;
@@ -45,6 +46,9 @@ async fn run(
     pipes: Pipes,
 ) -> Result<(), ServeError> {
     let storage = StorageHealth::new(store.health(), ports.journal.clone());
+    let (ring, _keeping_fresh) = keys::open(settings, store).await?;
+    let identity = LocalIdentity::new(keys::auth(settings, &ring), settings.auth.api_key.clone());
+    identity.caller().await.map_err(ServeError::Identity)?;
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
@@ -53,7 +57,7 @@ async fn run(
     let patience = settings.drain.stdio;
     let (transport, end) = StdioTransport::start(pipes, patience).map_err(ServeError::System)?;
     let parts = status_parts(settings, storage, &system);
-    let server = GatewayServer::new(desk, parts, settings.http.default_deadline, end.give_up());
+    let server = GatewayServer::new(identity, desk, parts, settings.http.default_deadline, end.give_up());
     tracing::info!(
         models = settings.models.len(),
         providers = settings.providers.len(),

@@ -1,6 +1,10 @@
 //! The row of a call record.
 
-use gateway_actors::protocol::{CallRecord, IdText, KeyId, Price};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use gateway_actors::protocol::{AttemptId, CallRecord, IdText, KeyId, Outcome, PicoUsdPerToken, Price};
 use serde::Serialize;
 
 /// A call record as it is stored. Counts beyond what the database holds are stored as the largest that it does.
@@ -65,6 +69,45 @@ impl From<&CallRecord> for RowIds {
     }
 }
 
+impl RowIds {
+    /// The row's key.
+    pub(super) fn attempt(&self) -> &str {
+        &self.attempt
+    }
+}
+
+/// Whether what some of these records cost is to be posted.
+pub(super) fn are_charged(records: &[Arc<CallRecord>]) -> bool {
+    records.iter().any(|record| record.dispatch.charges.is_some())
+}
+
+/// What is left of these records when each attempt has one, in the order of the attempts' ids: the first, save that a
+/// finished one replaces one found interrupted. One statement cannot insert a row and replace it too; and replicas that
+/// insert the same rows in the same order do not wait for each other in a circle.
+pub(super) fn one_for_each_attempt(records: Vec<Arc<CallRecord>>) -> Vec<Arc<CallRecord>> {
+    let mut kept: HashMap<AttemptId, Arc<CallRecord>> = HashMap::with_capacity(records.len());
+    for record in records {
+        match kept.entry(record.dispatch.attempt) {
+            Entry::Vacant(place) => {
+                place.insert(record);
+            }
+            Entry::Occupied(mut place) => {
+                if place.get().outcome == Outcome::Interrupted && record.outcome != Outcome::Interrupted {
+                    place.insert(record);
+                }
+            }
+        }
+    }
+    let mut records: Vec<_> = kept.into_values().collect();
+    records.sort_unstable_by_key(|record| {
+        (
+            record.dispatch.attempt.request.to_string(),
+            record.dispatch.attempt.ordinal,
+        )
+    });
+    records
+}
+
 impl<'a> CallRow<'a> {
     /// The row of this record, whose ids these are, first stored at `now` (microseconds since 1970).
     pub(super) fn new(record: &'a CallRecord, ids: &'a RowIds, now: i64) -> Self {
@@ -114,6 +157,36 @@ impl<'a> CallRow<'a> {
 
 fn saturating(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A price as call records keep it.
+#[derive(Debug)]
+pub(super) struct PriceColumns {
+    pub(super) input: i64,
+    pub(super) cached_input: i64,
+    pub(super) output: i64,
+    /// The price as JSON, where the three do not say all of it.
+    pub(super) whole: Option<String>,
+}
+
+impl PriceColumns {
+    pub(super) fn of(price: &Price) -> Self {
+        Self {
+            input: saturating(price.rates.input.0),
+            cached_input: saturating(price.rates.cached_input.0),
+            output: saturating(price.rates.output.0),
+            whole: whole_price(price),
+        }
+    }
+
+    /// The price; nothing if it cannot be read.
+    pub(super) fn price(&self) -> Option<Price> {
+        if let Some(whole) = &self.whole {
+            return serde_json::from_str(whole).ok();
+        }
+        let of = |stored: i64| u64::try_from(stored).ok().map(PicoUsdPerToken);
+        Some(Price::plain(of(self.input)?, of(self.cached_input)?, of(self.output)?))
+    }
 }
 
 /// The price as JSON, if the three columns of prices do not say all of it: most prices need no text.

@@ -112,6 +112,93 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What may be spent in each period.
+    budgets (scope) {
+        scope -> Text,
+        limit_nano_usd -> BigInt,
+        period_kind -> Text,
+        on_exhausted -> Text,
+        max_layer -> Nullable<Text>,
+        alert_percents -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// What was spent and is held of a budget in one period.
+    budget_periods (scope, period) {
+        scope -> Text,
+        period -> Text,
+        posted -> BigInt,
+        held -> BigInt,
+        recall -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Claims of processes on their slices.
+    budget_leases (instance_id, epoch) {
+        instance_id -> Text,
+        epoch -> BigInt,
+        opened_at -> BigInt,
+        expires_at -> BigInt,
+        state -> Text,
+    }
+}
+
+diesel::table! {
+    /// The parts of budgets that processes hold.
+    budget_slices (scope, period, instance_id, epoch) {
+        scope -> Text,
+        period -> Text,
+        instance_id -> Text,
+        epoch -> BigInt,
+        granted -> BigInt,
+        returned -> BigInt,
+        posted -> BigInt,
+        held -> BigInt,
+        expired -> BigInt,
+        seq -> BigInt,
+        seq_amount -> BigInt,
+        seq_recall -> Nullable<BigInt>,
+        recall -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Every change of what was spent or is held of a budget.
+    budget_ledger (id) {
+        id -> Text,
+        scope -> Text,
+        period -> Text,
+        kind -> Text,
+        posted_delta -> BigInt,
+        held_delta -> BigInt,
+        instance_id -> Nullable<Text>,
+        epoch -> Nullable<BigInt>,
+        calls -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// What operators are told of.
+    events (id) {
+        id -> Text,
+        once -> Text,
+        kind -> Text,
+        detail -> Text,
+        created_at -> BigInt,
+        delivered_at -> Nullable<BigInt>,
+        attempts -> Integer,
+        next_attempt_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     /// What was answered to requests with an idempotency key.
     idempotency (owner, idempotency_key) {
         owner -> Text,
@@ -187,3 +274,4 @@ diesel::joinable!(messages -> conversations (conversation_id));
 diesel::joinable!(context_summaries -> conversations (conversation_id));
 diesel::joinable!(todo_lists -> conversations (conversation_id));
 diesel::allow_tables_to_appear_in_same_query!(conversations, messages, context_summaries, todo_lists);
+diesel::allow_tables_to_appear_in_same_query!(budgets, budget_periods, budget_leases, budget_slices);

@@ -2,11 +2,16 @@
 
 #![cfg(test)]
 
+mod books;
 mod calls;
 mod connecting;
 mod conversations;
 mod database;
+mod events;
 mod foreign;
+mod keys;
+mod ledger;
+mod reports;
 mod responses;
 mod schema;
 mod servers;

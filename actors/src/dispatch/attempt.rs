@@ -171,7 +171,7 @@ impl Attempt {
                 None
             }
         };
-        hold.settle(settlement.cost, journalled);
+        hold.settle(settlement.cost);
         let record = Arc::new(record);
         if self.cell.cost.tell(RecordCall { record, journalled }).is_err() {
             tracing::error!("the cost tracker is gone; a call record is in the journal only");

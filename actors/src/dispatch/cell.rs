@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::retry::RetryBudget;
 use super::settings::DispatchSettings;
-use crate::budget::BudgetActor;
+use crate::budget::{BudgetActor, BudgetDirector};
 use crate::context::ContextActor;
 use crate::cost::CostTracker;
 use crate::protocol::{
-    AttemptJournal, CellId, ConversationStore, Gauges, InFlight, InstanceId, LastResort, ProviderName, Upstream,
+    AttemptJournal, BudgetBook, CellId, ConversationStore, Gauges, InFlight, InstanceId, LastResort, ProviderName,
+    Upstream,
 };
 use crate::provider::ProviderActor;
 use crate::router::RouterActor;
@@ -41,6 +43,10 @@ pub struct PipelineParts {
     pub providers: HashMap<ProviderName, ProviderHandle>,
     /// The cell's budget.
     pub budget: LocalAddr<BudgetActor>,
+    /// The process's budgets.
+    pub budget_director: RemoteAddr<BudgetDirector>,
+    /// The budgets as they are published.
+    pub budgets: Arc<ArcSwap<BudgetBook>>,
     /// The cell's cost tracker.
     pub cost: LocalAddr<CostTracker>,
     /// The process's conversations, on an arbiter of their own.

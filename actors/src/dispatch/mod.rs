@@ -11,6 +11,7 @@ mod attempt;
 mod cell;
 mod client;
 mod failure;
+mod payment;
 mod pump;
 mod retry;
 mod run;

@@ -12,11 +12,12 @@ use super::attempt::{Attempt, Finished};
 use super::cell::CellParts;
 use super::client::{Client, gone};
 use super::failure::{Blocked, told};
+use super::payment::{NotPaid, Payment};
 use super::settings::AmbiguousFailover;
 use crate::protocol::{
-    Acquire, Answer, AttemptId, AttemptTrace, Billing, BudgetError, CallStep, Candidate, ChatCall, ConversationId,
-    DispatchRecord, ErrorKind, FailureKind, GatewayError, HealthNote, Hold, Lease, NanoUsd, Outcome, Outgoing, Plan,
-    Reserve, RouteError, Served, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
+    Acquire, Answer, AttemptId, AttemptTrace, Billing, CallStep, Candidate, ChatCall, ConversationId, DispatchRecord,
+    ErrorKind, FailureKind, GatewayError, HealthNote, Hold, Lease, Model, NanoUsd, Outcome, Outgoing, Plan, Price,
+    RouteError, Served, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
 };
 use crate::runtime::unix_micros;
 
@@ -25,6 +26,7 @@ pub(super) struct Run {
     cell: Rc<CellParts>,
     call: ChatCall,
     conversation: Option<ConversationId>,
+    payment: Payment,
     stream: bool,
     attempts: Vec<AttemptTrace>,
     usage: TokenUsage,
@@ -45,14 +47,18 @@ pub(super) struct Begun {
 enum Tried {
     Begun(Box<Begun>),
     Failed(UpstreamFailure),
+    /// The budgets do not pay for it, and go on with models that cost nothing.
+    NotPaid,
 }
 
 impl Run {
     pub(super) fn new(cell: Rc<CellParts>, call: ChatCall, conversation: Option<ConversationId>, stream: bool) -> Self {
+        let payment = Payment::of(&cell, &call.context, conversation.as_ref());
         Self {
             cell,
             call,
             conversation,
+            payment,
             stream,
             attempts: Vec::new(),
             usage: TokenUsage::default(),
@@ -108,16 +114,21 @@ impl Run {
         let mut untold: Option<GatewayError> = None;
         loop {
             let Some((candidate, lease)) = self.next(&mut queue, &mut blocked, last.as_ref()).await? else {
-                return Err(last.map_or_else(|| blocked.told(), |(_, failure)| told(&failure)));
+                return Err(match (last, untold) {
+                    (Some((_, failure)), _) => told(&failure),
+                    (None, Some(error)) => error,
+                    (None, None) => blocked.told(),
+                });
             };
             // Nobody would see the answer, and it may cost money.
             if gone(client).now_or_never().is_some() {
                 return Err(client_left());
             }
-            let outgoing = match self.call.outgoing.write_for(&candidate.model) {
+            let allowed = self.payment.allows(&candidate.model);
+            let outgoing = match allowed.and_then(|()| self.call.outgoing.write_for(&candidate.model)) {
                 Ok(outgoing) => outgoing,
                 Err(error) if queue.is_empty() && last.is_none() => return Err(untold.unwrap_or(error)),
-                // Another model may speak a dialect that has a word for it.
+                // Another model may speak a dialect that has a word for it, or be one that the budgets pay for.
                 Err(error) => {
                     untold.get_or_insert(error);
                     continue;
@@ -128,6 +139,14 @@ impl Run {
                 Tried::Begun(begun) => return Ok(*begun),
                 Tried::Failed(failure) if failure.kind == FailureKind::Rejected => return Err(told(&failure)),
                 Tried::Failed(failure) => last = Some((again, failure)),
+                Tried::NotPaid if queue.is_empty() && last.is_none() => {
+                    return Err(self
+                        .payment
+                        .allows(&again.model)
+                        .err()
+                        .unwrap_or_else(|| blocked.told()));
+                }
+                Tried::NotPaid => {}
             }
         }
     }
@@ -269,16 +288,6 @@ impl Run {
         Err(Unavailable::Restarting)
     }
 
-    async fn reserve(&self, attempt: AttemptId, amount: NanoUsd) -> Result<Hold, GatewayError> {
-        for _ in 0..2 {
-            match self.cell.budget.ask(Reserve { attempt, amount }).await {
-                Ok(Err(BudgetError::Restarting)) | Err(_) => {}
-                Ok(hold) => return hold.map_err(GatewayError::from),
-            }
-        }
-        Err(BudgetError::Restarting.into())
-    }
-
     async fn attempt(
         &mut self,
         candidate: Candidate,
@@ -289,16 +298,26 @@ impl Run {
         // A translation may be longer than what it was made from.
         let sent_bytes = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
         let input_bound = self.call.plan.needs.input_bound.max(sent_bytes);
-        let record = self.dispatch_record(&candidate, input_bound);
         let dropped = outgoing.dropped.clone();
-        let hold = self.reserve(record.attempt, record.held).await?;
+        let attempt = AttemptId {
+            request: self.call.plan.request,
+            ordinal: u8::try_from(self.attempts.len() + 1).unwrap_or(u8::MAX),
+        };
+        let held = self.worst_case(&candidate.model, input_bound);
+        let deadline = self.call.context.deadline;
+        let hold = match self.payment.hold(&self.cell, attempt, held, deadline).await {
+            Ok(hold) => hold,
+            Err(NotPaid::OnlyFree) => return Ok(Tried::NotPaid),
+            Err(NotPaid::Refused(error)) => return Err(error),
+        };
+        let record = self.dispatch_record(attempt, &candidate, &hold);
         let call = UpstreamCall {
             attempt: record.attempt,
             model: candidate.model.clone(),
             operation: self.call.outgoing.operation_for(&candidate.model),
             outgoing,
             stream: self.stream,
-            deadline: self.call.context.deadline,
+            deadline,
         };
         let ordinal = record.attempt.ordinal;
         let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, input_bound);
@@ -358,15 +377,17 @@ impl Run {
         }
     }
 
-    fn dispatch_record(&self, candidate: &Candidate, input_bound: u64) -> DispatchRecord {
+    /// What an attempt may cost at most; nothing where no price is known.
+    fn worst_case(&self, model: &Model, input_bound: u64) -> NanoUsd {
+        let output_bound = self.call.plan.needs.output_bound(model.max_output_tokens);
+        let of_price = |price: Price| price.worst_case(input_bound, output_bound);
+        model.price.map_or(NanoUsd::ZERO, of_price)
+    }
+
+    fn dispatch_record(&self, attempt: AttemptId, candidate: &Candidate, hold: &Hold) -> DispatchRecord {
         let (plan, context, model) = (&self.call.plan, &self.call.context, &candidate.model);
-        let output_bound = plan.needs.output_bound(model.max_output_tokens);
-        let worst_case = |price: crate::protocol::Price| price.worst_case(input_bound, output_bound);
         DispatchRecord {
-            attempt: AttemptId {
-                request: plan.request,
-                ordinal: u8::try_from(self.attempts.len() + 1).unwrap_or(u8::MAX),
-            },
+            attempt,
             instance: self.cell.instance,
             cell: self.cell.cell,
             conversation: self.conversation.clone(),
@@ -380,8 +401,8 @@ impl Run {
             layer: model.layer,
             task: plan.task,
             price: model.price,
-            held: model.price.map_or(NanoUsd::ZERO, worst_case),
-            charges: None,
+            held: hold.amount(),
+            charges: hold.charges().map(Arc::new),
             streamed: self.stream,
             started_at: unix_micros(),
         }

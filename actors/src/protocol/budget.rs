@@ -1,69 +1,114 @@
-//! Messages of the BudgetActor, and the hold: the guard over money that may be spent.
+//! Messages of the BudgetActor and the BudgetDirector, and the hold: the guard over money that may be spent.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix::Message;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::errors::GatewayError;
+use super::errors::{ErrorKind, GatewayError};
 use super::ids::AttemptId;
-use super::journal::JournalSeq;
+use super::ledger::{Charges, OnExhausted};
 use super::money::NanoUsd;
+use super::scope::Scope;
+use super::slice::{BudgetPath, Reserved};
 
 /// Asks for leave to spend up to an amount.
-#[derive(Debug, Clone, Message)]
+#[derive(Debug, Message)]
 #[rtype(result = "Result<Hold, BudgetError>")]
 pub struct Reserve {
     /// The attempt that may spend it.
     pub attempt: AttemptId,
     /// The attempt's true worst case.
     pub amount: NanoUsd,
+    /// The budgets that have to pay for it.
+    pub path: BudgetPath,
+    /// What the director took for it, if it was asked.
+    pub reserved: Option<Reserved>,
+    /// The time.
+    pub now: Instant,
 }
 
-/// Books what an attempt cost (one way, idempotent by attempt).
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct Settle {
-    /// The attempt.
-    pub attempt: AttemptId,
-    /// What it cost; may exceed the hold when the provider ignored the cap.
-    pub cost: NanoUsd,
-    /// Where the journal holds the finished attempt, if it could be written.
-    pub journalled: Option<JournalSeq>,
+/// Asks the director for what a cell has not enough of.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<oneshot::Receiver<Result<Reserved, BudgetError>>, BudgetError>")]
+pub struct Refill {
+    /// The amount.
+    pub amount: NanoUsd,
+    /// The budgets that it must be taken from, all of them.
+    pub path: BudgetPath,
 }
 
-/// Gives a hold back unspent (one way).
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct Cancel {
-    /// The attempt that was never sent.
-    pub attempt: AttemptId,
-}
+/// Asks the director to look for changed budgets now; answered when it has them, or could not get them.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<oneshot::Receiver<()>, BudgetError>")]
+pub struct ReloadBudgets;
 
 /// Why money may not be spent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetError {
-    /// The BudgetActor is being rebuilt.
+    /// The BudgetActor or the director is being rebuilt.
     #[error("the budget is restarting; try again")]
     Restarting,
+    /// The cell has not enough of a budget in memory; the director is to be asked.
+    #[error("the budget must be asked for more")]
+    Short,
+    /// A budget has not enough left.
+    #[error("the budget has not enough left")]
+    Exhausted {
+        /// What the budget is for.
+        scope: Scope,
+        /// What is to happen to the call.
+        then: OnExhausted,
+        /// How long it takes until the budget's next period begins, if there is one.
+        renews_in: Option<Duration>,
+    },
+    /// The ledger cannot be asked.
+    #[error("the ledger cannot be reached")]
+    LedgerUnavailable,
+}
+
+/// The kind of a scope in words that a caller understands, without the id of anybody else.
+fn whose(scope: &Scope) -> &'static str {
+    match scope {
+        Scope::Global => "of this gateway",
+        Scope::Project(_) => "of this project",
+        Scope::User(_) => "of this user",
+        Scope::Key(_) => "of this key",
+        Scope::Conversation(_) => "of this conversation",
+    }
 }
 
 impl From<BudgetError> for GatewayError {
     fn from(error: BudgetError) -> Self {
         match error {
-            BudgetError::Restarting => Self::component_failed("budget"),
+            BudgetError::Restarting | BudgetError::Short => Self::component_failed("budget"),
+            BudgetError::Exhausted { scope, .. } => {
+                let whose = whose(&scope);
+                let message = format!(
+                    "the budget {whose} has not enough left for the most that this call may cost; ask for fewer output \
+                     tokens, a cheaper model or a free one, or have the budget raised"
+                );
+                Self::new(ErrorKind::BudgetExceeded, message)
+            }
+            BudgetError::LedgerUnavailable => Self::new(
+                ErrorKind::StoreUnavailable,
+                "the ledger cannot be reached, so that no paid call can be made; try again shortly",
+            )
+            .with_retry_after(Duration::from_secs(1)),
         }
     }
 }
 
-/// One cell's sums, written by its BudgetActor alone and read by anybody.
+/// One cell's sums, changed by its holds and read by anybody.
 #[derive(Debug, Default)]
 pub struct BudgetTotals {
     held: AtomicI64,
     spent: AtomicI64,
     open: AtomicU64,
-    counted: AtomicU64,
 }
 
 /// A copy of the sums.
@@ -75,38 +120,31 @@ pub struct Spending {
     pub spent: NanoUsd,
     /// Holds that are open.
     pub open: u64,
-    /// The last journal entry that is in `spent`.
-    pub counted: JournalSeq,
 }
 
 impl BudgetTotals {
-    /// The sums as they were last published.
+    /// The sums as they are now.
     #[must_use]
     pub fn load(&self) -> Spending {
         Spending {
             held: NanoUsd(self.held.load(Ordering::Acquire)),
             spent: NanoUsd(self.spent.load(Ordering::Acquire)),
             open: self.open.load(Ordering::Acquire),
-            counted: JournalSeq(self.counted.load(Ordering::Acquire)),
         }
     }
 
-    /// Publishes new sums.
-    pub fn publish(&self, spending: Spending) {
-        self.held.store(spending.held.0, Ordering::Release);
-        self.spent.store(spending.spent.0, Ordering::Release);
-        self.open.store(spending.open, Ordering::Release);
-        self.counted.store(spending.counted.0, Ordering::Release);
+    fn opened(&self, amount: NanoUsd) {
+        self.held.fetch_add(amount.0, Ordering::AcqRel);
+        self.open.fetch_add(1, Ordering::AcqRel);
     }
-}
 
-/// Where a hold ends: implemented by the BudgetActor's address.
-pub trait HoldSink: fmt::Debug + Send + Sync {
-    /// Books the attempt's cost.
-    fn settle(&self, settle: Settle);
-
-    /// Gives the hold back.
-    fn cancel(&self, cancel: Cancel);
+    fn closed(&self, amount: NanoUsd, cost: NanoUsd) {
+        self.held.fetch_sub(amount.0, Ordering::AcqRel);
+        self.open.fetch_sub(1, Ordering::AcqRel);
+        let _always = self.spent.fetch_update(Ordering::AcqRel, Ordering::Acquire, |spent| {
+            Some(spent.saturating_add(cost.0))
+        });
+    }
 }
 
 /// Leave to spend up to an amount on one attempt.
@@ -115,27 +153,34 @@ pub trait HoldSink: fmt::Debug + Send + Sync {
 /// provider's bill. [`Hold::settle`] books the true cost.
 pub struct Hold {
     attempt: AttemptId,
-    amount: NanoUsd,
+    reserved: Option<Reserved>,
     dispatched: bool,
-    sink: Option<Arc<dyn HoldSink>>,
+    totals: Arc<BudgetTotals>,
 }
 
 impl Hold {
-    /// A hold that ends at `sink`.
+    /// A hold on what was reserved, counted in these sums.
     #[must_use]
-    pub fn new(attempt: AttemptId, amount: NanoUsd, sink: Arc<dyn HoldSink>) -> Self {
+    pub fn new(attempt: AttemptId, reserved: Reserved, totals: Arc<BudgetTotals>) -> Self {
+        totals.opened(reserved.amount());
         Self {
             attempt,
-            amount,
+            reserved: Some(reserved),
             dispatched: false,
-            sink: Some(sink),
+            totals,
         }
     }
 
     /// The amount held.
     #[must_use]
     pub fn amount(&self) -> NanoUsd {
-        self.amount
+        self.reserved.as_ref().map_or(NanoUsd::ZERO, Reserved::amount)
+    }
+
+    /// What the attempt is charged to; nothing if no budget has to pay.
+    #[must_use]
+    pub fn charges(&self) -> Option<Charges> {
+        self.reserved.as_ref().and_then(Reserved::charges)
     }
 
     /// Marks the attempt as sent: from now on a dropped hold is booked in full.
@@ -144,29 +189,22 @@ impl Hold {
     }
 
     /// Books what the attempt cost and gives the rest back.
-    pub fn settle(mut self, cost: NanoUsd, journalled: Option<JournalSeq>) {
-        self.end(cost, journalled);
+    pub fn settle(mut self, cost: NanoUsd) {
+        self.end(cost);
     }
 
-    fn end(&mut self, cost: NanoUsd, journalled: Option<JournalSeq>) {
-        if let Some(sink) = self.sink.take() {
-            sink.settle(Settle {
-                attempt: self.attempt,
-                cost,
-                journalled,
-            });
+    fn end(&mut self, cost: NanoUsd) {
+        if let Some(reserved) = self.reserved.take() {
+            self.totals.closed(reserved.amount(), cost);
+            reserved.settle(cost);
         }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.dispatched {
-            self.end(self.amount, None);
-        } else if let Some(sink) = self.sink.take() {
-            let attempt = self.attempt;
-            sink.cancel(Cancel { attempt });
-        }
+        let booked = if self.dispatched { self.amount() } else { NanoUsd::ZERO };
+        self.end(booked);
     }
 }
 
@@ -174,7 +212,7 @@ impl fmt::Debug for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hold")
             .field("attempt", &self.attempt)
-            .field("amount", &self.amount)
+            .field("amount", &self.amount())
             .field("dispatched", &self.dispatched)
             .finish_non_exhaustive()
     }

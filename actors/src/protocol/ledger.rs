@@ -119,6 +119,8 @@ pub enum Grant {
         amount: NanoUsd,
         /// What the slice was granted in all.
         granted: NanoUsd,
+        /// The database's time, in microseconds since 1970 (UTC).
+        now: i64,
     },
     /// There is not enough left.
     Short {
@@ -129,6 +131,8 @@ pub enum Grant {
         /// Whether other processes hold something and were asked to give back what they can, but have not all heard of
         /// it: asking again may help.
         recalling: bool,
+        /// The database's time, in microseconds since 1970 (UTC).
+        now: i64,
     },
     /// The scope has no budget any more.
     NoBudget,

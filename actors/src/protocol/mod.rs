@@ -7,6 +7,7 @@ mod context;
 mod cost;
 mod dialect;
 mod errors;
+mod events;
 mod gauges;
 mod health;
 mod id_map;
@@ -23,9 +24,11 @@ mod price;
 mod prober;
 mod provider;
 mod record;
+mod reports;
 mod responses;
 mod router;
 mod scope;
+mod slice;
 mod store;
 mod supervisor;
 mod tenancy;
@@ -35,7 +38,7 @@ mod upstream;
 mod usage;
 mod vendor;
 
-pub use budget::{BudgetError, BudgetTotals, Cancel, Hold, HoldSink, Reserve, Settle, Spending};
+pub use budget::{BudgetError, BudgetTotals, Hold, Refill, ReloadBudgets, Reserve, Spending};
 pub use catalogue::{Alias, Catalogue, Model};
 pub use chat::{
     Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TokenMeter, TurnAnswer,
@@ -45,6 +48,7 @@ pub use context::{BeginTurn, ContextError, EndTurn, PermitSender, RunningTurn, T
 pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};
 pub use dialect::{Dialect, Operation};
 pub use errors::{ErrorKind, GatewayError};
+pub use events::{ClaimedEvent, EventStore, GatewayEvent};
 pub use gauges::{Gauge, GaugeGuard, Gauges};
 pub use health::{
     Gate, HealthSnapshot, LastResort, ModelHealth, Passage, ProbePermit, ProviderHealth, ProviderTrouble,
@@ -71,12 +75,17 @@ pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};
 pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
 pub use record::{CallRecord, DispatchRecord, Outcome};
+pub use reports::{
+    CallFilter, CallSums, Dimension, Interval, MOST_DIMENSIONS, RecordOwner, ReportGroup, ReportQuestion, ReportStore,
+    ReportedCall,
+};
 pub use responses::{CHAIN_BYTES, Chain, PURGE_BATCH, ResponseId, ResponseStore, StoredResponse};
 pub use router::{
     Candidate, Complexity, Confirmation, CrossCheck, HealthNote, Needs, Plan, PlanRequest, Reason, RejectReason,
     Rejected, RouteError, Selection, Target,
 };
 pub use scope::{Period, Scope, Window};
+pub use slice::{BudgetBook, BudgetEntry, BudgetPath, Holdings, LeaseTerm, Payer, Reserved, Shortage, Slice};
 pub use store::{
     CallStore, CloseTurn, ConversationPage, ConversationStore, MessageStatus, OpenTurn, Role, StoreError, StoreFuture,
     StoreHealth, StoredMessage, TurnOpened,

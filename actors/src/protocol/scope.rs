@@ -153,6 +153,13 @@ pub struct Period {
 }
 
 impl Period {
+    /// How much of it is left at this moment (microseconds since 1970, UTC); nothing for one that never ends.
+    #[must_use]
+    pub fn left_at(&self, now_us: i64) -> Option<std::time::Duration> {
+        let micros = self.ends_at?.saturating_sub(now_us);
+        Some(std::time::Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+    }
+
     /// The period of this name; nothing if it is the name of none.
     #[must_use]
     pub fn of_id(id: &str) -> Option<Self> {

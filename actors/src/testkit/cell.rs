@@ -12,16 +12,17 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::journal::MemoryJournal;
+use super::ledger::MemoryLedger;
 use super::store::MemoryStore;
 use super::upstream::{PlainRequest, ScriptedUpstream};
-use crate::budget::BudgetActor;
+use crate::budget::{BudgetActor, BudgetDirector, BudgetSettings};
 use crate::context::ContextActor;
 use crate::cost::{CostSettings, CostTracker};
 use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use crate::protocol::{
-    AttemptJournal, BudgetTotals, CallContext, Caller, Capabilities, Capability, Catalogue, CellId, CellTotals,
-    ChatCall, Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs, PicoUsdPerToken,
-    PlanRequest, Price, QualityLevel, RequestId, Target, TaskType, Vendor,
+    AttemptJournal, BudgetBook, BudgetTotals, CallContext, Caller, Capabilities, Capability, Catalogue, CellId,
+    CellTotals, ChatCall, Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs,
+    PicoUsdPerToken, PlanRequest, Price, QualityLevel, RequestId, Target, TaskType, Vendor,
 };
 use crate::provider::{BreakerSettings, ProviderActor, ProviderDirector};
 use crate::router::{RouterActor, RouterSettings, RouterSources};
@@ -42,6 +43,10 @@ pub struct TestCell {
     pub totals: Arc<CellTotals>,
     /// The published holds.
     pub budget: Arc<BudgetTotals>,
+    /// The ledger.
+    pub ledger: Arc<MemoryLedger>,
+    /// The published budgets.
+    pub book: Arc<ArcSwap<BudgetBook>>,
     /// The published health.
     pub health: Arc<ArcSwap<HealthSnapshot>>,
     /// What is under way.
@@ -129,7 +134,14 @@ impl TestCell {
         };
         let router = LocalAddr::new(RouterActor::new(rules, sources, crashes.clone()).start());
         let log: Rc<dyn AttemptJournal> = journal.clone();
-        let holds = BudgetActor::new(Rc::clone(&log), Arc::clone(&budget), crashes.clone());
+        let holds = BudgetActor::new(Arc::clone(&budget), crashes.clone());
+        let instance = InstanceId::generate();
+        let (ledger, book) = (Arc::<MemoryLedger>::default(), Arc::<ArcSwap<BudgetBook>>::default());
+        let (for_director, reporter) = (Arc::clone(&ledger), crashes.clone());
+        let published = Arc::clone(&book);
+        let budget_director = BudgetDirector::start_in_arbiter(&arbiter.handle(), move |_| {
+            BudgetDirector::new(BudgetSettings::default(), instance, published, for_director, reporter)
+        });
         let calls: Arc<MemoryStore> = Arc::clone(&store);
         let cost = CostTracker::new(
             CostSettings::default(),
@@ -141,11 +153,13 @@ impl TestCell {
         let cost = LocalAddr::new(cost.start());
         let conversations: Arc<MemoryStore> = Arc::clone(&store);
         let pipeline = Pipeline::new(PipelineParts {
-            instance: InstanceId::generate(),
+            instance,
             cell: CellId(0),
             router: router.clone(),
             providers,
             budget: LocalAddr::new(holds.start()),
+            budget_director: RemoteAddr::new(budget_director, Arc::clone(&remote_asks), Duration::from_secs(5)),
+            budgets: Arc::clone(&book),
             cost: cost.clone(),
             context: RemoteAddr::new(context, Arc::clone(&remote_asks), Duration::from_secs(5)),
             upstream: upstream.clone(),
@@ -165,6 +179,8 @@ impl TestCell {
             store,
             totals,
             budget,
+            ledger,
+            book,
             health,
             gauges,
             remote_asks,

@@ -81,7 +81,7 @@ CREATE TABLE budget_periods (
 -- A process's claim on its slices: it counts as dead when this has run out.
 CREATE TABLE budget_leases (
     instance_id TEXT NOT NULL,
-    epoch INTEGER NOT NULL CHECK (epoch >= 1),
+    epoch BIGINT NOT NULL CHECK (epoch >= 1),
     opened_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     -- `live`; `expired`: it ran out, and what its slices held was posted; `ended`: nothing can come of it any more.
@@ -96,16 +96,18 @@ CREATE TABLE budget_slices (
     scope TEXT NOT NULL,
     period TEXT NOT NULL,
     instance_id TEXT NOT NULL,
-    epoch INTEGER NOT NULL,
+    epoch BIGINT NOT NULL,
     granted BIGINT NOT NULL CHECK (granted >= 0),
     returned BIGINT NOT NULL CHECK (returned >= 0 AND returned <= granted),
     posted BIGINT NOT NULL CHECK (posted >= 0),
     held BIGINT NOT NULL CHECK (held >= 0),
     -- What was posted when the lease ran out, and is not explained by call records yet.
     expired BIGINT NOT NULL DEFAULT 0 CHECK (expired >= 0),
-    -- The last question of the lease about this scope, and what it was given.
+    -- The last question of the lease about this scope, what it was given, and where there was not enough the recall that
+    -- it waits for: asked again, it waits for the same one.
     seq BIGINT NOT NULL,
     seq_amount BIGINT NOT NULL,
+    seq_recall BIGINT,
     -- The last recall that was answered.
     recall BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (scope, period, instance_id, epoch)
@@ -125,7 +127,7 @@ CREATE TABLE budget_ledger (
     held_delta BIGINT NOT NULL,
     -- The process whose slice it was.
     instance_id TEXT,
-    epoch INTEGER,
+    epoch BIGINT,
     -- How many call records it is for.
     calls BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL

@@ -68,6 +68,7 @@ fn the_shipped_file_names_every_setting() {
         "store",
         "redis",
         "responses",
+        "budget",
         "idempotency",
         "cost",
         "log",

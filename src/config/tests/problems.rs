@@ -438,7 +438,6 @@ fn what_this_build_does_not_have_is_told() {
         ("REDIS_PASSWORD", "p"),
         ("POSTGRES_DB", "gateway"),
         ("ENABLE_CROSS_CHECK", "true"),
-        ("COST_ALERT_THRESHOLD", "1"),
         ("ENABLE_COST_TRACKING", "false"),
         ("MODE", "mcp"),
     ] {

@@ -3,11 +3,11 @@
 mod body;
 mod budget;
 mod deadline;
-mod fields;
 mod query;
 
 pub(crate) use body::read_json;
 pub(crate) use budget::BodyBudget;
 pub(crate) use deadline::deadline;
-pub(crate) use fields::Fields;
 pub(crate) use query::Query;
+
+pub(crate) use crate::fields::Fields;

@@ -20,10 +20,10 @@ impl<'a> Query<'a> {
         let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
             if !accepted.contains(&&*name) {
-                return Err(super::fields::unknown(&name, accepted));
+                return Err(crate::fields::unknown(&name, accepted));
             }
             if pairs.iter().any(|(seen, _)| *seen == name) {
-                return Err(super::fields::given_twice(&name));
+                return Err(crate::fields::given_twice(&name));
             }
             pairs.push((name, value));
         }
@@ -39,7 +39,7 @@ impl<'a> Query<'a> {
         let mut query = Self { pairs: Vec::new() };
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
             if query.text(&name).is_some() {
-                return Err(super::fields::given_twice(&name));
+                return Err(crate::fields::given_twice(&name));
             }
             if wanted.contains(&&*name) {
                 query.pairs.push((name, value));
@@ -61,7 +61,7 @@ impl<'a> Query<'a> {
         };
         match value.parse::<i64>() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
-            _ => Err(super::fields::not_in_range(name, &range)),
+            _ => Err(crate::fields::not_in_range(name, &range)),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The table of routes. A route exists only through a line in it, and a line cannot be written without a rule.
 
+mod admin;
+mod analytics;
 mod ask;
 mod chat_completions;
 mod completions;
@@ -11,9 +13,12 @@ mod generate;
 mod health;
 mod messages;
 mod models;
+mod quota;
+mod report;
 mod responses;
 mod root;
 mod server_stats;
+mod stats;
 
 use actix_web::{HttpResponse, Resource, web};
 use gateway_actors::protocol::{AccessRole, Dialect, ErrorKind, GatewayError};
@@ -42,7 +47,7 @@ pub(crate) struct Rule {
     /// The shape of its error bodies.
     pub(crate) errors: ErrorShape,
     /// Its methods, as the `Allow` header lists them.
-    allow: &'static str,
+    pub(crate) allow: &'static str,
     /// Adds its handlers.
     handlers: fn(Resource) -> Resource,
 }
@@ -56,6 +61,13 @@ impl Rule {
             errors: ErrorShape::Native,
             allow,
             handlers,
+        }
+    }
+
+    const fn admin(path: &'static str, allow: &'static str, handlers: fn(Resource) -> Resource) -> Self {
+        Self {
+            access: Access::Administration,
+            ..Self::work(path, allow, handlers)
         }
     }
 
@@ -105,6 +117,7 @@ impl Rule {
 const GET: &str = "GET, HEAD";
 const POST: &str = "POST";
 const GET_DELETE: &str = "GET, HEAD, DELETE";
+const GET_PUT_DELETE: &str = "GET, HEAD, PUT, DELETE";
 
 /// Every route of the gateway.
 pub(crate) static TABLE: &[Rule] = &[
@@ -135,6 +148,42 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::work("/v1/context/{id}", GET, |route| {
         route.get(context::get).head(context::get)
     }),
+    Rule::work("/v1/stats", GET, |route| route.get(stats::get).head(stats::get)),
+    Rule::work("/v1/stats/conversation/{id}", GET, |route| {
+        route.get(stats::of_conversation).head(stats::of_conversation)
+    }),
+    Rule::work("/v1/analytics", GET, |route| {
+        route.get(analytics::get).head(analytics::get)
+    }),
+    Rule::work("/v1/analytics/top-expensive", GET, |route| {
+        route.get(analytics::top_expensive).head(analytics::top_expensive)
+    }),
+    Rule::work("/v1/analytics/error-rate", GET, |route| {
+        route.get(analytics::error_rate).head(analytics::error_rate)
+    }),
+    Rule::work("/v1/quota/status", GET, |route| {
+        route.get(quota::status).head(quota::status)
+    }),
+    Rule::admin("/v1/quota/update", POST, |route| route.post(quota::update)),
+    Rule::admin("/v1/admin/keys", "GET, HEAD, POST", |route| {
+        route.get(admin::list).head(admin::list).post(admin::create)
+    }),
+    Rule::admin("/v1/admin/keys/{id}", "GET, HEAD, PATCH, DELETE", |route| {
+        let route = route.get(admin::get).head(admin::get);
+        route.patch(admin::update).delete(admin::revoke)
+    }),
+    Rule::admin("/v1/admin/keys/{id}/rotate", POST, |route| route.post(admin::rotate)),
+    Rule::admin("/v1/admin/budgets", GET, |route| {
+        route.get(admin::budgets).head(admin::budgets)
+    }),
+    Rule::admin("/v1/admin/budgets/{scope:.+}", GET_PUT_DELETE, |route| {
+        let route = route.get(admin::budget).head(admin::budget);
+        route.put(admin::put_budget).delete(admin::delete_budget)
+    }),
+    Rule::admin("/v1/admin/limits/{scope:.+}", GET_PUT_DELETE, |route| {
+        let route = route.get(admin::limits).head(admin::limits);
+        route.put(admin::put_limits).delete(admin::delete_limits)
+    }),
     Rule::exempt("/health", Access::Role(AccessRole::Operator), |route| {
         route.get(health::get).head(health::get)
     }),
@@ -151,7 +200,7 @@ pub(crate) static TABLE: &[Rule] = &[
         route.get(root::get).head(root::get)
     }),
     #[cfg(feature = "fault-injection")]
-    Rule::work("/v1/faults/{actor}", POST, |route| route.post(faults::post)),
+    Rule::admin("/v1/faults/{actor}", POST, |route| route.post(faults::post)),
 ];
 
 /// What holds for a path that no route has.

@@ -16,6 +16,7 @@ use serde_json::json;
 use self::request::{AgentRequest, INSTRUCTIONS};
 use super::given::Given;
 use crate::answer::{Answerer, Performance, summary};
+use crate::auth::{Owner, owner};
 use crate::mcp::desk::{Question, Reply};
 use crate::mcp::error::ToolFailure;
 use crate::mcp::progress::Progress;
@@ -116,13 +117,18 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
     let wanted = AgentRequest::read(given.arguments)?;
     let request = given.request;
     let deadline = given.arrived + shared.patience;
+    let caller = shared.identity.caller().await?;
+    let owner = owner(&caller, named(&caller))?;
     let slot = shared.slots.take(deadline).await?;
     let mut progress = Progress::of(given.context);
     let (watcher, steps) = progress.watcher();
     let question = Question {
         system: INSTRUCTIONS,
         message: wanted.message,
-        conversation: wanted.conversation.clone(),
+        conversation: wanted
+            .conversation
+            .as_ref()
+            .map(|conversation| conversation.within(caller.tenant().as_deref())),
         plan: PlanRequest {
             request,
             target: Target::Auto,
@@ -131,12 +137,13 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
             task: TaskType::Code,
             quality: wanted.quality,
             needs: Needs::default(),
-        },
+        }
+        .of(&caller),
         context: CallContext {
             endpoint: Arc::from(ENDPOINT),
-            caller: Caller::Local,
-            user_id: Some(Arc::from(LOCAL_USER)),
-            project_id: None,
+            caller,
+            user_id: owner.user,
+            project_id: owner.project,
             deadline,
             watcher,
             meter: None,
@@ -153,6 +160,17 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
     })?;
     progress.tell("answered".to_owned()).await;
     Ok(rendered)
+}
+
+/// Without a virtual key the calls are those of this machine's user.
+fn named(caller: &Caller) -> Owner {
+    match caller {
+        Caller::Key(_) => Owner::default(),
+        Caller::Local | Caller::Admin => Owner {
+            user: Some(Arc::from(LOCAL_USER)),
+            project: None,
+        },
+    }
 }
 
 fn output<'a>(

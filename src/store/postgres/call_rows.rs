@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 use gateway_actors::protocol::CallRecord;
 
@@ -39,8 +39,8 @@ macro_rules! insert_columns {
             }
         }
 
-        impl QueryFragment<Pg> for CallRows<'_> {
-            fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        impl CallRows<'_> {
+            fn push_insert<'b>(&'b self, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
                 pass.push_sql(concat!(
                     "INSERT INTO llm_calls (",
                     stringify!($first), $(", ", stringify!($column),)+
@@ -51,8 +51,16 @@ macro_rules! insert_columns {
                     pass.push_sql(", ");
                     pass.push_bind_param::<Array<$type>, _>(&self.$column)?;
                 )+
+                pass.push_sql(")");
+                Ok(())
+            }
+        }
+
+        impl QueryFragment<Pg> for CallRows<'_> {
+            fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                self.push_insert(&mut pass)?;
                 pass.push_sql(concat!(
-                    ") ON CONFLICT (", stringify!($first), ") DO UPDATE SET ",
+                    " ON CONFLICT (", stringify!($first), ") DO UPDATE SET ",
                     stringify!($first), " = excluded.", stringify!($first),
                     $(", ", stringify!($column), " = excluded.", stringify!($column),)+
                     " WHERE llm_calls.outcome = 'interrupted' AND excluded.outcome <> 'interrupted'",
@@ -67,6 +75,28 @@ call_columns!(insert_columns);
 
 impl QueryId for CallRows<'_> {
     type QueryId = CallRows<'static>;
+
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+/// Inserts the rows whose keys are not there, and tells those keys.
+#[derive(Debug)]
+pub(super) struct OnlyNew<'a>(pub(super) CallRows<'a>);
+
+impl QueryFragment<Pg> for OnlyNew<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.push_insert(&mut pass)?;
+        pass.push_sql(" ON CONFLICT (attempt_id) DO NOTHING RETURNING attempt_id");
+        Ok(())
+    }
+}
+
+impl Query for OnlyNew<'_> {
+    type SqlType = Text;
+}
+
+impl QueryId for OnlyNew<'_> {
+    type QueryId = OnlyNew<'static>;
 
     const HAS_STATIC_QUERY_ID: bool = true;
 }

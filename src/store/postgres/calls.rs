@@ -1,17 +1,20 @@
 //! The call records of a PostgreSQL database.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
-use gateway_actors::protocol::{AttemptId, CallRecord, CallStore, Outcome, StoreFuture};
+use gateway_actors::protocol::{CallRecord, CallStore, Outcome, StoreFuture};
 
-use super::call_rows::CallRows;
+use super::call_rows::{CallRows, OnlyNew};
 use super::transactions::{Access, Transactions};
-use crate::store::call_row::RowIds;
+use super::{Connection, queries};
+use crate::store::call_row::{RowIds, are_charged, one_for_each_attempt};
+use crate::store::ledger::{Posted, charges_of};
 use crate::store::now_us;
+use crate::store::schema::llm_calls;
 
 /// Records in one statement.
 const CHUNK: usize = 500;
@@ -38,9 +41,17 @@ impl CallStore for Calls {
             let records = Arc::clone(&records);
             async move {
                 let now = now_us();
+                let mut posted = Vec::new();
                 for chunk in records.chunks(CHUNK) {
-                    let ids: Vec<RowIds> = chunk.iter().map(|record| RowIds::from(&**record)).collect();
-                    CallRows::new(chunk, &ids, now).execute(connection).await?;
+                    if are_charged(chunk) {
+                        insert_charged(connection, chunk, now, &mut posted).await?;
+                    } else {
+                        let ids = ids_of(chunk);
+                        CallRows::new(chunk, &ids, now).execute(connection).await?;
+                    }
+                }
+                if !posted.is_empty() {
+                    queries::ledger::post(connection, &charges_of(&posted)).await?;
                 }
                 Ok(())
             }
@@ -49,29 +60,56 @@ impl CallStore for Calls {
     }
 }
 
-/// What is left of these records when each attempt has one, in the order of the attempts' ids: the first, save that a
-/// finished one replaces one found interrupted. One statement cannot insert a row and replace it too; and replicas that
-/// insert the same rows in the same order do not wait for each other in a circle.
-fn one_for_each_attempt(records: Vec<Arc<CallRecord>>) -> Vec<Arc<CallRecord>> {
-    let mut kept: HashMap<AttemptId, Arc<CallRecord>> = HashMap::with_capacity(records.len());
-    for record in records {
-        match kept.entry(record.dispatch.attempt) {
-            Entry::Vacant(place) => {
-                place.insert(record);
-            }
-            Entry::Occupied(mut place) => {
-                if place.get().outcome == Outcome::Interrupted && record.outcome != Outcome::Interrupted {
-                    place.insert(record);
-                }
-            }
+fn ids_of(records: &[Arc<CallRecord>]) -> Vec<RowIds> {
+    records.iter().map(|record| RowIds::from(&**record)).collect()
+}
+
+/// Inserts records, and adds those to `posted` that were not there: what they cost has yet to be posted.
+async fn insert_charged(
+    connection: &mut Connection,
+    records: &[Arc<CallRecord>],
+    now: i64,
+    posted: &mut Vec<Posted>,
+) -> QueryResult<()> {
+    let ids = ids_of(records);
+    let new: Vec<String> = OnlyNew(CallRows::new(records, &ids, now)).load(connection).await?;
+    let new: HashSet<String> = new.into_iter().collect();
+    let mut there: Vec<Arc<CallRecord>> = Vec::new();
+    for (record, ids) in records.iter().zip(&ids) {
+        if new.contains(ids.attempt()) {
+            posted.push(Posted {
+                record: Arc::clone(record),
+                before: None,
+            });
+        } else if record.outcome != Outcome::Interrupted {
+            there.push(Arc::clone(record));
         }
     }
-    let mut records: Vec<_> = kept.into_values().collect();
-    records.sort_unstable_by_key(|record| {
-        (
-            record.dispatch.attempt.request.to_string(),
-            record.dispatch.attempt.ordinal,
-        )
+    if there.is_empty() {
+        return Ok(());
+    }
+    // Rare: found interrupted in a journal, and finished after all. Locked, so that the difference is posted once.
+    let ids = ids_of(&there);
+    let interrupted: Vec<(String, i64)> = llm_calls::table
+        .filter(llm_calls::attempt_id.eq_any(ids.iter().map(RowIds::attempt)))
+        .filter(llm_calls::outcome.eq(Outcome::Interrupted.as_str()))
+        .order(llm_calls::attempt_id)
+        .select((llm_calls::attempt_id, llm_calls::cost_nano_usd))
+        .for_no_key_update()
+        .load(connection)
+        .await?;
+    let interrupted: HashMap<String, i64> = interrupted.into_iter().collect();
+    let before = |ids: &RowIds| interrupted.get(ids.attempt()).copied();
+    let replaced = there.iter().zip(&ids).filter_map(|(record, ids)| {
+        let record = Arc::clone(record);
+        before(ids).map(|before| (record, before))
     });
-    records
+    let (replacing, before): (Vec<_>, Vec<_>) = replaced.unzip();
+    let ids = ids_of(&replacing);
+    CallRows::new(&replacing, &ids, now).execute(connection).await?;
+    posted.extend(replacing.into_iter().zip(before).map(|(record, before)| Posted {
+        record,
+        before: Some(before),
+    }));
+    Ok(())
 }

@@ -4,6 +4,8 @@
 //! replicas share. A job may run more than once (another transaction won, the connection broke while it committed):
 //! each is written so that the second time changes nothing.
 
+mod books;
+mod books_write;
 mod call_rows;
 mod calls;
 mod clock;
@@ -11,6 +13,7 @@ mod conversations;
 mod health;
 mod idempotency;
 mod keys;
+mod ledger;
 mod migrate;
 mod outage;
 #[expect(
@@ -20,6 +23,7 @@ mod outage;
 #[path = "../queries/mod.rs"]
 mod queries;
 mod refusal;
+mod reports;
 mod responses;
 mod session;
 mod tls;
@@ -30,12 +34,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, IdempotencyStore, KeyStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, IdempotencyStore, KeyStore, LedgerStore, ReportStore, ResponseStore,
+    StoreFuture, StoreHealth,
 };
 use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
 use self::transactions::{Access, Transactions};
+use super::books::Books;
 use super::error::{ADDRESS, OpenError};
 use super::{DatabaseName, Engine};
 use crate::config::{PostgresAddress, PostgresLimits};
@@ -127,12 +133,28 @@ impl Engine for Postgres {
         Arc::new(responses::Responses::new(self.transactions.clone()))
     }
 
+    fn reports(&self) -> Arc<dyn ReportStore> {
+        Arc::new(reports::Reports::new(self.transactions.clone()))
+    }
+
+    fn events(&self) -> Arc<dyn EventStore> {
+        Arc::new(reports::Reports::new(self.transactions.clone()))
+    }
+
+    fn books(&self) -> Arc<dyn Books> {
+        Arc::new(reports::Reports::new(self.transactions.clone()))
+    }
+
     fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
         Arc::new(idempotency::Idempotency::new(self.transactions.clone()))
     }
 
     fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::new(keys::Keys::new(self.transactions.clone()))
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::new(ledger::Ledger::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {
@@ -155,6 +177,16 @@ impl Engine for Postgres {
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         async move { self.transactions.close().await }.boxed()
     }
+}
+
+/// The words of SQL that are PostgreSQL's own.
+mod dialect {
+    /// The year and month that a call was sent in.
+    pub(super) const MONTH: &str = "to_char(to_timestamp(started_at / 1000000) AT TIME ZONE 'UTC', 'YYYYMM')";
+    /// Locks the rows that are read.
+    pub(super) const FOR_UPDATE: &str = " FOR UPDATE";
+    /// The same, but passes over rows that others have locked.
+    pub(super) const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 }
 
 /// The lock of a conversation's row, held until the transaction ends.

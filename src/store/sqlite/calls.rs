@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
+use diesel::result::Error as DieselError;
 use diesel::{QueryResult, SqliteConnection};
 use gateway_actors::protocol::{CallRecord, CallStore, Outcome, StoreFuture};
 
 use super::call_insert::{Insert, ROWS};
+use super::queries;
 use super::writer::Writer;
-use crate::store::call_row::{CallRow, RowIds};
+use crate::store::call_row::{CallRow, RowIds, are_charged, one_for_each_attempt};
+use crate::store::ledger::{Posted, charges_of};
 use crate::store::now_us;
 use crate::store::schema::llm_calls;
 
@@ -31,8 +34,20 @@ impl CallStore for Calls {
         }
         self.writer.submit(move |connection| {
             // All of them in one hop to the connection's thread: a hop costs more than a row.
-            let inserted = connection.spawn_blocking(move |connection| insert(connection, &records, now_us()));
-            Box::pin(async move { Ok(inserted.await?) })
+            Box::pin(async move {
+                if are_charged(&records) {
+                    let inserted =
+                        connection.spawn_blocking(move |connection| insert_charged(connection, records, now_us()));
+                    let posted = inserted.await?;
+                    if !posted.is_empty() {
+                        queries::ledger::post(connection, &charges_of(&posted)).await?;
+                    }
+                } else {
+                    let inserted = connection.spawn_blocking(move |connection| insert(connection, &records, now_us()));
+                    inserted.await?;
+                }
+                Ok(())
+            })
         })
     }
 }
@@ -58,11 +73,60 @@ fn insert(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i
 fn insert_each(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i64) -> QueryResult<()> {
     for record in records {
         let is_new = insert_new(connection, [record], now)? > 0;
-        if !is_new && record.outcome != Outcome::Interrupted && forget_interrupted(connection, record)? {
+        if !is_new && record.outcome != Outcome::Interrupted && forget_interrupted(connection, record)?.is_some() {
             insert_new(connection, [record], now)?;
         }
     }
     Ok(())
+}
+
+/// Inserts records, and returns those that were not there: what they cost has yet to be posted.
+fn insert_charged(
+    connection: &mut SqliteConnection,
+    records: Vec<Arc<CallRecord>>,
+    now: i64,
+) -> QueryResult<Vec<Posted>> {
+    let new = |record| Posted { record, before: None };
+    match insert_if_all_new(connection, &records, now) {
+        Ok(()) => return Ok(records.into_iter().map(new).collect()),
+        // Not an error: some were there, or one was said twice.
+        Err(DieselError::RollbackTransaction) => {}
+        Err(error) => return Err(error),
+    }
+    let mut posted = Vec::new();
+    for record in one_for_each_attempt(records) {
+        if insert_new(connection, [&record], now)? > 0 {
+            posted.push(new(record));
+        } else if record.outcome != Outcome::Interrupted
+            && let Some(before) = forget_interrupted(connection, &record)?
+        {
+            insert_new(connection, [&record], now)?;
+            posted.push(Posted {
+                record,
+                before: Some(before),
+            });
+        }
+    }
+    Ok(posted)
+}
+
+/// Inserts records, none of which is there; otherwise nothing is inserted.
+fn insert_if_all_new(connection: &mut SqliteConnection, records: &[Arc<CallRecord>], now: i64) -> QueryResult<()> {
+    connection.transaction(|connection| {
+        let (chunks, rest) = records.as_chunks::<ROWS>();
+        let mut inserted = 0;
+        for chunk in chunks {
+            inserted += insert_new(connection, chunk.each_ref(), now)?;
+            std::thread::yield_now();
+        }
+        for record in rest {
+            inserted += insert_new(connection, [record], now)?;
+        }
+        match inserted == records.len() {
+            true => Ok(()),
+            false => Err(DieselError::RollbackTransaction),
+        }
+    })
 }
 
 /// Inserts the records that are not there yet; how many were not.
@@ -76,10 +140,12 @@ fn insert_new<const N: usize>(
     Insert(rows).execute(connection)
 }
 
-/// Whether the record was there, but only knew that its attempt was interrupted.
-fn forget_interrupted(connection: &mut SqliteConnection, record: &CallRecord) -> QueryResult<bool> {
+/// Removes the record if it only knew that its attempt was interrupted; what it cost.
+fn forget_interrupted(connection: &mut SqliteConnection, record: &CallRecord) -> QueryResult<Option<i64>> {
     let this = llm_calls::attempt_id.eq(record.dispatch.attempt.to_string());
     let interrupted = llm_calls::outcome.eq(Outcome::Interrupted.as_str());
-    let deleted = diesel::delete(llm_calls::table.filter(this.and(interrupted))).execute(connection)?;
-    Ok(deleted > 0)
+    diesel::delete(llm_calls::table.filter(this.and(interrupted)))
+        .returning(llm_calls::cost_nano_usd)
+        .get_result(connection)
+        .optional()
 }

@@ -2,6 +2,8 @@
 //!
 //! Nobody else writes while a transaction does, in this process or another, so nothing is locked by the row.
 
+mod books;
+mod books_rows;
 mod call_insert;
 mod calls;
 mod connection;
@@ -11,6 +13,7 @@ mod health;
 mod idempotency;
 mod in_use;
 mod keys;
+mod ledger;
 mod migrate;
 #[expect(
     clippy::duplicate_mod,
@@ -18,6 +21,7 @@ mod migrate;
 )]
 #[path = "../queries/mod.rs"]
 mod queries;
+mod reports;
 mod responses;
 #[cfg(test)]
 mod testing;
@@ -32,7 +36,8 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, IdempotencyStore, KeyStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, IdempotencyStore, KeyStore, LedgerStore, ReportStore, ResponseStore,
+    StoreFuture, StoreHealth,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -41,6 +46,7 @@ use tokio::task::JoinHandle;
 use self::connection::{BUSY_TIMEOUT, Connection, Database};
 use self::in_use::Share;
 use self::writer::Writer;
+use super::books::Books;
 use super::error::{Fault, OpenError};
 use super::{DatabaseName, Engine, now_us};
 
@@ -101,8 +107,10 @@ pub(super) struct Sqlite {
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
+    reports: Arc<reports::Reports>,
     idempotency: Arc<idempotency::Idempotency>,
     keys: Arc<keys::Keys>,
+    ledger: Arc<ledger::Ledger>,
     health: Arc<health::Health>,
 }
 
@@ -147,7 +155,9 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            keys: Arc::new(keys::Keys::new(writer.clone(), readers, runtime.clone())),
+            reports: Arc::new(reports::Reports::new(writer.clone(), readers.clone(), runtime.clone())),
+            keys: Arc::new(keys::Keys::new(writer.clone(), readers.clone(), runtime.clone())),
+            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             idempotency: Arc::new(idempotency::Idempotency::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
@@ -176,12 +186,28 @@ impl Engine for Sqlite {
         Arc::clone(&self.responses) as Arc<dyn ResponseStore>
     }
 
+    fn reports(&self) -> Arc<dyn ReportStore> {
+        Arc::clone(&self.reports) as Arc<dyn ReportStore>
+    }
+
+    fn events(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.reports) as Arc<dyn EventStore>
+    }
+
+    fn books(&self) -> Arc<dyn Books> {
+        Arc::clone(&self.reports) as Arc<dyn Books>
+    }
+
     fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
         Arc::clone(&self.idempotency) as Arc<dyn IdempotencyStore>
     }
 
     fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::clone(&self.keys) as Arc<dyn KeyStore>
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::clone(&self.ledger) as Arc<dyn LedgerStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {
@@ -206,6 +232,16 @@ impl Engine for Sqlite {
             drop(share);
         })
     }
+}
+
+/// The words of SQL that are SQLite's own.
+mod dialect {
+    /// The year and month that a call was sent in.
+    pub(super) const MONTH: &str = "strftime('%Y%m', started_at / 1000000, 'unixepoch')";
+    /// Locks the rows that are read. The transaction holds the whole file.
+    pub(super) const FOR_UPDATE: &str = "";
+    /// The same, but passes over rows that others have locked.
+    pub(super) const SKIP_LOCKED: &str = "";
 }
 
 /// Nothing to lock by the row: the transaction holds the whole file.

@@ -77,6 +77,13 @@ impl Slice {
     }
 }
 
+impl Slice {
+    /// What was posted beyond what was granted.
+    fn owed(&self) -> i64 {
+        self.posted.saturating_sub(self.granted - self.returned).max(0)
+    }
+}
+
 impl State {
     pub(super) fn posted(&self, key: &PeriodKey) -> i64 {
         self.periods.get(key).map_or(0, |period| period.posted)
@@ -185,6 +192,7 @@ impl State {
                 period: Period::of_id(period).unwrap_or_else(|| Window::Total.period_at(0)),
                 amount: NanoUsd(slice.seq_amount),
                 granted: NanoUsd(slice.granted),
+                now: self.now,
             };
         }
         let is_stale = own().any(|(_, slice)| slice.seq > wanted.seq);
@@ -193,16 +201,22 @@ impl State {
         };
         let period = rule.window.period_at(self.now);
         let key = (wanted.scope.clone(), Arc::clone(&period.id));
-        let free = rule.limit.0.saturating_sub(self.posted(&key));
-        let granted = self.slices.get(&(key.clone(), lease)).map_or(0, |slice| slice.granted);
+        let own = self.slices.get(&(key.clone(), lease)).copied().unwrap_or_default();
+        // What a call cost beyond its hold is in `posted` already: to make up for it takes nothing more.
+        let free = rule
+            .limit
+            .0
+            .saturating_sub(self.posted(&key))
+            .saturating_sub(self.held(&key));
         // What was granted in all must be a number too.
-        let left = free.saturating_sub(self.held(&key)).min(i64::MAX - granted);
+        let left = free.saturating_add(own.owed()).min(i64::MAX - own.granted);
         let least = wanted.least.0.max(0);
         if is_stale || left < least {
             return Grant::Short {
                 period,
                 left: NanoUsd(left.max(0)),
                 recalling: !is_stale && self.recall(lease, wanted.seq, key),
+                now: self.now,
             };
         }
         let more = (wanted.wish.0 - least).clamp(0, (left - least) / 4);
@@ -217,6 +231,7 @@ impl State {
             period,
             amount: NanoUsd(amount),
             granted: NanoUsd(slice.granted),
+            now: self.now,
         }
     }
 

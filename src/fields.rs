@@ -132,15 +132,107 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A whole number of 64 bits within its range.
+    pub(crate) fn large_number(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, GatewayError> {
+        let Some(raw) = self.value(name) else {
+            return Ok(None);
+        };
+        match raw.parse::<u64>() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => Err(not_in_range(name, &range)),
+        }
+    }
+
+    /// An array of short texts without control characters: at least one, at most `most`.
+    pub(crate) fn labels(
+        &self,
+        name: &'static str,
+        most: usize,
+        longest: usize,
+    ) -> Result<Option<Vec<String>>, GatewayError> {
+        let Some(raw) = self.value(name) else {
+            return Ok(None);
+        };
+        let is_label = |text: &String| (1..=longest).contains(&text.len()) && !text.chars().any(char::is_control);
+        match serde_json::from_str::<Vec<String>>(raw) {
+            Ok(texts) if (1..=most).contains(&texts.len()) && texts.iter().all(is_label) => Ok(Some(texts)),
+            _ => {
+                let message = format!(
+                    "`{name}` must be an array of 1 to {most} texts, each of 1 to {longest} bytes without control characters"
+                );
+                Err(GatewayError::invalid(name, message))
+            }
+        }
+    }
+
+    /// An array of small whole numbers within their range, ascending, at most `most`.
+    pub(crate) fn ascending(
+        &self,
+        name: &'static str,
+        most: usize,
+        range: RangeInclusive<u8>,
+    ) -> Result<Option<Vec<u8>>, GatewayError> {
+        let Some(raw) = self.value(name) else {
+            return Ok(None);
+        };
+        match serde_json::from_str::<Vec<u8>>(raw) {
+            Ok(numbers)
+                if numbers.len() <= most
+                    && numbers.iter().all(|number| range.contains(number))
+                    && numbers.is_sorted_by(|one, next| one < next) =>
+            {
+                Ok(Some(numbers))
+            }
+            _ => {
+                let message = format!(
+                    "`{name}` must be an array of at most {most} whole numbers from {} to {}, each larger than the one before",
+                    range.start(),
+                    range.end()
+                );
+                Err(GatewayError::invalid(name, message))
+            }
+        }
+    }
+
+    /// The fields of an object within this one; complaints name them behind its own name and a point.
+    pub(crate) fn object(&self, name: &'static str, accepted: &[&str]) -> Result<Option<Fields<'a>>, GatewayError> {
+        let Some(raw) = self.value(name) else {
+            return Ok(None);
+        };
+        if !raw.starts_with('{') {
+            return Err(wrong_type(name, "an object"));
+        }
+        let fields = Fields::parse(raw.as_bytes(), accepted);
+        fields.map(Some).map_err(|error| within(name, error))
+    }
+
+    /// Whether a field is there, be it null.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.entries.iter().any(|(field, _)| field == name)
+    }
+
     /// The JSON text of a field that is there and not null.
-    fn value(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&'a str> {
         let (_, raw) = self.entries.iter().find(|(field, _)| field == name)?;
         Some(raw.get()).filter(|text| *text != "null")
     }
 }
 
+/// The complaint about a field of an object, for whoever sent what the object is in.
+pub(crate) fn within(object: &'static str, error: GatewayError) -> GatewayError {
+    let param = error.param.as_deref().map(|param| format!("{object}.{param}"));
+    match param {
+        Some(param) => error.with_param(param),
+        None => error.with_param(object),
+    }
+}
+
 /// A field or query parameter that the endpoint does not know.
-pub(super) fn unknown(name: &str, accepted: &[&str]) -> GatewayError {
+pub(crate) fn unknown(name: &str, accepted: &[&str]) -> GatewayError {
     let shown: String = name
         .chars()
         .filter(|char| !char.is_control())
@@ -154,12 +246,12 @@ pub(super) fn unknown(name: &str, accepted: &[&str]) -> GatewayError {
 }
 
 /// A field or query parameter that was given more than once.
-pub(super) fn given_twice(name: &str) -> GatewayError {
+pub(crate) fn given_twice(name: &str) -> GatewayError {
     GatewayError::invalid(name.to_owned(), format!("`{name}` is given twice; give it once"))
 }
 
 /// A field or query parameter that is no whole number of its range.
-pub(super) fn not_in_range<T: fmt::Display>(name: &'static str, range: &RangeInclusive<T>) -> GatewayError {
+pub(crate) fn not_in_range<T: fmt::Display>(name: &'static str, range: &RangeInclusive<T>) -> GatewayError {
     let message = format!(
         "`{name}` must be a whole number from {} to {}",
         range.start(),

@@ -1,0 +1,208 @@
+//! The actix side of the budget director.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, Message};
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::action::{Action, WaiterId};
+use super::director_core::{BudgetSettings, DirectorCore};
+use crate::protocol::{
+    BudgetBook, BudgetChanges, BudgetError, GiveBack, Grant, GrantRequest, InstanceId, LeaseId, LedgerStore, Recall,
+    Refill, ReloadBudgets, Reserved, StoreError,
+};
+use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
+
+/// How often it is looked for something to do.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Fills and empties the process's slices. One per process, on the control arbiter.
+#[derive(Debug)]
+pub struct BudgetDirector {
+    guard: Guard<DirectorCore>,
+    ledger: Arc<dyn LedgerStore>,
+    waiting: HashMap<WaiterId, oneshot::Sender<Result<Reserved, BudgetError>>>,
+    reloading: Vec<oneshot::Sender<()>>,
+    next_waiter: u64,
+}
+
+/// The ledger has answered (to itself).
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+enum Answered {
+    LeaseOpened(Result<LeaseId, StoreError>, Instant),
+    LeaseRenewed(LeaseId, Result<bool, StoreError>, Instant),
+    Expired,
+    Granted(LeaseId, Vec<GrantRequest>, Result<Vec<Grant>, StoreError>),
+    GivenBack(LeaseId, Vec<GiveBack>, Result<(), StoreError>),
+    Recalled(LeaseId, Result<Vec<Recall>, StoreError>),
+    Changed(Result<BudgetChanges, StoreError>),
+}
+
+impl BudgetDirector {
+    /// A director that publishes to `book`, in which the budgets are already.
+    #[must_use]
+    pub fn new(
+        settings: BudgetSettings,
+        instance: InstanceId,
+        book: Arc<ArcSwap<BudgetBook>>,
+        ledger: Arc<dyn LedgerStore>,
+        crashes: CrashReporter,
+    ) -> Self {
+        let rebuild = move || DirectorCore::new(settings, instance, Arc::clone(&book), Instant::now());
+        Self {
+            guard: Guard::new("budget-director", crashes, rebuild),
+            ledger,
+            waiting: HashMap::new(),
+            reloading: Vec::new(),
+            next_waiter: 0,
+        }
+    }
+
+    /// Lets the core change, and does what it wants done.
+    fn change(&mut self, ctx: &Context<Self>, change: impl FnOnce(&mut DirectorCore, Instant) -> Vec<Action>) {
+        let now = Instant::now();
+        match self.guard.run(|core| change(core, now)) {
+            Ok(actions) => actions.into_iter().for_each(|action| self.perform(ctx, action)),
+            // The rebuilt core knows nobody who waits: they ask again.
+            Err(_panicked) => self.waiting.clear(),
+        }
+    }
+
+    fn perform(&mut self, ctx: &Context<Self>, action: Action) {
+        let (ledger, now) = (&self.ledger, Instant::now());
+        match action {
+            Action::Answer(waiter, answer) => {
+                if let Some(waiting) = self.waiting.remove(&waiter) {
+                    // Who has left drops what it was given, which is given back.
+                    let _ = waiting.send(answer);
+                }
+            }
+            Action::OpenLease { instance, ttl } => {
+                let opened = ledger.open_lease(instance, ttl);
+                answer(ctx, async move { Answered::LeaseOpened(opened.await, now) });
+            }
+            Action::RenewLease { lease, ttl } => {
+                let renewed = ledger.renew_lease(lease, ttl);
+                answer(ctx, async move { Answered::LeaseRenewed(lease, renewed.await, now) });
+            }
+            Action::ExpireLeases { grace } => {
+                let expired = ledger.expire_leases(grace);
+                answer(ctx, async move {
+                    match expired.await {
+                        Ok(slices) => slices.iter().for_each(|slice| {
+                            tracing::warn!(
+                                lease = %slice.lease, scope = %slice.scope, period = %slice.period, posted = %slice.posted,
+                                "a process has not been heard of for too long; what it held of a budget counts as spent \
+                                 until its journal is read"
+                            );
+                        }),
+                        Err(error) => tracing::debug!(%error, "leases that ran out could not be looked for"),
+                    }
+                    Answered::Expired
+                });
+            }
+            Action::Grant { lease, wanted } => {
+                let granted = ledger.grant(lease, wanted.clone());
+                answer(ctx, async move { Answered::Granted(lease, wanted, granted.await) });
+            }
+            Action::GiveBack { lease, parts } => {
+                let given = ledger.give_back(lease, parts.clone());
+                answer(ctx, async move { Answered::GivenBack(lease, parts, given.await) });
+            }
+            Action::Recalls { lease } => {
+                let recalls = ledger.recalls(lease);
+                answer(ctx, async move { Answered::Recalled(lease, recalls.await) });
+            }
+            Action::Changes { from } => {
+                let changes = ledger.budget_changes(from);
+                answer(ctx, async move { Answered::Changed(changes.await) });
+            }
+        }
+    }
+}
+
+/// Sends what the ledger answers back to the director.
+fn answer(ctx: &Context<BudgetDirector>, answer: impl Future<Output = Answered> + 'static) {
+    let director = ctx.address();
+    actix_rt::spawn(async move {
+        let answered = answer.await;
+        if tell(&director, answered).is_err() {
+            tracing::debug!("the budget director is gone; an answer of the ledger was dropped");
+        }
+    });
+}
+
+impl Actor for BudgetDirector {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(TICK, |director, ctx| director.change(ctx, DirectorCore::tick));
+    }
+}
+
+impl Handler<Refill> for BudgetDirector {
+    type Result = Result<oneshot::Receiver<Result<Reserved, BudgetError>>, BudgetError>;
+
+    fn handle(&mut self, wanted: Refill, ctx: &mut Self::Context) -> Self::Result {
+        let (waiting, answer) = oneshot::channel();
+        self.next_waiter += 1;
+        let waiter = WaiterId(self.next_waiter);
+        self.waiting.insert(waiter, waiting);
+        self.change(ctx, |core, now| core.refill(waiter, wanted, now));
+        Ok(answer)
+    }
+}
+
+impl Handler<ReloadBudgets> for BudgetDirector {
+    type Result = Result<oneshot::Receiver<()>, BudgetError>;
+
+    fn handle(&mut self, _: ReloadBudgets, ctx: &mut Self::Context) -> Self::Result {
+        let (waiting, reloaded) = oneshot::channel();
+        self.reloading.push(waiting);
+        self.change(ctx, |core, now| core.reload(now));
+        Ok(reloaded)
+    }
+}
+
+impl Handler<Answered> for BudgetDirector {
+    type Result = ();
+
+    fn handle(&mut self, answered: Answered, ctx: &mut Self::Context) {
+        match answered {
+            Answered::LeaseOpened(opened, sent) => {
+                self.change(ctx, |core, now| core.lease_opened(opened, sent, now));
+            }
+            Answered::LeaseRenewed(lease, renewed, sent) => {
+                self.change(ctx, |core, now| core.lease_renewed(lease, renewed, sent, now));
+            }
+            Answered::Expired => {}
+            Answered::Granted(lease, wanted, granted) => {
+                self.change(ctx, |core, now| core.granted(lease, &wanted, granted, now));
+            }
+            Answered::GivenBack(lease, parts, given) => {
+                self.change(ctx, |core, now| core.given_back(lease, &parts, given, now));
+            }
+            Answered::Recalled(lease, recalls) => {
+                self.change(ctx, |core, now| core.recalled(lease, recalls, now));
+            }
+            Answered::Changed(changes) => {
+                self.change(ctx, |core, now| core.changed(changes, now));
+                // A look that was under way when somebody asked is followed by another; they wait for that.
+                let is_done = self.guard.run(|core| !core.is_reloading()).unwrap_or(true);
+                if is_done {
+                    for waiting in self.reloading.drain(..) {
+                        let _ = waiting.send(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+accept_injected_faults!(BudgetDirector);

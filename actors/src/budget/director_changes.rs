@@ -1,0 +1,109 @@
+//! Budgets that were set, changed or deleted while the process runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::action::Action;
+use super::director_core::DirectorCore;
+use crate::protocol::{Budget, BudgetCursor, BudgetEntry, Scope};
+
+/// How often changed budgets are looked for.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The search for changed budgets.
+#[derive(Debug)]
+pub(super) struct Changes {
+    from: BudgetCursor,
+    asking: bool,
+    once_more: bool,
+    next: Instant,
+}
+
+impl Changes {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            from: BudgetCursor::default(),
+            asking: false,
+            once_more: false,
+            next: now,
+        }
+    }
+
+    /// Whether a look is under way.
+    pub(super) fn is_looking(&self) -> bool {
+        self.asking
+    }
+
+    /// The look that is due by the clock.
+    pub(super) fn tick(&mut self, now: Instant) -> Option<Action> {
+        let is_due = !self.asking && now >= self.next;
+        is_due.then(|| self.look(now))
+    }
+
+    /// A look that begins now: the one under way is followed by another.
+    pub(super) fn look_now(&mut self, now: Instant) -> Option<Action> {
+        if self.asking {
+            self.once_more = true;
+            return None;
+        }
+        Some(self.look(now))
+    }
+
+    fn look(&mut self, now: Instant) -> Action {
+        self.asking = true;
+        self.next = now + LOOK;
+        let from = self.from;
+        Action::Changes { from }
+    }
+
+    /// A look ended, up to this place if it went well; the one that follows it at once.
+    pub(super) fn looked(&mut self, next: Option<BudgetCursor>, now: Instant) -> Option<Action> {
+        self.asking = false;
+        self.from = next.unwrap_or(self.from);
+        let once_more = std::mem::take(&mut self.once_more);
+        once_more.then(|| self.look(now))
+    }
+}
+
+impl DirectorCore {
+    /// Publishes a book with these changes, if there are any. What is in stock of a budget whose rule changed goes back:
+    /// the next call asks anew.
+    pub(super) fn apply(&mut self, changes: Vec<Budget>) {
+        let book = self.published.load();
+        let is_new = |change: &Budget| book.get(&change.scope).map(|known| &known.rule) != change.rule.as_ref();
+        let changed: Vec<Budget> = changes.into_iter().filter(is_new).collect();
+        if changed.is_empty() {
+            return;
+        }
+        let entries = book.entries().map(|entry| (entry.scope.clone(), Arc::clone(entry)));
+        let mut entries: HashMap<Scope, Arc<BudgetEntry>> = entries.collect();
+        for change in changed {
+            let known = entries.get(&change.scope);
+            match (change.rule, known) {
+                (Some(rule), Some(known)) => {
+                    self.slices.take_out(known);
+                    if known.rule.window != rule.window {
+                        self.slices.retire(known.replace_slice(None));
+                    }
+                    entries.insert(change.scope, Arc::new(known.with_rule(rule)));
+                }
+                (Some(rule), None) => {
+                    let entry = BudgetEntry::new(change.scope.clone(), rule);
+                    entries.insert(change.scope, Arc::new(entry));
+                }
+                (None, Some(known)) => {
+                    known.remove();
+                    self.recalled.remove(&known.scope);
+                    self.slices.take_out(known);
+                    self.slices.retire(known.replace_slice(None));
+                    entries.remove(&change.scope);
+                }
+                (None, None) => {}
+            }
+        }
+        self.published.store(Arc::new(book.with(entries.into_values())));
+    }
+}

@@ -1,0 +1,144 @@
+//! What pays for a request: the budgets that concern it, and the hold on each attempt's worst case.
+
+use tokio::time::{Instant, timeout_at};
+
+use super::cell::CellParts;
+use crate::protocol::{
+    AttemptId, BudgetError, BudgetPath, CallContext, ConversationId, ErrorKind, GatewayError, Hold, Model, NanoUsd,
+    OnExhausted, Payer, Refill, Reserve, Reserved,
+};
+
+/// How often a hold is asked for while other calls take what was got for it, or the actors restart.
+const TRIES: usize = 3;
+
+/// The budgets that have to pay for a request, and what they still allow.
+#[derive(Debug)]
+pub(super) struct Payment {
+    path: BudgetPath,
+    /// A budget ran dry that goes on with free models.
+    ran_dry: Option<GatewayError>,
+}
+
+/// Why there is no hold.
+#[derive(Debug)]
+pub(super) enum NotPaid {
+    /// The request ends.
+    Refused(GatewayError),
+    /// A model that costs nothing may be asked.
+    OnlyFree,
+}
+
+impl Payment {
+    /// What pays for a request of this caller, as the budgets are now.
+    pub(super) fn of(cell: &CellParts, context: &CallContext, conversation: Option<&ConversationId>) -> Self {
+        let payer = Payer {
+            project: context.project_id.as_deref(),
+            user: context.user_id.as_deref(),
+            key: context.caller.key().map(|key| &key.id),
+            conversation,
+        };
+        Self {
+            path: cell.budgets.load().path(payer),
+            ran_dry: None,
+        }
+    }
+
+    /// Whether a call of this model is paid by a budget.
+    pub(super) fn is_budgeted(&self, model: &Model) -> bool {
+        !self.path.is_empty() && !model.is_free()
+    }
+
+    /// Whether the budgets let this model answer at all.
+    ///
+    /// # Errors
+    /// `layer_not_allowed`, `model_unpriced`, or `budget_exceeded` once only free models may answer.
+    pub(super) fn allows(&self, model: &Model) -> Result<(), GatewayError> {
+        let most = self.path.iter().filter_map(|entry| entry.rule.max_layer).min();
+        if let Some(most) = most.filter(|most| model.layer > *most) {
+            let message =
+                format!("the budget of this call allows no layer above {most}; choose a model of a lower one");
+            return Err(GatewayError::new(ErrorKind::LayerNotAllowed, message));
+        }
+        if !self.is_budgeted(model) {
+            return Ok(());
+        }
+        if let Some(error) = &self.ran_dry {
+            return Err(error.clone());
+        }
+        if model.price.is_none() {
+            let message = "no price is known for this model, so that no budget can pay for it; name its price in the \
+                           catalogue, or choose another model";
+            return Err(GatewayError::new(ErrorKind::ModelUnpriced, message));
+        }
+        Ok(())
+    }
+
+    /// A hold of this amount for an attempt.
+    ///
+    /// # Errors
+    /// When a budget has not enough left, or cannot be asked.
+    pub(super) async fn hold(
+        &mut self,
+        cell: &CellParts,
+        attempt: AttemptId,
+        amount: NanoUsd,
+        deadline: Instant,
+    ) -> Result<Hold, NotPaid> {
+        let mut reserved = None;
+        for _ in 0..TRIES {
+            let wanted = Reserve {
+                attempt,
+                amount,
+                path: self.path.clone(),
+                reserved: reserved.take(),
+                now: Instant::now(),
+            };
+            match cell.budget.ask(wanted).await {
+                Ok(Ok(hold)) => return Ok(hold),
+                Ok(Err(BudgetError::Short)) => match self.refill(cell, amount, deadline).await {
+                    Ok(got) => reserved = Some(got),
+                    Err(BudgetError::Restarting) => {}
+                    Err(error) => return Err(self.not_paid(error)),
+                },
+                Ok(Err(BudgetError::Restarting)) | Err(_) => {}
+                Ok(Err(error)) => return Err(self.not_paid(error)),
+            }
+        }
+        Err(NotPaid::Refused(BudgetError::Restarting.into()))
+    }
+
+    /// Asks the director for what the cell has not in memory.
+    async fn refill(&self, cell: &CellParts, amount: NanoUsd, deadline: Instant) -> Result<Reserved, BudgetError> {
+        let wanted = Refill {
+            amount,
+            path: self.path.clone(),
+        };
+        let answer = match cell.budget_director.ask(wanted).await {
+            Ok(asked) => asked?,
+            Err(_gone) => return Err(BudgetError::Restarting),
+        };
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(answer)) => answer,
+            // The director was rebuilt.
+            Ok(Err(_)) => Err(BudgetError::Restarting),
+            Err(_) => Err(BudgetError::LedgerUnavailable),
+        }
+    }
+
+    fn not_paid(&mut self, error: BudgetError) -> NotPaid {
+        let goes_on = matches!(
+            error,
+            BudgetError::Exhausted {
+                then: OnExhausted::FreeOnly,
+                ..
+            }
+        );
+        let error = GatewayError::from(error);
+        if goes_on {
+            self.ran_dry = Some(error);
+            NotPaid::OnlyFree
+        } else {
+            NotPaid::Refused(error)
+        }
+    }
+}

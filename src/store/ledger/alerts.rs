@@ -1,0 +1,125 @@
+//! What operators are told of a budget that is being spent.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::rows::{PeriodKey, Watch};
+
+/// A row of `events` that is to be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct Event {
+    pub(in crate::store) id: String,
+    pub(in crate::store) once: String,
+    pub(in crate::store) kind: &'static str,
+    pub(in crate::store) detail: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail<'a> {
+    scope: &'a str,
+    period: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<u8>,
+    limit_nano_usd: i64,
+    spent_nano_usd: i64,
+}
+
+const THRESHOLD: &str = "budget_threshold";
+const OVERRUN: &str = "budget_overrun";
+
+/// What is to be told when so much is posted now, and so much was `before`; with nothing before, all that holds now. The
+/// database keeps what it was told once.
+pub(super) fn events(key: &PeriodKey, watch: &Watch, before: Option<i64>, posted: i64) -> Vec<Event> {
+    let limit = watch.limit;
+    let reaches = |posted: i64, percent: u8| i128::from(posted) * 100 >= i128::from(limit) * i128::from(percent);
+    let is_crossed = |percent: u8| reaches(posted, percent) && !before.is_some_and(|before| reaches(before, percent));
+    let event = |kind: &'static str, percent: Option<u8>| {
+        let PeriodKey { scope, period } = key;
+        let of_percent = percent.map(|percent| format!("|{percent}")).unwrap_or_default();
+        let detail = serde_json::to_string(&Detail {
+            scope,
+            period,
+            percent,
+            limit_nano_usd: limit,
+            spent_nano_usd: posted,
+        });
+        debug_assert!(detail.is_ok(), "writing numbers and texts to memory does not fail");
+        Event {
+            id: Uuid::now_v7().simple().to_string(),
+            once: format!("{kind}|{scope}|{period}{of_percent}"),
+            kind,
+            detail: detail.unwrap_or_default(),
+        }
+    };
+    let percents = watch.percents.iter().copied();
+    // Of nothing, no part can be spent.
+    let crossed = percents.filter(|&percent| limit > 0 && is_crossed(percent));
+    let mut events: Vec<_> = crossed.map(|percent| event(THRESHOLD, Some(percent))).collect();
+    if posted > limit && before.is_none_or(|before| before <= limit) {
+        events.push(event(OVERRUN, None));
+    }
+    events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(limit: i64, before: Option<i64>, posted: i64) -> Vec<String> {
+        let key = PeriodKey {
+            scope: "project:a|b".into(),
+            period: "2026-11".into(),
+        };
+        let watch = Watch {
+            limit,
+            percents: vec![50, 100],
+        };
+        events(&key, &watch, before, posted)
+            .into_iter()
+            .map(|event| event.once)
+            .collect()
+    }
+
+    const HALF: &str = "budget_threshold|project:a|b|2026-11|50";
+    const ALL: &str = "budget_threshold|project:a|b|2026-11|100";
+    const OVER: &str = "budget_overrun|project:a|b|2026-11";
+
+    #[test]
+    fn a_part_of_the_limit_is_told_of_when_it_is_reached_and_not_before_or_after() {
+        assert_eq!(told(100, Some(0), 49), [""; 0]);
+        assert_eq!(told(100, Some(49), 50), [HALF]);
+        assert_eq!(told(100, Some(50), 99), [""; 0]);
+        assert_eq!(told(100, Some(99), 100), [ALL]);
+        assert_eq!(told(100, Some(100), 101), [OVER]);
+        assert_eq!(told(100, Some(101), 900), [""; 0]);
+        assert_eq!(told(100, Some(0), 101), [HALF, ALL, OVER]);
+        assert_eq!(told(101, Some(50), 51), [HALF]);
+    }
+
+    #[test]
+    fn all_that_holds_is_told_of_when_nothing_was_before() {
+        assert_eq!(told(100, None, 60), [HALF]);
+        assert_eq!(told(100, None, 0), [""; 0]);
+        assert_eq!(told(0, None, 0), [""; 0]);
+        assert_eq!(told(0, Some(0), 1), [OVER]);
+        assert_eq!(told(i64::MAX, Some(0), i64::MAX), [HALF, ALL]);
+    }
+
+    #[test]
+    fn an_event_says_what_was_spent_of_what() {
+        let key = PeriodKey {
+            scope: "user:\"x\"".into(),
+            period: "total".into(),
+        };
+        let watch = Watch {
+            limit: 10,
+            percents: vec![80],
+        };
+        let event = events(&key, &watch, Some(0), 9).remove(0);
+        assert_eq!(
+            event.detail,
+            r#"{"scope":"user:\"x\"","period":"total","percent":80,"limitNanoUsd":10,"spentNanoUsd":9}"#
+        );
+    }
+}

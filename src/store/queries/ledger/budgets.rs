@@ -1,0 +1,163 @@
+//! Setting and reading budgets.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use gateway_actors::protocol::{Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, NanoUsd, Period, Scope};
+
+use super::{Connection, books, opening};
+use crate::store::error::{Fault, QueryError};
+use crate::store::ledger::{Book, BudgetRow, CHANGES_OVERLAP_US, PeriodKey, json_of_percents};
+use crate::store::schema::{budget_periods, budgets};
+
+/// Sets a budget inside the running transaction. `now` is in microseconds since 1970.
+///
+/// A period of it that is new opens with what was spent in it already: in one that had a budget before, only with what
+/// was not posted then. Set again, it is as it was.
+pub(in super::super::super) async fn set_budget(
+    connection: &mut Connection,
+    scope: &Scope,
+    rule: &BudgetRule,
+    now: i64,
+) -> Result<BudgetStatus, QueryError> {
+    let text = scope.to_string();
+    let before = live(connection, &text).await?;
+    let window_before = before.map(|row| row.window()).transpose()?;
+    write_rule(connection, &text, rule, now).await?;
+    let period = rule.window.period_at(now);
+    let key = key_of(&text, &period);
+    let locked = books::lock_periods(connection, std::slice::from_ref(&key), books::Missing::Make).await?;
+    let mut book = Book::new(locked, Vec::new());
+    if window_before != Some(rule.window) {
+        let spent = opening::spent_in(connection, scope, &period).await?;
+        book.open(&key, spent);
+    }
+    book.tell_all(&key);
+    let sums = book.sums(&key);
+    books::write(connection, book.into_changes()).await?;
+    Ok(status(rule.clone(), period, sums))
+}
+
+async fn write_rule(connection: &mut Connection, scope: &str, rule: &BudgetRule, now: i64) -> Result<(), QueryError> {
+    let what_holds = (
+        budgets::limit_nano_usd.eq(rule.limit.0),
+        budgets::period_kind.eq(rule.window.as_str()),
+        budgets::on_exhausted.eq(rule.on_exhausted.as_str()),
+        budgets::max_layer.eq(rule.max_layer.map(|layer| layer.as_str())),
+        budgets::alert_percents.eq(json_of_percents(&rule.alert_percents)),
+        budgets::updated_at.eq(now),
+        budgets::deleted_at.eq(None::<i64>),
+    );
+    diesel::insert_into(budgets::table)
+        .values((
+            budgets::scope.eq(scope),
+            budgets::created_at.eq(now),
+            what_holds.clone(),
+        ))
+        .on_conflict(budgets::scope)
+        .do_update()
+        .set(what_holds)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Deletes a budget inside the running transaction; whether there was one.
+pub(in super::super::super) async fn delete_budget(
+    connection: &mut Connection,
+    scope: &Scope,
+    now: i64,
+) -> Result<bool, QueryError> {
+    let live = budgets::table
+        .find(scope.to_string())
+        .filter(budgets::deleted_at.is_null());
+    let deleted = diesel::update(live)
+        .set((budgets::deleted_at.eq(now), budgets::updated_at.eq(now)))
+        .execute(connection)
+        .await?;
+    Ok(deleted > 0)
+}
+
+/// How a budget stands in the period that is now.
+pub(in super::super::super) async fn budget(
+    connection: &mut Connection,
+    scope: &Scope,
+    now: i64,
+) -> Result<Option<BudgetStatus>, QueryError> {
+    let text = scope.to_string();
+    let Some(row) = live(connection, &text).await? else {
+        return Ok(None);
+    };
+    let rule = row.rule()?;
+    let period = rule.window.period_at(now);
+    let sums: Option<(i64, i64)> = budget_periods::table
+        .find((&text, &*period.id))
+        .select((budget_periods::posted, budget_periods::held))
+        .first(connection)
+        .await
+        .optional()?;
+    Ok(Some(status(rule, period, sums.unwrap_or_default())))
+}
+
+/// The budgets that were set or deleted from this place on.
+pub(in super::super::super) async fn budget_changes(
+    connection: &mut Connection,
+    from: BudgetCursor,
+) -> Result<BudgetChanges, QueryError> {
+    let since = from.0.saturating_sub(CHANGES_OVERLAP_US);
+    let rows: Vec<BudgetRow> = budgets::table
+        .filter(budgets::updated_at.ge(since))
+        .order((budgets::updated_at, budgets::scope))
+        .select(BudgetRow::as_select())
+        .load(connection)
+        .await?;
+    let mut changes = BudgetChanges {
+        budgets: Vec::with_capacity(rows.len()),
+        next: from,
+    };
+    for row in rows {
+        let is_deleted = row.deleted_at.is_some();
+        // Who knows nothing yet need not hear of what is no more.
+        if is_deleted && from == BudgetCursor::default() {
+            continue;
+        }
+        changes.next = changes.next.max(BudgetCursor(row.updated_at));
+        changes.budgets.push(Budget {
+            scope: scope_of(&row.scope)?,
+            rule: if is_deleted { None } else { Some(row.rule()?) },
+        });
+    }
+    Ok(changes)
+}
+
+async fn live(connection: &mut Connection, scope: &str) -> QueryResult<Option<BudgetRow>> {
+    budgets::table
+        .find(scope)
+        .filter(budgets::deleted_at.is_null())
+        .select(BudgetRow::as_select())
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// The row of a period.
+pub(super) fn key_of(scope: &str, period: &Period) -> PeriodKey {
+    PeriodKey {
+        scope: scope.into(),
+        period: period.id.clone(),
+    }
+}
+
+/// The scope with this spelling.
+pub(super) fn scope_of(text: &str) -> Result<Scope, Fault> {
+    text.parse()
+        .map_err(|_invalid| Fault::failed("a budget is for a scope that is none"))
+}
+
+fn status(rule: BudgetRule, period: Period, (posted, held): (i64, i64)) -> BudgetStatus {
+    BudgetStatus {
+        rule,
+        period,
+        posted: NanoUsd(posted),
+        held: NanoUsd(held),
+    }
+}

@@ -1,0 +1,37 @@
+//! What was spent before there was a budget.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
+use gateway_actors::protocol::{KeyId, Period, Scope};
+
+use super::Connection;
+use crate::store::error::QueryError;
+use crate::store::schema::llm_calls;
+
+const NANO_PER_USD: i64 = 1_000_000_000;
+
+/// What the calls cost that were begun in this period and belong to this scope.
+pub(super) async fn spent_in(connection: &mut Connection, scope: &Scope, period: &Period) -> Result<i64, QueryError> {
+    let mut calls = llm_calls::table
+        .filter(llm_calls::started_at.ge(period.starts_at))
+        // In two parts, since a sum must not be larger than its column; both are read alike by both databases.
+        .select((
+            sql::<BigInt>("CAST(coalesce(sum(cost_nano_usd / 1000000000), 0) AS BIGINT)"),
+            sql::<BigInt>("CAST(coalesce(sum(cost_nano_usd % 1000000000), 0) AS BIGINT)"),
+        ))
+        .into_boxed();
+    if let Some(end) = period.ends_at {
+        calls = calls.filter(llm_calls::started_at.lt(end));
+    }
+    calls = match scope {
+        Scope::Global => calls,
+        Scope::Project(id) => calls.filter(llm_calls::project_id.eq(id.to_string())),
+        Scope::User(id) => calls.filter(llm_calls::user_id.eq(id.to_string())),
+        Scope::Key(id) => calls.filter(llm_calls::key_id.eq(KeyId::as_str(id).to_owned())),
+        Scope::Conversation(id) => calls.filter(llm_calls::conversation_id.eq(id.as_str().to_owned())),
+    };
+    let (usd, nano): (i64, i64) = calls.first(connection).await?;
+    Ok(usd.saturating_mul(NANO_PER_USD).saturating_add(nano))
+}

@@ -1,0 +1,68 @@
+//! The settings as the actors take them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gateway_actors::budget::BudgetSettings;
+use gateway_actors::dispatch::{AmbiguousFailover, DispatchSettings};
+use gateway_actors::protocol::{BudgetBook, BudgetChanges, BudgetEntry, ProviderName};
+use gateway_actors::provider::BreakerSettings;
+
+use crate::config::{AmbiguousRetry, ProviderSettings, Settings};
+
+/// The budgets of the start.
+pub(super) fn first_book(budgets: &BudgetChanges) -> BudgetBook {
+    let entries = budgets.budgets.iter().filter_map(|budget| {
+        let rule = budget.rule.clone()?;
+        Some(Arc::new(BudgetEntry::new(budget.scope.clone(), rule)))
+    });
+    BudgetBook::new(entries)
+}
+
+pub(super) fn budget(settings: &Settings) -> BudgetSettings {
+    BudgetSettings {
+        lease: settings.budget.lease,
+    }
+}
+
+pub(super) fn breaker(settings: &Settings) -> BreakerSettings {
+    let written = &settings.breaker;
+    BreakerSettings {
+        consecutive_failures: written.consecutive_failures,
+        failure_ratio: f64::from(written.failure_percent) / 100.0,
+        ratio_min_calls: written.min_calls,
+        window: written.window,
+        open_base: written.open_base,
+        open_cap: written.open_cap,
+        jitter: f64::from(written.jitter_percent) / 100.0,
+        probes_to_close: written.successes_to_close,
+        cool_down_cap: written.cool_down_cap,
+        idle_probe: written.idle_probe,
+        ..BreakerSettings::default()
+    }
+}
+
+/// The variables that hold the keys of the providers that want one.
+pub(super) fn key_variables(settings: &Settings) -> HashMap<ProviderName, Arc<str>> {
+    let variable = |provider: &ProviderSettings| {
+        let variable = provider.api_key_env.as_deref()?;
+        Some((provider.name.clone(), variable.into()))
+    };
+    settings.providers.iter().filter_map(variable).collect()
+}
+
+pub(super) fn dispatch(settings: &Settings) -> DispatchSettings {
+    let written = &settings.failover;
+    DispatchSettings {
+        extra_attempts: written.max_extra_attempts,
+        retry_ratio: f64::from(written.retry_budget_percent) / 100.0,
+        retry_min: written.retry_budget_min,
+        retry_window: written.retry_budget_window,
+        ambiguous: match written.ambiguous {
+            AmbiguousRetry::Any => AmbiguousFailover::Any,
+            AmbiguousRetry::Free => AmbiguousFailover::FreeOnly,
+        },
+        write_stall: settings.http.write_timeout,
+        ..DispatchSettings::default()
+    }
+}

@@ -1,6 +1,6 @@
 //! AI MCP Gateway: the edges and adapters around the actor system in `gateway_actors`.
 //!
-//! `http` and `cli` send requests in; `providers` and `store` are the far sides that the actors reach through ports;
+//! `http` and `cli` send requests in; `providers`, `store` and `redis` are the far sides that the actors reach through ports;
 //! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it, `reload`
 //! exchanges its models meanwhile, of which `catalogue` publishes what is routed by. `answer` and `status` hold what HTTP and
 //! MCP tell alike: of an answer, and of the process; `auth` tells both who asks, `limits` how much more
@@ -27,6 +27,7 @@ pub mod limits;
 mod mcp;
 mod moment;
 pub mod providers;
+pub mod redis;
 pub mod reload;
 pub mod startup;
 pub mod status;

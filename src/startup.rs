@@ -2,6 +2,7 @@
 
 mod drain;
 mod keys;
+mod limits;
 mod mcp;
 mod opening;
 mod recovery;
@@ -23,8 +24,9 @@ use crate::alerts;
 use crate::auth::KeyRing;
 use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
-use crate::limits::{Limits, Span};
+use crate::limits::Limits;
 use crate::providers::WebhookClient;
+use crate::redis::RedisOpenError;
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
 use crate::store::{
@@ -58,6 +60,9 @@ pub enum ServeError {
     /// The virtual keys cannot be read.
     #[error("the virtual keys in the database cannot be read; mend the database and start again")]
     Keys(#[source] gateway_actors::protocol::StoreError),
+    /// Redis cannot be used, wherever it is.
+    #[error(transparent)]
+    Redis(#[from] RedisOpenError),
     /// The user that the process would act for may not come in.
     #[error("{0}")]
     Identity(GatewayError),
@@ -92,11 +97,11 @@ impl ServeError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(OpenError::Corrupt { .. }) => 74,
-            Self::Store(OpenError::Address { .. }) => 78,
+            Self::Store(OpenError::Address { .. }) | Self::Redis(RedisOpenError::Address { .. }) => 78,
             Self::Identity(error) if error.kind == ErrorKind::Unauthenticated => 78,
             Self::Identity(_) => 69,
             Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) | Self::Budgets(_) => 69,
-            Self::Bind { .. } | Self::Cell(_) | Self::System(_) => 1,
+            Self::Bind { .. } | Self::Cell(_) | Self::System(_) | Self::Redis(RedisOpenError::Thread { .. }) => 1,
             Self::Fatal { .. } => 70,
         }
     }
@@ -235,6 +240,7 @@ async fn run(
     let storage = StorageHealth::new(store.health(), ports.journal.clone());
     let idempotency = http::Idempotency::new(store.idempotency(), ports.instance, settings.idempotency);
     let (ring, _keeping_fresh) = keys::open(settings, store).await?;
+    let limits = limits::open(settings, &ring, ports.instance).await?;
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
@@ -242,7 +248,7 @@ async fn run(
     let shared = Shared::new(edge_parts(
         settings,
         store,
-        (storage, idempotency),
+        (storage, idempotency, limits),
         &ring,
         &system,
         watching,
@@ -320,7 +326,7 @@ fn provider_infos(settings: &Settings) -> Vec<ProviderInfo> {
 fn edge_parts(
     settings: &Settings,
     store: &Store,
-    (storage, idempotency): (StorageHealth, http::Idempotency),
+    (storage, idempotency, limits): (StorageHealth, http::Idempotency, Arc<Limits>),
     ring: &Arc<KeyRing>,
     system: &Arc<ActorSystem>,
     lifecycle: watch::Receiver<Lifecycle>,
@@ -353,7 +359,7 @@ fn edge_parts(
         reports: store.reports(),
         events: store.events(),
         idempotency,
-        limits: Arc::new(Limits::new(ring.limits(), Span::default(), None)),
+        limits,
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,

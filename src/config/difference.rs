@@ -120,8 +120,10 @@ fn same_postgres(one: &PostgresSettings, other: &PostgresSettings) -> bool {
 }
 
 fn same_redis(one: &RedisSettings, other: &RedisSettings) -> bool {
-    let RedisSettings { url, password } = one;
-    same_secret(url.as_ref(), other.url.as_ref()) && same_secret(password.as_ref(), other.password.as_ref())
+    let RedisSettings { url, password, timeout } = one;
+    *timeout == other.timeout
+        && same_secret(url.as_ref(), other.url.as_ref())
+        && same_secret(password.as_ref(), other.password.as_ref())
 }
 
 /// The order of providers means nothing.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
 use crate::support::{
-    Behaviour, Client, Gateway, Model, PostgresDatabase, Provider, RawClient, Reply, Setup, chat, streamed_chat,
-    wait_for,
+    Behaviour, Client, Gateway, KeyHolder, Model, PostgresDatabase, Provider, RawClient, Reply, Setup, chat, make_keys,
+    streamed_chat, wait_for,
 };
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -165,6 +165,45 @@ fn f3_the_same_key_with_another_body_is_refused() {
         assert_eq!((elsewhere.status, elsewhere.header("idempotent-replay")), (200, None));
         gateway.finish();
     });
+}
+
+#[test]
+fn f4_the_key_of_another_tenant_is_another_key() {
+    let database = PostgresDatabase::create();
+    let alpha = Provider::start("alpha");
+    let holder = |user| KeyHolder {
+        user: Some(user),
+        ..KeyHolder::default()
+    };
+    let keys = make_keys(&database.url(), [holder("ann"), holder("bob"), holder("bob")], &[]);
+    let setup = Setup::new()
+        .env("DATABASE_URL", &database.url())
+        .env("GATEWAY_ADMIN_KEY", "0123456789abcdef0123456789abcdef");
+    let gateway = gateway(setup, &alpha);
+    let clients = keys.map(|key| {
+        let client = gateway
+            .anonymous()
+            .with_header("authorization", &format!("Bearer {key}"));
+        with_key(&client, "f4")
+    });
+    let [ann, bob, also_bob] = &clients;
+    let first = ann.post(COMPLETIONS, &chat("one"));
+    let second = bob.post(COMPLETIONS, &chat("another"));
+    for reply in [&first, &second] {
+        assert_eq!(
+            (reply.status, reply.header("idempotent-replay")),
+            (200, None),
+            "{}",
+            reply.text()
+        );
+    }
+    assert_is_replay_of(&ann.post(COMPLETIONS, &chat("one")), &first);
+    assert_is_replay_of(&also_bob.post(COMPLETIONS, &chat("another")), &second);
+    // Whoever has no virtual key is nobody's tenant.
+    let admin = with_key(&gateway.client(), "f4").post(COMPLETIONS, &chat("a third"));
+    assert_eq!((admin.status, admin.header("idempotent-replay")), (200, None));
+    assert_eq!(alpha.requests(), 3);
+    gateway.finish();
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod idempotency;
 mod idle_probes;
 mod journals;
 mod keys;
+mod limits;
 mod logs;
 mod native;
 mod native_bad_input;

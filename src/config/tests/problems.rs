@@ -435,7 +435,7 @@ fn a_provider_at_the_gateways_own_address_is_refused() {
 #[test]
 fn what_this_build_does_not_have_is_told() {
     for (name, value) in [
-        ("REDIS_URL", "redis://localhost"),
+        ("REDIS_PASSWORD", "p"),
         ("POSTGRES_DB", "gateway"),
         ("ENABLE_CROSS_CHECK", "true"),
         ("ENABLE_COST_TRACKING", "false"),

@@ -82,6 +82,12 @@ impl Client {
         self.send("POST", path, body.to_string().into_bytes())
     }
 
+    /// Puts JSON and reads the answer to its end.
+    #[track_caller]
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Reply {
+        self.send("PUT", path, body.to_string().into_bytes()).unwrap()
+    }
+
     /// Posts these bytes as `application/json`, whatever they are.
     #[track_caller]
     pub(crate) fn post_bytes(&self, path: &str, body: impl Into<Vec<u8>>) -> Reply {
@@ -107,13 +113,14 @@ impl Client {
     fn dispatch(&self, method: &str, path: &str, body: Vec<u8>) -> Result<Response<Body>, ureq::Error> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         let has_type = self.headers.iter().any(|(name, _)| *name == "content-type");
-        if method == "POST" && !has_type {
+        let has_body = matches!(method, "POST" | "PUT");
+        if has_body && !has_type {
             request = request.header("content-type", "application/json");
         }
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        if method == "POST" {
+        if has_body {
             self.agent.run(request.body(body).unwrap())
         } else {
             self.agent.run(request.body(()).unwrap())

@@ -1,0 +1,19 @@
+//! Money: providers that keep their own bill, budgets that cannot be overspent, and books that balance, whatever happens
+//! to clients, providers, processes and databases in between.
+//!
+//! It is section E of the fault matrix, and the rows of sections J and K that are about money. Every test ends with
+//! the books: see `books`.
+
+#![cfg(test)]
+
+mod books;
+mod budgets;
+mod refused;
+mod scene;
+mod scopes;
+#[path = "../support/mod.rs"]
+mod support;
+mod usage;
+
+/// The OpenAI endpoint, which most tests ask.
+const COMPLETIONS: &str = "/v1/chat/completions";

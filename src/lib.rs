@@ -4,15 +4,18 @@
 //! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it, `reload`
 //! exchanges its models meanwhile, of which `catalogue` publishes what is routed by. `answer` and `status` hold what HTTP and
 //! MCP tell alike: of an answer, and of the process; `auth` tells both who asks, and `admin` does what HTTP and the
-//! command line let administrators do; `ledger` makes what they change of budgets hold at once.
+//! command line let administrators do; `ledger` makes what they change of budgets hold at once;
+//! `alerts` tells operators of events.
 
 mod admin;
+pub mod alerts;
 mod answer;
 pub mod auth;
 mod catalogue;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod dates;
 pub mod dialects;
 mod fields;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The gateway's command line: `ai-mcp-gateway serve | mcp | migrate | check-config`.
+//! The gateway's command line: `ai-mcp-gateway serve | mcp | migrate | keys | budgets | audit | reprice | check-config`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -49,8 +49,40 @@ enum Command {
     /// Creates or upgrades the database, then ends. With --from, moves another database's data into it first; with
     /// --journal, stores what a journal folder holds.
     Migrate(MigrateArgs),
+    /// Makes, lists, shows, limits, rotates and revokes virtual keys in the database; a gateway may be running on it.
+    Keys(KeysArgs),
+    /// Sets, shows, lists and deletes budgets in the database; a gateway may be running on it.
+    Budgets(BudgetsArgs),
+    /// Proves the books: the ledger, the budgets, the slices and the call records must agree. Ends with 0 if they do, with 1
+    /// if they do not, after telling of each difference. Gateways may run meanwhile.
+    Audit(AuditArgs),
+    /// Applies the catalogue's present prices to call records that were made at others, and corrects the budgets that paid for
+    /// them. Stopped at any point it can be run again.
+    Reprice(RepriceArgs),
     /// Prints every problem of the settings, then ends: with 0 if there is none, else with 78.
     CheckConfig(SettingArgs),
+}
+
+#[derive(Debug, Args)]
+struct KeysArgs {
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Answers in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: commands::KeysCommand,
+}
+
+#[derive(Debug, Args)]
+struct BudgetsArgs {
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Answers in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: commands::BudgetsCommand,
 }
 
 #[derive(Debug, Args)]
@@ -69,31 +101,61 @@ struct MigrateArgs {
     journal: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct AuditArgs {
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Tells it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct RepriceArgs {
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Calls that were sent then or later: a date (its midnight in UTC) or a time such as 2026-11-29T12:00:00Z.
+    #[arg(long, value_name = "DATE")]
+    since: String,
+    /// Calls that were sent before then.
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+    /// Calls of this model only.
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+    /// Tells what would change, and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Tells it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Clone, Args)]
 struct SettingArgs {
     /// A TOML file with settings, over the shipped defaults.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The address to listen at (`API_HOST`).
-    #[arg(long)]
+    #[arg(long, global = true)]
     host: Option<String>,
     /// The port to listen at, 0 for any free one (`API_PORT`).
-    #[arg(long)]
+    #[arg(long, global = true)]
     port: Option<String>,
     /// Worker threads (`GATEWAY_WORKERS`).
-    #[arg(long)]
+    #[arg(long, global = true)]
     workers: Option<String>,
     /// The folder for the database and the journal (`GATEWAY_DATA_DIR`).
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     data_dir: Option<String>,
     /// error, warn, info, debug or trace (`LOG_LEVEL`).
-    #[arg(long)]
+    #[arg(long, global = true)]
     log_level: Option<String>,
     /// text or json (`LOG_FORMAT`).
-    #[arg(long)]
+    #[arg(long, global = true)]
     log_format: Option<String>,
     /// Adds the built-in simulator: scripted answers on every layer.
-    #[arg(long)]
+    #[arg(long, global = true)]
     simulator: bool,
 }
 
@@ -169,8 +231,46 @@ fn main() -> ExitCode {
             say("the database is up to date");
             Ok(())
         }),
+        Command::Keys(KeysArgs {
+            settings,
+            json,
+            command,
+        }) => with_settings(settings.load(!LISTENS), |settings| {
+            answer(commands::keys(settings, command, json))
+        }),
+        Command::Budgets(BudgetsArgs {
+            settings,
+            json,
+            command,
+        }) => with_settings(settings.load(!LISTENS), |settings| {
+            answer(commands::budgets(settings, command, json))
+        }),
+        Command::Audit(AuditArgs { settings, json }) => with_settings(settings.load(!LISTENS), |settings| {
+            commands::audit(settings, json, say).map_err(|error| (error.exit_code(), error.into()))
+        }),
+        Command::Reprice(args) => {
+            let order = commands::RepriceOrder {
+                since: args.since,
+                until: args.until,
+                model: args.model,
+                dry_run: args.dry_run,
+                as_json: args.json,
+            };
+            with_settings(args.settings.load(!LISTENS), |settings| {
+                commands::reprice(settings, &order, say).map_err(|error| (error.exit_code(), error.into()))
+            })
+        }
         Command::CheckConfig(args) => check_config(args.load(LISTENS)),
     }
+}
+
+/// Says what a command that administers answered.
+fn answer(said: Result<String, commands::AdminError>) -> Result<(), (u8, anyhow::Error)> {
+    let said = said.map_err(|error| (error.exit_code(), error.into()))?;
+    if !said.is_empty() {
+        say(&said);
+    }
+    Ok(())
 }
 
 /// Says whether `serve` would start with the settings, as far as can be told without the database.

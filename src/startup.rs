@@ -19,9 +19,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::drain::{CUT, cut, drain, settle};
 use self::signals::Signals;
+use crate::alerts;
 use crate::auth::KeyRing;
 use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
+use crate::providers::WebhookClient;
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
 use crate::store::{
@@ -142,8 +144,10 @@ fn in_system(
         ledger: store.ledger(),
     };
     let purging = store.keep_purging();
+    let threshold = settings.cost.alert_threshold;
+    let watching = threshold.map(|threshold| store.keep_watching_costs(threshold));
     let result = system.block_on(work(&store, ports, signals));
-    drop(purging);
+    drop((purging, watching));
     // Its actors hold the journal.
     drop(system);
     match collect(&store, &journal_dir, instance) {
@@ -228,6 +232,7 @@ async fn run(
     tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
     let shared = Shared::new(edge_parts(settings, store, storage, &ring, &system, watching));
+    let delivering = deliver_events(settings, store)?;
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
     let pipelines = move || {
@@ -267,8 +272,24 @@ async fn run(
     if serving.await.is_err() {
         tracing::error!("the server's task had panicked");
     }
+    if let Some(delivering) = delivering {
+        delivering.abort();
+    }
     arbiters.stop();
     ended
+}
+
+/// Begins to deliver events to the webhook of the settings, if there is one. What is not delivered when the process ends
+/// waits in the database.
+fn deliver_events(settings: &Settings, store: &Store) -> Result<Option<actix_rt::task::JoinHandle<()>>, ServeError> {
+    let Some(address) = &settings.alerts.webhook_url else {
+        return Ok(None);
+    };
+    let webhook = WebhookClient::new(address).map_err(|error| ServeError::Cell(error.to_string()))?;
+    let (events, secret) = (store.events(), settings.alerts.webhook_secret.clone());
+    Ok(Some(actix_rt::spawn(async move {
+        match alerts::deliver(&*events, &webhook, secret.as_ref()).await {}
+    })))
 }
 
 /// The configured providers, as the edges tell of them.
@@ -314,6 +335,8 @@ fn edge_parts(
         conversations: store.conversations(),
         responses: store.responses(),
         response_settings: settings.responses,
+        reports: store.reports(),
+        events: store.events(),
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,

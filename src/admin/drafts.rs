@@ -18,8 +18,8 @@ const LABEL_BYTES: usize = 256;
 const MOST_MODELS: usize = 200;
 /// Digits behind the point of an amount in USD.
 const USD_DIGITS: i32 = 9;
-const MOST_ALERTS: usize = 20;
-const DEFAULT_ALERTS: [u8; 3] = [50, 80, 100];
+pub(crate) const MOST_ALERTS: usize = 20;
+pub(crate) const DEFAULT_ALERTS: [u8; 3] = [50, 80, 100];
 /// A week: longer than any rollout of a new key takes.
 const LONGEST_GRACE: u32 = 7 * 86_400;
 const LARGEST: u64 = i64::MAX.unsigned_abs();
@@ -148,7 +148,7 @@ fn budget_of(fields: &Fields<'_>) -> Result<BudgetRule, GatewayError> {
 }
 
 /// Money is never a JSON number with a point, since many programs would make a float of it.
-fn limit(fields: &Fields<'_>) -> Result<NanoUsd, GatewayError> {
+pub(crate) fn limit(fields: &Fields<'_>) -> Result<NanoUsd, GatewayError> {
     let usd = fields.is_given("limitUsd");
     match (usd, fields.is_given("limitNanoUsd")) {
         (true, true) => Err(GatewayError::invalid(

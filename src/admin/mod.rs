@@ -13,7 +13,9 @@ use gateway_actors::protocol::{
 
 use crate::auth::{Hasher, KeyRing, KeyText, NoRandomness};
 
-pub(crate) use self::drafts::{KeyDraft, budget_rule, grace, key_change, limited_scope, rate_limits, scope};
+pub(crate) use self::drafts::{
+    DEFAULT_ALERTS, KeyDraft, MOST_ALERTS, budget_rule, grace, key_change, limit, limited_scope, rate_limits, scope,
+};
 pub(crate) use self::shown::{ShownBudget, ShownKey, ShownLimits};
 
 /// The keys, budgets and rates of a database.

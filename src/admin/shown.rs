@@ -82,6 +82,32 @@ impl ShownKey {
         self
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What more there is to say of it to people, a line each.
+    pub(crate) fn details(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut line = |what: &str, value: Option<String>| {
+            if let Some(value) = value {
+                lines.push(format!("  {what}: {value}"));
+            }
+        };
+        line("key", self.key.clone());
+        line("highest layer", self.max_layer.map(|layer| layer.to_string()));
+        line("models", self.models.as_deref().map(|models| models.join(", ")));
+        line("requests a minute", self.rpm.map(|rpm| rpm.to_string()));
+        line("tokens a minute", self.tpm.map(|tpm| tpm.to_string()));
+        line("requests at once", self.max_concurrent.map(|most| most.to_string()));
+        line("expires", self.expires_at.clone());
+        line("revoked", self.revoked_at.clone());
+        line("the key before is taken until", self.previous_until.clone());
+        line("budget", self.budget.as_ref().map(ShownBudget::line));
+        lines
+    }
+
     /// A line for people.
     pub(crate) fn line(&self) -> String {
         let mut line = format!(

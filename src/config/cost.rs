@@ -10,7 +10,7 @@ use super::value::{switch, usd};
 pub struct CostSettings {
     /// Whether costs are tracked (`tracking`, `ENABLE_COST_TRACKING`). Default yes; call records are always kept.
     pub tracking: bool,
-    /// The sum at which an alert goes out (`alert_threshold_usd`, `COST_ALERT_THRESHOLD`); not in this build yet.
+    /// The cost of a day's calls (UTC) at which operators are told of it (`alert_threshold_usd`, `COST_ALERT_THRESHOLD`).
     pub alert_threshold: Option<NanoUsd>,
 }
 

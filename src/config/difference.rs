@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::alerts::AlertSettings;
 use super::auth::AuthSettings;
 use super::provider::ProviderSettings;
 use super::routing::RoutingSettings;
@@ -26,6 +27,7 @@ impl Settings {
             responses,
             budget,
             cost,
+            alerts,
             log,
             openrouter,
             providers,
@@ -44,6 +46,7 @@ impl Settings {
             ("responses", *responses == other.responses),
             ("budget", *budget == other.budget),
             ("cost", *cost == other.cost),
+            ("alerts", same_alerts(alerts, &other.alerts)),
             ("log", *log == other.log),
             ("openrouter", *openrouter == other.openrouter),
             ("providers", same_providers(providers, &other.providers)),
@@ -67,6 +70,14 @@ fn same_auth(one: &AuthSettings, other: &AuthSettings) -> bool {
     let same_keys = same_secret(admin_key.as_ref(), other.admin_key.as_ref())
         && same_secret(api_key.as_ref(), other.api_key.as_ref());
     same_keys && *require_keys == other.require_keys && *keys_max_age == other.keys_max_age
+}
+
+fn same_alerts(one: &AlertSettings, other: &AlertSettings) -> bool {
+    let AlertSettings {
+        webhook_url,
+        webhook_secret,
+    } = one;
+    *webhook_url == other.webhook_url && same_secret(webhook_secret.as_ref(), other.webhook_secret.as_ref())
 }
 
 fn same_routing(one: &RoutingSettings, other: &RoutingSettings) -> bool {

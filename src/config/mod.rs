@@ -7,6 +7,7 @@
 //! Each table of settings has its own file here, which names each of its settings once: key, variable, flag, range and
 //! place. Secrets come from the environment only and are never shown, not in problems either.
 
+mod alerts;
 mod auth;
 mod breaker;
 mod budget;
@@ -42,6 +43,7 @@ mod vendors;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::AlertSettings;
 pub use auth::AuthSettings;
 pub use breaker::BreakerSettings;
 pub use budget::BudgetSettings;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gateway_actors::protocol::{Catalogue, Model};
 use toml::de::{DeTable, DeValue};
 
+use super::alerts::{AlertSettings, WrittenAlerts};
 use super::auth::AuthSettings;
 use super::breaker::BreakerSettings;
 use super::budget::BudgetSettings;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub budget: BudgetSettings,
     /// What is said about money spent.
     pub cost: CostSettings,
+    /// Who is told of events.
+    pub alerts: AlertSettings,
     /// What is logged.
     pub log: LogSettings,
     /// OpenRouter's free models in the place of an empty layer L0.
@@ -123,6 +126,7 @@ struct Draft {
     responses: ResponsesSettings,
     budget: BudgetSettings,
     cost: CostSettings,
+    alerts: WrittenAlerts,
     log: LogSettings,
     builtins: Builtins,
     providers: Providers,
@@ -133,7 +137,7 @@ struct Draft {
 /// A table of settings and what reads it, whether from a file, the environment or the command line.
 type Section = (&'static str, fn(&mut Draft, &mut Reader<'_>));
 
-const SECTIONS: [Section; 15] = [
+const SECTIONS: [Section; 16] = [
     ("http", |draft, reader| draft.http.read(reader)),
     ("auth", |draft, reader| draft.auth.read(reader)),
     ("routing", |draft, reader| draft.routing.read(&mut draft.lists, reader)),
@@ -145,6 +149,7 @@ const SECTIONS: [Section; 15] = [
     ("responses", |draft, reader| draft.responses.read(reader)),
     ("budget", |draft, reader| draft.budget.read(reader)),
     ("cost", |draft, reader| draft.cost.read(reader)),
+    ("alerts", |draft, reader| draft.alerts.read(reader)),
     ("log", |draft, reader| draft.log.read(reader)),
     ("openrouter", |draft, reader| draft.builtins.read_openrouter(reader)),
     ("oss", |draft, reader| draft.builtins.read_oss(reader)),
@@ -166,6 +171,7 @@ impl Draft {
             responses: ResponsesSettings::default(),
             budget: BudgetSettings::default(),
             cost: CostSettings::default(),
+            alerts: WrittenAlerts::default(),
             log: LogSettings::default(),
             builtins: Builtins::default(),
             providers: Providers::default(),
@@ -264,6 +270,7 @@ impl Draft {
             responses: self.responses,
             budget: self.budget,
             cost: self.cost,
+            alerts: self.alerts.resolve(environment, report),
             log: self.log,
             openrouter: self.builtins.openrouter,
             providers: Vec::new(),

@@ -38,12 +38,6 @@ fn check_features(settings: &Settings, report: &mut Report) {
             "not used by this build: no second model checks answers yet",
         );
     }
-    if settings.cost.alert_threshold.is_some() {
-        report.warn(
-            "cost.alert_threshold_usd (COST_ALERT_THRESHOLD)",
-            "not used by this build: no alerts are sent yet",
-        );
-    }
     if !settings.cost.tracking {
         report.warn(
             "cost.tracking (ENABLE_COST_TRACKING)",

@@ -11,8 +11,8 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    BudgetTotals, Catalogue, CellTotals, ConversationStore, Gauges, HealthSnapshot, KeyStore, LedgerStore,
-    ResponseStore, StoreHealth, SystemHealth,
+    BudgetTotals, Catalogue, CellTotals, ConversationStore, EventStore, Gauges, HealthSnapshot, KeyStore, LedgerStore,
+    ReportStore, ResponseStore, StoreHealth, SystemHealth,
 };
 use gateway_actors::runtime::Bell;
 use tokio::sync::watch;
@@ -83,6 +83,10 @@ pub struct EdgeParts {
     pub responses: Arc<dyn ResponseStore>,
     /// Whether responses are stored, and for how long.
     pub response_settings: ResponsesSettings,
+    /// Reports over the call records.
+    pub reports: Arc<dyn ReportStore>,
+    /// What operators are told of.
+    pub events: Arc<dyn EventStore>,
     /// Whether the database works.
     pub store_health: Arc<dyn StoreHealth>,
     /// The health of the actor system.

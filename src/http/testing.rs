@@ -10,9 +10,10 @@ use actix_web::{App, Error, test};
 use arc_swap::ArcSwap;
 use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    Answer, AnswerStream, Capabilities, Capability, Catalogue, CellTotals, ChatCall, CloseTurn, ConversationId,
-    ConversationPage, ConversationStore, Dialect, GatewayError, Gauges, HealthSnapshot, Layer, Model, OpenTurn, Price,
-    StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
+    Answer, AnswerStream, CallFilter, Capabilities, Capability, Catalogue, CellTotals, ChatCall, ClaimedEvent,
+    CloseTurn, ConversationId, ConversationPage, ConversationStore, Dialect, EventStore, GatewayError, GatewayEvent,
+    Gauges, HealthSnapshot, Layer, Model, NanoUsd, OpenTurn, Period, Price, ReportGroup, ReportQuestion, ReportStore,
+    ReportedCall, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
 };
 use gateway_actors::testkit::{MemoryKeys, MemoryLedger, MemoryStore};
 use tokio::sync::watch;
@@ -106,6 +107,46 @@ impl StoreHealth for OneConversation {
     }
 }
 
+/// A database without call records and events.
+#[derive(Debug)]
+struct NoRecords;
+
+impl ReportStore for NoRecords {
+    fn report(&self, _: ReportQuestion) -> StoreFuture<Vec<ReportGroup>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn dearest_calls(&self, _: CallFilter, _: u32) -> StoreFuture<Vec<ReportedCall>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+impl EventStore for NoRecords {
+    fn raise(&self, _: &'static str, once: String, _: String) -> StoreFuture<bool> {
+        panic!("the edge raised {once}")
+    }
+
+    fn present(&self, _: u32) -> StoreFuture<Vec<GatewayEvent>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn claim(&self, _: u32, _: Duration) -> StoreFuture<Vec<ClaimedEvent>> {
+        panic!("the edge delivers events")
+    }
+
+    fn delivered(&self, id: String) -> StoreFuture<()> {
+        panic!("the edge delivered {id}")
+    }
+
+    fn put_off(&self, id: String, _: Duration) -> StoreFuture<()> {
+        panic!("the edge put off {id}")
+    }
+
+    fn spent_today(&self) -> StoreFuture<(Period, NanoUsd)> {
+        panic!("the edge watches costs")
+    }
+}
+
 /// Knows these virtual keys, and this admin key if there is one.
 fn auth(admin_key: Option<&str>, keys: &Arc<MemoryKeys>) -> Arc<Auth> {
     let ring = KeyRing::new(keys.clone(), Duration::from_secs(60));
@@ -151,6 +192,8 @@ pub(crate) fn parts() -> EdgeParts {
         conversations: store.clone(),
         responses: Arc::new(MemoryStore::default()),
         response_settings: ResponsesSettings::default(),
+        reports: Arc::new(NoRecords),
+        events: Arc::new(NoRecords),
         store_health: store,
         system_health: watch::channel(SystemHealth::default()).1,
         lifecycle: watch::channel(Lifecycle::Serving).1,

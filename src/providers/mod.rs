@@ -17,6 +17,7 @@ mod resting;
 mod retry_after;
 mod simulator;
 mod watchdog;
+mod webhook;
 mod whole;
 mod wire;
 
@@ -35,6 +36,7 @@ pub use free_models::{FreeModels, FreeModelsError, ListError};
 use http::{HttpProvider, connection_kind};
 pub use probe::Probes;
 use simulator::Simulator;
+pub use webhook::WebhookClient;
 
 /// Why the providers cannot be called as configured.
 #[derive(Debug, thiserror::Error)]

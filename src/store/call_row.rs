@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use gateway_actors::protocol::{AttemptId, CallRecord, IdText, KeyId, Outcome, Price};
+use gateway_actors::protocol::{AttemptId, CallRecord, IdText, KeyId, Outcome, PicoUsdPerToken, Price};
 use serde::Serialize;
 
 /// A call record as it is stored. Counts beyond what the database holds are stored as the largest that it does.
@@ -157,6 +157,36 @@ impl<'a> CallRow<'a> {
 
 fn saturating(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A price as call records keep it.
+#[derive(Debug)]
+pub(super) struct PriceColumns {
+    pub(super) input: i64,
+    pub(super) cached_input: i64,
+    pub(super) output: i64,
+    /// The price as JSON, where the three do not say all of it.
+    pub(super) whole: Option<String>,
+}
+
+impl PriceColumns {
+    pub(super) fn of(price: &Price) -> Self {
+        Self {
+            input: saturating(price.rates.input.0),
+            cached_input: saturating(price.rates.cached_input.0),
+            output: saturating(price.rates.output.0),
+            whole: whole_price(price),
+        }
+    }
+
+    /// The price; nothing if it cannot be read.
+    pub(super) fn price(&self) -> Option<Price> {
+        if let Some(whole) = &self.whole {
+            return serde_json::from_str(whole).ok();
+        }
+        let of = |stored: i64| u64::try_from(stored).ok().map(PicoUsdPerToken);
+        Some(Price::plain(of(self.input)?, of(self.cached_input)?, of(self.output)?))
+    }
 }
 
 /// The price as JSON, if the three columns of prices do not say all of it: most prices need no text.

@@ -166,6 +166,9 @@ pub(super) enum QueryError {
     /// The id of a response belongs to another response.
     #[error("another response has this id")]
     ResponseMismatch,
+    /// A report has too many groups, or a sum that cannot be held.
+    #[error("the report is too large")]
+    ReportTooLarge,
     /// The driver refused.
     #[error(transparent)]
     Database(#[from] Fault),
@@ -183,6 +186,7 @@ impl From<QueryError> for StoreError {
             QueryError::Busy { retry_after } => Self::ConversationBusy { retry_after },
             QueryError::Mismatch => Self::MessageMismatch,
             QueryError::ResponseMismatch => Self::ResponseMismatch,
+            QueryError::ReportTooLarge => Self::ReportTooLarge,
             QueryError::Database(fault) => fault.into(),
         }
     }

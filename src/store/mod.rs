@@ -6,7 +6,9 @@
 //! tables and are kept well. The journal (`journal`) needs no database: it is how records outlive the process until the
 //! database has them.
 
+mod books;
 mod call_row;
+mod cost_watch;
 mod error;
 mod files;
 mod health;
@@ -30,14 +32,17 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, HashSecret, InstanceId, KeyStore, LedgerStore, ResponseStore, StoreFuture,
-    StoreHealth,
+    CallStore, ConversationStore, EventStore, HashSecret, InstanceId, KeyStore, LedgerStore, NanoUsd, ReportStore,
+    ResponseStore, StoreError, StoreFuture, StoreHealth,
 };
 
+use self::books::Books;
 use self::postgres::Postgres;
 use self::runtime::{Network, StoreRuntime};
 use self::sqlite::Sqlite;
 
+pub use self::books::{Audit, Difference, Repriced, Repricing};
+pub use self::cost_watch::CostWatch;
 pub use self::error::OpenError;
 pub use self::health::StorageHealth;
 pub use self::journal::{
@@ -96,8 +101,15 @@ trait Engine: fmt::Debug + Send + Sync {
 
     fn responses(&self) -> Arc<dyn ResponseStore>;
 
-    fn ledger(&self) -> Arc<dyn LedgerStore>;
+    fn reports(&self) -> Arc<dyn ReportStore>;
+
+    fn events(&self) -> Arc<dyn EventStore>;
+
+    fn books(&self) -> Arc<dyn Books>;
+
     fn keys(&self) -> Arc<dyn KeyStore>;
+
+    fn ledger(&self) -> Arc<dyn LedgerStore>;
 
     fn health(&self) -> Arc<dyn StoreHealth>;
 
@@ -181,6 +193,49 @@ impl Store {
         Purging::start(self.responses(), self.runtime.handle())
     }
 
+    /// Reports over the call records.
+    #[must_use]
+    pub fn reports(&self) -> Arc<dyn ReportStore> {
+        self.engine.reports()
+    }
+
+    /// What operators are told of.
+    #[must_use]
+    pub fn events(&self) -> Arc<dyn EventStore> {
+        self.engine.events()
+    }
+
+    /// Raises a `cost_alert` once on each day whose call records cost this much or more, as long as the answer lives.
+    pub fn keep_watching_costs(&self, threshold: NanoUsd) -> CostWatch {
+        CostWatch::start(self.events(), threshold, self.runtime.handle())
+    }
+
+    /// Proves the books, as of one moment.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn audit(&self) -> StoreFuture<Audit> {
+        self.engine.books().audit()
+    }
+
+    /// Applies the present prices to call records, a batch after the other, each in a transaction of its own: stopped at any
+    /// point it may be begun again. Blocks.
+    ///
+    /// # Errors
+    /// When the database refuses. What was done before stays done.
+    pub fn reprice(&self, repricing: &Repricing) -> Result<Repriced, StoreError> {
+        let books = self.engine.books();
+        let (mut done, mut behind) = (Repriced::default(), None);
+        loop {
+            let (batch, last) = self.block_on(books.reprice(repricing.clone(), behind))?;
+            done = done.and(batch);
+            match last {
+                Some(last) => behind = Some(last),
+                None => return Ok(done),
+            }
+        }
+    }
+
     /// Whether the database works.
     #[must_use]
     pub fn health(&self) -> Arc<dyn StoreHealth> {
@@ -227,4 +282,9 @@ fn now_us() -> i64 {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A time in microseconds.
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }

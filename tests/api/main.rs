@@ -20,10 +20,12 @@ mod native_bad_input;
 mod panics;
 mod postgres;
 mod prices;
+mod quota;
 mod real_model;
 mod recovery;
 mod refusals;
 mod reload;
+mod reports;
 mod settings;
 mod shutdown;
 mod source_in_use;
@@ -31,6 +33,7 @@ mod stats;
 #[path = "../support/mod.rs"]
 mod support;
 mod transfer;
+mod webhook;
 
 /// The OpenAI endpoint, which most tests ask.
 const COMPLETIONS: &str = "/v1/chat/completions";

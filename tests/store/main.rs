@@ -2,11 +2,14 @@
 
 #![cfg(test)]
 
+mod books;
 mod calls;
 mod connecting;
 mod conversations;
 mod database;
+mod events;
 mod foreign;
+mod reports;
 mod responses;
 mod schema;
 mod servers;

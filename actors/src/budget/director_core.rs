@@ -160,6 +160,7 @@ impl DirectorCore {
 
     /// The ledger opened a lease, or did not.
     pub fn lease_opened(&mut self, opened: Result<LeaseId, StoreError>, sent: Instant, now: Instant) -> Vec<Action> {
+        self.lease.heard(opened.is_ok());
         match opened {
             Ok(lease) => {
                 self.lease.opened(lease, sent);
@@ -184,6 +185,7 @@ impl DirectorCore {
         if self.lease.known() != Some(lease) {
             return self.serve(Vec::new(), now);
         }
+        self.lease.heard(renewed.is_ok());
         match renewed {
             Ok(true) => self.lease.renewed(sent),
             Ok(false) => self.lose_lease(),
@@ -209,6 +211,7 @@ impl DirectorCore {
         self.granting = false;
         let mut actions = Vec::new();
         if self.lease.known() == Some(lease) {
+            self.lease.heard(granted.is_ok());
             match granted {
                 Ok(grants) => {
                     for (asked, grant) in wanted.iter().zip(grants) {
@@ -240,6 +243,7 @@ impl DirectorCore {
         given: Result<(), StoreError>,
         now: Instant,
     ) -> Vec<Action> {
+        self.lease.heard(given.is_ok());
         match given {
             Ok(()) => self.slices.given_back(lease, parts),
             Err(error) => {
@@ -253,6 +257,7 @@ impl DirectorCore {
     /// The ledger told what other processes want back.
     pub fn recalled(&mut self, lease: LeaseId, recalls: Result<Vec<Recall>, StoreError>, now: Instant) -> Vec<Action> {
         self.looking_for_recalls = false;
+        self.lease.heard(recalls.is_ok());
         if let Ok(recalls) = recalls
             && self.lease.known() == Some(lease)
         {
@@ -266,6 +271,7 @@ impl DirectorCore {
 
     /// The ledger told which budgets changed.
     pub fn changed(&mut self, changes: Result<BudgetChanges, StoreError>, now: Instant) -> Vec<Action> {
+        self.lease.heard(changes.is_ok());
         let next = match changes {
             Ok(changes) => {
                 self.apply(changes.budgets);

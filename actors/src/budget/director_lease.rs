@@ -103,6 +103,14 @@ impl LeaseKeeper {
         self.asking = false;
     }
 
+    /// Notes whether the ledger answers. While it does not, nothing is spent, although what the process holds would allow it:
+    /// what is spent must be in the books before long, and whoever watches them must see it.
+    pub(super) fn heard(&self, answers: bool) {
+        if let Some(term) = self.term() {
+            term.suspend(!answers);
+        }
+    }
+
     /// The lease has ended: nothing can be spent under it any more.
     pub(super) fn lost(&mut self) {
         self.asking = false;

@@ -146,6 +146,7 @@ fn store_error(error: StoreError, call: &TurnCall) -> GatewayError {
             tracing::info!(%request, %error, "a turn was refused");
         }
         StoreError::ResponseMismatch
+        | StoreError::ReportTooLarge
         | StoreError::Unavailable { .. }
         | StoreError::Full
         | StoreError::Failed { .. } => {

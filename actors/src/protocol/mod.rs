@@ -7,6 +7,7 @@ mod context;
 mod cost;
 mod dialect;
 mod errors;
+mod events;
 mod gauges;
 mod health;
 mod id_map;
@@ -22,6 +23,7 @@ mod price;
 mod prober;
 mod provider;
 mod record;
+mod reports;
 mod responses;
 mod router;
 mod scope;
@@ -45,6 +47,7 @@ pub use context::{BeginTurn, ContextError, EndTurn, PermitSender, RunningTurn, T
 pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};
 pub use dialect::{Dialect, Operation};
 pub use errors::{ErrorKind, GatewayError};
+pub use events::{ClaimedEvent, EventStore, GatewayEvent};
 pub use gauges::{Gauge, GaugeGuard, Gauges};
 pub use health::{
     Gate, HealthSnapshot, LastResort, ModelHealth, Passage, ProbePermit, ProviderHealth, ProviderTrouble,
@@ -70,6 +73,10 @@ pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};
 pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
 pub use record::{CallRecord, DispatchRecord, Outcome};
+pub use reports::{
+    CallFilter, CallSums, Dimension, Interval, MOST_DIMENSIONS, RecordOwner, ReportGroup, ReportQuestion, ReportStore,
+    ReportedCall,
+};
 pub use responses::{CHAIN_BYTES, Chain, PURGE_BATCH, ResponseId, ResponseStore, StoredResponse};
 pub use router::{
     Candidate, Complexity, Confirmation, CrossCheck, HealthNote, Needs, Plan, PlanRequest, Reason, RejectReason,

@@ -24,6 +24,8 @@ pub struct LeaseTerm {
     from: Instant,
     /// Microseconds after `from`.
     until: AtomicU64,
+    /// The ledger does not answer: nothing is spent until it does.
+    suspended: AtomicBool,
 }
 
 impl LeaseTerm {
@@ -34,6 +36,7 @@ impl LeaseTerm {
             lease,
             from,
             until: AtomicU64::new(0),
+            suspended: AtomicBool::new(false),
         };
         term.extend(until);
         term
@@ -57,9 +60,17 @@ impl LeaseTerm {
         self.until.store(0, Ordering::Release);
     }
 
+    /// Suspends it while the ledger does not answer, or lets it go on.
+    pub fn suspend(&self, suspended: bool) {
+        self.suspended.store(suspended, Ordering::Release);
+    }
+
     /// Whether its slices may be spent from.
     #[must_use]
     pub fn is_valid(&self, now: Instant) -> bool {
+        if self.suspended.load(Ordering::Acquire) {
+            return false;
+        }
         let passed = now.saturating_duration_since(self.from).as_micros();
         u64::try_from(passed).is_ok_and(|passed| passed < self.until.load(Ordering::Acquire))
     }

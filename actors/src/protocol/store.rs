@@ -28,6 +28,9 @@ pub enum StoreError {
     /// The id of a response that is to be stored belongs to another one.
     #[error("another response has this id")]
     ResponseMismatch,
+    /// A report has too many groups, or a sum that cannot be held.
+    #[error("the report is too large")]
+    ReportTooLarge,
     /// The database did not answer in time or cannot be reached.
     #[error("the database cannot be reached")]
     Unavailable {
@@ -64,6 +67,10 @@ impl From<StoreError> for GatewayError {
             StoreError::ResponseMismatch => Self::new(
                 ErrorKind::Internal,
                 "the gateway gave two responses the same id; send the request again",
+            ),
+            StoreError::ReportTooLarge => Self::new(
+                ErrorKind::InvalidRequest,
+                "the report is too large for one answer; ask for a shorter time, a longer interval or fewer groups",
             ),
             StoreError::Unavailable { .. } => Self::new(
                 ErrorKind::StoreUnavailable,

@@ -4,15 +4,22 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use gateway_actors::protocol::{EventStore, GatewayEvent};
 use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::time::timeout;
 
 use crate::http::error::Failure;
-use crate::http::respond::{json, json_with, now_text};
+use crate::http::respond::{json, json_with, micros_text, now_text};
 use crate::http::shared::{Edge, Lifecycle};
 use crate::status::Condition;
 
 /// A thread that is so late with its beat gets no work done: nobody should be sent here.
 const HANGS_FROM: Duration = Duration::from_secs(2);
+/// Alerts that are told of.
+const MOST_ALERTS: u32 = 20;
+/// How long the database may take to tell them.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -24,7 +31,17 @@ struct Health<'a> {
     version: &'static str,
     #[serde(flatten)]
     condition: Condition<'a>,
-    alerts: Vec<String>,
+    alerts: Vec<Alert>,
+}
+
+/// What operators are told of.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Alert {
+    id: String,
+    kind: String,
+    raised_at: String,
+    detail: Box<RawValue>,
 }
 
 pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
@@ -39,8 +56,27 @@ pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
         timestamp: now_text(),
         version: env!("CARGO_PKG_VERSION"),
         condition,
-        alerts: Vec::new(),
+        alerts: match database {
+            true => alerts(&*shared.events).await,
+            false => Vec::new(),
+        },
     })
+}
+
+/// The newest events of the present periods; none while the database does not tell.
+async fn alerts(events: &dyn EventStore) -> Vec<Alert> {
+    let Ok(Ok(events)) = timeout(PATIENCE, events.present(MOST_ALERTS)).await else {
+        return Vec::new();
+    };
+    let alert = |event: GatewayEvent| {
+        Some(Alert {
+            id: event.id,
+            kind: event.kind,
+            raised_at: micros_text(event.created_at),
+            detail: RawValue::from_string(event.detail).ok()?,
+        })
+    };
+    events.into_iter().filter_map(alert).collect()
 }
 
 fn status(lifecycle: Lifecycle, well: bool) -> &'static str {

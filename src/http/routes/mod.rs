@@ -1,6 +1,7 @@
 //! The table of routes. A route exists only through a line in it, and a line cannot be written without a rule.
 
 mod admin;
+mod analytics;
 mod ask;
 mod chat_completions;
 mod completions;
@@ -12,9 +13,12 @@ mod generate;
 mod health;
 mod messages;
 mod models;
+mod quota;
+mod report;
 mod responses;
 mod root;
 mod server_stats;
+mod stats;
 
 use actix_web::{HttpResponse, Resource, web};
 use gateway_actors::protocol::{AccessRole, Dialect, ErrorKind, GatewayError};
@@ -144,6 +148,23 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::work("/v1/context/{id}", GET, |route| {
         route.get(context::get).head(context::get)
     }),
+    Rule::work("/v1/stats", GET, |route| route.get(stats::get).head(stats::get)),
+    Rule::work("/v1/stats/conversation/{id}", GET, |route| {
+        route.get(stats::of_conversation).head(stats::of_conversation)
+    }),
+    Rule::work("/v1/analytics", GET, |route| {
+        route.get(analytics::get).head(analytics::get)
+    }),
+    Rule::work("/v1/analytics/top-expensive", GET, |route| {
+        route.get(analytics::top_expensive).head(analytics::top_expensive)
+    }),
+    Rule::work("/v1/analytics/error-rate", GET, |route| {
+        route.get(analytics::error_rate).head(analytics::error_rate)
+    }),
+    Rule::work("/v1/quota/status", GET, |route| {
+        route.get(quota::status).head(quota::status)
+    }),
+    Rule::admin("/v1/quota/update", POST, |route| route.post(quota::update)),
     Rule::admin("/v1/admin/keys", "GET, HEAD, POST", |route| {
         route.get(admin::list).head(admin::list).post(admin::create)
     }),

@@ -22,6 +22,7 @@ mod outage;
 #[path = "../queries/mod.rs"]
 mod queries;
 mod refusal;
+mod reports;
 mod responses;
 mod session;
 mod tls;
@@ -32,12 +33,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, KeyStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, KeyStore, LedgerStore, ReportStore, ResponseStore, StoreFuture,
+    StoreHealth,
 };
 use tokio::runtime::Handle;
 
 use self::session::{Connection, Server};
 use self::transactions::{Access, Transactions};
+use super::books::Books;
 use super::error::{ADDRESS, OpenError};
 use super::{DatabaseName, Engine};
 use crate::config::{PostgresAddress, PostgresLimits};
@@ -129,12 +132,24 @@ impl Engine for Postgres {
         Arc::new(responses::Responses::new(self.transactions.clone()))
     }
 
-    fn ledger(&self) -> Arc<dyn LedgerStore> {
-        Arc::new(ledger::Ledger::new(self.transactions.clone()))
+    fn reports(&self) -> Arc<dyn ReportStore> {
+        Arc::new(reports::Reports::new(self.transactions.clone()))
+    }
+
+    fn events(&self) -> Arc<dyn EventStore> {
+        Arc::new(reports::Reports::new(self.transactions.clone()))
+    }
+
+    fn books(&self) -> Arc<dyn Books> {
+        Arc::new(reports::Reports::new(self.transactions.clone()))
     }
 
     fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::new(keys::Keys::new(self.transactions.clone()))
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::new(ledger::Ledger::new(self.transactions.clone()))
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {
@@ -156,6 +171,16 @@ impl Engine for Postgres {
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         async move { self.transactions.close().await }.boxed()
     }
+}
+
+/// The words of SQL that are PostgreSQL's own.
+mod dialect {
+    /// The year and month that a call was sent in.
+    pub(super) const MONTH: &str = "to_char(to_timestamp(started_at / 1000000) AT TIME ZONE 'UTC', 'YYYYMM')";
+    /// Locks the rows that are read.
+    pub(super) const FOR_UPDATE: &str = " FOR UPDATE";
+    /// The same, but passes over rows that others have locked.
+    pub(super) const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 }
 
 /// The lock of a conversation's row, held until the transaction ends.

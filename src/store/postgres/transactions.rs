@@ -68,6 +68,12 @@ impl Transactions {
         }
     }
 
+    /// The same, for jobs that may take this long, however long one statement may take otherwise. Their statements must
+    /// be given that time too.
+    pub(super) fn with_limit(&self, limit: Duration) -> Self {
+        Self { limit, ..self.clone() }
+    }
+
     /// Starts a job at once. It may run more than once; the second time must change nothing that the first did. The
     /// future is ready when the transaction is durable; dropping it does not take the job back.
     pub(super) fn submit<T, W>(&self, access: Access, work: W) -> StoreFuture<T>

@@ -6,23 +6,32 @@
 //!
 //! A response is a row that is written once. It names the one that it went on from, and nothing ties them together.
 //!
+//! Reports, audits and repricings are statements in SQL that both databases understand.
+//!
 //! The ledger (`ledger`) is what was spent and is held of budgets.
 //!
 //! This module is compiled once inside each database's module. What it takes from there is all that the databases
 //! differ in: `Connection` is the connection's type, `lock` makes others wait who want to change the same
-//! conversation, and `books` locks and writes rows of the ledger.
+//! conversation, `books` locks and writes rows of the ledger, and `dialect` has the words of SQL that are not the same.
 
+mod audit;
 mod chain;
 mod close;
+mod events;
 mod keys;
 pub(super) mod ledger;
 mod open;
 mod page;
 mod release;
+mod reports;
+mod reprice;
 mod responses;
+mod statement;
 
+pub(super) use audit::audit;
 pub(super) use chain::response_chain;
 pub(super) use close::close;
+pub(super) use events::{claim_events, event_delivered, present_events, put_off_event, raise_event, spent_today};
 pub(super) use keys::{
     create_key, delete_limits, find_key, find_limits, hash_secret, key_changes, list_keys, revoke_key, rotate_key,
     set_limits, update_key,
@@ -30,6 +39,8 @@ pub(super) use keys::{
 pub(super) use open::open;
 pub(super) use page::read;
 pub(super) use release::release;
+pub(super) use reports::{dearest_calls, report};
+pub(super) use reprice::reprice;
 pub(super) use responses::{delete_response, find_response, purge_responses, put_response};
 
-use super::{Connection, books, lock};
+use super::{Connection, books, dialect, lock};

@@ -20,6 +20,7 @@ mod migrate;
 )]
 #[path = "../queries/mod.rs"]
 mod queries;
+mod reports;
 mod responses;
 #[cfg(test)]
 mod testing;
@@ -34,7 +35,8 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, KeyStore, LedgerStore, ResponseStore, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, KeyStore, LedgerStore, ReportStore, ResponseStore, StoreFuture,
+    StoreHealth,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -43,6 +45,7 @@ use tokio::task::JoinHandle;
 use self::connection::{BUSY_TIMEOUT, Connection, Database};
 use self::in_use::Share;
 use self::writer::Writer;
+use super::books::Books;
 use super::error::{Fault, OpenError};
 use super::{DatabaseName, Engine, now_us};
 
@@ -103,8 +106,9 @@ pub(super) struct Sqlite {
     conversations: Arc<conversations::Conversations>,
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
-    ledger: Arc<ledger::Ledger>,
+    reports: Arc<reports::Reports>,
     keys: Arc<keys::Keys>,
+    ledger: Arc<ledger::Ledger>,
     health: Arc<health::Health>,
 }
 
@@ -149,8 +153,9 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers.clone(), runtime.clone())),
-            keys: Arc::new(keys::Keys::new(writer.clone(), readers, runtime.clone())),
+            reports: Arc::new(reports::Reports::new(writer.clone(), readers.clone(), runtime.clone())),
+            keys: Arc::new(keys::Keys::new(writer.clone(), readers.clone(), runtime.clone())),
+            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
@@ -178,12 +183,24 @@ impl Engine for Sqlite {
         Arc::clone(&self.responses) as Arc<dyn ResponseStore>
     }
 
-    fn ledger(&self) -> Arc<dyn LedgerStore> {
-        Arc::clone(&self.ledger) as Arc<dyn LedgerStore>
+    fn reports(&self) -> Arc<dyn ReportStore> {
+        Arc::clone(&self.reports) as Arc<dyn ReportStore>
+    }
+
+    fn events(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.reports) as Arc<dyn EventStore>
+    }
+
+    fn books(&self) -> Arc<dyn Books> {
+        Arc::clone(&self.reports) as Arc<dyn Books>
     }
 
     fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::clone(&self.keys) as Arc<dyn KeyStore>
+    }
+
+    fn ledger(&self) -> Arc<dyn LedgerStore> {
+        Arc::clone(&self.ledger) as Arc<dyn LedgerStore>
     }
 
     fn health(&self) -> Arc<dyn StoreHealth> {
@@ -204,6 +221,16 @@ impl Engine for Sqlite {
             drop(share);
         })
     }
+}
+
+/// The words of SQL that are SQLite's own.
+mod dialect {
+    /// The year and month that a call was sent in.
+    pub(super) const MONTH: &str = "strftime('%Y%m', started_at / 1000000, 'unixepoch')";
+    /// Locks the rows that are read. The transaction holds the whole file.
+    pub(super) const FOR_UPDATE: &str = "";
+    /// The same, but passes over rows that others have locked.
+    pub(super) const SKIP_LOCKED: &str = "";
 }
 
 /// Nothing to lock by the row: the transaction holds the whole file.

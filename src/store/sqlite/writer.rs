@@ -127,9 +127,12 @@ where
             let kept = match &outcome {
                 Ok(_) => Ok(()),
                 Err(QueryError::Database(fault)) => Err(fault.clone()),
-                Err(error @ (QueryError::Busy { .. } | QueryError::Mismatch | QueryError::ResponseMismatch)) => {
-                    Err(Fault::unavailable(&error.to_string()))
-                }
+                Err(
+                    error @ (QueryError::Busy { .. }
+                    | QueryError::Mismatch
+                    | QueryError::ResponseMismatch
+                    | QueryError::ReportTooLarge),
+                ) => Err(Fault::unavailable(&error.to_string())),
             };
             self.outcome = Some(outcome);
             kept

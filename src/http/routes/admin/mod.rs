@@ -28,7 +28,7 @@ fn administration(edge: &Edge) -> Administration {
     Administration::new(Arc::clone(&shared.keys), Arc::clone(&shared.ledger), Some(ring))
 }
 
-async fn body(request: &HttpRequest, payload: web::Payload, edge: &Edge) -> Result<Bytes, Failure> {
+pub(super) async fn body(request: &HttpRequest, payload: web::Payload, edge: &Edge) -> Result<Bytes, Failure> {
     let shared = edge.shared();
     let settings = &shared.settings;
     let limit = settings.native_body_bytes;

@@ -6,14 +6,21 @@
 
 #![cfg(test)]
 
+mod bill;
 mod books;
 mod budgets;
+mod clients;
+mod crash;
+mod outage;
 mod refused;
+mod replicas;
 mod scene;
 mod scopes;
 #[path = "../support/mod.rs"]
 mod support;
+mod till;
 mod usage;
+mod windows;
 
 /// The OpenAI endpoint, which most tests ask.
 const COMPLETIONS: &str = "/v1/chat/completions";

@@ -18,7 +18,7 @@ pub(crate) const NANO_A_TOKEN: i64 = 2_000;
 pub(crate) const TOKENS: i64 = 5;
 /// What a call costs, and what is held for it: all that it may cost.
 pub(crate) const COST: i64 = TOKENS * NANO_A_TOKEN;
-const ADMIN_KEY: &str = "admin-key-of-at-least-thirty-two-bytes";
+pub(crate) const ADMIN_KEY: &str = "admin-key-of-at-least-thirty-two-bytes";
 const PLENTY: &str =
     "[http]\nmax_in_flight = 400\nqueue = 400\n[breaker]\nconsecutive_failures = 1000\nmin_calls = 100000\n";
 
@@ -57,7 +57,7 @@ pub(crate) struct Scene {
     pub(crate) paid: Provider,
     /// Whose model `free` costs nothing.
     pub(crate) free: Provider,
-    database: Option<PostgresDatabase>,
+    pub(crate) database: Option<PostgresDatabase>,
 }
 
 impl Scene {
@@ -82,6 +82,11 @@ impl Scene {
             free,
             database,
         }
+    }
+
+    /// Another process on the same database and the same providers, with a folder of its own.
+    pub(crate) fn replica(&self, more: impl FnOnce(Setup) -> Setup) -> Gateway {
+        Gateway::start(more(setup(&self.paid, &self.free, self.database.as_ref())))
     }
 
     /// A client that shows the administrator's key.
@@ -113,7 +118,6 @@ impl Scene {
     /// What was spent of a budget once nothing of it is held any more.
     #[track_caller]
     pub(crate) fn spent_at_rest(&self, scope: &str) -> i64 {
-        self.gateway.wait_until_settled();
         let mut last = Value::Null;
         wait_for("nothing to be held", SOON, || {
             last = self.budget(scope);
@@ -158,7 +162,6 @@ impl Scene {
     pub(crate) fn finish(self) {
         self.paid.set(Behaviour::Answer);
         self.free.set(Behaviour::Answer);
-        self.gateway.wait_until_settled();
         self.books().assert_at_rest();
         let Self { gateway, .. } = self;
         gateway.finish_after(&for_model("free"));

@@ -6,7 +6,7 @@ use crate::COMPLETIONS;
 use crate::scene::{
     COST, NANO_A_TOKEN, On, SOON, Scene, TOKENS, assert_exhausted, for_model, on_each_database, paid, paid_stream,
 };
-use crate::support::{Behaviour, CallRow, Model, Reply, wait_for};
+use crate::support::{Behaviour, CallRow, Model, Reply, UsageScript, wait_for};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 const EVENTS: &[(&str, &str)] = &[("content-type", "text/event-stream")];
@@ -215,5 +215,31 @@ fn e10_a_threshold_is_told_once() {
     assert_eq!(scene.spent_at_rest("global"), 8 * COST);
     assert_eq!(scene.books().events("budget_threshold"), 2);
     assert_eq!(scene.books().events("budget_overrun"), 0);
+    scene.finish();
+}
+
+#[test]
+fn e13_cached_and_reasoned_tokens_are_booked_by_their_own_prices() {
+    let scene = Scene::with(On::Sqlite, |setup, paid| {
+        let more = "cached_input_usd_per_mtok = 1";
+        setup.model(&Model::free("cache", paid).priced("10", "2").more(more))
+    });
+    scene.limit("global", i64::MAX);
+    scene.paid.set_usage(UsageScript {
+        cached: 7,
+        reasoning: 3,
+        ..UsageScript::default()
+    });
+    let mut body = for_model("cache");
+    body["max_tokens"] = json!(50);
+    let reply = scene.admin().post(COMPLETIONS, &body);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let call = last_call(&scene, &reply);
+    let bill = scene.paid.bill().remove(0);
+    let (input, cached, output) = (bill.input_tokens, bill.cached_tokens, bill.output_tokens);
+    assert_eq!((cached, bill.reasoning_tokens), (7, 3));
+    let charged = (input - cached) * 10_000 + cached * 1_000 + output * 2_000;
+    assert_eq!(call.cost_nano_usd, i64::try_from(charged).unwrap(), "{call:?}");
+    assert_eq!(scene.spent_at_rest("global"), call.cost_nano_usd);
     scene.finish();
 }

@@ -23,6 +23,7 @@ use crate::alerts;
 use crate::auth::KeyRing;
 use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
+use crate::limits::{Limits, Span};
 use crate::providers::WebhookClient;
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
@@ -188,7 +189,13 @@ fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<Re
         store.block_on(async { sleep(Duration::from_millis(5)).await });
     }
     let deadline = Some(Instant::now() + STORE_SHUTDOWN);
-    recover_until(store, journal_dir, Some(instance), deadline)
+    let recovered = recover_until(store, journal_dir, Some(instance), deadline)?;
+    if recovered.all && recovered.whole {
+        // Also of a process that left no journal: then all its records are stored.
+        let ended = store.block_on(store.ledger().end_leases_of(vec![instance]));
+        ended.map_err(ServeError::Recovery)?;
+    }
+    Ok(recovered)
 }
 
 /// Opens the database of the settings, creating or upgrading it where needed.
@@ -226,12 +233,20 @@ async fn run(
     mut signals: Signals,
 ) -> Result<(), ServeError> {
     let storage = StorageHealth::new(store.health(), ports.journal.clone());
+    let idempotency = http::Idempotency::new(store.idempotency(), ports.instance, settings.idempotency);
     let (ring, _keeping_fresh) = keys::open(settings, store).await?;
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
-    let shared = Shared::new(edge_parts(settings, store, storage, &ring, &system, watching));
+    let shared = Shared::new(edge_parts(
+        settings,
+        store,
+        (storage, idempotency),
+        &ring,
+        &system,
+        watching,
+    ));
     let delivering = deliver_events(settings, store)?;
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
@@ -305,7 +320,7 @@ fn provider_infos(settings: &Settings) -> Vec<ProviderInfo> {
 fn edge_parts(
     settings: &Settings,
     store: &Store,
-    storage: StorageHealth,
+    (storage, idempotency): (StorageHealth, http::Idempotency),
     ring: &Arc<KeyRing>,
     system: &Arc<ActorSystem>,
     lifecycle: watch::Receiver<Lifecycle>,
@@ -347,6 +362,8 @@ fn edge_parts(
         response_settings: settings.responses,
         reports: store.reports(),
         events: store.events(),
+        idempotency,
+        limits: Arc::new(Limits::new(ring.limits(), Span::default(), None)),
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,

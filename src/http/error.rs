@@ -64,6 +64,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::UnsupportedMediaType => 415,
         ErrorKind::ContextTooLong
         | ErrorKind::IdempotencyMismatch
+        | ErrorKind::IdempotencyNotKept
         | ErrorKind::ModelUnpriced
         | ErrorKind::UpstreamRejected => 422,
         ErrorKind::RateLimited | ErrorKind::UpstreamRateLimited => 429,
@@ -258,6 +259,7 @@ mod tests {
         (ErrorKind::UnsupportedMediaType, 415),
         (ErrorKind::ContextTooLong, 422),
         (ErrorKind::IdempotencyMismatch, 422),
+        (ErrorKind::IdempotencyNotKept, 422),
         (ErrorKind::ModelUnpriced, 422),
         (ErrorKind::UpstreamRejected, 422),
         (ErrorKind::UpstreamInvalid, 400),

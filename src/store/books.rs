@@ -76,7 +76,7 @@ impl Repriced {
             let same = self
                 .budgets
                 .iter_mut()
-                .find(|(s, p, _)| (&*s, &*p) == (&scope, &period));
+                .find(|(known, of, _)| *known == scope && *of == period);
             match same {
                 Some((_, _, sum)) => *sum += by,
                 None => self.budgets.push((scope, period, by)),

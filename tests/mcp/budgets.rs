@@ -20,7 +20,7 @@ fn what_an_mcp_process_spends_is_missing_in_the_servers_budget_and_neither_goes_
     let gateway = Gateway::start(setup.clone());
     let client = gateway.client();
     let limit = |nano: i64| {
-        let reply = client.put(GLOBAL, &json!({ "limitNanoUsd": nano, "window": "total" }));
+        let reply = client.send_json("PUT", GLOBAL, &json!({ "limitNanoUsd": nano, "window": "total" }));
         assert_eq!(reply.status, 200, "{}", reply.text());
     };
     let wait_until_spent = |nano: i64| {

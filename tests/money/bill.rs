@@ -20,9 +20,9 @@ pub(crate) const NANO: i64 = 200_000;
 pub(crate) const TIMEOUTS: &str =
     "timeouts = { first_byte_ms = 700, idle_ms = 500, total_ms = 2000 }\nmax_in_flight = 400";
 
-on_each_database![i1_i3_a_crowd_spends_a_dollar_and_what_is_billed_is_recorded_and_within_the_limit,];
+on_each_database![a_crowd_spends_a_dollar_and_what_is_billed_is_recorded_and_within_the_limit,];
 
-fn i1_i3_a_crowd_spends_a_dollar_and_what_is_billed_is_recorded_and_within_the_limit(on: On) {
+fn a_crowd_spends_a_dollar_and_what_is_billed_is_recorded_and_within_the_limit(on: On) {
     let seed = seed();
     let crowd = crate::support::Provider::start("crowd");
     let scene = Scene::with(on, |setup, _| {

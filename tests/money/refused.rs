@@ -27,7 +27,7 @@ fn e20_an_impossible_amount_is_refused_by_name_and_changes_nothing(on: On) {
         ("limitNanoUsd", json!(9_223_372_036_854_775_808_u64)),
     ] {
         let body = json!({ field: value, "window": "total" });
-        let error = admin.put(&path, &body).error(400);
+        let error = admin.send_json("PUT", &path, &body).error(400);
         assert_eq!(error["param"], field, "{body}: {error}");
     }
     for (field, value) in [
@@ -39,12 +39,12 @@ fn e20_an_impossible_amount_is_refused_by_name_and_changes_nothing(on: On) {
     ] {
         let mut body = json!({ "limitUsd": "1", "window": "total" });
         body[field] = value;
-        let error = admin.put(&path, &body).error(400);
+        let error = admin.send_json("PUT", &path, &body).error(400);
         assert_eq!(error["param"], field, "{body}: {error}");
     }
     for scope in ["team:x", "project:", "global:x", "key:no-such-shape"] {
         let body = json!({ "limitUsd": "1", "window": "total" });
-        let error = admin.put(&super::scene::path(scope), &body).error(400);
+        let error = admin.send_json("PUT", &super::scene::path(scope), &body).error(400);
         assert_eq!(error["param"], "scope", "{scope}: {error}");
     }
     assert_eq!(scene.budget("project:p"), before);

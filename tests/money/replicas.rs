@@ -38,7 +38,8 @@ fn e5_of_many_at_three_replicas_as_many_are_answered_as_fit() {
     for replica in &replicas {
         let path = crate::scene::path("global");
         wait_for("the budget", SOON, || replica.client().get(&path).status == 200);
-        let reply = replica.client().put(
+        let reply = replica.client().send_json(
+            "PUT",
             &path,
             &serde_json::json!({ "limitNanoUsd": 7 * COST, "window": "total" }),
         );
@@ -60,7 +61,7 @@ fn e5_of_many_at_three_replicas_as_many_are_answered_as_fit() {
 }
 
 #[test]
-fn i1_what_one_replica_has_in_stock_is_there_for_another_before_anybody_is_refused() {
+fn e5_what_one_replica_has_in_stock_is_there_for_another_before_anybody_is_refused() {
     const CALLS: i64 = 20;
     let scene = Scene::with(On::Postgres, |setup, _| setup.toml(LONG_LEASE));
     scene.limit("global", CALLS * COST);
@@ -86,7 +87,7 @@ fn i1_what_one_replica_has_in_stock_is_there_for_another_before_anybody_is_refus
 }
 
 #[test]
-fn i3_i5_two_replicas_one_of_them_killed_again_and_again_spend_a_dollar_and_no_more() {
+fn k9_two_replicas_one_of_them_killed_again_and_again_spend_a_dollar_and_no_more() {
     let seed = seed();
     let crowd = Provider::start("crowd");
     let more = |setup: Setup| {
@@ -137,7 +138,7 @@ const UP: &str = "SELECT max(posted + held) AS n FROM budget_periods";
 const LEASES_OF_THE_DEAD: &str = "SELECT count(*) AS n FROM budget_leases WHERE state = 'live'";
 
 #[test]
-fn i7_what_a_replica_that_never_returns_held_is_posted_in_full_and_corrected_when_its_journal_is_read() {
+fn k9_what_a_replica_that_never_returns_held_is_posted_in_full_and_corrected_when_its_journal_is_read() {
     let scene = Scene::with(On::Postgres, |setup, _| setup.toml(SHORT_LEASE));
     scene.limit("global", 100 * COST);
     let mut lost = scene.replica(|setup| setup.toml(SHORT_LEASE));
@@ -173,7 +174,7 @@ fn i7_what_a_replica_that_never_returns_held_is_posted_in_full_and_corrected_whe
 }
 
 #[test]
-fn i1_two_processes_on_one_file_share_a_budget() {
+fn two_processes_on_one_file_share_a_budget() {
     let scene = Scene::new(On::Sqlite);
     scene.limit("global", 10 * COST);
     let file = scene.gateway.folder().join("gateway.db");

@@ -103,7 +103,7 @@ impl Scene {
     /// Sets a budget.
     #[track_caller]
     pub(crate) fn set(&self, scope: &str, rule: &Value) {
-        let reply = self.admin().put(&path(scope), rule);
+        let reply = self.admin().send_json("PUT", &path(scope), rule);
         assert_eq!(reply.status, 200, "{}", reply.text());
     }
 

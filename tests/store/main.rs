@@ -9,6 +9,8 @@ mod conversations;
 mod database;
 mod events;
 mod foreign;
+mod keys;
+mod ledger;
 mod reports;
 mod responses;
 mod schema;

@@ -8,18 +8,29 @@ use ai_mcp_gateway::store::{
 };
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
-use gateway_actors::protocol::CallRecord;
+use gateway_actors::protocol::{
+    BudgetRule, CallRecord, Charges, Grant, GrantRequest, InstanceId, NanoUsd, OnExhausted, Scope, Window,
+};
 
 use crate::database::{TestDatabase, postgres_config};
-use crate::samples::{close, conversation, dispatch, finished, finished_call, response, turn};
+use crate::samples::{close, conversation, dispatch, finished, response, turn};
 use crate::support::PostgresDatabase;
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 15] = [
     "conversations",
     "messages",
     "context_summaries",
     "todo_lists",
     "responses",
+    "secrets",
+    "api_keys",
+    "rate_limits",
+    "budgets",
+    "budget_periods",
+    "budget_leases",
+    "budget_slices",
+    "budget_ledger",
+    "events",
     "llm_calls",
 ];
 /// More than one page of the copy, which has 500 rows.
@@ -37,7 +48,7 @@ impl Databases {
         let source = TestDatabase::sqlite();
         let store = source.open();
         store
-            .block_on(store.calls().insert_calls((1..CALLS).map(call).collect()))
+            .block_on(store.calls().insert_calls((2..CALLS).map(call).collect()))
             .unwrap();
         let left = Arc::new(CallRecord::interrupted(dispatch()));
         store.block_on(store.calls().insert_calls(vec![left])).unwrap();
@@ -66,6 +77,13 @@ impl Databases {
             let stored = store.responses().put(response(id, previous));
             store.block_on(stored).unwrap();
         }
+        spend_and_hold(&store);
+        source.execute(
+            "INSERT INTO secrets (name, value) VALUES ('key_hash', 'ab');
+             INSERT INTO api_keys (id, hash, prefix, name, role, rpm, created_at, updated_at)
+             VALUES ('key_1', 'aa', 'gwk_1', 'Ann''s', 'user', 5, 1, 1), ('key_2', 'bb', 'gwk_2', 'old', 'admin', NULL, 1, 2);
+             INSERT INTO rate_limits (scope, tpm, updated_at) VALUES ('project:a', 7, 1)",
+        );
         Self {
             source,
             target: TestDatabase::postgres(),
@@ -135,6 +153,27 @@ impl Databases {
                  || CAST(estimated AS INTEGER) || cache_write_5m_tokens || cache_write_1h_tokens || coalesce(price, '-')",
                 "attempt_id",
             ),
+            ("secrets", "name || value", "name"),
+            ("api_keys", "id || hash || prefix || name || role || coalesce(rpm, -1) || updated_at", "id"),
+            ("rate_limits", "scope || coalesce(rpm, -1) || coalesce(tpm, -1) || updated_at", "scope"),
+            (
+                "budgets",
+                "scope || limit_nano_usd || period_kind || on_exhausted || alert_percents || created_at || updated_at",
+                "scope",
+            ),
+            ("budget_periods", "scope || ' ' || period || ' ' || posted || ' ' || held || recall", "scope, period"),
+            ("budget_leases", "instance_id || epoch || opened_at || expires_at || state", "instance_id"),
+            (
+                "budget_slices",
+                "scope || period || instance_id || epoch || granted || returned || posted || held || expired || seq",
+                "scope",
+            ),
+            (
+                "budget_ledger",
+                "id || scope || period || kind || posted_delta || held_delta || coalesce(epoch, 0) || calls",
+                "id",
+            ),
+            ("events", "id || once || kind || detail || created_at || attempts || next_attempt_at", "id"),
         ] {
             let query = format!("SELECT {columns} FROM {table} ORDER BY {order}");
             let (source, target) = (self.source.texts(&query), self.target.texts(&query));
@@ -148,6 +187,53 @@ impl Databases {
             .texts(&format!("SELECT count(*)::text FROM {table}"))
             .remove(0)
     }
+}
+
+/// Two budgets, and a lease whose process died with slices of both: 100 are held of each, and half is spent of one.
+fn spend_and_hold(store: &Store) {
+    let ledger = store.ledger();
+    let scopes = [Scope::Global, Scope::Project("a \"b\"".into())];
+    let instance = InstanceId::generate();
+    let lease = store.block_on(ledger.open_lease(instance, Duration::from_secs(3_600)));
+    let lease = lease.unwrap();
+    for scope in &scopes {
+        let rule = BudgetRule {
+            limit: NanoUsd(10_000_000),
+            window: Window::Total,
+            on_exhausted: OnExhausted::Refuse,
+            max_layer: None,
+            alert_percents: vec![1],
+        };
+        store.block_on(ledger.set_budget(scope.clone(), rule)).unwrap();
+    }
+    let wanted = scopes.clone().map(|scope| GrantRequest {
+        scope,
+        seq: 1,
+        least: NanoUsd(100),
+        wish: NanoUsd(100),
+    });
+    let grants = store.block_on(ledger.grant(lease, wanted.to_vec())).unwrap();
+    assert!(
+        grants.iter().all(|grant| matches!(grant, Grant::Granted { .. })),
+        "{grants:?}"
+    );
+    let mut spent = uncharged_call();
+    spent.dispatch.instance = instance;
+    spent.cost = NanoUsd(50);
+    let [_, project] = scopes;
+    spent.dispatch.charges = Some(Arc::new(Charges {
+        epoch: lease.epoch,
+        to: vec![(project, "total".into())],
+    }));
+    store
+        .block_on(store.calls().insert_calls(vec![Arc::new(spent)]))
+        .unwrap();
+}
+
+fn uncharged_call() -> CallRecord {
+    let mut dispatch = dispatch();
+    dispatch.charges = None;
+    finished(&dispatch)
 }
 
 /// A call record; every tenth has a price that takes a text.
@@ -199,13 +285,62 @@ fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
     assert_eq!(moved.iter().map(|table| table.table).collect::<Vec<_>>(), TABLES);
     assert_eq!(
         moved.iter().map(|table| table.rows).collect::<Vec<_>>(),
-        [7, 2 * TURNS, 2, 1, 3, CALLS]
+        [
+            7,
+            2 * TURNS,
+            2,
+            1,
+            3,
+            1,
+            2,
+            1,
+            2,
+            4,
+            1,
+            2,
+            2 * (CALLS - 1) + 6,
+            1,
+            CALLS
+        ]
     );
     assert!(moved.iter().all(|table| table.copied == table.rows), "{moved:?}");
     databases.assert_same();
     let again = databases.transfer().unwrap();
     assert!(again.iter().all(|table| table.copied == 0), "{again:?}");
     databases.assert_same();
+}
+
+#[test]
+fn nothing_stays_held_of_what_was_moved_and_records_that_come_later_correct_it() {
+    let databases = Databases::new();
+    let sums = |database: &TestDatabase| {
+        database.texts(
+            "SELECT scope || ' ' || posted || ' ' || held FROM budget_periods WHERE period = 'total' ORDER BY scope",
+        )
+    };
+    let held = sums(&databases.source);
+    assert_eq!(held.iter().filter(|row| row.ends_with(" 0")).count(), 1, "{held:?}");
+    databases.transfer().unwrap();
+    let target = databases.target.open();
+    let posted: i64 = sums(&databases.target)
+        .iter()
+        .map(|row| {
+            assert!(row.ends_with(" 0"), "{row}");
+            let numbers: Vec<&str> = row.rsplit(' ').collect();
+            numbers[1].parse::<i64>().unwrap()
+        })
+        .sum();
+    let instance = databases
+        .target
+        .texts("SELECT instance_id FROM budget_leases")
+        .remove(0);
+    let ended = target.ledger().end_leases_of(vec![instance.parse().unwrap()]);
+    target.block_on(ended).unwrap();
+    let after = databases
+        .target
+        .texts("SELECT CAST(sum(posted) AS TEXT) FROM budget_periods WHERE period = 'total'");
+    // 100 of the one, and what was not spent of the other.
+    assert_eq!(after, [(posted - 150).to_string()]);
 }
 
 #[test]
@@ -294,7 +429,7 @@ fn a_source_that_changed_after_the_stop_is_gone_on_with_only_if_what_was_copied_
     let databases = Databases::new();
     databases.stop_at_the_second_page_of_calls();
     let store = databases.source.open();
-    let later = store.calls().insert_calls(vec![finished_call()]);
+    let later = store.calls().insert_calls(vec![Arc::new(uncharged_call())]);
     store.block_on(later).unwrap();
     drop(store);
     databases
@@ -363,7 +498,7 @@ fn a_target_with_other_data_is_refused_and_nothing_is_written() {
         let databases = Databases::new();
         let other = databases.target.open();
         other
-            .block_on(other.calls().insert_calls(vec![finished_call()]))
+            .block_on(other.calls().insert_calls(vec![Arc::new(uncharged_call())]))
             .unwrap();
         databases
             .target

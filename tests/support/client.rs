@@ -76,16 +76,16 @@ impl Client {
         self.try_post(path, body).unwrap()
     }
 
+    /// Sends JSON by another method.
+    #[track_caller]
+    pub(crate) fn send_json(&self, method: &str, path: &str, body: &Value) -> Reply {
+        self.send(method, path, body.to_string().into_bytes()).unwrap()
+    }
+
     /// Posts JSON to a gateway that may be dying.
     #[track_caller]
     pub(crate) fn try_post(&self, path: &str, body: &Value) -> Result<Reply, ureq::Error> {
         self.send("POST", path, body.to_string().into_bytes())
-    }
-
-    /// Puts JSON and reads the answer to its end.
-    #[track_caller]
-    pub(crate) fn put(&self, path: &str, body: &Value) -> Reply {
-        self.send("PUT", path, body.to_string().into_bytes()).unwrap()
     }
 
     /// Posts these bytes as `application/json`, whatever they are.
@@ -113,7 +113,7 @@ impl Client {
     fn dispatch(&self, method: &str, path: &str, body: Vec<u8>) -> Result<Response<Body>, ureq::Error> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         let has_type = self.headers.iter().any(|(name, _)| *name == "content-type");
-        let has_body = matches!(method, "POST" | "PUT");
+        let has_body = matches!(method, "POST" | "PUT" | "PATCH");
         if has_body && !has_type {
             request = request.header("content-type", "application/json");
         }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::cell::CellParts;
 use super::settlement::{End, Size, settle};
 use crate::protocol::{
-    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenUsage,
+    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter, TokenUsage,
     UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
 use crate::runtime::{AbortPoint, pass};
@@ -28,6 +28,8 @@ pub(super) struct Attempt {
     usage: UsageReport,
     /// Whether it was reported that the provider works.
     well: bool,
+    /// Is told of its tokens.
+    counter: Option<Arc<dyn TokenMeter>>,
     _gauges: [GaugeGuard; 2],
 }
 
@@ -76,8 +78,15 @@ impl Attempt {
             output_bytes: 0,
             usage: UsageReport::Missing,
             well: false,
+            counter: None,
             _gauges: gauges,
         })
+    }
+
+    /// Its tokens are counted by this when it ends.
+    pub(super) fn counted_by(mut self, counter: Option<&Arc<dyn TokenMeter>>) -> Self {
+        self.counter = counter.map(Arc::clone);
+        self
     }
 
     /// Notes the provider's status and that its first meaningful byte is there.
@@ -139,6 +148,11 @@ impl Attempt {
                 cost = %settlement.cost,
                 "a provider reported more usage than the attempt's worst case; the full cost was booked"
             );
+        }
+        if let Some(counter) = &self.counter {
+            let is_unknown = settlement.estimated && settlement.usage == TokenUsage::default();
+            let tokens = settlement.usage.input.saturating_add(settlement.usage.output);
+            counter.used((!is_unknown).then_some(tokens));
         }
         let record = CallRecord {
             dispatch,

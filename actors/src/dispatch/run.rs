@@ -322,7 +322,8 @@ impl Run {
         };
         let ordinal = record.attempt.ordinal;
         let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, input_bound);
-        let mut attempt = sent.map_err(|error| not_journalled(&error))?;
+        let attempt = sent.map_err(|error| not_journalled(&error))?;
+        let mut attempt = attempt.counted_by(self.call.context.meter.as_ref());
         if let Some(watcher) = &self.call.context.watcher {
             watcher.tell(CallStep::Attempt {
                 ordinal,

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     IdempotencyMismatch,
     /// The request with this idempotency key is still being answered.
     IdempotencyInProgress,
+    /// The request with this idempotency key was answered, and the answer was too large to be kept.
+    IdempotencyNotKept,
     /// The body is larger than the limit.
     PayloadTooLarge,
     /// The content type or encoding is not one that is read here.
@@ -105,6 +107,7 @@ impl ErrorKind {
             Self::ConversationBusy => "conversation_busy",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::IdempotencyInProgress => "idempotency_in_progress",
+            Self::IdempotencyNotKept => "idempotency_not_kept",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ContextTooLong => "context_too_long",

@@ -12,6 +12,7 @@ mod gauges;
 mod health;
 mod id_map;
 mod id_text;
+mod idempotency;
 mod ids;
 mod journal;
 mod keys;
@@ -40,8 +41,8 @@ mod vendor;
 pub use budget::{BudgetError, BudgetTotals, Hold, Refill, ReloadBudgets, Reserve, Spending};
 pub use catalogue::{Alias, Catalogue, Model};
 pub use chat::{
-    Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TurnAnswer, TurnCall,
-    TurnDialect,
+    Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TokenMeter, TurnAnswer,
+    TurnCall, TurnDialect,
 };
 pub use context::{BeginTurn, ContextError, EndTurn, PermitSender, RunningTurn, TurnPermit, TurnSink};
 pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};
@@ -54,6 +55,7 @@ pub use health::{
 };
 pub use id_map::{IdMap, IdSet};
 pub use id_text::IdText;
+pub use idempotency::{Claimed, IdempotencyClaim, IdempotencyName, IdempotencyStore, KeptAnswer};
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use keys::{

@@ -216,6 +216,7 @@ impl TestCell {
                 project_id: None,
                 deadline: Instant::now() + Duration::from_secs(60),
                 watcher: None,
+                meter: None,
                 place: None,
             },
         }

@@ -201,6 +201,21 @@ fn how_long_responses_are_kept_has_its_limits() {
 }
 
 #[test]
+fn what_is_kept_under_idempotency_keys_has_its_limits() {
+    let hours = "must be a whole number from 1 to 720 (hours)";
+    let bytes = "must be a whole number from 1024 to 16777216";
+    for (key, value, message) in [
+        ("ttl_hours", "0", hours),
+        ("ttl_hours", "721", hours),
+        ("max_body_bytes", "1023", bytes),
+        ("max_body_bytes", "16777217", bytes),
+    ] {
+        let said = problems(&format!("[idempotency]\n{key} = {value}\n"), &[]);
+        assert_eq!(said, format!("gw.toml:2 idempotency.{key}: {message}\n"));
+    }
+}
+
+#[test]
 fn half_a_price_is_refused() {
     for config in [
         without("input_usd_per_mtok"),
@@ -423,7 +438,6 @@ fn what_this_build_does_not_have_is_told() {
         ("REDIS_URL", "redis://localhost"),
         ("POSTGRES_DB", "gateway"),
         ("ENABLE_CROSS_CHECK", "true"),
-        ("COST_ALERT_THRESHOLD", "1"),
         ("ENABLE_COST_TRACKING", "false"),
         ("MODE", "mcp"),
     ] {

@@ -339,7 +339,17 @@ fn edge_parts(
                 crate::store::fill_disk(fault == "disk-full");
                 true
             }
-            actor => system.crash(actor),
+            other => match other
+                .strip_prefix("abort-at-")
+                .map(gateway_actors::runtime::AbortPoint::of_name)
+            {
+                Some(Some(point)) => {
+                    gateway_actors::runtime::arm(point);
+                    true
+                }
+                Some(None) => false,
+                None => system.crash(other),
+            },
         }))
     };
     EdgeParts {

@@ -12,6 +12,7 @@ use crate::protocol::{
     CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter, TokenUsage,
     UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
+use crate::runtime::{AbortPoint, pass};
 
 /// An attempt that has been sent. However it ends, it is journalled, booked, recorded and reported once.
 pub(super) struct Attempt {
@@ -63,6 +64,7 @@ impl Attempt {
             }
             tracing::warn!(attempt = %record.attempt, error = %error, "a free call is made without a journal");
         }
+        pass(AbortPoint::Begun);
         hold.dispatch();
         let gauges = [cell.gauges.attempts.enter(), cell.gauges.holds.enter()];
         Ok(Self {
@@ -163,6 +165,7 @@ impl Attempt {
             first_byte_us: self.first_byte.map(micros),
             duration_us: micros(self.sent.elapsed()),
         };
+        pass(AbortPoint::Answered);
         let journalled = match self.cell.journal.finished(&record) {
             Ok(seq) => Some(seq),
             Err(error) => {
@@ -171,6 +174,7 @@ impl Attempt {
                 None
             }
         };
+        pass(AbortPoint::Ended);
         hold.settle(settlement.cost);
         let record = Arc::new(record);
         if self.cell.cost.tell(RecordCall { record, journalled }).is_err() {

@@ -19,7 +19,7 @@ use crate::protocol::{
     ErrorKind, FailureKind, GatewayError, HealthNote, Hold, Lease, Model, NanoUsd, Outcome, Outgoing, Plan, Price,
     RouteError, Served, TokenBound, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
 };
-use crate::runtime::unix_micros;
+use crate::runtime::{AbortPoint, pass, unix_micros};
 
 /// A request on its way.
 pub(super) struct Run {
@@ -310,6 +310,7 @@ impl Run {
             Err(NotPaid::OnlyFree) => return Ok(Tried::NotPaid),
             Err(NotPaid::Refused(error)) => return Err(error),
         };
+        pass(AbortPoint::Held);
         let record = self.dispatch_record(attempt, &candidate, &hold);
         let call = UpstreamCall {
             attempt: record.attempt,
@@ -339,6 +340,7 @@ impl Run {
             gone(client).await;
             sleep(linger).await;
         };
+        pass(AbortPoint::Sending);
         let result = tokio::select! {
             biased;
             result = self.cell.upstream.call(call) => result,
@@ -350,6 +352,7 @@ impl Run {
         };
         match result {
             Ok(reply) => {
+                pass(AbortPoint::FirstByte);
                 attempt.answered(match &reply {
                     UpstreamReply::Complete(completion) => completion.status,
                     UpstreamReply::Stream(stream) => stream.status,

@@ -128,9 +128,9 @@ fn k9_two_replicas_one_of_them_killed_again_and_again_spend_a_dollar_and_no_more
     });
     till.is_over.store(true, Ordering::Relaxed);
     crowd.set(Behaviour::Answer);
-    finish(victim);
     let spent = scene.spent_at_rest("global");
     assert_within(&scene, &crowd.bill(), &till, spent);
+    finish(victim);
     scene.finish();
 }
 

@@ -54,19 +54,21 @@ fn create(store: &Store) -> StoredKey {
     store.block_on(store.keys().create(new_key(store))).unwrap()
 }
 
-fn the_secret_is_made_once_however_many_ask_for_it_at_once(store: &TestStore) {
+fn the_secret_is_made_once_however_many_ask_for_it_at_once(test: &TestStore) {
+    let store = &test.store;
     let asked: Vec<_> = (0..16).map(|_| store.keys().hash_secret()).collect();
     let secrets: Vec<_> = asked
         .into_iter()
         .map(|secret| store.block_on(secret).unwrap())
         .collect();
     assert!(secrets.iter().all(|secret| *secret == secrets[0]));
-    let other = store.neighbour();
+    let other = test.neighbour();
     assert_eq!(other.block_on(other.keys().hash_secret()).unwrap(), secrets[0]);
     other.shutdown(Duration::from_secs(5));
 }
 
-fn a_key_comes_back_as_it_was_stored_and_is_stored_once(store: &TestStore) {
+fn a_key_comes_back_as_it_was_stored_and_is_stored_once(test: &TestStore) {
+    let store = &test.store;
     let key = new_key(store);
     let stored = store.block_on(store.keys().create(key.clone())).unwrap();
     assert_eq!((&*stored.identity, stored.hash), (&key.identity, key.hash));
@@ -82,7 +84,8 @@ fn a_key_comes_back_as_it_was_stored_and_is_stored_once(store: &TestStore) {
     assert_eq!(store.block_on(store.keys().list(None, 9)).unwrap(), [stored]);
 }
 
-fn keys_are_listed_in_the_order_of_their_making_a_page_at_a_time(store: &TestStore) {
+fn keys_are_listed_in_the_order_of_their_making_a_page_at_a_time(test: &TestStore) {
+    let store = &test.store;
     let mut made: Vec<StoredKey> = (0..5).map(|_| create(store)).collect();
     // Made in one millisecond they may have any order, and keep it.
     made.sort_by(|one, other| one.identity.id.cmp(&other.identity.id));
@@ -96,7 +99,8 @@ fn keys_are_listed_in_the_order_of_their_making_a_page_at_a_time(store: &TestSto
     assert_eq!(page(Some(&made[4])), []);
 }
 
-fn a_change_touches_only_what_it_names_and_nothing_of_a_revoked_key(store: &TestStore) {
+fn a_change_touches_only_what_it_names_and_nothing_of_a_revoked_key(test: &TestStore) {
+    let store = &test.store;
     let before = create(store);
     let id = &before.identity.id;
     let change = KeyChange {
@@ -122,8 +126,9 @@ fn a_change_touches_only_what_it_names_and_nothing_of_a_revoked_key(store: &Test
 }
 
 fn a_key_that_is_rotated_is_known_by_both_texts_for_its_grace_and_a_repeated_rotation_changes_nothing(
-    store: &TestStore,
+    test: &TestStore,
 ) {
+    let store = &test.store;
     let first = create(store);
     let id = &first.identity.id;
     let text = KeyText::generate().unwrap();
@@ -157,7 +162,8 @@ fn a_key_that_is_rotated_is_known_by_both_texts_for_its_grace_and_a_repeated_rot
     assert_eq!(store.block_on(store.keys().rotate(id, at_once)).unwrap(), None);
 }
 
-fn a_key_is_revoked_once_and_for_ever(store: &TestStore) {
+fn a_key_is_revoked_once_and_for_ever(test: &TestStore) {
+    let store = &test.store;
     let id = create(store).identity.id.clone();
     let first = store.block_on(store.keys().revoke(&id)).unwrap().unwrap();
     assert_eq!(first.revoked_at, Some(first.updated_at));
@@ -165,7 +171,8 @@ fn a_key_is_revoked_once_and_for_ever(store: &TestStore) {
     assert_eq!(store.block_on(store.keys().revoke(&KeyId::generate())).unwrap(), None);
 }
 
-fn changes_are_told_from_a_little_before_the_last_look_on(store: &TestStore) {
+fn changes_are_told_from_a_little_before_the_last_look_on(test: &TestStore) {
+    let store = &test.store;
     let (kept, revoked) = (create(store), create(store));
     store.block_on(store.keys().revoke(&revoked.identity.id)).unwrap();
     let all = store.block_on(store.keys().changes(None)).unwrap();
@@ -181,7 +188,8 @@ fn changes_are_told_from_a_little_before_the_last_look_on(store: &TestStore) {
     assert_eq!(much_later.keys, []);
 }
 
-fn rates_are_set_over_what_was_there_and_told_of_when_they_are_deleted(store: &TestStore) {
+fn rates_are_set_over_what_was_there_and_told_of_when_they_are_deleted(test: &TestStore) {
+    let store = &test.store;
     let scope: Scope = "project:shop".parse().unwrap();
     let rates = |rpm| RateLimits {
         rpm,

@@ -82,6 +82,7 @@ fn e16_a_limit_below_what_is_spent_stops_grants_and_takes_nothing_back(test: &Te
         period: period.clone(),
         left: NanoUsd(0),
         recalling: false,
+        now: 0,
     };
     assert_eq!(refused, nothing_left);
     insert(store, [call(lease, &[(&scope, &period)], 80)]);

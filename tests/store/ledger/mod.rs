@@ -67,7 +67,17 @@ pub(super) fn question(scope: &Scope, seq: u64, least: i64, wish: i64) -> GrantR
 
 pub(super) fn ask(store: &Store, lease: LeaseId, scope: &Scope, seq: u64, least: i64) -> Grant {
     let wanted = vec![question(scope, seq, least, least)];
-    store.block_on(store.ledger().grant(lease, wanted)).unwrap().remove(0)
+    let grant = store.block_on(store.ledger().grant(lease, wanted)).unwrap().remove(0);
+    at_no_time(grant)
+}
+
+/// An answer whose time is left out: it is the database's, and differs each time.
+pub(super) fn at_no_time(mut grant: Grant) -> Grant {
+    if let Grant::Granted { now, .. } | Grant::Short { now, .. } = &mut grant {
+        assert!(*now > 0, "the database's time is told");
+        *now = 0;
+    }
+    grant
 }
 
 /// Asks for what must be granted; its period.

@@ -189,6 +189,8 @@ impl World<'_> {
         }
         let before = self.memory.periods();
         let (database, memory) = self.both(|ledger| ledger.grant(lease, wanted.clone()));
+        let [database, memory] =
+            [database, memory].map(|grants| grants.into_iter().map(at_no_time).collect::<Vec<_>>());
         assert_eq!(database, memory, "{lease}: {wanted:?}");
         for (wanted, grant) in wanted.iter().zip(&database) {
             if let Grant::Granted { period, .. } = grant {

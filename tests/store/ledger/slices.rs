@@ -187,6 +187,7 @@ fn who_holds_what_another_wants_hears_of_it(test: &TestStore) {
         period: period.clone(),
         left: NanoUsd(0),
         recalling,
+        now: 0,
     };
     for _ in 0..3 {
         assert_eq!(ask(store, asker, &scope, 1, 50), short(true));

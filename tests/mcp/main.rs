@@ -2,7 +2,6 @@
 
 #![cfg(test)]
 
-mod budgets;
 mod calls;
 mod clients;
 mod desktop;

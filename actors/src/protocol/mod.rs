@@ -1,6 +1,7 @@
 //! What everyone shares: ids, money, usage, the catalogue, errors, one message file per receiving actor, and the ports.
 
 mod budget;
+mod budget_book;
 mod catalogue;
 mod chat;
 mod context;
@@ -39,6 +40,7 @@ mod usage;
 mod vendor;
 
 pub use budget::{BudgetError, BudgetTotals, Hold, Refill, ReloadBudgets, Reserve, Spending};
+pub use budget_book::{BudgetBook, BudgetEntry, BudgetPath, Holdings, Payer};
 pub use catalogue::{Alias, Catalogue, MediaTokens, Model};
 pub use chat::{
     Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TokenMeter, TurnAnswer,
@@ -86,7 +88,7 @@ pub use router::{
     Rejected, RouteError, Selection, Target,
 };
 pub use scope::{Period, Scope, Window};
-pub use slice::{BudgetBook, BudgetEntry, BudgetPath, Holdings, LeaseTerm, Payer, Reserved, Shortage, Slice};
+pub use slice::{LeaseTerm, Reserved, Shortage, Slice};
 pub use store::{
     CallStore, CloseTurn, ConversationPage, ConversationStore, MessageStatus, OpenTurn, Role, StoreError, StoreFuture,
     StoreHealth, StoredMessage, TurnOpened,

@@ -99,7 +99,7 @@ impl MessagesRequest {
     }
 
     /// Whether a model whose provider speaks this dialect must not get the body as it came, save for its name: it holds
-    /// reasoning that a model of another dialect made. [`body_for`](Self::body_for) leaves that out.
+    /// reasoning that a model of another dialect made. What is written leaves that out.
     #[must_use]
     pub fn must_be_rewritten(&self, model: &Model) -> bool {
         self.has_marked_reasoning || self.has_unsigned_reasoning && Takes::of(&model.api_model).signed_thinking

@@ -26,7 +26,7 @@ RANGE = re.compile(r"^([A-Z]{1,2})(\d+)(?:-\1(\d+))?$")
 PROGRAM = re.compile(r"^\s*Running (?:unittests )?(\S+) \(")
 TEST = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
 # The test programs that run the whole gateway, each test a process of its own.
-WHOLE = tuple(f"tests/{name} " for name in ("api", "cli", "faults", "faults_upstream", "mcp", "soak"))
+WHOLE = tuple(f"tests/{name} " for name in ("api", "cli", "faults", "faults_upstream", "mcp", "money", "soak"))
 # A test that writes past the capture has its verdict at the end of a later line: cargo repeats failures, in any case.
 FAILURE = re.compile(r"^    (\S+)$")
 ROW_OF = re.compile(r"^([a-z]{1,2}\d+)_")

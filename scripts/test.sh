@@ -17,6 +17,7 @@ readonly CARGO_DENY_VERSION=0.20.2
 readonly MODEL_START_LIMIT_SECONDS=60
 # Installing it counts too.
 readonly POSTGRES_START_LIMIT_SECONDS=300
+readonly REDIS_START_LIMIT_SECONDS=300
 # Without anybody at a terminal, a test that hangs ends the run after this long.
 readonly TEST_LIMIT_SECONDS=1800
 
@@ -166,6 +167,13 @@ postgres() {
     echo "GATEWAY_TEST_POSTGRES_URL is set"
 }
 
+# A Redis of this run, at GATEWAY_TEST_REDIS_URL: tests share it, each with names of its own.
+redis() {
+    serve redis "$REDIS_START_LIMIT_SECONDS" python3 scripts/redis.py serve || return
+    export GATEWAY_TEST_REDIS_URL=$served_url
+    echo "GATEWAY_TEST_REDIS_URL is set"
+}
+
 all_tests() {
     local limit=()
     if [[ ! -t 1 ]] && command -v timeout >/dev/null; then limit=(timeout --kill-after=20 "$TEST_LIMIT_SECONDS"); fi
@@ -209,6 +217,7 @@ step "documentation" documentation
 step "clients" clients
 step "real model" real_model
 step "postgres" postgres
+step "redis" redis
 step "tests" all_tests
 step "faults" faults
 summary

@@ -2,6 +2,7 @@
 
 mod drain;
 mod keys;
+mod limits;
 mod mcp;
 mod opening;
 mod recovery;
@@ -23,7 +24,9 @@ use crate::alerts;
 use crate::auth::KeyRing;
 use crate::config::{Database, PostgresAddress, Settings};
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
+use crate::limits::Limits;
 use crate::providers::WebhookClient;
+use crate::redis::RedisOpenError;
 use crate::reload::Reloader;
 use crate::status::ProviderInfo;
 use crate::store::{
@@ -57,6 +60,9 @@ pub enum ServeError {
     /// The virtual keys cannot be read.
     #[error("the virtual keys in the database cannot be read; mend the database and start again")]
     Keys(#[source] gateway_actors::protocol::StoreError),
+    /// Redis cannot be used, wherever it is.
+    #[error(transparent)]
+    Redis(#[from] RedisOpenError),
     /// The user that the process would act for may not come in.
     #[error("{0}")]
     Identity(GatewayError),
@@ -91,11 +97,11 @@ impl ServeError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(OpenError::Corrupt { .. }) => 74,
-            Self::Store(OpenError::Address { .. }) => 78,
+            Self::Store(OpenError::Address { .. }) | Self::Redis(RedisOpenError::Address { .. }) => 78,
             Self::Identity(error) if error.kind == ErrorKind::Unauthenticated => 78,
             Self::Identity(_) => 69,
             Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) | Self::Budgets(_) => 69,
-            Self::Bind { .. } | Self::Cell(_) | Self::System(_) => 1,
+            Self::Bind { .. } | Self::Cell(_) | Self::System(_) | Self::Redis(RedisOpenError::Thread { .. }) => 1,
             Self::Fatal { .. } => 70,
         }
     }
@@ -188,7 +194,13 @@ fn collect(store: &Store, journal_dir: &Path, instance: InstanceId) -> Result<Re
         store.block_on(async { sleep(Duration::from_millis(5)).await });
     }
     let deadline = Some(Instant::now() + STORE_SHUTDOWN);
-    recover_until(store, journal_dir, Some(instance), deadline)
+    let recovered = recover_until(store, journal_dir, Some(instance), deadline)?;
+    if recovered.all && recovered.whole {
+        // Also of a process that left no journal: then all its records are stored.
+        let ended = store.block_on(store.ledger().end_leases_of(vec![instance]));
+        ended.map_err(ServeError::Recovery)?;
+    }
+    Ok(recovered)
 }
 
 /// Opens the database of the settings, creating or upgrading it where needed.
@@ -226,12 +238,21 @@ async fn run(
     mut signals: Signals,
 ) -> Result<(), ServeError> {
     let storage = StorageHealth::new(store.health(), ports.journal.clone());
+    let idempotency = http::Idempotency::new(store.idempotency(), ports.instance, settings.idempotency);
     let (ring, _keeping_fresh) = keys::open(settings, store).await?;
+    let limits = limits::open(settings, &ring, ports.instance).await?;
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
-    let shared = Shared::new(edge_parts(settings, store, storage, &ring, &system, watching));
+    let shared = Shared::new(edge_parts(
+        settings,
+        store,
+        (storage, idempotency, limits),
+        &ring,
+        &system,
+        watching,
+    ));
     let delivering = deliver_events(settings, store)?;
     let (failed, mut cell_failure) = watch::channel(None);
     let for_workers = Arc::clone(&system);
@@ -305,7 +326,7 @@ fn provider_infos(settings: &Settings) -> Vec<ProviderInfo> {
 fn edge_parts(
     settings: &Settings,
     store: &Store,
-    storage: StorageHealth,
+    (storage, idempotency, limits): (StorageHealth, http::Idempotency, Arc<Limits>),
     ring: &Arc<KeyRing>,
     system: &Arc<ActorSystem>,
     lifecycle: watch::Receiver<Lifecycle>,
@@ -318,7 +339,17 @@ fn edge_parts(
                 crate::store::fill_disk(fault == "disk-full");
                 true
             }
-            actor => system.crash(actor),
+            other => match other
+                .strip_prefix("abort-at-")
+                .map(gateway_actors::runtime::AbortPoint::of_name)
+            {
+                Some(Some(point)) => {
+                    gateway_actors::runtime::arm(point);
+                    true
+                }
+                Some(None) => false,
+                None => system.crash(other),
+            },
         }))
     };
     EdgeParts {
@@ -337,6 +368,8 @@ fn edge_parts(
         response_settings: settings.responses,
         reports: store.reports(),
         events: store.events(),
+        idempotency,
+        limits,
         store_health: Arc::new(storage),
         system_health: system.system_health.clone(),
         lifecycle,

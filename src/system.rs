@@ -26,7 +26,7 @@ use gateway_actors::context::ContextActor;
 use gateway_actors::cost::{CostSettings, CostTracker};
 use gateway_actors::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use gateway_actors::protocol::{
-    AttemptJournal, BudgetBook, BudgetChanges, BudgetTotals, CallStore, Catalogue, CellId, CellTotals,
+    AttemptJournal, BoundRules, BudgetBook, BudgetChanges, BudgetTotals, CallStore, Catalogue, CellId, CellTotals,
     ConversationStore, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, LedgerStore, ProviderName,
     SystemHealth,
 };
@@ -110,6 +110,7 @@ pub(crate) struct ActorSystem {
     director: Addr<ProviderDirector>,
     budget_director: Addr<BudgetDirector>,
     book: Arc<ArcSwap<BudgetBook>>,
+    bounds: BoundRules,
     #[cfg(feature = "fault-injection")]
     supervisor: Addr<SupervisorActor>,
     next_cell: AtomicU16,
@@ -234,6 +235,7 @@ impl ActorSystem {
             director,
             budget_director,
             book,
+            bounds: numbers::bounds(settings),
             #[cfg(feature = "fault-injection")]
             supervisor: arbiters.supervisor.clone(),
             next_cell: AtomicU16::new(0),
@@ -325,6 +327,7 @@ impl ActorSystem {
             budget: LocalAddr::new(budget),
             budget_director: self.remote(&self.budget_director),
             budgets: Arc::clone(&self.book),
+            bounds: self.bounds.clone(),
             cost: LocalAddr::new(cost),
             context: self.remote(&self.context),
             upstream,

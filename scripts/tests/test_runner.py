@@ -16,6 +16,7 @@ CARGO = """#!/usr/bin/env bash
 [[ $1 == test ]] || exit 0
 echo "model: $GATEWAY_TEST_MODEL_URL, client: $GATEWAY_TEST_PYTHON, inspector: $GATEWAY_TEST_MCP_INSPECTOR, key: ${OPENAI_API_KEY-none}, db: ${DATABASE_URL-none}"
 echo "postgres: $GATEWAY_TEST_POSTGRES_URL"
+echo "redis: $GATEWAY_TEST_REDIS_URL"
 echo "agents: $GATEWAY_TEST_CLAUDE_CODE, $GATEWAY_TEST_CODEX"
 echo "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
 if [[ $FAIL == a-test ]]; then
@@ -37,6 +38,10 @@ case "$*" in
         [[ $FAIL != postgres ]] || { echo "no user to run it as" >&2; exit 1; }
         echo $$ >"$PID_OF_POSTGRES"
         echo "listening on postgres://127.0.0.1:5678/postgres"
+        exec sleep 60 ;;
+    "scripts/redis.py serve"*)
+        [[ $FAIL != redis ]] || { echo "no apt-get" >&2; exit 1; }
+        echo "listening on redis://127.0.0.1:6789/0"
         exec sleep 60 ;;
     "-m unittest"*scripts/tests*) [[ $FAIL != scripts ]] ;;
     "-m unittest"*scripts/docker_tests*) [[ $FAIL != docker ]] ;;
@@ -98,6 +103,7 @@ class Runner(unittest.TestCase):
         told = "model: http://127.0.0.1:1234/v1, client: /the/client/python, inspector: /the/inspector, key: none, db: none"
         self.assertIn(told, lines)
         self.assertIn("postgres: postgres://127.0.0.1:5678/postgres", lines)
+        self.assertIn("redis: redis://127.0.0.1:6789/0", lines)
         self.assertIn("agents: /the/claude code, /the/codex", lines)
 
     def test_failed_tests_are_counted(self) -> None:
@@ -106,7 +112,8 @@ class Runner(unittest.TestCase):
 
     def test_every_other_step_that_fails_is_named_and_counts_once_and_the_tests_still_run(self) -> None:
         steps = {"fmt": "format", "deny": "dependencies", "scripts": "scripts", "docker": "docker files", "clippy": "lints",
-                 "doc": "documentation", "node": "clients", "model": "real model", "postgres": "postgres", "faults": "faults"}
+                 "doc": "documentation", "node": "clients", "model": "real model", "postgres": "postgres", "redis": "redis",
+                 "faults": "faults"}
         for fail, name in steps.items():
             with self.subTest(step=name):
                 code, lines = self.run_it(fail)

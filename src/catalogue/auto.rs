@@ -58,7 +58,9 @@ impl AutoCheck {
 mod tests {
     use std::collections::HashMap;
 
-    use gateway_actors::protocol::{Capabilities, Capability, Dialect, Model, Price, ProviderName, Vendor};
+    use gateway_actors::protocol::{
+        Capabilities, Capability, Dialect, MediaTokens, Model, Price, ProviderName, Vendor,
+    };
 
     use super::*;
 
@@ -74,6 +76,7 @@ mod tests {
             context_window: 1_000,
             max_output_tokens: 100,
             price,
+            media: MediaTokens::default(),
         }
     }
 

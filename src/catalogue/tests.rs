@@ -26,6 +26,7 @@ fn model(id: &str, provider: &str, layer: Layer) -> Model {
         context_window: 1_000,
         max_output_tokens: 100,
         price: Some(Price::FREE),
+        media: gateway_actors::protocol::MediaTokens::default(),
     }
 }
 
@@ -112,7 +113,10 @@ fn a_reload_keeps_the_free_models_or_takes_them_away_as_its_layer_0_wants() {
     assert_eq!(ids(&live), ["dear", "one:free", "two:free"]);
     let published = live.published.load_full();
     assert_eq!(published.aliases(), aliases);
-    assert_eq!(published.task_list(TaskType::Chat), ["dear".into()]);
+    assert_eq!(
+        published.task_list(TaskType::Chat),
+        [std::sync::Arc::<str>::from("dear")]
+    );
     live.set_configured(catalogue(vec![model("own", "local", Layer::L0)]));
     assert_eq!(ids(&live), ["own"]);
     live.set_configured(catalogue(vec![]));

@@ -1,7 +1,7 @@
 //! The providers that need no listing: vendors exist with their keys, `oss` and `simulator` when they are switched on.
 //! And the models that come with the environment's names for them.
 
-use gateway_actors::protocol::{Alias, Capabilities, Capability, Dialect, Layer, Model, Price, Vendor};
+use gateway_actors::protocol::{Alias, Capabilities, Capability, Dialect, Layer, MediaTokens, Model, Price, Vendor};
 use url::Url;
 
 use super::catalogue::Draft;
@@ -202,5 +202,6 @@ fn named_model(providers: &Providers, provider: &str, api_model: &str, layer: La
         context_window: ASSUMED_WINDOW,
         max_output_tokens: ASSUMED_MAX_OUTPUT,
         price: api_model.ends_with(":free").then_some(Price::FREE),
+        media: MediaTokens::default(),
     }
 }

@@ -26,6 +26,7 @@ impl Settings {
             redis,
             responses,
             budget,
+            idempotency,
             cost,
             alerts,
             log,
@@ -45,6 +46,7 @@ impl Settings {
             ("redis", same_redis(redis, &other.redis)),
             ("responses", *responses == other.responses),
             ("budget", *budget == other.budget),
+            ("idempotency", *idempotency == other.idempotency),
             ("cost", *cost == other.cost),
             ("alerts", same_alerts(alerts, &other.alerts)),
             ("log", *log == other.log),
@@ -118,8 +120,10 @@ fn same_postgres(one: &PostgresSettings, other: &PostgresSettings) -> bool {
 }
 
 fn same_redis(one: &RedisSettings, other: &RedisSettings) -> bool {
-    let RedisSettings { url, password } = one;
-    same_secret(url.as_ref(), other.url.as_ref()) && same_secret(password.as_ref(), other.password.as_ref())
+    let RedisSettings { url, password, timeout } = one;
+    *timeout == other.timeout
+        && same_secret(url.as_ref(), other.url.as_ref())
+        && same_secret(password.as_ref(), other.password.as_ref())
 }
 
 /// The order of providers means nothing.

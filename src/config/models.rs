@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, Vendor};
+use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, MediaTokens, Model, Vendor};
 use toml::de::{DeTable, DeValue};
 
 use super::document::Document;
@@ -84,6 +84,10 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> WrittenModel {
     let context_window = reader.required(key("context_window"), any_tokens());
     let max_output_tokens = reader.required(key("max_output_tokens"), any_tokens());
     let price = read_price(reader, context_window);
+    let media = MediaTokens {
+        image: reader.optional(key("max_image_tokens"), any_tokens()),
+        document: reader.optional(key("max_document_tokens"), any_tokens()),
+    };
     // For people who keep the catalogue up to date; checked so that a typo shows.
     reader.optional(key("price_source"), text);
     reader.optional(key("price_date"), date);
@@ -106,6 +110,7 @@ pub(super) fn read_model(reader: &mut Reader<'_>) -> WrittenModel {
             context_window: limits.0,
             max_output_tokens: limits.1,
             price,
+            media,
         }),
         _ => None,
     };

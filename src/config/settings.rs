@@ -15,6 +15,7 @@ use super::cost::CostSettings;
 use super::document::Document;
 use super::drain::{DrainSettings, WrittenDrain};
 use super::http::HttpSettings;
+use super::idempotency::IdempotencySettings;
 use super::log::LogSettings;
 use super::models::{WrittenAlias, WrittenModel, read_aliases, read_model};
 use super::openrouter::OpenRouterSettings;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub responses: ResponsesSettings,
     /// How budgets are kept.
     pub budget: BudgetSettings,
+    /// Answers to requests with an idempotency key.
+    pub idempotency: IdempotencySettings,
     /// What is said about money spent.
     pub cost: CostSettings,
     /// Who is told of events.
@@ -125,6 +128,7 @@ struct Draft {
     redis: RedisSettings,
     responses: ResponsesSettings,
     budget: BudgetSettings,
+    idempotency: IdempotencySettings,
     cost: CostSettings,
     alerts: WrittenAlerts,
     log: LogSettings,
@@ -137,7 +141,7 @@ struct Draft {
 /// A table of settings and what reads it, whether from a file, the environment or the command line.
 type Section = (&'static str, fn(&mut Draft, &mut Reader<'_>));
 
-const SECTIONS: [Section; 16] = [
+const SECTIONS: [Section; 17] = [
     ("http", |draft, reader| draft.http.read(reader)),
     ("auth", |draft, reader| draft.auth.read(reader)),
     ("routing", |draft, reader| draft.routing.read(&mut draft.lists, reader)),
@@ -148,6 +152,7 @@ const SECTIONS: [Section; 16] = [
     ("redis", |draft, reader| draft.redis.read(reader)),
     ("responses", |draft, reader| draft.responses.read(reader)),
     ("budget", |draft, reader| draft.budget.read(reader)),
+    ("idempotency", |draft, reader| draft.idempotency.read(reader)),
     ("cost", |draft, reader| draft.cost.read(reader)),
     ("alerts", |draft, reader| draft.alerts.read(reader)),
     ("log", |draft, reader| draft.log.read(reader)),
@@ -170,6 +175,7 @@ impl Draft {
             redis: RedisSettings::default(),
             responses: ResponsesSettings::default(),
             budget: BudgetSettings::default(),
+            idempotency: IdempotencySettings::default(),
             cost: CostSettings::default(),
             alerts: WrittenAlerts::default(),
             log: LogSettings::default(),
@@ -269,6 +275,7 @@ impl Draft {
             redis: self.redis,
             responses: self.responses,
             budget: self.budget,
+            idempotency: self.idempotency,
             cost: self.cost,
             alerts: self.alerts.resolve(environment, report),
             log: self.log,

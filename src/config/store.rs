@@ -110,13 +110,25 @@ pub struct PostgresSettings {
     pub port: Option<u16>,
 }
 
-/// The cache that replicas share; not in this build yet.
-#[derive(Debug, Clone, Default)]
+/// What replicas share besides the database.
+#[derive(Debug, Clone)]
 pub struct RedisSettings {
     /// Its address (`url`, `REDIS_URL`), which may hold a password.
     pub url: Option<SecretString>,
     /// Its password (`REDIS_PASSWORD`), if the address has none.
     pub password: Option<SecretString>,
+    /// How long it is waited for (`timeout_ms`), 1 ms to 10 s. Default 50 ms.
+    pub timeout: Duration,
+}
+
+impl Default for RedisSettings {
+    fn default() -> Self {
+        Self {
+            url: None,
+            password: None,
+            timeout: Duration::from_millis(50),
+        }
+    }
 }
 
 impl RedisSettings {
@@ -124,8 +136,8 @@ impl RedisSettings {
         reader.set_some(key("url").or_variable("REDIS_URL"), &mut self.url, |written| {
             let url = secret_text(written)?;
             let text = url.expose_secret();
-            if !text.starts_with("redis://") && !text.starts_with("rediss://") {
-                return Err("begin with redis:// or rediss://".to_owned());
+            if !text.starts_with("redis://") {
+                return Err("begin with redis://: Redis is not spoken to over TLS".to_owned());
             }
             let has_password = Url::parse(text).map_or(text.contains('@'), |url| url.password().is_some());
             if has_password && written.is_in_a_file() {
@@ -133,6 +145,7 @@ impl RedisSettings {
             }
             Ok(url)
         });
+        reader.set(key("timeout_ms"), &mut self.timeout, millis(1..=10_000));
         reader.set_some(variable("REDIS_PASSWORD"), &mut self.password, secret_text);
     }
 }

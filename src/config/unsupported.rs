@@ -16,11 +16,8 @@ pub(super) fn check(settings: &Settings, environment: &Environment, report: &mut
             "not used without POSTGRES_HOST: set it, or DATABASE_URL=postgres://…",
         );
     }
-    if settings.redis.url.is_some() || settings.redis.password.is_some() {
-        report.warn(
-            "redis (REDIS_URL, REDIS_PASSWORD)",
-            "not used by this build: Redis is not yet supported",
-        );
+    if settings.redis.url.is_none() && settings.redis.password.is_some() {
+        report.warn("REDIS_PASSWORD", "not used without an address: set REDIS_URL");
     }
     if environment.text("MODE").is_some_and(|mode| mode.trim() == "mcp") {
         report.warn(

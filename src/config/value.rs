@@ -84,6 +84,15 @@ pub(super) fn seconds(range: RangeInclusive<u64>) -> impl Fn(Written<'_>) -> Res
     }
 }
 
+/// A span of time, written in hours.
+pub(super) fn hours(range: RangeInclusive<u64>) -> impl Fn(Written<'_>) -> Result<Duration, String> {
+    let hours = integer::<u64>(range);
+    move |written| match hours(written) {
+        Ok(hours) => Ok(Duration::from_secs(hours.saturating_mul(3_600))),
+        Err(message) => Err(format!("{message} (hours)")),
+    }
+}
+
 /// A span of time, written in days.
 pub(super) fn days(range: RangeInclusive<u64>) -> impl Fn(Written<'_>) -> Result<Duration, String> {
     let days = integer::<u64>(range);

@@ -6,6 +6,7 @@
 //! requests, whole answers and streams, and none knows another. Nothing here knows a socket or a runtime.
 
 pub mod anthropic_messages;
+mod bounds;
 mod events;
 mod fault;
 mod gemini;

@@ -8,10 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerForm, AnswerTranslation, Dialect, GatewayError, Model, Outgoing, StreamTranslation, TranslationError, Vendor,
+    AnswerForm, AnswerTranslation, Dialect, GatewayError, Model, Operation, Outgoing, StreamTranslation, TokenBound,
+    TranslationError, Vendor,
 };
 use serde_json::value::RawValue;
 
+use super::bounds::{Bounding, Form};
 use super::neutral::{Answer, AnswerContext, Event, Losses, Request, StreamReader, StreamWriter, ToolNames};
 use super::provider_side::{framing, read_answer, stream_reader, write_request};
 use super::sse::{EventText, Framing, Splitter};
@@ -71,8 +73,9 @@ pub(super) fn write(
     body: &Bytes,
     model: &Model,
     wants_usage: bool,
+    bounding: Bounding<'_>,
 ) -> Result<Outgoing, GatewayError> {
-    write_repeating(client, body, model, wants_usage, None)
+    write_repeating(client, body, model, wants_usage, None, bounding)
 }
 
 /// The same where the answer repeats something of its request: `echo` is an object with the members that it repeats.
@@ -85,10 +88,12 @@ pub(super) fn write_repeating(
     model: &Model,
     wants_usage: bool,
     echo: Option<Box<RawValue>>,
+    bounding: Bounding<'_>,
 ) -> Result<Outgoing, GatewayError> {
     let body = text(body)?;
     let mut losses = Losses::new(client.dialect, model.dialect);
-    let request = read(client, body, &mut losses)?;
+    let mut request = read(client, body, &mut losses)?;
+    request.max_output_tokens = bounding.cap(request.max_output_tokens, model);
     let written = write_request(&request, model, &mut losses)?;
     let context = AnswerContext {
         wants_usage,
@@ -97,7 +102,7 @@ pub(super) fn write_repeating(
         echo,
         ..AnswerContext::new(model, now())
     };
-    Ok(Outgoing {
+    let mut outgoing = Outgoing {
         body: written.into(),
         headers: Vec::new(),
         answer: AnswerForm::Translated(Rc::new(Translation {
@@ -107,7 +112,11 @@ pub(super) fn write_repeating(
             context: Rc::new(context),
         })),
         dropped: losses.into_dropped(),
-    })
+        bound: TokenBound::default(),
+    };
+    let form = Form::of(model.dialect, Operation::Generate);
+    bounding.written(&mut outgoing, form, client.dialect, model)?;
+    Ok(outgoing)
 }
 
 /// Writes the question of one of Anthropic's clients how many input tokens its request has, for a model that speaks
@@ -115,7 +124,7 @@ pub(super) fn write_repeating(
 ///
 /// # Errors
 /// `invalid_request` naming what cannot be carried.
-pub(super) fn write_count(body: &Bytes, model: &Model) -> Result<Outgoing, GatewayError> {
+pub(super) fn write_count(body: &Bytes, model: &Model, bounding: Bounding<'_>) -> Result<Outgoing, GatewayError> {
     let body = text(body)?;
     let mut losses = Losses::new(MESSAGES.dialect, model.dialect);
     let request = read(&MESSAGES, body, &mut losses)?;
@@ -126,12 +135,15 @@ pub(super) fn write_count(body: &Bytes, model: &Model) -> Result<Outgoing, Gatew
         let known = anthropic_messages::write_count_answer(estimate(body));
         (Vec::new(), AnswerForm::Known(known))
     };
-    Ok(Outgoing {
+    let mut outgoing = Outgoing {
         body: written.into(),
         headers: Vec::new(),
         answer,
         dropped: losses.into_dropped(),
-    })
+        bound: TokenBound::default(),
+    };
+    bounding.of_count(&mut outgoing, model);
+    Ok(outgoing)
 }
 
 /// Reads a request. Members that nobody here knows are left out, and told.

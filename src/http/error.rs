@@ -64,7 +64,9 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::UnsupportedMediaType => 415,
         ErrorKind::ContextTooLong
         | ErrorKind::IdempotencyMismatch
+        | ErrorKind::IdempotencyNotKept
         | ErrorKind::ModelUnpriced
+        | ErrorKind::CostUnbounded
         | ErrorKind::UpstreamRejected => 422,
         ErrorKind::RateLimited | ErrorKind::UpstreamRateLimited => 429,
         ErrorKind::ClientClosed => 499,
@@ -258,7 +260,9 @@ mod tests {
         (ErrorKind::UnsupportedMediaType, 415),
         (ErrorKind::ContextTooLong, 422),
         (ErrorKind::IdempotencyMismatch, 422),
+        (ErrorKind::IdempotencyNotKept, 422),
         (ErrorKind::ModelUnpriced, 422),
+        (ErrorKind::CostUnbounded, 422),
         (ErrorKind::UpstreamRejected, 422),
         (ErrorKind::UpstreamInvalid, 400),
         (ErrorKind::PreviousResponseNotFound, 400),

@@ -6,9 +6,11 @@
 mod connection;
 mod error;
 mod extract;
+mod idempotency;
 mod keep;
 mod middleware;
 mod pipeline;
+mod rates;
 mod respond;
 mod routes;
 mod server;
@@ -24,6 +26,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use idempotency::Idempotency;
 pub use pipeline::RequestPipeline;
 pub use server::{bind, configure};
 #[cfg(feature = "fault-injection")]

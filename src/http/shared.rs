@@ -20,10 +20,12 @@ use tokio::time::Instant;
 
 use super::error::Failure;
 use super::extract::BodyBudget;
+use super::idempotency::Idempotency;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
 use crate::auth::Auth;
 use crate::config::{HttpSettings, ResponsesSettings};
+use crate::limits::Limits;
 use crate::status::{ProviderInfo, RequestTotals, StoreProbe};
 
 /// How far the process is; each stage comes after the one before.
@@ -87,6 +89,10 @@ pub struct EdgeParts {
     pub reports: Arc<dyn ReportStore>,
     /// What operators are told of.
     pub events: Arc<dyn EventStore>,
+    /// The answers to requests with an idempotency key.
+    pub idempotency: Idempotency,
+    /// How often and how much each caller may ask.
+    pub limits: Arc<Limits>,
     /// Whether the database works.
     pub store_health: Arc<dyn StoreHealth>,
     /// The health of the actor system.

@@ -12,16 +12,19 @@ use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{
     Answer, AnswerStream, CallFilter, Capabilities, Capability, Catalogue, CellTotals, ChatCall, ClaimedEvent,
     CloseTurn, ConversationId, ConversationPage, ConversationStore, Dialect, EventStore, GatewayError, GatewayEvent,
-    Gauges, HealthSnapshot, Layer, Model, NanoUsd, OpenTurn, Period, Price, ReportGroup, ReportQuestion, ReportStore,
-    ReportedCall, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall, TurnOpened, Vendor,
+    Gauges, HealthSnapshot, InstanceId, Layer, MediaTokens, Model, NanoUsd, OpenTurn, Period, Price, ReportGroup,
+    ReportQuestion, ReportStore, ReportedCall, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall,
+    TurnOpened, Vendor,
 };
-use gateway_actors::testkit::{MemoryKeys, MemoryLedger, MemoryStore};
+use gateway_actors::testkit::{MemoryAnswers, MemoryKeys, MemoryLedger, MemoryStore};
 use tokio::sync::watch;
 
+use super::idempotency::Idempotency;
 use super::pipeline::RequestPipeline;
 use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
 use crate::auth::{Auth, KeyRing};
-use crate::config::{HttpSettings, ResponsesSettings};
+use crate::config::{HttpSettings, IdempotencySettings, ResponsesSettings};
+use crate::limits::{Limits, Span};
 use crate::status::ProviderInfo;
 
 pub(crate) const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -39,6 +42,7 @@ pub(crate) fn model(id: &str, provider: &str) -> Model {
         context_window: 8_192,
         max_output_tokens: 1_024,
         price: Some(Price::FREE),
+        media: MediaTokens::default(),
     }
 }
 
@@ -194,6 +198,12 @@ pub(crate) fn parts() -> EdgeParts {
         response_settings: ResponsesSettings::default(),
         reports: Arc::new(NoRecords),
         events: Arc::new(NoRecords),
+        limits: Arc::new(Limits::new(Arc::default(), Span::default(), None)),
+        idempotency: Idempotency::new(
+            Arc::new(MemoryAnswers::default()),
+            InstanceId::generate(),
+            IdempotencySettings::default(),
+        ),
         store_health: store,
         system_health: watch::channel(SystemHealth::default()).1,
         lifecycle: watch::channel(Lifecycle::Serving).1,

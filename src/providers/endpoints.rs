@@ -146,7 +146,7 @@ fn to_uri(url: &Url) -> Option<Uri> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gateway_actors::protocol::{Capabilities, Layer, Vendor};
+    use gateway_actors::protocol::{Capabilities, Layer, MediaTokens, Vendor};
 
     fn endpoints(kind: ProviderKind, base_url: &str) -> Endpoints {
         let mut settings = ProviderSettings::new("alpha", kind);
@@ -166,6 +166,7 @@ mod tests {
             context_window: 1,
             max_output_tokens: 1,
             price: None,
+            media: MediaTokens::default(),
         }
     }
 

@@ -63,7 +63,7 @@ fn models_of_a_provider_that_was_not_there_are_left_out_with_every_name_that_lea
     assert_eq!(ids(&catalogue), ["a", "a2"]);
     let patterns: Vec<&str> = catalogue.aliases().iter().map(|alias| &*alias.pattern).collect();
     assert_eq!(patterns, ["g*"]);
-    assert_eq!(catalogue.task_list(TaskType::Chat), ["a".into()]);
+    assert_eq!(catalogue.task_list(TaskType::Chat), [std::sync::Arc::<str>::from("a")]);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Recovered {
     pub(crate) records: usize,
     /// Whether nothing is left for the next start.
     pub(crate) all: bool,
+    /// Whether every journal could be read to its end.
+    pub(crate) whole: bool,
 }
 
 impl Recovered {
@@ -32,11 +34,13 @@ impl Recovered {
             processes: 0,
             records: 0,
             all: false,
+            whole: true,
         }
     }
 }
 
-/// Stores the call records of dead processes and gives back the conversations they held, however long it takes.
+/// Stores the call records of dead processes, and gives back the conversations and the parts of budgets that they held,
+/// however long it takes.
 pub(crate) fn recover(store: &Store, journal_dir: &Path) -> Result<(), ServeError> {
     recover_until(store, journal_dir, None, None).map(drop)
 }
@@ -54,6 +58,7 @@ pub(crate) fn recover_until(
         processes: 0,
         records: 0,
         all: true,
+        whole: true,
     };
     for mut dead in recover_dead(journal_dir)? {
         let mut found = 0;
@@ -74,6 +79,18 @@ pub(crate) fn recover_until(
         let released = store
             .block_on(store.release_leases_of(&[dead.instance]))
             .map_err(ServeError::Recovery)?;
+        if dead.is_whole() {
+            store
+                .block_on(store.ledger().end_leases_of(vec![dead.instance]))
+                .map_err(ServeError::Recovery)?;
+        } else {
+            recovered.whole = false;
+            // What is missing may have been paid for: what the process held is posted in full when its lease runs out.
+            tracing::warn!(
+                instance = %dead.instance,
+                "a journal cannot be read whole: what its process held of budgets will be counted as spent"
+            );
+        }
         if is_me {
             tracing::info!(
                 call_records = found,

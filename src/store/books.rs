@@ -73,7 +73,10 @@ impl Repriced {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         for (scope, period, by) in other.budgets {
-            let same = self.budgets.iter_mut().find(|(s, p, _)| (s, p) == (&scope, &period));
+            let same = self
+                .budgets
+                .iter_mut()
+                .find(|(known, of, _)| *known == scope && *of == period);
             match same {
                 Some((_, _, sum)) => *sum += by,
                 None => self.budgets.push((scope, period, by)),

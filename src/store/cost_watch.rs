@@ -71,3 +71,84 @@ async fn look(events: &dyn EventStore, threshold: NanoUsd, told: &mut Option<Arc
     *told = Some(today.id);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+    use gateway_actors::protocol::{ClaimedEvent, GatewayEvent, Period, StoreFuture, Window};
+    use tokio::time::sleep_until;
+
+    use super::*;
+
+    const NOON: i64 = 1_795_953_600_000_000;
+    const DAY: i64 = 86_400_000_000;
+
+    /// A database whose day and costs a test sets.
+    #[derive(Debug, Default)]
+    struct Day {
+        now: AtomicI64,
+        spent: AtomicI64,
+        asked: AtomicUsize,
+        raised: AtomicUsize,
+    }
+
+    impl EventStore for Day {
+        fn raise(&self, kind: &'static str, once: String, detail: String) -> StoreFuture<bool> {
+            let today = Window::Daily.period_at(self.now.load(Ordering::Acquire));
+            assert_eq!((kind, once), ("cost_alert", format!("cost_alert|{}", today.id)));
+            assert!(detail.contains("\"thresholdUsd\":\"0.0000001\""), "{detail}");
+            self.raised.fetch_add(1, Ordering::AcqRel);
+            Box::pin(async { Ok(true) })
+        }
+
+        fn present(&self, _: u32) -> StoreFuture<Vec<GatewayEvent>> {
+            panic!("asked for events")
+        }
+
+        fn claim(&self, _: u32, _: Duration) -> StoreFuture<Vec<ClaimedEvent>> {
+            panic!("delivers events")
+        }
+
+        fn delivered(&self, id: String) -> StoreFuture<()> {
+            panic!("delivered {id}")
+        }
+
+        fn put_off(&self, id: String, _: Duration) -> StoreFuture<()> {
+            panic!("put off {id}")
+        }
+
+        fn spent_today(&self) -> StoreFuture<(Period, NanoUsd)> {
+            self.asked.fetch_add(1, Ordering::AcqRel);
+            let today = Window::Daily.period_at(self.now.load(Ordering::Acquire));
+            let spent = NanoUsd(self.spent.load(Ordering::Acquire));
+            Box::pin(async move { Ok((today, spent)) })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_day_is_told_of_once_when_it_comes_to_the_threshold() {
+        let day = Arc::new(Day::default());
+        day.now.store(NOON, Ordering::Release);
+        let began = Instant::now();
+        let watch = CostWatch::start(
+            Arc::clone(&day) as Arc<dyn EventStore>,
+            NanoUsd(100),
+            &Handle::current(),
+        );
+        let after = |seconds: u64| sleep_until(began + Duration::from_secs(seconds));
+        let seen = || (day.asked.load(Ordering::Acquire), day.raised.load(Ordering::Acquire));
+        day.spent.store(99, Ordering::Release);
+        after(15).await;
+        assert_eq!(seen(), (2, 0));
+        day.spent.store(100, Ordering::Release);
+        after(45).await;
+        assert_eq!(seen(), (5, 1));
+        day.now.store(NOON + DAY, Ordering::Release);
+        after(55).await;
+        assert_eq!(seen(), (6, 2));
+        drop(watch);
+        after(95).await;
+        assert_eq!(seen(), (6, 2));
+    }
+}

@@ -1,5 +1,5 @@
 //! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
-//! `KeyStore`, `LedgerStore`, `StoreHealth` and `AttemptJournal`.
+//! `KeyStore`, `LedgerStore`, `IdempotencyStore`, `StoreHealth` and `AttemptJournal`.
 //!
 //! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
 //! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
@@ -12,6 +12,7 @@ mod cost_watch;
 mod error;
 mod files;
 mod health;
+mod idempotency_row;
 mod journal;
 mod key_row;
 mod ledger;
@@ -32,8 +33,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, HashSecret, InstanceId, KeyStore, LedgerStore, NanoUsd, ReportStore,
-    ResponseStore, StoreError, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EventStore, HashSecret, IdempotencyStore, InstanceId, KeyStore, LedgerStore, NanoUsd,
+    ReportStore, ResponseStore, StoreError, StoreFuture, StoreHealth,
 };
 
 use self::books::Books;
@@ -106,6 +107,7 @@ trait Engine: fmt::Debug + Send + Sync {
     fn events(&self) -> Arc<dyn EventStore>;
 
     fn books(&self) -> Arc<dyn Books>;
+    fn idempotency(&self) -> Arc<dyn IdempotencyStore>;
 
     fn keys(&self) -> Arc<dyn KeyStore>;
 
@@ -113,7 +115,7 @@ trait Engine: fmt::Debug + Send + Sync {
 
     fn health(&self) -> Arc<dyn StoreHealth>;
 
-    /// Closes what these processes left open; the answer is how many conversations were given back.
+    /// Closes what these processes left open, and gives up what they had claimed; the answer is how many conversations were given back.
     fn release_leases_of(&self, instances: Vec<String>) -> StoreFuture<usize>;
 
     /// Refuses new work at once and closes the connections; ready when what was begun before is done.
@@ -187,10 +189,16 @@ impl Store {
         self.engine.keys()
     }
 
-    /// Removes responses that have expired, now and every hour, until the answer is dropped. A few at a time, so that
-    /// others are served in between.
+    /// The answers to requests with an idempotency key.
+    #[must_use]
+    pub fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
+        self.engine.idempotency()
+    }
+
+    /// Removes responses, and answers under idempotency keys, that have expired, now and every hour, until the answer is
+    /// dropped. A few at a time, so that others are served in between.
     pub fn keep_purging(&self) -> Purging {
-        Purging::start(self.responses(), self.runtime.handle())
+        Purging::start(self.responses(), self.idempotency(), self.runtime.handle())
     }
 
     /// Reports over the call records.
@@ -242,8 +250,8 @@ impl Store {
         self.engine.health()
     }
 
-    /// Gives back the conversations that these dead processes held, and closes the turns that they left unanswered as
-    /// failed. The answer is how many conversations were given back. Without it the same happens later, one by one, when
+    /// Gives back the conversations that these dead processes held, closes the turns that they left unanswered as
+    /// failed, and lets others do what they had claimed by an idempotency key. The answer is how many conversations were given back. Without it the same happens later, one by one, when
     /// a lease has run out and the conversation's next turn opens.
     pub fn release_leases_of(&self, instances: &[InstanceId]) -> StoreFuture<usize> {
         self.engine

@@ -1,4 +1,4 @@
-//! Removing responses that have expired: at the start, and every hour as long as the process lives.
+//! Removing responses, and answers under idempotency keys, that have expired: at the start, and every hour as long as the process lives.
 //!
 //! A batch is a job like any other, and the next one is sent when it is done: what requests ask of the database goes in
 //! between. Replicas do it side by side.
@@ -8,7 +8,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::{PURGE_BATCH, ResponseStore, StoreError};
+use gateway_actors::protocol::{IdempotencyStore, PURGE_BATCH, ResponseStore, StoreError, StoreFuture};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
@@ -16,15 +16,19 @@ use tokio::time::sleep;
 /// The time between the end of one round and the beginning of the next.
 const PAUSE: Duration = Duration::from_secs(3_600);
 
-/// Expired responses are removed as long as this lives.
+/// What has expired is removed as long as this lives.
 #[derive(Debug)]
-#[must_use = "expired responses are removed as long as this lives"]
+#[must_use = "what has expired is removed as long as this lives"]
 pub struct Purging(AbortHandle);
 
 impl Purging {
     /// Begins at once, on the store's threads.
-    pub(super) fn start(responses: Arc<dyn ResponseStore>, runtime: &Handle) -> Self {
-        let purging = runtime.spawn(async move { now_and_then(&*responses).await });
+    pub(super) fn start(
+        responses: Arc<dyn ResponseStore>,
+        answers: Arc<dyn IdempotencyStore>,
+        runtime: &Handle,
+    ) -> Self {
+        let purging = runtime.spawn(async move { now_and_then(&*responses, &*answers).await });
         Self(purging.abort_handle())
     }
 }
@@ -36,25 +40,30 @@ impl Drop for Purging {
     }
 }
 
-async fn now_and_then(responses: &dyn ResponseStore) -> Infallible {
+async fn now_and_then(responses: &dyn ResponseStore, answers: &dyn IdempotencyStore) -> Infallible {
     loop {
-        match all(responses).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "removed responses that had expired"),
-            Err(error) => {
-                let cause = error.source().map(ToString::to_string);
-                tracing::warn!(%error, cause, "responses that have expired cannot be removed; tried again in an hour");
-            }
-        }
+        tell("responses", all(|| responses.purge_expired()).await);
+        tell("answers under idempotency keys", all(|| answers.purge_expired()).await);
         sleep(PAUSE).await;
     }
 }
 
+fn tell(what: &'static str, removed: Result<usize, StoreError>) {
+    match removed {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "removed {what} that had expired"),
+        Err(error) => {
+            let cause = error.source().map(ToString::to_string);
+            tracing::warn!(%error, cause, "{what} that have expired cannot be removed; tried again in an hour");
+        }
+    }
+}
+
 /// Removes all that have expired, a batch at a time; how many they were.
-async fn all(responses: &dyn ResponseStore) -> Result<usize, StoreError> {
+async fn all(batch: impl Fn() -> StoreFuture<usize>) -> Result<usize, StoreError> {
     let mut removed = 0;
     loop {
-        let batch = responses.purge_expired().await?;
+        let batch = batch().await?;
         removed += batch;
         if batch < PURGE_BATCH {
             return Ok(removed);
@@ -66,7 +75,9 @@ async fn all(responses: &dyn ResponseStore) -> Result<usize, StoreError> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use gateway_actors::protocol::{Chain, ResponseId, StoreFuture, StoredResponse};
+    use gateway_actors::protocol::{
+        Chain, Claimed, IdempotencyClaim, IdempotencyName, KeptAnswer, RequestId, ResponseId, StoredResponse,
+    };
     use tokio::time::Instant;
 
     use super::*;
@@ -109,12 +120,38 @@ mod tests {
         }
     }
 
+    /// A database in which no answer has expired.
+    #[derive(Debug)]
+    struct NoAnswers;
+
+    impl IdempotencyStore for NoAnswers {
+        fn claim(&self, claim: IdempotencyClaim) -> StoreFuture<Claimed> {
+            panic!("claimed {claim:?}")
+        }
+
+        fn prolong(&self, name: IdempotencyName, _: RequestId, _: Duration) -> StoreFuture<()> {
+            panic!("prolonged {name:?}")
+        }
+
+        fn keep(&self, name: IdempotencyName, _: RequestId, _: KeptAnswer, _: Duration) -> StoreFuture<()> {
+            panic!("kept {name:?}")
+        }
+
+        fn give_up(&self, name: IdempotencyName, _: RequestId) -> StoreFuture<()> {
+            panic!("gave up {name:?}")
+        }
+
+        fn purge_expired(&self) -> StoreFuture<usize> {
+            Box::pin(std::future::ready(Ok(0)))
+        }
+    }
+
     /// How often a database is asked in this time.
     async fn asked_within(expired: &Arc<Expired>, time: Duration) -> usize {
         let before = expired.asked.load(Ordering::Acquire);
         let deadline = Instant::now() + time;
         let port = Arc::clone(expired) as Arc<dyn ResponseStore>;
-        let purging = Purging::start(port, &Handle::current());
+        let purging = Purging::start(port, Arc::new(NoAnswers), &Handle::current());
         tokio::time::sleep_until(deadline).await;
         drop(purging);
         expired.asked.load(Ordering::Acquire) - before

@@ -142,7 +142,7 @@ diesel::table! {
     /// Claims of processes on their slices.
     budget_leases (instance_id, epoch) {
         instance_id -> Text,
-        epoch -> Integer,
+        epoch -> BigInt,
         opened_at -> BigInt,
         expires_at -> BigInt,
         state -> Text,
@@ -155,7 +155,7 @@ diesel::table! {
         scope -> Text,
         period -> Text,
         instance_id -> Text,
-        epoch -> Integer,
+        epoch -> BigInt,
         granted -> BigInt,
         returned -> BigInt,
         posted -> BigInt,
@@ -178,7 +178,7 @@ diesel::table! {
         posted_delta -> BigInt,
         held_delta -> BigInt,
         instance_id -> Nullable<Text>,
-        epoch -> Nullable<Integer>,
+        epoch -> Nullable<BigInt>,
         calls -> BigInt,
         created_at -> BigInt,
     }
@@ -195,6 +195,22 @@ diesel::table! {
         delivered_at -> Nullable<BigInt>,
         attempts -> Integer,
         next_attempt_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// What was answered to requests with an idempotency key.
+    idempotency (owner, idempotency_key) {
+        owner -> Text,
+        idempotency_key -> Text,
+        body_hash -> Text,
+        request_id -> Text,
+        instance_id -> Text,
+        status -> Nullable<Integer>,
+        headers -> Nullable<Text>,
+        body -> Nullable<Binary>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
     }
 }
 

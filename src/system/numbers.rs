@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gateway_actors::budget::BudgetSettings;
 use gateway_actors::dispatch::{AmbiguousFailover, DispatchSettings};
-use gateway_actors::protocol::{BudgetBook, BudgetChanges, BudgetEntry, ProviderName};
+use gateway_actors::protocol::{BoundRules, BudgetBook, BudgetChanges, BudgetEntry, ProviderName};
 use gateway_actors::provider::BreakerSettings;
 
 use crate::config::{AmbiguousRetry, ProviderSettings, Settings};
@@ -22,6 +22,13 @@ pub(super) fn first_book(budgets: &BudgetChanges) -> BudgetBook {
 pub(super) fn budget(settings: &Settings) -> BudgetSettings {
     BudgetSettings {
         lease: settings.budget.lease,
+    }
+}
+
+pub(super) fn bounds(settings: &Settings) -> BoundRules {
+    let fields = settings.budget.pass_fields.iter();
+    BoundRules {
+        pass_fields: fields.map(|field| field.as_str().into()).collect(),
     }
 }
 

@@ -14,8 +14,8 @@ use ai_mcp_gateway::dialects::openai_chat::ChatCompletionsRequest;
 use ai_mcp_gateway::providers::Upstreams;
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AttemptId, Capabilities, Dialect, Layer, Model, ModelId, Operation, OutgoingRequest as _, ProviderName, RequestId,
-    Upstream as _, UpstreamCall, UpstreamFailure, UpstreamReply, Vendor,
+    AttemptId, Capabilities, Dialect, Layer, MediaTokens, Model, ModelId, Operation, OutgoingRequest as _,
+    ProviderName, RequestId, Upstream as _, UpstreamCall, UpstreamFailure, UpstreamReply, Vendor,
 };
 use server::Server;
 use tokio::time::Instant;
@@ -68,6 +68,7 @@ fn call(stream: bool) -> UpstreamCall {
         context_window: 128_000,
         max_output_tokens: 4096,
         price: None,
+        media: MediaTokens::default(),
     };
     UpstreamCall {
         attempt: AttemptId {
@@ -75,7 +76,7 @@ fn call(stream: bool) -> UpstreamCall {
             ordinal: 1,
         },
         operation: Operation::Generate,
-        outgoing: request.write_for(&model).unwrap(),
+        outgoing: request.write_for(&model, None).unwrap(),
         model: Arc::new(model),
         stream,
         deadline: Instant::now() + LONG,

@@ -366,7 +366,7 @@ fn the_books_balance_whatever_the_ledger_did_to_them(test: &TestStore) {
         .block_on(ledger.open_lease(InstanceId::generate(), Duration::from_secs(60)))
         .unwrap();
     let short = store
-        .block_on(ledger.open_lease(InstanceId::generate(), Duration::ZERO))
+        .block_on(ledger.open_lease(InstanceId::generate(), Duration::from_secs(60)))
         .unwrap();
     let amount = granted(lasting);
     assert_eq!(checks(test), [""; 0]);

@@ -101,11 +101,6 @@ fn a_delivered_event_is_not_delivered_again_and_an_old_one_not_at_all(test: &Tes
         "INSERT INTO events (id, once, kind, detail, created_at, next_attempt_at) VALUES ('x', 'b', 'k', '{}', 1, 1)",
     );
     assert_eq!(claim(&test.store, HOLD), []);
-    // One whose delivery was never planned is delivered all the same.
-    test.execute(
-        "INSERT INTO events (id, once, kind, detail, created_at) SELECT 'y', 'c', 'k', '{}', MAX(created_at) FROM events",
-    );
-    assert_eq!(claim(&test.store, HOLD), [("y".to_owned(), 1)]);
 }
 
 fn what_today_s_calls_cost_is_their_sum(test: &TestStore) {

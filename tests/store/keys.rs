@@ -176,7 +176,7 @@ fn changes_are_told_from_a_little_before_the_last_look_on(test: &TestStore) {
     let (kept, revoked) = (create(store), create(store));
     store.block_on(store.keys().revoke(&revoked.identity.id)).unwrap();
     let all = store.block_on(store.keys().changes(None)).unwrap();
-    assert_eq!(all.keys, [kept.clone()]);
+    assert_eq!(all.keys, std::slice::from_ref(&kept));
     // What changed shortly before is told again, of those that are revoked too.
     let mut since = store.block_on(store.keys().changes(Some(all.now))).unwrap().keys;
     since.sort_by(|one, other| one.identity.id.cmp(&other.identity.id));

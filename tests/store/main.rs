@@ -10,6 +10,7 @@ mod database;
 mod events;
 mod foreign;
 mod keys;
+mod ledger;
 mod reports;
 mod responses;
 mod schema;

@@ -133,6 +133,9 @@ fn drawn(draw: &mut Draw, count: u64) -> Vec<CallRecord> {
     records
 }
 
+/// A group's period, and its value of each dimension.
+type Key = (Option<String>, Vec<Option<String>>);
+
 fn i32_sums_are_those_of_the_records_whatever_they_are_told_apart_by(test: &TestStore) {
     let seed = seed();
     let records = drawn(&mut Draw::new(seed), 700);
@@ -159,7 +162,7 @@ fn i32_sums_are_those_of_the_records_whatever_they_are_told_apart_by(test: &Test
         .collect();
     for interval in intervals {
         for dimensions in &dimensions {
-            let mut expected: BTreeMap<(Option<String>, Vec<Option<String>>), Vec<&CallRecord>> = BTreeMap::new();
+            let mut expected: BTreeMap<Key, Vec<&CallRecord>> = BTreeMap::new();
             for record in &records {
                 let period = interval.map(|interval| interval.window().period_at(record.dispatch.started_at));
                 let values = dimensions.iter().map(|one| value(record, *one)).collect();
@@ -309,7 +312,7 @@ fn a_filter_keeps_what_is_within_it_and_nothing_else(test: &TestStore) {
         (
             CallFilter {
                 project: Some("p' OR '1'='1".into()),
-                ..everyone.clone()
+                ..everyone
             },
             Box::new(|_| false),
         ),

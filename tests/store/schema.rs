@@ -67,7 +67,7 @@ fn catalogue(database: &TestDatabase, queries: &[&str]) -> BTreeSet<String> {
     queries
         .iter()
         .flat_map(|query| database.texts(query))
-        .map(|line| line.replace("BOOLEAN", "BOOL"))
+        .map(|line| line.replace("BOOLEAN", "BOOL").replace("BYTEA", "BLOB"))
         .collect()
 }
 
@@ -233,7 +233,10 @@ fn j16_a_database_of_a_newer_version_is_refused(test: &TestStore) {
 fn j16_stores_that_open_a_new_database_at_once_all_succeed(test: &TestStore) {
     test.execute(
         "DROP TABLE llm_calls; DROP TABLE todo_lists; DROP TABLE context_summaries; DROP TABLE messages;
-                  DROP TABLE conversations; DROP TABLE responses; DROP TABLE moves; DELETE FROM __diesel_schema_migrations",
+                  DROP TABLE conversations; DROP TABLE responses; DROP TABLE moves; DROP TABLE secrets; DROP TABLE api_keys;
+                  DROP TABLE rate_limits; DROP TABLE budgets; DROP TABLE budget_periods; DROP TABLE budget_leases;
+                  DROP TABLE budget_slices; DROP TABLE budget_ledger; DROP TABLE idempotency; DROP TABLE events;
+                  DELETE FROM __diesel_schema_migrations",
     );
     let together = Barrier::new(6);
     thread::scope(|scope| {

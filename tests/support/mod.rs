@@ -12,6 +12,7 @@
 
 mod client;
 mod gateway;
+mod keys;
 mod load;
 mod pieces;
 mod postgres;
@@ -19,6 +20,7 @@ mod provider;
 mod random;
 mod raw;
 mod records;
+mod redis;
 mod refusals;
 mod setup;
 mod slicing_proxy;
@@ -27,6 +29,7 @@ mod wait;
 
 pub(crate) use client::{Client, Reply, chat, streamed_chat};
 pub(crate) use gateway::{Gateway, run_to_exit};
+pub(crate) use keys::{KeyHolder, make_keys};
 pub(crate) use load::in_parallel;
 pub(crate) use pieces::PieceWriter;
 pub(crate) use postgres::{OpenTransaction, PostgresDatabase, PostgresServer};
@@ -34,6 +37,7 @@ pub(crate) use provider::{Behaviour, Charge, Content, ModelList, Provider, Recei
 pub(crate) use random::Draw;
 pub(crate) use raw::RawClient;
 pub(crate) use records::CallRow;
+pub(crate) use redis::{RedisServer, redis_url};
 pub(crate) use setup::{Model, Setup};
 pub(crate) use slicing_proxy::{Cuts, SlicingProxy};
 pub(crate) use sse::{SseEvent, json_lines, sse_events};

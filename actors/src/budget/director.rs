@@ -16,7 +16,7 @@ use crate::protocol::{
     BudgetBook, BudgetChanges, BudgetError, GiveBack, Grant, GrantRequest, InstanceId, LeaseId, LedgerStore, Recall,
     Refill, ReloadBudgets, Reserved, StoreError,
 };
-use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
+use crate::runtime::{AbortPoint, CrashReporter, Guard, accept_injected_faults, pass, tell};
 
 /// How often it is looked for something to do.
 const TICK: Duration = Duration::from_millis(100);
@@ -112,6 +112,7 @@ impl BudgetDirector {
                 answer(ctx, async move { Answered::Granted(lease, wanted, granted.await) });
             }
             Action::GiveBack { lease, parts } => {
+                pass(AbortPoint::GivingBack);
                 let given = ledger.give_back(lease, parts.clone());
                 answer(ctx, async move { Answered::GivenBack(lease, parts, given.await) });
             }
@@ -183,9 +184,11 @@ impl Handler<Answered> for BudgetDirector {
             }
             Answered::Expired => {}
             Answered::Granted(lease, wanted, granted) => {
+                pass(AbortPoint::Granted);
                 self.change(ctx, |core, now| core.granted(lease, &wanted, granted, now));
             }
             Answered::GivenBack(lease, parts, given) => {
+                pass(AbortPoint::GivenBack);
                 self.change(ctx, |core, now| core.given_back(lease, &parts, given, now));
             }
             Answered::Recalled(lease, recalls) => {

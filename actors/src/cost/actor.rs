@@ -11,7 +11,7 @@ use super::core::{CostCore, FromJournal, Limits, Pass};
 use crate::protocol::{
     AttemptId, AttemptJournal, CallRecord, CallStore, CellTotals, CostError, FlushCalls, RecordCall, StoreError,
 };
-use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
+use crate::runtime::{AbortPoint, CrashReporter, Guard, accept_injected_faults, pass, tell};
 
 /// How often and how much is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +161,7 @@ impl Handler<BatchEnded> for CostTracker {
             let _ = self.guard.run(CostCore::not_written);
             return;
         }
+        pass(AbortPoint::Committed);
         self.journal.acknowledge(&ended.attempts);
         let journal = Rc::clone(&self.journal);
         let full = self.guard.run(|core| {

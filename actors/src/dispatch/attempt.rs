@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use super::cell::CellParts;
 use super::settlement::{End, Size, settle};
 use crate::protocol::{
-    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenUsage,
+    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter, TokenUsage,
     UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
+use crate::runtime::{AbortPoint, pass};
 
 /// An attempt that has been sent. However it ends, it is journalled, booked, recorded and reported once.
 pub(super) struct Attempt {
@@ -27,6 +28,8 @@ pub(super) struct Attempt {
     usage: UsageReport,
     /// Whether it was reported that the provider works.
     well: bool,
+    /// Is told of its tokens.
+    counter: Option<Arc<dyn TokenMeter>>,
     _gauges: [GaugeGuard; 2],
 }
 
@@ -61,6 +64,7 @@ impl Attempt {
             }
             tracing::warn!(attempt = %record.attempt, error = %error, "a free call is made without a journal");
         }
+        pass(AbortPoint::Begun);
         hold.dispatch();
         let gauges = [cell.gauges.attempts.enter(), cell.gauges.holds.enter()];
         Ok(Self {
@@ -74,8 +78,15 @@ impl Attempt {
             output_bytes: 0,
             usage: UsageReport::Missing,
             well: false,
+            counter: None,
             _gauges: gauges,
         })
+    }
+
+    /// Its tokens are counted by this when it ends.
+    pub(super) fn counted_by(mut self, counter: Option<&Arc<dyn TokenMeter>>) -> Self {
+        self.counter = counter.map(Arc::clone);
+        self
     }
 
     /// Notes the provider's status and that its first meaningful byte is there.
@@ -138,6 +149,11 @@ impl Attempt {
                 "a provider reported more usage than the attempt's worst case; the full cost was booked"
             );
         }
+        if let Some(counter) = &self.counter {
+            let is_unknown = settlement.estimated && settlement.usage == TokenUsage::default();
+            let tokens = settlement.usage.input.saturating_add(settlement.usage.output);
+            counter.used((!is_unknown).then_some(tokens));
+        }
         let record = CallRecord {
             dispatch,
             outcome,
@@ -149,6 +165,7 @@ impl Attempt {
             first_byte_us: self.first_byte.map(micros),
             duration_us: micros(self.sent.elapsed()),
         };
+        pass(AbortPoint::Answered);
         let journalled = match self.cell.journal.finished(&record) {
             Ok(seq) => Some(seq),
             Err(error) => {
@@ -157,6 +174,7 @@ impl Attempt {
                 None
             }
         };
+        pass(AbortPoint::Ended);
         hold.settle(settlement.cost);
         let record = Arc::new(record);
         if self.cell.cost.tell(RecordCall { record, journalled }).is_err() {

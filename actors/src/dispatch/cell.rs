@@ -14,8 +14,8 @@ use crate::budget::{BudgetActor, BudgetDirector};
 use crate::context::ContextActor;
 use crate::cost::CostTracker;
 use crate::protocol::{
-    AttemptJournal, BudgetBook, CellId, ConversationStore, Gauges, InFlight, InstanceId, LastResort, ProviderName,
-    Upstream,
+    AttemptJournal, BoundRules, BudgetBook, CellId, ConversationStore, Gauges, InFlight, InstanceId, LastResort,
+    ProviderName, Upstream,
 };
 use crate::provider::ProviderActor;
 use crate::router::RouterActor;
@@ -47,6 +47,8 @@ pub struct PipelineParts {
     pub budget_director: RemoteAddr<BudgetDirector>,
     /// The budgets as they are published.
     pub budgets: Arc<ArcSwap<BudgetBook>>,
+    /// What requests that a budget pays for may have in them.
+    pub bounds: BoundRules,
     /// The cell's cost tracker.
     pub cost: LocalAddr<CostTracker>,
     /// The process's conversations, on an arbiter of their own.

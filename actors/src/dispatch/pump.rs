@@ -13,6 +13,7 @@ use super::attempt::Attempt;
 use super::cell::CellParts;
 use super::failure::told;
 use crate::protocol::{Billing, FailureKind, GatewayError, StreamFrame, UpstreamFailure, UpstreamStream};
+use crate::runtime::{AbortPoint, pass};
 
 /// Frames that may wait for a slow client; beyond it the provider is read no further.
 pub(super) const CHANNEL: usize = 16;
@@ -98,6 +99,7 @@ pub(super) async fn pump(
                     let _ = timeout(CLOSING, async { while stream.frames.next().await.is_some() {} }).await;
                     return;
                 }
+                pass(AbortPoint::MidStream);
                 if let Downstream::Present(client) = &downstream
                     && !frame.bytes.is_empty()
                     && !deliver(client, Ok(frame.bytes), cell.settings.write_stall).await

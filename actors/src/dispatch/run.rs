@@ -17,9 +17,9 @@ use super::settings::AmbiguousFailover;
 use crate::protocol::{
     Acquire, Answer, AttemptId, AttemptTrace, Billing, CallStep, Candidate, ChatCall, ConversationId, DispatchRecord,
     ErrorKind, FailureKind, GatewayError, HealthNote, Hold, Lease, Model, NanoUsd, Outcome, Outgoing, Plan, Price,
-    RouteError, Served, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
+    RouteError, Served, TokenBound, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
 };
-use crate::runtime::unix_micros;
+use crate::runtime::{AbortPoint, pass, unix_micros};
 
 /// A request on its way.
 pub(super) struct Run {
@@ -125,7 +125,9 @@ impl Run {
                 return Err(client_left());
             }
             let allowed = self.payment.allows(&candidate.model);
-            let outgoing = match allowed.and_then(|()| self.call.outgoing.write_for(&candidate.model)) {
+            // What a budget pays for must have a worst case.
+            let bounds = self.payment.is_budgeted(&candidate.model).then_some(&self.cell.bounds);
+            let outgoing = match allowed.and_then(|()| self.call.outgoing.write_for(&candidate.model, bounds)) {
                 Ok(outgoing) => outgoing,
                 Err(error) if queue.is_empty() && last.is_none() => return Err(untold.unwrap_or(error)),
                 // Another model may speak a dialect that has a word for it, or be one that the budgets pay for.
@@ -295,21 +297,20 @@ impl Run {
         outgoing: Outgoing,
         client: &mut dyn Client,
     ) -> Result<Tried, GatewayError> {
-        // A translation may be longer than what it was made from.
-        let sent_bytes = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
-        let input_bound = self.call.plan.needs.input_bound.max(sent_bytes);
+        let bound = outgoing.bound;
         let dropped = outgoing.dropped.clone();
         let attempt = AttemptId {
             request: self.call.plan.request,
             ordinal: u8::try_from(self.attempts.len() + 1).unwrap_or(u8::MAX),
         };
-        let held = self.worst_case(&candidate.model, input_bound);
+        let held = Self::worst_case(&candidate.model, bound);
         let deadline = self.call.context.deadline;
         let hold = match self.payment.hold(&self.cell, attempt, held, deadline).await {
             Ok(hold) => hold,
             Err(NotPaid::OnlyFree) => return Ok(Tried::NotPaid),
             Err(NotPaid::Refused(error)) => return Err(error),
         };
+        pass(AbortPoint::Held);
         let record = self.dispatch_record(attempt, &candidate, &hold);
         let call = UpstreamCall {
             attempt: record.attempt,
@@ -320,8 +321,9 @@ impl Run {
             deadline,
         };
         let ordinal = record.attempt.ordinal;
-        let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, input_bound);
-        let mut attempt = sent.map_err(|error| not_journalled(&error))?;
+        let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, bound.input);
+        let attempt = sent.map_err(|error| not_journalled(&error))?;
+        let mut attempt = attempt.counted_by(self.call.context.meter.as_ref());
         if let Some(watcher) = &self.call.context.watcher {
             watcher.tell(CallStep::Attempt {
                 ordinal,
@@ -338,6 +340,7 @@ impl Run {
             gone(client).await;
             sleep(linger).await;
         };
+        pass(AbortPoint::Sending);
         let result = tokio::select! {
             biased;
             result = self.cell.upstream.call(call) => result,
@@ -349,6 +352,7 @@ impl Run {
         };
         match result {
             Ok(reply) => {
+                pass(AbortPoint::FirstByte);
                 attempt.answered(match &reply {
                     UpstreamReply::Complete(completion) => completion.status,
                     UpstreamReply::Stream(stream) => stream.status,
@@ -377,9 +381,8 @@ impl Run {
     }
 
     /// What an attempt may cost at most; nothing where no price is known.
-    fn worst_case(&self, model: &Model, input_bound: u64) -> NanoUsd {
-        let output_bound = self.call.plan.needs.output_bound(model.max_output_tokens);
-        let of_price = |price: Price| price.worst_case(input_bound, output_bound);
+    fn worst_case(model: &Model, bound: TokenBound) -> NanoUsd {
+        let of_price = |price: Price| price.worst_case(bound.input, bound.output);
         model.price.map_or(NanoUsd::ZERO, of_price)
     }
 

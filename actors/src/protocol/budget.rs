@@ -9,12 +9,13 @@ use actix::Message;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::budget_book::BudgetPath;
 use super::errors::{ErrorKind, GatewayError};
 use super::ids::AttemptId;
 use super::ledger::{Charges, OnExhausted};
 use super::money::NanoUsd;
 use super::scope::Scope;
-use super::slice::{BudgetPath, Reserved};
+use super::slice::Reserved;
 
 /// Asks for leave to spend up to an amount.
 #[derive(Debug, Message)]

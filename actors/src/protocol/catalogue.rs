@@ -33,6 +33,18 @@ pub struct Model {
     pub max_output_tokens: u32,
     /// What its tokens cost; absent when unknown.
     pub price: Option<Price>,
+    /// The most tokens of what is no text, where the operator knows.
+    pub media: MediaTokens,
+}
+
+/// The most input tokens that something other than text becomes at a model, where the operator has said so. What its
+/// vendor documents is known without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MediaTokens {
+    /// Of one image.
+    pub image: Option<u32>,
+    /// Of one document, such as a PDF, pictures of its pages included.
+    pub document: Option<u32>,
 }
 
 impl Model {

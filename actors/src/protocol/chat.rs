@@ -36,9 +36,18 @@ pub struct CallContext {
     pub deadline: Instant,
     /// Where the request's steps are told, if somebody watches.
     pub watcher: Option<CallWatcher>,
+    /// Is told of the tokens that the request's attempts used, if somebody counts them.
+    pub meter: Option<Arc<dyn TokenMeter>>,
     /// Something of the edge's that is kept until nothing is left to do for the request, whoever still waits for it: a
     /// place among those that run.
     pub place: Option<Arc<dyn fmt::Debug + Send + Sync>>,
+}
+
+/// Counts tokens for a limit.
+pub trait TokenMeter: fmt::Debug + Send + Sync {
+    /// An attempt has ended, having used so many tokens, input and output together; nothing where nobody knows, since
+    /// what it used was not told and may have been much.
+    fn used(&self, tokens: Option<u64>);
 }
 
 /// A step of a request on its way to an answer.

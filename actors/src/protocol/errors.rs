@@ -37,6 +37,8 @@ pub enum ErrorKind {
     IdempotencyMismatch,
     /// The request with this idempotency key is still being answered.
     IdempotencyInProgress,
+    /// The request with this idempotency key was answered, and the answer was too large to be kept.
+    IdempotencyNotKept,
     /// The body is larger than the limit.
     PayloadTooLarge,
     /// The content type or encoding is not one that is read here.
@@ -45,6 +47,8 @@ pub enum ErrorKind {
     ContextTooLong,
     /// A budget would pay for a model whose price is not known.
     ModelUnpriced,
+    /// A budget would pay for something that may cost any amount.
+    CostUnbounded,
     /// The provider refused the request for what it says.
     UpstreamRejected,
     /// The same, where the provider said so with 400: that status is what clients know it by.
@@ -105,10 +109,12 @@ impl ErrorKind {
             Self::ConversationBusy => "conversation_busy",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::IdempotencyInProgress => "idempotency_in_progress",
+            Self::IdempotencyNotKept => "idempotency_not_kept",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ContextTooLong => "context_too_long",
             Self::ModelUnpriced => "model_unpriced",
+            Self::CostUnbounded => "cost_unbounded",
             Self::UpstreamRejected => "upstream_rejected",
             Self::UpstreamInvalid => "upstream_invalid_request",
             Self::RateLimited => "rate_limited",

@@ -1,6 +1,7 @@
 //! What everyone shares: ids, money, usage, the catalogue, errors, one message file per receiving actor, and the ports.
 
 mod budget;
+mod budget_book;
 mod catalogue;
 mod chat;
 mod context;
@@ -12,6 +13,7 @@ mod gauges;
 mod health;
 mod id_map;
 mod id_text;
+mod idempotency;
 mod ids;
 mod journal;
 mod keys;
@@ -38,10 +40,11 @@ mod usage;
 mod vendor;
 
 pub use budget::{BudgetError, BudgetTotals, Hold, Refill, ReloadBudgets, Reserve, Spending};
-pub use catalogue::{Alias, Catalogue, Model};
+pub use budget_book::{BudgetBook, BudgetEntry, BudgetPath, Holdings, Payer};
+pub use catalogue::{Alias, Catalogue, MediaTokens, Model};
 pub use chat::{
-    Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TurnAnswer, TurnCall,
-    TurnDialect,
+    Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TokenMeter, TurnAnswer,
+    TurnCall, TurnDialect,
 };
 pub use context::{BeginTurn, ContextError, EndTurn, PermitSender, RunningTurn, TurnPermit, TurnSink};
 pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};
@@ -54,6 +57,7 @@ pub use health::{
 };
 pub use id_map::{IdMap, IdSet};
 pub use id_text::IdText;
+pub use idempotency::{Claimed, IdempotencyClaim, IdempotencyName, IdempotencyStore, KeptAnswer};
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use keys::{
@@ -67,7 +71,8 @@ pub use ledger::{
 };
 pub use money::NanoUsd;
 pub use outgoing::{
-    AnswerForm, AnswerTranslation, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TranslationError,
+    AnswerForm, AnswerTranslation, BoundRules, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TokenBound,
+    TranslationError,
 };
 pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};
@@ -83,7 +88,7 @@ pub use router::{
     Rejected, RouteError, Selection, Target,
 };
 pub use scope::{Period, Scope, Window};
-pub use slice::{BudgetBook, BudgetEntry, BudgetPath, Holdings, LeaseTerm, Payer, Reserved, Shortage, Slice};
+pub use slice::{LeaseTerm, Reserved, Shortage, Slice};
 pub use store::{
     CallStore, CloseTurn, ConversationPage, ConversationStore, MessageStatus, OpenTurn, Role, StoreError, StoreFuture,
     StoreHealth, StoredMessage, TurnOpened,

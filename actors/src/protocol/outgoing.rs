@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::catalogue::Model;
 use super::dialect::Operation;
 use super::errors::GatewayError;
+use super::router::Needs;
 
 /// A request that can be written for any candidate. Where the client and the model's provider speak the same dialect,
 /// what the client sent goes out byte for byte save the fields that the gateway owns; else it is translated.
@@ -25,12 +26,42 @@ pub trait OutgoingRequest: fmt::Debug {
         self.operation()
     }
 
-    /// Writes the request for this model.
+    /// Writes the request for this model. With `bounds` a budget pays for the attempt: its output is capped, and
+    /// [`Outgoing::bound`] is certain. Without, nothing is capped that the client did not cap, and the bound is an estimate.
     ///
     /// # Errors
     /// `invalid_request` naming the field that cannot be carried to this model and is not harmless to leave out. Another
-    /// model may take it.
-    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError>;
+    /// model may take it. With `bounds` also `cost_unbounded` naming what may cost any amount at this model.
+    fn write_for(&self, model: &Model, bounds: Option<&BoundRules>) -> Result<Outgoing, GatewayError>;
+}
+
+/// What is let pass where a budget pays.
+#[derive(Debug, Clone, Default)]
+pub struct BoundRules {
+    /// Top-level fields that nobody here knows, which the operator says do not change what a call costs.
+    pub pass_fields: Arc<[Box<str>]>,
+}
+
+/// The most tokens that one attempt is billed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenBound {
+    /// Input tokens, cached ones included.
+    pub input: u64,
+    /// Output tokens of all answers together, reasoning included.
+    pub output: u64,
+}
+
+impl TokenBound {
+    /// The bound of a request that no budget pays for, as far as its needs tell: a body of this many bytes, to this model.
+    #[must_use]
+    pub fn estimate(needs: &Needs, sent_bytes: usize, model: &Model) -> Self {
+        // A translation may be longer than what it was made from.
+        let sent_bytes = u64::try_from(sent_bytes).unwrap_or(u64::MAX);
+        Self {
+            input: needs.input_bound.max(sent_bytes),
+            output: needs.output_bound(model.max_output_tokens),
+        }
+    }
 }
 
 /// A request as it is written for one model.
@@ -44,17 +75,20 @@ pub struct Outgoing {
     pub answer: AnswerForm,
     /// The client's names for what was left out since the model's dialect has nothing for it.
     pub dropped: Vec<Cow<'static, str>>,
+    /// What it is billed for at most.
+    pub bound: TokenBound,
 }
 
 impl Outgoing {
     /// A request in the client's own dialect.
     #[must_use]
-    pub fn as_sent(body: OutgoingBody, usage_events: bool) -> Self {
+    pub fn as_sent(body: OutgoingBody, usage_events: bool, bound: TokenBound) -> Self {
         Self {
             body,
             headers: Vec::new(),
             answer: AnswerForm::AsSent { usage_events },
             dropped: Vec::new(),
+            bound,
         }
     }
 }

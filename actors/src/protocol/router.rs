@@ -41,7 +41,8 @@ impl Target {
 pub struct Needs {
     /// What the model must be able to do. One that is to answer messages need not say so ([`Needs::purposes`]).
     pub capabilities: Capabilities,
-    /// An upper bound of the input's tokens: its bytes plus 16 for each message.
+    /// An estimate from above of the input's tokens: its bytes plus 16 for each message. What a budget holds is bounded
+    /// for each model, when the request is written for it.
     pub input_bound: u64,
     /// A lower estimate of the input's tokens, against which the context window is checked: a request is refused
     /// only when it certainly does not fit.

@@ -25,6 +25,7 @@ fn model(id: &str, provider: &str, layer: Layer, usd_per_mtok: Option<u64>) -> M
         context_window: 1_000,
         max_output_tokens: 100,
         price,
+        media: crate::protocol::MediaTokens::default(),
     }
 }
 

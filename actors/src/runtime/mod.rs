@@ -5,6 +5,7 @@
 //! actor for ever, so every handler runs inside a [`Guard`]; a reply that nobody waits for is dropped, so replies
 //! that hold something are guard objects.
 
+mod abort;
 mod address;
 mod beat;
 mod bell;
@@ -13,6 +14,9 @@ mod crash;
 mod guard;
 mod window;
 
+#[cfg(feature = "fault-injection")]
+pub use abort::arm;
+pub use abort::{AbortPoint, pass};
 pub use address::{ActorGone, LocalAddr, RemoteAddr, RemoteAsks, tell};
 pub use beat::{Beat, Beats};
 pub use bell::Bell;

@@ -20,9 +20,9 @@ use crate::context::ContextActor;
 use crate::cost::{CostSettings, CostTracker};
 use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use crate::protocol::{
-    AttemptJournal, BudgetBook, BudgetTotals, CallContext, Caller, Capabilities, Capability, Catalogue, CellId,
-    CellTotals, ChatCall, Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer, Model, Needs,
-    PicoUsdPerToken, PlanRequest, Price, QualityLevel, RequestId, Target, TaskType, Vendor,
+    AttemptJournal, BoundRules, BudgetBook, BudgetTotals, CallContext, Caller, Capabilities, Capability, Catalogue,
+    CellId, CellTotals, ChatCall, Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer,
+    MediaTokens, Model, Needs, PicoUsdPerToken, PlanRequest, Price, QualityLevel, RequestId, Target, TaskType, Vendor,
 };
 use crate::provider::{BreakerSettings, ProviderActor, ProviderDirector};
 use crate::router::{RouterActor, RouterSettings, RouterSources};
@@ -82,6 +82,7 @@ pub fn test_model(id: &str, provider: &str, price: u64) -> Model {
             PicoUsdPerToken(price),
             PicoUsdPerToken(price),
         )),
+        media: MediaTokens::default(),
     }
 }
 
@@ -160,6 +161,7 @@ impl TestCell {
             budget: LocalAddr::new(holds.start()),
             budget_director: RemoteAddr::new(budget_director, Arc::clone(&remote_asks), Duration::from_secs(5)),
             budgets: Arc::clone(&book),
+            bounds: BoundRules::default(),
             cost: cost.clone(),
             context: RemoteAddr::new(context, Arc::clone(&remote_asks), Duration::from_secs(5)),
             upstream: upstream.clone(),
@@ -216,6 +218,7 @@ impl TestCell {
                 project_id: None,
                 deadline: Instant::now() + Duration::from_secs(60),
                 watcher: None,
+                meter: None,
                 place: None,
             },
         }

@@ -1,6 +1,7 @@
 //! In-memory ports, a wired cell and records to store, for tests and benchmarks. Compiled only with the feature `testkit`.
 
 mod cell;
+mod idempotency;
 mod journal;
 mod keys;
 mod ledger;
@@ -9,6 +10,7 @@ mod store;
 mod upstream;
 
 pub use cell::{TestCell, test_model};
+pub use idempotency::MemoryAnswers;
 pub use journal::MemoryJournal;
 pub use keys::MemoryKeys;
 pub use ledger::{MemoryLedger, PeriodSums};

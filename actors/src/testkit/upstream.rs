@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 
 use crate::protocol::{
-    Billing, Completion, FailureKind, GatewayError, Model, ModelId, Outgoing, OutgoingRequest, StreamFrame, TokenUsage,
-    Upstream, UpstreamCall, UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
+    Billing, BoundRules, Completion, FailureKind, GatewayError, Model, ModelId, Outgoing, OutgoingRequest, StreamFrame,
+    TokenBound, TokenUsage, Upstream, UpstreamCall, UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
 };
 
 /// What one call meets.
@@ -40,14 +40,18 @@ pub struct ScriptedUpstream {
     calls: RefCell<Vec<ModelId>>,
 }
 
-/// A request with nothing in it.
+/// A request with nothing in it, of 20 input tokens at most.
 #[derive(Debug)]
 pub struct PlainRequest;
 
 impl OutgoingRequest for PlainRequest {
-    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+    fn write_for(&self, model: &Model, _: Option<&BoundRules>) -> Result<Outgoing, GatewayError> {
         let body = Bytes::from(model.api_model.to_string());
-        Ok(Outgoing::as_sent(body.into(), true))
+        let bound = TokenBound {
+            input: 20,
+            output: model.max_output_tokens.into(),
+        };
+        Ok(Outgoing::as_sent(body.into(), true, bound))
     }
 }
 

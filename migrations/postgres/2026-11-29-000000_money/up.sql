@@ -81,7 +81,7 @@ CREATE TABLE budget_periods (
 -- A process's claim on its slices: it counts as dead when this has run out.
 CREATE TABLE budget_leases (
     instance_id TEXT COLLATE "C" NOT NULL,
-    epoch INTEGER NOT NULL CHECK (epoch >= 1),
+    epoch BIGINT NOT NULL CHECK (epoch >= 1),
     opened_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     -- `live`; `expired`: it ran out, and what its slices held was posted; `ended`: nothing can come of it any more.
@@ -96,7 +96,7 @@ CREATE TABLE budget_slices (
     scope TEXT COLLATE "C" NOT NULL,
     period TEXT COLLATE "C" NOT NULL,
     instance_id TEXT COLLATE "C" NOT NULL,
-    epoch INTEGER NOT NULL,
+    epoch BIGINT NOT NULL,
     granted BIGINT NOT NULL CHECK (granted >= 0),
     returned BIGINT NOT NULL CHECK (returned >= 0 AND returned <= granted),
     posted BIGINT NOT NULL CHECK (posted >= 0),
@@ -127,7 +127,7 @@ CREATE TABLE budget_ledger (
     held_delta BIGINT NOT NULL,
     -- The process whose slice it was.
     instance_id TEXT,
-    epoch INTEGER,
+    epoch BIGINT,
     -- How many call records it is for.
     calls BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL
@@ -142,18 +142,23 @@ CREATE TABLE idempotency (
     idempotency_key TEXT COLLATE "C" NOT NULL,
     -- SHA-256 of the body, in hexadecimal digits.
     body_hash TEXT NOT NULL,
+    -- The request that does the work, and the process that serves it.
     request_id TEXT NOT NULL,
     instance_id TEXT NOT NULL,
-    -- NULL while the request is under way.
+    -- NULL while the work is under way.
     status INTEGER,
+    -- A JSON array of pairs.
     headers TEXT,
-    body TEXT,
+    -- NULL also where it was too large to be kept.
+    body BYTEA,
     created_at BIGINT NOT NULL,
+    -- From when on the row is as if it were not there: while the work is under way, when it counts as abandoned.
     expires_at BIGINT NOT NULL,
     PRIMARY KEY (owner, idempotency_key)
 );
 
 CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
+CREATE INDEX idempotency_under_way ON idempotency (instance_id) WHERE status IS NULL;
 
 -- What operators are told of, and whether the webhook has it.
 CREATE TABLE events (

@@ -9,8 +9,8 @@ use std::time::Duration;
 use gateway_actors::protocol::{Layer, Rates};
 
 use super::super::{
-    BreakerSettings, CostSettings, Database, FailoverSettings, HttpSettings, LogSettings, OpenRouterSettings,
-    ProviderKind, ResponsesSettings, RoutingSettings, Settings, Sources, UpstreamTimeouts,
+    BreakerSettings, CostSettings, Database, FailoverSettings, HttpSettings, IdempotencySettings, LogSettings,
+    OpenRouterSettings, ProviderKind, ResponsesSettings, RoutingSettings, Settings, Sources, UpstreamTimeouts,
 };
 use super::{CONTRACT, load, problems, settings, sources, warnings};
 
@@ -45,6 +45,7 @@ fn the_shipped_file_says_what_the_code_says() {
     assert_eq!(loaded.breaker, BreakerSettings::default());
     assert_eq!(loaded.failover, FailoverSettings::default());
     assert_eq!(loaded.responses, ResponsesSettings::default());
+    assert_eq!(loaded.idempotency, IdempotencySettings::default());
     assert_eq!(loaded.cost, CostSettings::default());
     assert_eq!(loaded.log, LogSettings::default());
     assert_eq!(loaded.openrouter, OpenRouterSettings::default());
@@ -68,6 +69,7 @@ fn the_shipped_file_names_every_setting() {
         "redis",
         "responses",
         "budget",
+        "idempotency",
         "cost",
         "log",
         "openrouter",

@@ -25,7 +25,7 @@ fn every_other_table_is_named() {
     assert_differs(CONTRACT, &[KEY, ("DATABASE_URL", "sqlite:other.db")], &["store"]);
     let tables = format!(
         "[breaker]\nmin_calls = 9\n[failover]\nmax_extra_attempts = 1\n[drain]\nin_flight_ms = 7\n[log]\nlevel = \
-         \"warn\"\n[openrouter]\nfree_models = false\n[responses]\nttl_days = 7\n[budget]\nlease_ms = 9000\n{CONTRACT}"
+         \"warn\"\n[openrouter]\nfree_models = false\n[responses]\nttl_days = 7\n[budget]\nlease_ms = 9000\n[idempotency]\nttl_hours = 1\n{CONTRACT}"
     );
     assert_differs(
         &tables,
@@ -36,6 +36,7 @@ fn every_other_table_is_named() {
             "drain",
             "responses",
             "budget",
+            "idempotency",
             "log",
             "openrouter",
         ],

@@ -1,6 +1,6 @@
 //! What a model's tokens cost.
 
-use gateway_actors::protocol::{Price, Rates};
+use gateway_actors::protocol::{MediaTokens, Price, Rates};
 
 use super::{CONTRACT, problems, settings};
 
@@ -172,4 +172,18 @@ fn every_problem_of_a_long_context_is_told() {
         "{said}"
     );
     assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn the_most_tokens_of_an_image_and_a_document_are_read_where_they_are_written() {
+    let media = |lines: &str| settings(&with_price(&format!("{PLAIN}{lines}")), &[]).models[0].media;
+    assert_eq!(media(""), MediaTokens::default());
+    let both = MediaTokens {
+        image: Some(1_600),
+        document: Some(90_000),
+    };
+    assert_eq!(media("max_image_tokens = 1600\nmax_document_tokens = 90000\n"), both);
+    let said = problems(&with_price(&format!("{PLAIN}max_image_tokens = 0")), &[]);
+    let expected = "gw.toml:17 models.alpha-small.max_image_tokens: must be a whole number from 1 to 4294967295\n";
+    assert_eq!(said, expected);
 }

@@ -201,6 +201,21 @@ fn how_long_responses_are_kept_has_its_limits() {
 }
 
 #[test]
+fn what_is_kept_under_idempotency_keys_has_its_limits() {
+    let hours = "must be a whole number from 1 to 720 (hours)";
+    let bytes = "must be a whole number from 1024 to 16777216";
+    for (key, value, message) in [
+        ("ttl_hours", "0", hours),
+        ("ttl_hours", "721", hours),
+        ("max_body_bytes", "1023", bytes),
+        ("max_body_bytes", "16777217", bytes),
+    ] {
+        let said = problems(&format!("[idempotency]\n{key} = {value}\n"), &[]);
+        assert_eq!(said, format!("gw.toml:2 idempotency.{key}: {message}\n"));
+    }
+}
+
+#[test]
 fn half_a_price_is_refused() {
     for config in [
         without("input_usd_per_mtok"),
@@ -248,7 +263,7 @@ fn unknown_keys_are_refused_everywhere_and_none_hides_another() {
         "gw.toml:17 models.alpha-small.colour: is not a setting; known here: api, api_model,",
         "gw.toml:19 http.prot: is not a setting; known here: body_grace_ms,",
         "gw.toml:20 http.port: must be a whole number from 0 to 65535",
-        "gw.toml:21 nonsense: is not a setting; known here: aliases, auth, breaker,",
+        "gw.toml:21 nonsense: is not a setting; known here: alerts, aliases, auth, breaker,",
         "gw.toml:24 breaker.window: is not a setting",
         "gw.toml:28 providers.b.baseurl: is not a setting",
         "gw.toml:30 providers.b.timeouts.connect: is not a setting",
@@ -420,10 +435,9 @@ fn a_provider_at_the_gateways_own_address_is_refused() {
 #[test]
 fn what_this_build_does_not_have_is_told() {
     for (name, value) in [
-        ("REDIS_URL", "redis://localhost"),
+        ("REDIS_PASSWORD", "p"),
         ("POSTGRES_DB", "gateway"),
         ("ENABLE_CROSS_CHECK", "true"),
-        ("COST_ALERT_THRESHOLD", "1"),
         ("ENABLE_COST_TRACKING", "false"),
         ("MODE", "mcp"),
     ] {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Capabilities, Capability, Dialect, ErrorKind, GatewayError, Model, Needs, Operation, Outgoing, OutgoingBody,
-    OutgoingRequest,
+    BoundRules, Capabilities, Capability, Dialect, ErrorKind, GatewayError, Model, Needs, Operation, Outgoing,
+    OutgoingBody, OutgoingRequest,
 };
 use serde_json::value::RawValue;
 
@@ -21,6 +21,7 @@ use super::models::Takes;
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE};
 use crate::dialects::ClientRequest;
+use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_non_empty_container, push_string, range_in, text};
 use crate::dialects::neutral::Feature;
 use crate::dialects::precheck::precheck;
@@ -98,24 +99,24 @@ impl MessagesRequest {
     }
 
     /// Whether a model whose provider speaks this dialect must not get the body as it came, save for its name: it holds
-    /// reasoning that a model of another dialect made. [`body_for`](Self::body_for) leaves that out.
+    /// reasoning that a model of another dialect made. What is written leaves that out.
     #[must_use]
     pub fn must_be_rewritten(&self, model: &Model) -> bool {
         self.has_marked_reasoning || self.has_unsigned_reasoning && Takes::of(&model.api_model).signed_thinking
     }
 
     /// The body for a provider of this dialect.
-    #[must_use]
-    pub fn body_for(&self, model: &Model) -> OutgoingBody {
+    fn body_for(&self, model: &Model, more: &[Splice]) -> OutgoingBody {
         let mut name = Vec::with_capacity(model.api_model.len() + 2);
         push_string(&mut name, &model.api_model);
         let mut splices = vec![Splice::new(self.model_value.clone(), name)];
+        splices.extend_from_slice(more);
         if self.must_be_rewritten(model) {
             let unsigned_too = Takes::of(&model.api_model).signed_thinking;
             let cuts = foreign_reasoning(&self.body, unsigned_too);
             splices.extend(cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())));
-            splices.sort_by_key(|splice| splice.at.start);
         }
+        splices.sort_by_key(|splice| splice.at.start);
         spliced(&self.body, splices.iter())
     }
 }
@@ -151,14 +152,28 @@ impl OutgoingRequest for MessagesRequest {
         self.operation
     }
 
-    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+    fn write_for(&self, model: &Model, bounds: Option<&BoundRules>) -> Result<Outgoing, GatewayError> {
+        let bounding = Bounding {
+            needs: &self.needs,
+            rules: bounds,
+        };
         if model.dialect != Dialect::AnthropicMessages {
             return match self.operation {
-                Operation::CountTokens => translation::write_count(&self.body, model),
-                _ => translation::write(&translation::MESSAGES, &self.body, model, true),
+                Operation::CountTokens => translation::write_count(&self.body, model, bounding),
+                _ => translation::write(&translation::MESSAGES, &self.body, model, true, bounding),
             };
         }
-        let mut outgoing = Outgoing::as_sent(self.body_for(model), true);
+        let is_count = self.operation == Operation::CountTokens;
+        let bounded = match is_count {
+            true => None,
+            false => bounding.as_sent(&self.body, Form::Messages, model)?,
+        };
+        let splices = bounded.as_ref().map_or(&[][..], |bounded| &bounded.splices);
+        let body = self.body_for(model, splices);
+        let mut outgoing = bounding.outgoing(body, true, bounded.as_ref(), model);
+        if is_count {
+            bounding.of_count(&mut outgoing, model);
+        }
         if let Some(betas) = &self.betas {
             outgoing.headers.push(("anthropic-beta", Arc::clone(betas)));
         }

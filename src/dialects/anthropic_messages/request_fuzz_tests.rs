@@ -161,7 +161,7 @@ fn without_foreign(messages: &Value) -> Value {
 /// What is sent is what the client wrote, but for the model and reasoning of other dialects.
 fn assert_written(members: &Members<'_>, request: &MessagesRequest) {
     let target = model("claude-opus-4-8");
-    let written = request.body_for(&target).to_bytes();
+    let written = request.write_for(&target, None).unwrap().body.to_bytes();
     let after: Members<'_> = serde_json::from_slice(&written).expect("what is sent is a JSON object");
     assert_eq!(after["model"].get(), "\"claude-opus-4-8\"");
     assert_eq!(after.len(), members.len());

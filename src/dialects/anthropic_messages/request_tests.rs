@@ -12,7 +12,15 @@ fn refused(body: impl AsRef<[u8]>) -> GatewayError {
 }
 
 fn written(body: &str, api_model: &str) -> String {
-    String::from_utf8(read(body).body_for(&model(api_model)).to_bytes().to_vec()).unwrap()
+    String::from_utf8(
+        read(body)
+            .write_for(&model(api_model), None)
+            .unwrap()
+            .body
+            .to_bytes()
+            .to_vec(),
+    )
+    .unwrap()
 }
 
 const REST: &str = r#""max_tokens":9,"messages":[{"role":"user","content":"hi"}]"#;
@@ -30,7 +38,7 @@ fn only_the_model_is_replaced_and_everything_else_is_kept_to_the_byte() {
         written(&escaped, "x\"\\y\n"),
         format!(r#"{{"mod\u0065l":"x\"\\y\n",{REST}}}"#)
     );
-    let outgoing = read(&body).write_for(&model("m")).unwrap();
+    let outgoing = read(&body).write_for(&model("m"), None).unwrap();
     assert!(matches!(outgoing.answer, AnswerForm::AsSent { usage_events: true }));
     assert!(outgoing.dropped.is_empty());
 }
@@ -162,7 +170,7 @@ fn reasoning_of_other_dialects_is_cut_out_and_told() {
         assert_eq!(written(&body, api_model), expected);
         let request = read(&body);
         assert_eq!(request.must_be_rewritten(&model(api_model)), left.is_some());
-        let dropped = request.write_for(&model(api_model)).unwrap().dropped;
+        let dropped = request.write_for(&model(api_model), None).unwrap().dropped;
         assert_eq!(dropped.len(), usize::from(left.is_some()), "{dropped:?}");
     }
 }

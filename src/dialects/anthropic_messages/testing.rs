@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{Capabilities, Dialect, GatewayError, Layer, Model, ModelId, ProviderName, Vendor};
+use gateway_actors::protocol::{
+    Capabilities, Dialect, GatewayError, Layer, MediaTokens, Model, ModelId, ProviderName, Vendor,
+};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -26,6 +28,7 @@ pub(super) fn model(api_model: &str) -> Model {
         context_window: 200_000,
         max_output_tokens: 64_000,
         price: None,
+        media: MediaTokens::default(),
     }
 }
 

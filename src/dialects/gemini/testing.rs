@@ -1,6 +1,6 @@
 //! For the tests of this dialect.
 
-use gateway_actors::protocol::{Capabilities, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
+use gateway_actors::protocol::{Capabilities, Dialect, Layer, MediaTokens, Model, ModelId, ProviderName, Vendor};
 
 /// A model of this name.
 pub(super) fn model(api_model: &str) -> Model {
@@ -15,6 +15,7 @@ pub(super) fn model(api_model: &str) -> Model {
         context_window: 1_000_000,
         max_output_tokens: 65_536,
         price: None,
+        media: MediaTokens::default(),
     }
 }
 

@@ -5,3 +5,5 @@ mod answers;
 mod page;
 mod requests;
 mod sides;
+
+pub(in crate::dialects) use page::says;

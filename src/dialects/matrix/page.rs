@@ -12,7 +12,7 @@ const WRITE: &str = "GATEWAY_WRITE_DOCS";
 /// Asserts that the page says this between the marks of a section, `<!-- NAME: … -->` and `<!-- NAME: end -->`, each on a
 /// line of its own. Writes it there instead when `GATEWAY_WRITE_DOCS` is `1`.
 #[track_caller]
-pub(super) fn says(section: &str, text: &str) {
+pub(in crate::dialects) fn says(section: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
     // Tests run side by side, and each writes the whole page.
     let turn = File::open(&path).unwrap();

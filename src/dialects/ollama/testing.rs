@@ -1,6 +1,6 @@
 //! For the tests of this dialect.
 
-use gateway_actors::protocol::{Capabilities, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
+use gateway_actors::protocol::{Capabilities, Dialect, Layer, MediaTokens, Model, ModelId, ProviderName, Vendor};
 
 /// A model of this name.
 pub(super) fn model(api_model: &str) -> Model {
@@ -15,6 +15,7 @@ pub(super) fn model(api_model: &str) -> Model {
         context_window: 8_192,
         max_output_tokens: 4_096,
         price: None,
+        media: MediaTokens::default(),
     }
 }
 

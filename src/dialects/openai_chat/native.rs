@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest, Role,
+    BoundRules, Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest,
+    Role, TokenBound,
 };
 use serde::Serialize;
 
 use super::response::answer_text;
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
+use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::translation;
 
 /// How many bytes of text are taken to be one token when the history is fitted into a window. Most text has more
@@ -111,12 +113,19 @@ struct Message<'a> {
 }
 
 impl OutgoingRequest for ConversationRequest {
-    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+    fn write_for(&self, model: &Model, bounds: Option<&BoundRules>) -> Result<Outgoing, GatewayError> {
         let body = self.body_for(model);
+        let needs = self.needs();
+        let bounding = Bounding {
+            needs: &needs,
+            rules: bounds,
+        };
         if model.dialect != Dialect::OpenaiChat {
-            return translation::write(&translation::CHAT, &body, model, false);
+            return translation::write(&translation::CHAT, &body, model, false, bounding);
         }
-        Ok(Outgoing::as_sent(body.into(), true))
+        let mut outgoing = Outgoing::as_sent(body.into(), true, TokenBound::default());
+        bounding.written(&mut outgoing, Form::Chat, Dialect::OpenaiChat, model)?;
+        Ok(outgoing)
     }
 }
 
@@ -172,7 +181,7 @@ pub(super) fn plain_answer(completion: &Completion) -> Result<String, GatewayErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gateway_actors::protocol::{Dialect, Layer, ModelId, ProviderName, UsageReport, Vendor};
+    use gateway_actors::protocol::{Dialect, Layer, MediaTokens, ModelId, ProviderName, UsageReport, Vendor};
     use serde_json::{Value, json};
 
     fn model(context_window: u32) -> Model {
@@ -187,6 +196,7 @@ mod tests {
             context_window,
             max_output_tokens: 100,
             price: None,
+            media: MediaTokens::default(),
         }
     }
 

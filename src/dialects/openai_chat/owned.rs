@@ -29,8 +29,7 @@ pub(in crate::dialects) struct Owned {
     pub(in crate::dialects) wants_usage: bool,
     /// Where the value of `model` stands.
     model_value: Range<usize>,
-    /// What makes a stream report usage, if the client did not ask for it. An output cap forced by a budget is to
-    /// become another of these.
+    /// What makes a stream report usage, if the client did not ask for it.
     usage_splice: Option<Splice>,
 }
 
@@ -56,24 +55,20 @@ impl Owned {
         })
     }
 
-    /// The body that they were read from, for a model of a provider of the same dialect.
-    pub(in crate::dialects) fn body_for(&self, body: &Bytes, model: &Model) -> OutgoingBody {
+    /// The body that they were read from, for a model of a provider of the same dialect, with more places exchanged.
+    pub(in crate::dialects) fn body_for(&self, body: &Bytes, model: &Model, more: &[Splice]) -> OutgoingBody {
         let name = self.name_splice(model);
-        match self.usage_splice(model) {
-            Some(usage) if usage.at.end <= name.at.start => spliced(body, [usage, &name].into_iter()),
-            Some(usage) => spliced(body, [&name, usage].into_iter()),
-            None => spliced(body, std::iter::once(&name)),
+        if more.is_empty() {
+            return match self.usage_splice(model) {
+                Some(usage) if usage.at.end <= name.at.start => spliced(body, [usage, &name].into_iter()),
+                Some(usage) => spliced(body, [&name, usage].into_iter()),
+                None => spliced(body, std::iter::once(&name)),
+            };
         }
-    }
-
-    /// The same without these parts of it.
-    pub(super) fn body_without(&self, body: &Bytes, model: &Model, cuts: Vec<Range<usize>>) -> OutgoingBody {
-        let mut splices: Vec<Splice> = cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())).collect();
-        splices.push(self.name_splice(model));
-        splices.extend(self.usage_splice(model).cloned());
+        let mut splices: Vec<&Splice> = more.iter().chain([&name]).chain(self.usage_splice(model)).collect();
         // What is put in behind the name stands where the name ends.
         splices.sort_by_key(|splice| (splice.at.start, splice.at.end));
-        spliced(body, splices.iter())
+        spliced(body, splices.into_iter())
     }
 
     fn usage_splice(&self, model: &Model) -> Option<&Splice> {

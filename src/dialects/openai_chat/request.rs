@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Capabilities, Capability, Dialect, GatewayError, Model, Needs, Outgoing, OutgoingBody, OutgoingRequest,
+    BoundRules, Capabilities, Capability, Dialect, GatewayError, Model, Needs, Outgoing, OutgoingRequest,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -15,8 +15,10 @@ use super::foreign::foreign_reasoning;
 use super::owned::{Owned, answers, json_of, required, token_count};
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
+use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_non_empty_container, text};
 use crate::dialects::neutral::{Feature, holds_marked};
+use crate::dialects::splice::Splice;
 use crate::dialects::{ClientRequest, translation};
 
 /// A `POST /v1/chat/completions` body, read and checked.
@@ -73,28 +75,33 @@ impl ClientRequest for ChatCompletionsRequest {
 }
 
 impl OutgoingRequest for ChatCompletionsRequest {
-    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+    fn write_for(&self, model: &Model, bounds: Option<&BoundRules>) -> Result<Outgoing, GatewayError> {
+        let bounding = Bounding {
+            needs: &self.needs,
+            rules: bounds,
+        };
         if model.dialect != Dialect::OpenaiChat {
-            return translation::write(&translation::CHAT, &self.body, model, self.owned.wants_usage);
+            return translation::write(&translation::CHAT, &self.body, model, self.owned.wants_usage, bounding);
         }
-        if self.may_be_foreign {
-            let cuts = foreign_reasoning(&self.body);
-            if !cuts.is_empty() {
-                let body = self.owned.body_without(&self.body, model, cuts);
-                let mut outgoing = Outgoing::as_sent(body, self.owned.wants_usage);
-                let name = Feature::Opaque.name_in(Dialect::OpenaiChat);
-                outgoing.dropped.push(Cow::Borrowed(name));
-                return Ok(outgoing);
-            }
+        let mut bounded = bounding.as_sent(&self.body, Form::Chat, model)?;
+        let mut splices = bounded
+            .as_mut()
+            .map(|it| std::mem::take(&mut it.splices))
+            .unwrap_or_default();
+        let cuts = if self.may_be_foreign {
+            foreign_reasoning(&self.body)
+        } else {
+            Vec::new()
+        };
+        let is_cut = !cuts.is_empty();
+        splices.extend(cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())));
+        let body = self.owned.body_for(&self.body, model, &splices);
+        let mut outgoing = bounding.outgoing(body, self.owned.wants_usage, bounded.as_ref(), model);
+        if is_cut {
+            let name = Feature::Opaque.name_in(Dialect::OpenaiChat);
+            outgoing.dropped.push(Cow::Borrowed(name));
         }
-        Ok(Outgoing::as_sent(self.body_for(model), self.owned.wants_usage))
-    }
-}
-
-impl ChatCompletionsRequest {
-    /// The body for a provider of this dialect.
-    fn body_for(&self, model: &Model) -> OutgoingBody {
-        self.owned.body_for(&self.body, model)
+        Ok(outgoing)
     }
 }
 

@@ -101,6 +101,7 @@ fn model() -> Model {
         context_window: 1000,
         max_output_tokens: 100,
         price: None,
+        media: gateway_actors::protocol::MediaTokens::default(),
     }
 }
 
@@ -135,7 +136,7 @@ fn assert_read(members: &Members<'_>, request: &ChatCompletionsRequest) {
 
 /// What is sent is what the client wrote, but for the model and the request for usage.
 fn assert_written(members: &Members<'_>, request: &ChatCompletionsRequest) {
-    let written = request.body_for(&model()).to_bytes();
+    let written = request.write_for(&model(), None).unwrap().body.to_bytes();
     let after: Members<'_> = serde_json::from_slice(&written).expect("what is sent is a JSON object");
     let name: String = serde_json::from_str(after["model"].get()).unwrap();
     assert_eq!(name, *model().api_model);

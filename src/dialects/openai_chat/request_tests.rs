@@ -14,6 +14,7 @@ fn model(api_model: &str) -> Model {
         context_window: 1000,
         max_output_tokens: 100,
         price: None,
+        media: gateway_actors::protocol::MediaTokens::default(),
     }
 }
 
@@ -26,12 +27,20 @@ fn refused(body: impl AsRef<[u8]>) -> GatewayError {
 }
 
 fn forwards_usage(request: &ChatCompletionsRequest) -> bool {
-    let outgoing = request.write_for(&model("m")).unwrap();
+    let outgoing = request.write_for(&model("m"), None).unwrap();
     matches!(outgoing.answer, AnswerForm::AsSent { usage_events: true })
 }
 
 fn written(body: &str, api_model: &str) -> String {
-    String::from_utf8(read(body).body_for(&model(api_model)).to_bytes().to_vec()).unwrap()
+    String::from_utf8(
+        read(body)
+            .write_for(&model(api_model), None)
+            .unwrap()
+            .body
+            .to_bytes()
+            .to_vec(),
+    )
+    .unwrap()
 }
 
 const MESSAGES: &str = r#""messages":[{"role":"user","content":"hi"}]"#;
@@ -340,7 +349,7 @@ fn reasoning_of_another_dialects_model_is_left_out_and_told() {
         format!(r#"{{"messages":[{{"role":"assistant","content":"b"{thought}}}],"model":"auto","stream":true}}"#)
     };
     let request = read(&body(&format!(",{thought},\"reasoning_content\":\"a\"")));
-    let outgoing = request.write_for(&model("m")).unwrap();
+    let outgoing = request.write_for(&model("m"), None).unwrap();
     let expected = body("").replace("\"auto\"", "\"m\",\"stream_options\":{\"include_usage\":true}");
     assert_eq!(outgoing.body.to_bytes(), expected);
     assert_eq!(outgoing.dropped, ["messages.reasoning_details"]);
@@ -353,7 +362,8 @@ fn mistral_is_not_asked_for_what_it_refuses_and_tells_unasked() {
         vendor: Vendor::Mistral,
         ..model("large")
     };
-    let sent = |model: &Model| String::from_utf8(request.write_for(model).unwrap().body.to_bytes().to_vec()).unwrap();
+    let sent =
+        |model: &Model| String::from_utf8(request.write_for(model, None).unwrap().body.to_bytes().to_vec()).unwrap();
     assert!(!sent(&mistral).contains("stream_options"));
     assert!(sent(&model("large")).contains("stream_options"));
 }

@@ -1,8 +1,8 @@
 //! What the tests of this dialect and of those close to it share.
 
 use gateway_actors::protocol::{
-    Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName, TokenUsage, TranslationError, UsageReport,
-    Vendor,
+    Capabilities, Capability, Dialect, Layer, MediaTokens, Model, ModelId, ProviderName, TokenUsage, TranslationError,
+    UsageReport, Vendor,
 };
 
 use crate::dialects::neutral::{AnswerContext, Event, StreamReader};
@@ -24,6 +24,7 @@ pub(in crate::dialects) fn model_of(provider: &str, capabilities: &[Capability])
         context_window: 100_000,
         max_output_tokens: 10_000,
         price: None,
+        media: MediaTokens::default(),
     }
 }
 

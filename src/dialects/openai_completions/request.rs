@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Capabilities, Capability, Dialect, GatewayError, Model, Needs, Operation, Outgoing, OutgoingRequest,
+    BoundRules, Capabilities, Capability, Dialect, GatewayError, Model, Needs, Operation, Outgoing, OutgoingRequest,
 };
 use serde_json::value::RawValue;
 
 use super::{Writer, read_request, write_answer};
 use crate::dialects::ClientRequest;
+use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::is_string;
 use crate::dialects::openai_chat::owned::{Owned, answers, json_of, required, token_count};
 use crate::dialects::openai_chat::scan::{Scan, scan};
@@ -97,13 +98,18 @@ impl OutgoingRequest for CompletionsRequest {
         }
     }
 
-    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
-        if Self::goes_as_sent(model) {
-            let body = self.owned.body_for(&self.body, model);
-            Ok(Outgoing::as_sent(body, self.owned.wants_usage))
-        } else {
-            translation::write(&CLIENT, &self.body, model, self.owned.wants_usage)
+    fn write_for(&self, model: &Model, bounds: Option<&BoundRules>) -> Result<Outgoing, GatewayError> {
+        let bounding = Bounding {
+            needs: &self.needs,
+            rules: bounds,
+        };
+        if !Self::goes_as_sent(model) {
+            return translation::write(&CLIENT, &self.body, model, self.owned.wants_usage, bounding);
         }
+        let bounded = bounding.as_sent(&self.body, Form::Completions, model)?;
+        let splices = bounded.as_ref().map_or(&[][..], |bounded| &bounded.splices);
+        let body = self.owned.body_for(&self.body, model, splices);
+        Ok(bounding.outgoing(body, self.owned.wants_usage, bounded.as_ref(), model))
     }
 }
 

@@ -25,10 +25,12 @@ fn a_model_that_completes_texts_gets_what_the_client_sent_to_the_byte() {
     let body = "{\"prompt\" : [1,2] ,\"model\":\"auto\",\"suffix\":\"x\",\"temperature\":0.70,\"x\":null}";
     let model = model_of("alpha", COMPLETES);
     let request = read(body);
-    let outgoing = request.write_for(&model).unwrap();
+    let outgoing = request.write_for(&model, None).unwrap();
     assert_eq!(outgoing.body.to_bytes(), body.replace("\"auto\"", "\"the-model\""));
     assert_eq!(request.operation_for(&model), Operation::CompleteText);
-    let streamed = read(&with(r#""prompt":"a","stream":true"#)).write_for(&model).unwrap();
+    let streamed = read(&with(r#""prompt":"a","stream":true"#))
+        .write_for(&model, None)
+        .unwrap();
     let sent = String::from_utf8(streamed.body.to_bytes().to_vec()).unwrap();
     assert!(sent.contains(r#""stream_options":{"include_usage":true}"#));
     assert!(matches!(streamed.answer, AnswerForm::AsSent { usage_events: false }));
@@ -45,7 +47,7 @@ fn a_model_that_completes_texts_gets_what_the_client_sent_to_the_byte() {
 fn any_other_model_is_asked_as_in_a_conversation() {
     let request = read(&with(r#""prompt":"Once upon","max_tokens":9,"x_mine":1,"stream":true"#));
     let model = model_of("alpha", &[]);
-    let outgoing = request.write_for(&model).unwrap();
+    let outgoing = request.write_for(&model, None).unwrap();
     let body: serde_json::Value = serde_json::from_slice(&outgoing.body.to_bytes()).unwrap();
     assert_eq!(
         body["messages"],
@@ -82,7 +84,10 @@ fn any_other_model_is_asked_as_in_a_conversation() {
     stream.events(&Bytes::from(stop)).unwrap();
     assert_eq!(stream.end().unwrap(), "data: [DONE]\n\n");
     let suffix = read(&with(r#""prompt":"a","suffix":"b""#));
-    assert_eq!(suffix.write_for(&model).unwrap_err().param.as_deref(), Some("suffix"));
+    assert_eq!(
+        suffix.write_for(&model, None).unwrap_err().param.as_deref(),
+        Some("suffix")
+    );
 }
 
 #[test]

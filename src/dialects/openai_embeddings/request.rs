@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerForm, AnswerTranslation, Capabilities, Capability, Dialect, ErrorKind, GatewayError, Model, Needs, Operation,
-    Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TranslationError,
+    AnswerForm, AnswerTranslation, BoundRules, Capabilities, Capability, Dialect, ErrorKind, GatewayError, Model,
+    Needs, Operation, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TranslationError,
 };
 use serde_json::value::RawValue;
 
 use super::encode::{Encoding, encode};
 use super::{answer, gemini, ollama};
 use crate::dialects::ClientRequest;
+use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_string, push_string, range_in, text};
 use crate::dialects::neutral::{Feature, Losses};
 use crate::dialects::object::{Count, List, Text, TextOr, object, read_body};
@@ -186,7 +187,16 @@ impl OutgoingRequest for EmbeddingsRequest {
         Operation::Embed
     }
 
-    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+    fn write_for(&self, model: &Model, bounds: Option<&BoundRules>) -> Result<Outgoing, GatewayError> {
+        let bounding = Bounding {
+            needs: &self.needs,
+            rules: bounds,
+        };
+        let is_own = matches!(model.dialect, Dialect::OpenaiChat | Dialect::OpenaiResponses);
+        let bounded = match is_own {
+            true => bounding.as_sent(&self.body, Form::OpenaiEmbeddings, model)?,
+            false => None,
+        };
         let mut losses = Losses::new(Dialect::OpenaiChat, model.dialect);
         let (body, texts) = match model.dialect {
             Dialect::OpenaiChat | Dialect::OpenaiResponses => (self.body_for(model), 0),
@@ -219,11 +229,16 @@ impl OutgoingRequest for EmbeddingsRequest {
             texts,
             encoding: self.encoding,
         };
-        Ok(Outgoing {
+        let mut outgoing = Outgoing {
             answer: AnswerForm::Translated(Rc::new(translation)),
             dropped: losses.into_dropped(),
-            ..Outgoing::as_sent(body, true)
-        })
+            ..bounding.outgoing(body, true, bounded.as_ref(), model)
+        };
+        if !is_own {
+            let form = Form::of(model.dialect, Operation::Embed);
+            bounding.written(&mut outgoing, form, Dialect::OpenaiChat, model)?;
+        }
+        Ok(outgoing)
     }
 }
 

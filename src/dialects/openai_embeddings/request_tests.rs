@@ -32,7 +32,7 @@ fn a_provider_of_openais_gets_what_the_client_sent_to_the_byte() {
     for input in [r#""a""#, r#"["a","b"]"#, "[1, 2]", "[[1],[2]]"] {
         let body = format!("{{\"input\" : {input} , \"x\":1.50,\"model\":\"auto\",\"encoding_format\":\"base64\"}} ");
         let request = read(&body);
-        let outgoing = request.write_for(&model(Dialect::OpenaiChat)).unwrap();
+        let outgoing = request.write_for(&model(Dialect::OpenaiChat), None).unwrap();
         assert_eq!(outgoing.body.to_bytes(), body.replace("\"auto\"", "\"the-model\""));
         assert!(outgoing.dropped.is_empty());
         let answer = answered(&outgoing, r#"{"data":[{"embedding":[1]}]}"#);
@@ -47,7 +47,7 @@ fn a_provider_of_openais_gets_what_the_client_sent_to_the_byte() {
 #[test]
 fn gemini_and_ollama_are_asked_in_their_own_ways() {
     let request = read(r#"{"model":"m","input":["a","b"],"dimensions":2,"user":"u","x_mine":1}"#);
-    let gemini = request.write_for(&model(Dialect::Gemini)).unwrap();
+    let gemini = request.write_for(&model(Dialect::Gemini), None).unwrap();
     let body: Value = serde_json::from_slice(&gemini.body.to_bytes()).unwrap();
     assert_eq!(body["requests"][1]["content"]["parts"][0]["text"], "b");
     assert_eq!(gemini.dropped, ["user", "x_mine"]);
@@ -56,7 +56,7 @@ fn gemini_and_ollama_are_asked_in_their_own_ways() {
         (&answer["data"][1]["embedding"], &answer["model"]),
         (&json!([2]), &json!("the-model"))
     );
-    let ollama = request.write_for(&model(Dialect::Ollama)).unwrap();
+    let ollama = request.write_for(&model(Dialect::Ollama), None).unwrap();
     let body: Value = serde_json::from_slice(&ollama.body.to_bytes()).unwrap();
     assert_eq!((&body["input"], &body["dimensions"]), (&json!(["a", "b"]), &json!(2)));
     let answer = answered(
@@ -77,10 +77,10 @@ fn gemini_and_ollama_are_asked_in_their_own_ways() {
 fn tokens_go_to_providers_of_openais_alone() {
     for input in ["[1,2]", "[[1],[2]]", r#"["a",[1]]"#] {
         let request = read(&format!(r#"{{"model":"m","input":{input}}}"#));
-        assert!(request.write_for(&model(Dialect::OpenaiResponses)).is_ok());
-        let error = request.write_for(&model(Dialect::Ollama)).unwrap_err();
+        assert!(request.write_for(&model(Dialect::OpenaiResponses), None).is_ok());
+        let error = request.write_for(&model(Dialect::Ollama), None).unwrap_err();
         assert_eq!(error.param.as_deref(), Some("input"));
-        let error = request.write_for(&model(Dialect::AnthropicMessages)).unwrap_err();
+        let error = request.write_for(&model(Dialect::AnthropicMessages), None).unwrap_err();
         assert_eq!(error.kind, ErrorKind::NotSupported);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody, OutgoingRequest,
+    BoundRules, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody, OutgoingRequest,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -15,6 +15,7 @@ use super::echo::echo;
 use super::needs::needs;
 use super::scan::{Scan, scan};
 use super::unsupported::{Unsupported, refuse_unsupported};
+use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_string, push_string, range_in, text};
 use crate::dialects::neutral::holds_marked;
 use crate::dialects::precheck::precheck;
@@ -174,12 +175,13 @@ impl ResponsesRequest {
     }
 
     /// The body for a provider of this dialect.
-    #[must_use]
-    pub fn body_for(&self, model: &Model) -> OutgoingBody {
+    fn body_for(&self, model: &Model, more: &[Splice]) -> OutgoingBody {
         let mut name = Vec::with_capacity(model.api_model.len() + 2);
         push_string(&mut name, &model.api_model);
         let name = Splice::new(self.model_value.clone(), name);
-        spliced(&self.body, std::iter::once(&name))
+        let mut splices: Vec<&Splice> = more.iter().chain([&name]).collect();
+        splices.sort_by_key(|splice| splice.at.start);
+        spliced(&self.body, splices.into_iter())
     }
 
     fn input(&self) -> Option<&RawValue> {
@@ -202,12 +204,20 @@ impl ClientRequest for ResponsesRequest {
 }
 
 impl OutgoingRequest for ResponsesRequest {
-    fn write_for(&self, model: &Model) -> Result<Outgoing, GatewayError> {
+    fn write_for(&self, model: &Model, bounds: Option<&BoundRules>) -> Result<Outgoing, GatewayError> {
+        let bounding = Bounding {
+            needs: &self.needs,
+            rules: bounds,
+        };
         if model.dialect != Dialect::OpenaiResponses || self.must_be_rewritten {
             let echo = echo(self.body(), self.continued.as_deref());
-            return translation::write_repeating(&translation::RESPONSES, &self.body, model, true, Some(echo));
+            let client = &translation::RESPONSES;
+            return translation::write_repeating(client, &self.body, model, true, Some(echo), bounding);
         }
-        Ok(Outgoing::as_sent(self.body_for(model), true))
+        let bounded = bounding.as_sent(&self.body, Form::Responses, model)?;
+        let splices = bounded.as_ref().map_or(&[][..], |bounded| &bounded.splices);
+        let body = self.body_for(model, splices);
+        Ok(bounding.outgoing(body, true, bounded.as_ref(), model))
     }
 }
 

@@ -13,7 +13,15 @@ fn refused(body: impl AsRef<[u8]>) -> GatewayError {
 }
 
 fn written(body: &str, api_model: &str) -> String {
-    String::from_utf8(read(body).body_for(&model(api_model)).to_bytes().to_vec()).unwrap()
+    String::from_utf8(
+        read(body)
+            .write_for(&model(api_model), None)
+            .unwrap()
+            .body
+            .to_bytes()
+            .to_vec(),
+    )
+    .unwrap()
 }
 
 fn value(json: &str) -> Value {
@@ -186,7 +194,7 @@ fn history_comes_before_the_input_and_nothing_else_changes() {
         "{\"previous_response_id\" : null,\"x\":[1, 2.50],\"input\": [{\"a\":1}, {},{\"b\":2}],\"model\":\"m\"} "
     );
     assert_eq!((whole.previous_response(), &**whole.model()), (None, "m"));
-    let after = whole.body_for(&model("n")).to_bytes();
+    let after = whole.write_for(&model("n"), None).unwrap().body.to_bytes();
     assert!(after.ends_with(b"\"model\":\"n\"} "));
 }
 

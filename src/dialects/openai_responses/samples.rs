@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
+use gateway_actors::protocol::{
+    Capabilities, Capability, Dialect, Layer, MediaTokens, Model, ModelId, ProviderName, Vendor,
+};
 
 use super::echo::echo;
 use crate::dialects::neutral::{AnswerContext, Losses, ToolNames};
@@ -20,6 +22,7 @@ pub(super) fn model(api_model: &str) -> Model {
         context_window: 100_000,
         max_output_tokens: 4_000,
         price: None,
+        media: MediaTokens::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,8 +23,10 @@ use tokio::time::Instant;
 use super::{Access, Place, Unanswered};
 use crate::http::connection::{Traffic, UnderWay};
 use crate::http::error::{self, ErrorShape, Failure};
+use crate::http::rates;
 use crate::http::routes::{Lane, Rule};
 use crate::http::shared::Edge;
+use crate::limits::Entered;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Anthropic's clients know it by this name.
@@ -167,6 +170,7 @@ where
         None => response,
     };
     add_headers(&mut response, incoming.id, rule.access, shape);
+    rates::add_headers(&mut response, &http, shape);
     tracing::debug!(
         request_id = %incoming.id,
         method = %http.method(),
@@ -188,6 +192,7 @@ struct Visit {
     incoming: Incoming,
     lane: Lane,
     place: Option<Place>,
+    entered: Option<Arc<Entered>>,
     on_connection: Option<UnderWay>,
 }
 
@@ -198,6 +203,7 @@ impl Visit {
             incoming,
             lane,
             place: None,
+            entered: None,
             on_connection,
         }
     }
@@ -207,6 +213,7 @@ impl Visit {
             request.extensions_mut().insert(Asker(caller));
         }
         if self.lane == Lane::Work {
+            self.entered = rates::enter(request, self.edge.shared()).await?;
             let (place, unanswered) = self.edge.shared().admission.enter(request.method()).await?;
             self.place = Some(place);
             if let Some(unanswered) = unanswered {

@@ -1,6 +1,7 @@
 //! `POST /v1/faults/{actor}`: makes an actor panic, or with `stream` the next stream that gets an event; with `handler`
 //! this handler panics, with `hang` the thread that answers hangs for a while, from `disk-full` to `disk-free` the SQLite
-//! file cannot grow. Only in builds for tests.
+//! file cannot grow; with `abort-at-POINT` the process ends on the spot when it comes by that point. Only in builds for
+//! tests.
 
 use std::time::Duration;
 

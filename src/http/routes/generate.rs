@@ -16,10 +16,12 @@ use tokio::time::Instant;
 
 use crate::auth::{Owner, owner};
 use crate::dialects::ClientRequest;
-use crate::http::error::Failure;
+use crate::http::error::{ErrorShape, Failure};
 use crate::http::extract::{deadline, read_json};
+use crate::http::idempotency::{self, Asking, Once};
 use crate::http::keep::Keep;
 use crate::http::middleware::{Asker, Incoming};
+use crate::http::rates;
 use crate::http::respond::JSON;
 use crate::http::shared::Edge;
 use crate::http::sse::EventBody;
@@ -102,15 +104,41 @@ impl Asked {
         request: R,
         keep: Option<Box<dyn Keep>>,
     ) -> Result<HttpResponse, Failure> {
-        let is_stream = request.is_stream();
-        let shared = self.edge.shared();
-        if is_stream {
-            shared.admission.asks_for_a_stream(&self.request);
+        if request.is_stream() {
+            self.edge.shared().admission.asks_for_a_stream(&self.request);
         }
-        let call = self.call(request)?;
+        let Some(key) = idempotency::key(self.request.headers())? else {
+            return self.asked(dialect, request, keep, None).await;
+        };
+        let asking = Asking {
+            request: self.request.clone(),
+            edge: self.edge.clone(),
+            id: self.incoming.id,
+            endpoint: Arc::clone(&self.endpoint),
+            body: self.body.clone(),
+            deadline: self.deadline,
+            shape: ErrorShape::Client(dialect),
+        };
+        idempotency::once(asking, key, move |once| self.asked(dialect, request, keep, Some(once))).await
+    }
+
+    /// Has a model asked; once, if the request has a key that says so.
+    async fn asked<R: ClientRequest + 'static>(
+        self,
+        dialect: Dialect,
+        request: R,
+        keep: Option<Box<dyn Keep>>,
+        once: Option<Once>,
+    ) -> Result<HttpResponse, Failure> {
+        let is_stream = request.is_stream();
+        let call = self.call(request, once.as_ref())?;
         if is_stream {
             let answer = self.edge.pipeline().stream(call).await?;
-            let body = EventBody::new(dialect, self.incoming.id, answer.events, shared.ending());
+            let events = match &once {
+                Some(once) => once.relay(dialect, answer.events),
+                None => answer.events,
+            };
+            let body = EventBody::new(dialect, self.incoming.id, events, self.edge.shared().ending());
             Ok(streamed(&answer.model, &answer.dropped, body.keeping(keep)))
         } else {
             let answer = self.edge.pipeline().complete(call).await?;
@@ -121,7 +149,7 @@ impl Asked {
         }
     }
 
-    fn call<R: ClientRequest + 'static>(&self, request: R) -> Result<ChatCall, Failure> {
+    fn call<R: ClientRequest + 'static>(&self, request: R, once: Option<&Once>) -> Result<ChatCall, Failure> {
         let plan = PlanRequest {
             request: self.incoming.id,
             target: Target::from_model_field(request.model()),
@@ -139,8 +167,9 @@ impl Asked {
             user_id: owner.user,
             project_id: owner.project,
             deadline: self.deadline,
-            watcher: None,
-            place: None,
+            watcher: once.map(Once::watcher),
+            meter: rates::meter(&self.request),
+            place: rates::place(&self.request),
         };
         Ok(ChatCall {
             plan,

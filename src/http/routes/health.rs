@@ -51,7 +51,7 @@ pub(super) async fn get(edge: Edge) -> Result<HttpResponse, Failure> {
     let condition = Condition::new(&shared.providers, &catalogue, &snapshot, &shared.system_health.borrow());
     json(&Health {
         status: status(shared.lifecycle(), database && condition.is_well()),
-        redis: None,
+        redis: shared.limits.shared_is_there(),
         database,
         timestamp: now_text(),
         version: env!("CARGO_PKG_VERSION"),

@@ -146,6 +146,7 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
             project_id: owner.project,
             deadline,
             watcher,
+            meter: None,
             place: Some(Arc::new(slot)),
         },
     };

@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, Price, ProviderName, Vendor};
+use gateway_actors::protocol::{
+    Capabilities, Capability, Dialect, Layer, MediaTokens, Model, Price, ProviderName, Vendor,
+};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
@@ -151,6 +153,7 @@ impl Entry {
             context_window: window,
             max_output_tokens: max_output.min(window),
             price: Some(Price::FREE),
+            media: MediaTokens::default(),
             id: self.id.as_str().into(),
         })
     }

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use gateway_actors::protocol::{
-    AttemptId, Billing, Capabilities, Dialect, FailureKind, Layer, Model, ModelId, Outgoing, OutgoingBody,
-    OutgoingRequest, ProviderName, RequestId, StreamFrame, TokenUsage, UsageReport, Vendor,
+    AttemptId, Billing, Capabilities, Dialect, FailureKind, Layer, MediaTokens, Model, ModelId, Outgoing, OutgoingBody,
+    OutgoingRequest, ProviderName, RequestId, StreamFrame, TokenBound, TokenUsage, UsageReport, Vendor,
 };
 use tokio::time::Instant;
 
@@ -49,13 +49,14 @@ async fn ask_this(
             context_window: 1000,
             max_output_tokens: 100,
             price: None,
+            media: MediaTokens::default(),
         }),
         stream,
         deadline: Instant::now() + Duration::from_secs(300),
         operation: request.operation(),
-        outgoing: Outgoing::as_sent(OutgoingBody::default(), true),
+        outgoing: Outgoing::as_sent(OutgoingBody::default(), true, TokenBound::default()),
     };
-    let outgoing = request.write_for(&call.model).unwrap();
+    let outgoing = request.write_for(&call.model, None).unwrap();
     let call = UpstreamCall { outgoing, ..call };
     simulator().call(call).await
 }

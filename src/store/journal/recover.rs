@@ -67,6 +67,12 @@ impl DeadInstance {
         self.files.len()
     }
 
+    /// Whether every file could be read to its end: nothing is missing from the records. To be asked when they are read.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.files.iter().all(|file| file.found == Found::Whole)
+    }
+
     /// Removes the files that were read: call it when the database has all records. Files that could not be read whole
     /// are kept, renamed to end in `.bad`; files that were not read stay for the next start.
     ///

@@ -315,7 +315,9 @@ fn a_torn_tail_is_dropped_but_a_file_damaged_in_its_middle_is_kept_aside() {
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, &bytes[..bytes.len() - 5]).unwrap();
     let mut dead = recover_dead(torn.path()).unwrap().remove(0);
+    assert!(!dead.is_whole(), "nothing was read yet");
     assert_eq!(records(&mut dead).len(), 2);
+    assert!(dead.is_whole());
     dead.discard().unwrap();
     assert_eq!(fs::read_dir(torn.path()).unwrap().count(), 0);
 
@@ -327,6 +329,7 @@ fn a_torn_tail_is_dropped_but_a_file_damaged_in_its_middle_is_kept_aside() {
     fs::write(&file, &bytes).unwrap();
     let mut dead = recover_dead(damaged.path()).unwrap().remove(0);
     assert_eq!(records(&mut dead).len(), 1);
+    assert!(!dead.is_whole());
     dead.discard().unwrap();
     assert_eq!(fs::read(file.with_extension("log.bad")).unwrap(), bytes);
     assert!(recover_dead(damaged.path()).unwrap().is_empty());

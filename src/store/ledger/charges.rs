@@ -37,7 +37,7 @@ pub(in crate::store) fn charges_of(posted: &[Posted]) -> Vec<Charge> {
         };
         let lease = LeaseKey {
             instance: record.dispatch.instance.to_string().into(),
-            epoch: i32::try_from(charges.epoch).unwrap_or(i32::MAX),
+            epoch: charges.epoch.into(),
         };
         for (scope, period) in &charges.to {
             let key = PeriodKey {

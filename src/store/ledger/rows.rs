@@ -19,14 +19,14 @@ pub(in crate::store) struct PeriodKey {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::store) struct LeaseKey {
     pub(in crate::store) instance: Arc<str>,
-    pub(in crate::store) epoch: i32,
+    pub(in crate::store) epoch: i64,
 }
 
 impl From<LeaseId> for LeaseKey {
     fn from(lease: LeaseId) -> Self {
         Self {
             instance: lease.instance.to_string().into(),
-            epoch: i32::try_from(lease.epoch).unwrap_or(i32::MAX),
+            epoch: lease.epoch.into(),
         }
     }
 }
@@ -94,7 +94,7 @@ pub(in crate::store) struct SliceRow {
     pub(in crate::store) scope: String,
     pub(in crate::store) period: String,
     pub(in crate::store) instance_id: String,
-    pub(in crate::store) epoch: i32,
+    pub(in crate::store) epoch: i64,
     pub(in crate::store) granted: i64,
     pub(in crate::store) returned: i64,
     pub(in crate::store) posted: i64,

@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 use crate::store::ledger::Changes;
 
@@ -53,7 +53,7 @@ lists! {
     scope: Text => &'a str,
     period: Text => &'a str,
     instance_id: Text => &'a str,
-    epoch: Integer => i32,
+    epoch: BigInt => i64,
     granted: BigInt => i64,
     returned: BigInt => i64,
     posted: BigInt => i64,
@@ -75,7 +75,7 @@ lists! {
     posted_delta: BigInt => i64,
     held_delta: BigInt => i64,
     instance_id: Nullable<Text> => Option<&'a str>,
-    epoch: Nullable<Integer> => Option<i32>,
+    epoch: Nullable<BigInt> => Option<i64>,
     calls: BigInt => i64,
     created_at: BigInt => i64,
 }

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use gateway_actors::protocol::{CallRecord, CallStore, Outcome, StoreFuture};
+use gateway_actors::runtime::{AbortPoint, pass};
 
 use super::call_rows::{CallRows, OnlyNew};
 use super::transactions::{Access, Transactions};
@@ -52,6 +53,7 @@ impl CallStore for Calls {
                 }
                 if !posted.is_empty() {
                     queries::ledger::post(connection, &charges_of(&posted)).await?;
+                    pass(AbortPoint::Committing);
                 }
                 Ok(())
             }

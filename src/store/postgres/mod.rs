@@ -11,6 +11,7 @@ mod calls;
 mod clock;
 mod conversations;
 mod health;
+mod idempotency;
 mod keys;
 mod ledger;
 mod migrate;
@@ -33,8 +34,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, KeyStore, LedgerStore, ReportStore, ResponseStore, StoreFuture,
-    StoreHealth,
+    CallStore, ConversationStore, EventStore, IdempotencyStore, KeyStore, LedgerStore, ReportStore, ResponseStore,
+    StoreFuture, StoreHealth,
 };
 use tokio::runtime::Handle;
 
@@ -144,6 +145,10 @@ impl Engine for Postgres {
         Arc::new(reports::Reports::new(self.transactions.clone()))
     }
 
+    fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
+        Arc::new(idempotency::Idempotency::new(self.transactions.clone()))
+    }
+
     fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::new(keys::Keys::new(self.transactions.clone()))
     }
@@ -161,6 +166,7 @@ impl Engine for Postgres {
         self.transactions.submit(Access::Write, move |connection| {
             let instances = Arc::clone(&instances);
             async move {
+                queries::abandon_work_of(connection, &instances).await?;
                 let now = clock::now_us(connection).await?;
                 queries::release(connection, &instances, now).await
             }

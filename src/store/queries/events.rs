@@ -40,19 +40,18 @@ pub(in super::super) async fn raise_event(
     Ok(statement.build().execute(connection).await? > 0)
 }
 
-/// The events of the present periods, the newest first.
+/// The events of the present periods, the newest first: their ids begin with the time.
 pub(in super::super) async fn present_events(
     connection: &mut Connection,
     limit: u32,
     now: i64,
 ) -> Result<Vec<GatewayEvent>, QueryError> {
-    let rows: Vec<EventRow> = Statement::new(
-        "SELECT id, once, kind, detail, created_at, attempts FROM events ORDER BY created_at DESC, id DESC LIMIT ",
-    )
-    .number(LOOKED_AT)
-    .build()
-    .load(connection)
-    .await?;
+    let rows: Vec<EventRow> =
+        Statement::new("SELECT id, once, kind, detail, created_at, attempts FROM events ORDER BY id DESC LIMIT ")
+            .number(LOOKED_AT)
+            .build()
+            .load(connection)
+            .await?;
     let periods: Vec<Period> = Window::ALL.iter().map(|window| window.period_at(now)).collect();
     let is_present = |row: &EventRow| {
         let mut parts = row.once.split('|');
@@ -71,10 +70,13 @@ pub(in super::super) async fn claim_events(
 ) -> Result<Vec<ClaimedEvent>, QueryError> {
     let rows: Vec<EventRow> = Statement::new(
         "SELECT id, once, kind, detail, created_at, attempts FROM events
-         WHERE delivered_at IS NULL AND (next_attempt_at IS NULL AND attempts = 0 OR next_attempt_at <= ",
+         WHERE delivered_at IS NULL AND next_attempt_at <= ",
     )
     .number(now)
-    .sql(") AND created_at > ")
+    .sql(" AND created_at > ")
+    .number(now.saturating_sub(STALE_US))
+    // It follows from the line before, and is what the index is for.
+    .sql(" AND next_attempt_at > ")
     .number(now.saturating_sub(STALE_US))
     .sql(" ORDER BY next_attempt_at, id LIMIT ")
     .number(limit.into())

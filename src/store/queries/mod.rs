@@ -4,6 +4,8 @@
 //! alternate: the user's at odd places, the answers at even ones, without gaps. Only the newest turn can be open
 //! (`pending`); a turn that came to nothing keeps its two places, the answer being empty.
 //!
+//! What was answered under an idempotency key is a row, too, which is claimed before there is an answer.
+//!
 //! A response is a row that is written once. It names the one that it went on from, and nothing ties them together.
 //!
 //! Reports, audits and repricings are statements in SQL that both databases understand.
@@ -18,6 +20,7 @@ mod audit;
 mod chain;
 mod close;
 mod events;
+mod idempotency;
 mod keys;
 pub(super) mod ledger;
 mod open;
@@ -32,6 +35,7 @@ pub(super) use audit::audit;
 pub(super) use chain::response_chain;
 pub(super) use close::close;
 pub(super) use events::{claim_events, event_delivered, present_events, put_off_event, raise_event, spent_today};
+pub(super) use idempotency::{abandon_work_of, claim_work, give_up_work, keep_answer, prolong_work, purge_answers};
 pub(super) use keys::{
     create_key, delete_limits, find_key, find_limits, hash_secret, key_changes, list_keys, revoke_key, rotate_key,
     set_limits, update_key,

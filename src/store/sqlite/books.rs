@@ -88,8 +88,8 @@ pub(super) async fn lock_leases_of(connection: &mut Connection, instances: &[Str
     Ok(keys(these.load(connection).await?))
 }
 
-fn keys(rows: Vec<(String, i32)>) -> Vec<LeaseKey> {
-    let key = |(instance, epoch): (String, i32)| LeaseKey {
+fn keys(rows: Vec<(String, i64)>) -> Vec<LeaseKey> {
+    let key = |(instance, epoch): (String, i64)| LeaseKey {
         instance: instance.into(),
         epoch,
     };

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::{QueryResult, SqliteConnection};
 use gateway_actors::protocol::{CallRecord, CallStore, Outcome, StoreFuture};
+use gateway_actors::runtime::{AbortPoint, pass};
 
 use super::call_insert::{Insert, ROWS};
 use super::queries;
@@ -41,6 +42,7 @@ impl CallStore for Calls {
                     let posted = inserted.await?;
                     if !posted.is_empty() {
                         queries::ledger::post(connection, &charges_of(&posted)).await?;
+                        pass(AbortPoint::Committing);
                     }
                 } else {
                     let inserted = connection.spawn_blocking(move |connection| insert(connection, &records, now_us()));

@@ -176,7 +176,16 @@ mod tests {
             todo_lists,
             llm_calls,
             responses,
-            moves
+            moves,
+            secrets,
+            api_keys,
+            rate_limits,
+            budgets,
+            budget_periods,
+            budget_leases,
+            budget_slices,
+            budget_ledger,
+            events
         );
     }
 

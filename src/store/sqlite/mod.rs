@@ -10,6 +10,7 @@ mod connection;
 mod conversations;
 mod file;
 mod health;
+mod idempotency;
 mod in_use;
 mod keys;
 mod ledger;
@@ -35,8 +36,8 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, KeyStore, LedgerStore, ReportStore, ResponseStore, StoreFuture,
-    StoreHealth,
+    CallStore, ConversationStore, EventStore, IdempotencyStore, KeyStore, LedgerStore, ReportStore, ResponseStore,
+    StoreFuture, StoreHealth,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -107,6 +108,7 @@ pub(super) struct Sqlite {
     calls: Arc<calls::Calls>,
     responses: Arc<responses::Responses>,
     reports: Arc<reports::Reports>,
+    idempotency: Arc<idempotency::Idempotency>,
     keys: Arc<keys::Keys>,
     ledger: Arc<ledger::Ledger>,
     health: Arc<health::Health>,
@@ -157,6 +159,7 @@ impl Sqlite {
             keys: Arc::new(keys::Keys::new(writer.clone(), readers.clone(), runtime.clone())),
             ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
             calls: Arc::new(calls::Calls::new(writer.clone())),
+            idempotency: Arc::new(idempotency::Idempotency::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
             writer,
             writing,
@@ -195,6 +198,10 @@ impl Engine for Sqlite {
         Arc::clone(&self.reports) as Arc<dyn Books>
     }
 
+    fn idempotency(&self) -> Arc<dyn IdempotencyStore> {
+        Arc::clone(&self.idempotency) as Arc<dyn IdempotencyStore>
+    }
+
     fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::clone(&self.keys) as Arc<dyn KeyStore>
     }
@@ -208,8 +215,12 @@ impl Engine for Sqlite {
     }
 
     fn release_leases_of(&self, instances: Vec<String>) -> StoreFuture<usize> {
-        self.writer
-            .submit(move |connection| Box::pin(async move { queries::release(connection, &instances, now_us()).await }))
+        self.writer.submit(move |connection| {
+            Box::pin(async move {
+                queries::abandon_work_of(connection, &instances).await?;
+                queries::release(connection, &instances, now_us()).await
+            })
+        })
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {

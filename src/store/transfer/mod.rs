@@ -6,26 +6,36 @@
 //! and sums of every table are the same on both sides.
 //!
 //! Into a target with rows but without a mark nothing is written unless each of its rows is one of the source. The
-//! source is locked against writers meanwhile, and not changed; the target is locked against other moves.
+//! source is locked against writers meanwhile, and not changed, save that leases on budgets which nobody can renew are
+//! ended before; the target is locked against other moves.
 
 mod error;
 mod mark;
+mod money_rows;
 mod rows;
 mod totals;
 
+use std::time::Duration;
+
 use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use self::mark::{Mark, Place};
-use self::rows::{ApiKey, Call, Conversation, Message, Moved, RateLimit, Response, Secret, Summary, TodoList};
+use self::money_rows::{ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret};
+use self::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
 use self::totals::{TABLES, Then, Totals, differing, totals_of_source};
 use super::error::OpenError;
 use super::runtime::{Network, StoreRuntime};
+use super::schema::budget_leases;
 use super::sqlite::{Claim, NotClaimed};
 use super::{PostgresConfig, SqliteConfig, Store, postgres, sqlite};
 
 pub use self::error::TransferError;
+
+/// How long closing the source may take.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// The mark's own table, for errors.
 const MARK: &str = "moves";
@@ -110,6 +120,7 @@ impl Transfer {
     /// of the databases fails on the way.
     pub fn run(mut self) -> Result<Vec<TableMoved>, TransferError> {
         let mut source = sqlite::connect(&self.source)?;
+        self.end_leases(&mut source)?;
         let locked = source.batch_execute("BEGIN IMMEDIATE");
         locked.map_err(|error| OpenError::of(self.source.path.clone(), error.into()))?;
         let name = format!("sqlite:{}", self.source.path.display());
@@ -118,6 +129,35 @@ impl Transfer {
             .block_on(move_all(&name, &mut source, &mut self.target.0))?;
         source.batch_execute("ROLLBACK").map_err(TransferError::at(MARK))?;
         Ok(moved)
+    }
+
+    /// Ends the leases of processes that died and did not come back: what they held of budgets is posted, so that nothing
+    /// stays held in the target, and their records correct it there as they would have here.
+    fn end_leases(&self, source: &mut SqliteConnection) -> Result<(), TransferError> {
+        let at = TransferError::at(BudgetLease::TABLE);
+        let live = budget_leases::table.filter(budget_leases::state.eq("live"));
+        let overdue = diesel::update(live).set(budget_leases::expires_at.eq(0));
+        if overdue.execute(source).map_err(at)? == 0 {
+            return Ok(());
+        }
+        let store = self.open_source()?;
+        let ended = loop {
+            let expired = store.block_on(store.ledger().expire_leases(Duration::ZERO));
+            let left: Result<i64, _> = live.count().get_result(source);
+            match (expired, left) {
+                (Ok(_), Ok(0)) => break Ok(()),
+                (Ok(_), Ok(_)) => {}
+                (Ok(_), Err(error)) => break Err(TransferError::at(BudgetLease::TABLE)(error)),
+                (Err(error), _) => {
+                    break Err(TransferError::Stopped {
+                        table: BudgetLease::TABLE,
+                        source: Box::new(error),
+                    });
+                }
+            }
+        };
+        store.shutdown(CLOSE);
+        ended
     }
 }
 
@@ -166,10 +206,16 @@ async fn move_all(
         copy::<Summary>(source, target, resume).await?,
         copy::<TodoList>(source, target, resume).await?,
         copy::<Response>(source, target, resume).await?,
-        copy::<Call>(source, target, resume).await?,
         copy::<Secret>(source, target, resume).await?,
         copy::<ApiKey>(source, target, resume).await?,
         copy::<RateLimit>(source, target, resume).await?,
+        copy::<Budget>(source, target, resume).await?,
+        copy::<BudgetPeriod>(source, target, resume).await?,
+        copy::<BudgetLease>(source, target, resume).await?,
+        copy::<BudgetSlice>(source, target, resume).await?,
+        copy::<BudgetEntry>(source, target, resume).await?,
+        copy::<Event>(source, target, resume).await?,
+        copy::<Call>(source, target, resume).await?,
     ];
     match differing(target, &expected, Then::RemoveMark).await? {
         None => Ok(report(&expected, copied)),
@@ -197,10 +243,16 @@ async fn compare_all(
     compare::<Summary>(source, target, &other).await?;
     compare::<TodoList>(source, target, &other).await?;
     compare::<Response>(source, target, &other).await?;
-    compare::<Call>(source, target, &other).await?;
     compare::<Secret>(source, target, &other).await?;
     compare::<ApiKey>(source, target, &other).await?;
-    compare::<RateLimit>(source, target, &other).await
+    compare::<RateLimit>(source, target, &other).await?;
+    compare::<Budget>(source, target, &other).await?;
+    compare::<BudgetPeriod>(source, target, &other).await?;
+    compare::<BudgetLease>(source, target, &other).await?;
+    compare::<BudgetSlice>(source, target, &other).await?;
+    compare::<BudgetEntry>(source, target, &other).await?;
+    compare::<Event>(source, target, &other).await?;
+    compare::<Call>(source, target, &other).await
 }
 
 async fn compare<T: Moved>(

@@ -6,14 +6,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::AsyncPgConnection;
 
-use crate::store::schema::{
-    api_keys, context_summaries, conversations, llm_calls, messages, rate_limits, responses, secrets, todo_lists,
-};
+use crate::store::schema::{context_summaries, conversations, llm_calls, messages, responses, todo_lists};
 
 /// Rows that are read and written at once, at most.
-const PAGE: i64 = 500;
+pub(super) const PAGE: i64 = 500;
 /// Bytes of them, give or take a row.
-const PAGE_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// What tells the rows of a table apart and orders them, the same way in both databases.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +19,22 @@ pub(super) struct Key {
     pub(super) id: String,
     /// The number within the id; 0 where the id alone is the key.
     pub(super) number: i64,
+}
+
+/// What ends each text of a key but the last: a control character, which ids do not have.
+const END: char = '\u{1f}';
+
+/// Several texts as one.
+pub(super) fn join<const N: usize>(parts: [&str; N]) -> String {
+    parts.join(&END.to_string())
+}
+
+impl Key {
+    /// The texts of an id that has several.
+    pub(super) fn parts<const N: usize>(&self) -> [String; N] {
+        let mut parts = self.id.splitn(N, END);
+        std::array::from_fn(|_| parts.next().unwrap_or_default().to_owned())
+    }
 }
 
 /// A table whose rows can be moved.
@@ -63,6 +77,39 @@ macro_rules! moved {
     (@key $row:ident, $key:ident, $number:ident) => {
         Key { id: $row.$key.clone(), number: $row.$number }
     };
+    // Several texts are one id, in which a character that none of them has ends each but the last.
+    (@key $row:ident, $first:ident / $second:ident) => {
+        Key { id: join([&$row.$first, &$row.$second]), number: 0 }
+    };
+    (@key $row:ident, $first:ident / $second:ident / $third:ident, $number:ident) => {
+        Key { id: join([&$row.$first, &$row.$second, &$row.$third]), number: $row.$number }
+    };
+    (@behind $table:ident, $place:ident, $first:ident / $second:ident) => {{
+        let [first, second] = $place.parts();
+        $table::$first.gt(first.clone()).or($table::$first.eq(first).and($table::$second.gt(second)))
+    }};
+    (@behind $table:ident, $place:ident, $first:ident / $second:ident / $third:ident, $number:ident) => {{
+        let [first, second, third] = $place.parts();
+        let in_third = $table::$third.gt(third.clone()).or($table::$third.eq(third).and($table::$number.gt($place.number)));
+        let in_second = $table::$second.gt(second.clone()).or($table::$second.eq(second).and(in_third));
+        $table::$first.gt(first.clone()).or($table::$first.eq(first).and(in_second))
+    }};
+    (@up_to $table:ident, $place:ident, $first:ident / $second:ident) => {{
+        let [first, second] = $place.parts();
+        $table::$first.lt(first.clone()).or($table::$first.eq(first).and($table::$second.le(second)))
+    }};
+    (@up_to $table:ident, $place:ident, $first:ident / $second:ident / $third:ident, $number:ident) => {{
+        let [first, second, third] = $place.parts();
+        let in_third = $table::$third.lt(third.clone()).or($table::$third.eq(third).and($table::$number.le($place.number)));
+        let in_second = $table::$second.lt(second.clone()).or($table::$second.eq(second).and(in_third));
+        $table::$first.lt(first.clone()).or($table::$first.eq(first).and(in_second))
+    }};
+    (@order $table:ident, $($key:ident),+) => {
+        ($($table::$key,)+)
+    };
+    (@order $table:ident, $($part:ident)/+ $(, $number:ident)?) => {
+        ($($table::$part,)+ $($table::$number,)?)
+    };
     (@behind $table:ident, $place:ident, $key:ident) => {
         $table::$key.gt(&$place.id)
     };
@@ -98,7 +145,7 @@ macro_rules! moved {
     (@bytes $row:ident $column:ident $($number:ident)+) => {
         size_of_val(&$row.$column)
     };
-    ($(#[$doc:meta])* $name:ident, $table:ident, key ($($key:ident),+) {
+    ($(#[$doc:meta])* $name:ident, $table:ident, key ($($key:tt)+) {
         $($column:ident: $type:ident $(<$inner:ident>)?,)+
     }) => {
         $(#[$doc])*
@@ -121,15 +168,15 @@ macro_rules! moved {
             const TABLE: &'static str = stringify!($table);
 
             fn key(&self) -> Key {
-                moved!(@key self, $($key),+)
+                moved!(@key self, $($key)+)
             }
 
             fn page(source: &mut SqliteConnection, after: Option<&Key>) -> QueryResult<Vec<Self>> {
                 let mut query = $table::table.select(Self::as_select()).into_boxed();
                 if let Some(after) = after {
-                    query = query.filter(moved!(@behind $table, after, $($key),+));
+                    query = query.filter(moved!(@behind $table, after, $($key)+));
                 }
-                let query = query.order(($($table::$key,)+)).limit(PAGE);
+                let query = query.order(moved!(@order $table, $($key)+)).limit(PAGE);
                 let mut bytes = 0;
                 let mut page = Vec::new();
                 for row in query.load_iter::<Self, DefaultLoadingMode>(source)? {
@@ -150,12 +197,12 @@ macro_rules! moved {
             ) -> QueryResult<Vec<Self>> {
                 let mut query = $table::table.select(Self::as_select()).into_boxed();
                 if let Some(after) = after {
-                    query = query.filter(moved!(@behind $table, after, $($key),+));
+                    query = query.filter(moved!(@behind $table, after, $($key)+));
                 }
                 if let Some(last) = last {
-                    query = query.filter(moved!(@up_to $table, last, $($key),+));
+                    query = query.filter(moved!(@up_to $table, last, $($key)+));
                 }
-                let query = query.order(($($table::$key,)+)).limit(PAGE + 1);
+                let query = query.order(moved!(@order $table, $($key)+)).limit(PAGE + 1);
                 diesel_async::RunQueryDsl::load(query, target).await
             }
 
@@ -180,6 +227,8 @@ macro_rules! moved {
         }
     };
 }
+
+pub(super) use moved;
 
 moved! {
     /// A row of `conversations`.
@@ -289,49 +338,5 @@ moved! {
         price: Option<String>,
         key_id: Option<String>,
         charges: Option<String>,
-    }
-}
-
-moved! {
-    /// A row of `secrets`: without them no key of the source is one of the target.
-    Secret, secrets, key (name) {
-        name: String,
-        value: String,
-    }
-}
-
-moved! {
-    /// A row of `api_keys`.
-    ApiKey, api_keys, key (id) {
-        id: String,
-        hash: String,
-        prefix: String,
-        name: String,
-        project_id: Option<String>,
-        user_id: Option<String>,
-        role: String,
-        max_layer: Option<String>,
-        models: Option<String>,
-        rpm: Option<i64>,
-        tpm: Option<i64>,
-        max_concurrent: Option<i64>,
-        previous_hash: Option<String>,
-        previous_until: Option<i64>,
-        created_at: i64,
-        updated_at: i64,
-        expires_at: Option<i64>,
-        revoked_at: Option<i64>,
-    }
-}
-
-moved! {
-    /// A row of `rate_limits`.
-    RateLimit, rate_limits, key (scope) {
-        scope: String,
-        rpm: Option<i64>,
-        tpm: Option<i64>,
-        max_concurrent: Option<i64>,
-        updated_at: i64,
-        deleted_at: Option<i64>,
     }
 }

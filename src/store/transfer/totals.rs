@@ -5,11 +5,14 @@ use diesel::result::Error as DieselError;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::error::TransferError;
-use super::rows::{ApiKey, Call, Conversation, Message, Moved, RateLimit, Response, Secret, Summary, TodoList};
+use super::money_rows::{
+    ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret,
+};
+use super::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
 use super::{MARK, mark};
 
 /// How many tables are moved.
-pub(super) const TABLES: usize = 9;
+pub(super) const TABLES: usize = 15;
 
 /// What a table holds: the same on both sides when the same rows are in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,10 +41,16 @@ pub(super) fn totals_of_source(source: &mut SqliteConnection) -> Result<[Totals;
         of::<Summary>(source)?,
         of::<TodoList>(source)?,
         of::<Response>(source)?,
-        of::<Call>(source)?,
         of::<Secret>(source)?,
         of::<ApiKey>(source)?,
         of::<RateLimit>(source)?,
+        of::<Budget>(source)?,
+        of::<BudgetPeriod>(source)?,
+        of::<BudgetLease>(source)?,
+        of::<BudgetSlice>(source)?,
+        of::<BudgetEntry>(source)?,
+        of::<Event>(source)?,
+        of::<Call>(source)?,
     ])
 }
 
@@ -57,10 +66,16 @@ async fn totals_of_target(target: &mut AsyncPgConnection) -> Result<[Totals; TAB
         of::<Summary>(target).await?,
         of::<TodoList>(target).await?,
         of::<Response>(target).await?,
-        of::<Call>(target).await?,
         of::<Secret>(target).await?,
         of::<ApiKey>(target).await?,
         of::<RateLimit>(target).await?,
+        of::<Budget>(target).await?,
+        of::<BudgetPeriod>(target).await?,
+        of::<BudgetLease>(target).await?,
+        of::<BudgetSlice>(target).await?,
+        of::<BudgetEntry>(target).await?,
+        of::<Event>(target).await?,
+        of::<Call>(target).await?,
     ])
 }
 

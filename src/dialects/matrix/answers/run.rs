@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerForm, AnswerTranslation, Capabilities, Dialect, GatewayError, Layer, Model, ModelId, Outgoing, ProviderName,
-    TranslationError, Vendor,
+    AnswerForm, AnswerTranslation, Capabilities, Dialect, GatewayError, Layer, MediaTokens, Model, ModelId, Outgoing,
+    ProviderName, TranslationError, Vendor,
 };
 use serde_json::Value;
 
 use super::reassemble;
 use super::sample::Sample;
+use crate::dialects::bounds::Bounding;
 use crate::dialects::neutral::StreamReader;
 use crate::dialects::provider_side::{framing, read_answer, stream_reader};
 use crate::dialects::replay::{self, Told};
@@ -38,6 +39,7 @@ pub(super) fn model(provider: Dialect) -> Model {
         context_window: 200_000,
         max_output_tokens: 32_000,
         price: None,
+        media: MediaTokens::default(),
     }
 }
 
@@ -97,7 +99,7 @@ pub(super) fn send(client: Dialect, body: &str, model: &Model) -> Outgoing {
 /// Why it is.
 pub(super) fn try_send(client: Dialect, body: &str, model: &Model) -> Result<Outgoing, GatewayError> {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    write(client_side(client), &body, model, true)
+    write(client_side(client), &body, model, true, Bounding::NONE)
 }
 
 /// What a client got for an answer and for the same as a stream.

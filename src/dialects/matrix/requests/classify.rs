@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::case::{ABSENT, Case, OWN_STATE, PROBE, body, names, with_state};
 use super::known_members::is_known;
 use crate::dialects::anthropic_messages::MessagesRequest;
+use crate::dialects::bounds::Bounding;
 use crate::dialects::neutral::{Feature, Origin};
 use crate::dialects::openai_chat::ChatCompletionsRequest;
 use crate::dialects::openai_responses::ResponsesRequest;
@@ -52,13 +53,13 @@ fn side(client: Dialect) -> &'static ClientSide {
 /// other.
 pub(super) fn sent(client: Dialect, body: &Bytes, model: &Model) -> Result<Outgoing, GatewayError> {
     if client != model.dialect {
-        return translation::write(side(client), body, model, false);
+        return translation::write(side(client), body, model, false, Bounding::NONE);
     }
     let body = body.clone();
     match client {
-        Dialect::OpenaiChat => ChatCompletionsRequest::scan(body)?.write_for(model),
-        Dialect::OpenaiResponses => ResponsesRequest::scan(body)?.write_for(model),
-        _ => MessagesRequest::scan(body)?.write_for(model),
+        Dialect::OpenaiChat => ChatCompletionsRequest::scan(body)?.write_for(model, None),
+        Dialect::OpenaiResponses => ResponsesRequest::scan(body)?.write_for(model, None),
+        _ => MessagesRequest::scan(body)?.write_for(model, None),
     }
 }
 

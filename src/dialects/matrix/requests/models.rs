@@ -1,6 +1,8 @@
 //! The models that are asked, one of each dialect.
 
-use gateway_actors::protocol::{Capabilities, Capability, Dialect, Layer, Model, ModelId, ProviderName, Vendor};
+use gateway_actors::protocol::{
+    Capabilities, Capability, Dialect, Layer, MediaTokens, Model, ModelId, ProviderName, Vendor,
+};
 
 /// Which models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,7 @@ impl Models {
             context_window: 200_000,
             max_output_tokens: 32_000,
             price: None,
+            media: MediaTokens::default(),
         }
     }
 }

@@ -10,14 +10,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use gateway_actors::protocol::{CallContext, ChatCall, ConversationId, PlanRequest, TaskType, TurnCall, TurnDialect};
+use bytes::Bytes;
+use gateway_actors::protocol::{
+    CallContext, ChatCall, ConversationId, PlanRequest, RequestId, TaskType, TurnCall, TurnDialect,
+};
 
 use self::answer::{AskAnswer, answer};
 use self::request::AskRequest;
 use crate::auth::{Owner, owner};
-use crate::http::error::Failure;
+use crate::http::error::{ErrorShape, Failure};
 use crate::http::extract::{deadline, read_json};
+use crate::http::idempotency::{self, Asking};
 use crate::http::middleware::{Asker, Incoming};
+use crate::http::rates;
 use crate::http::shared::Edge;
 
 pub(super) async fn post_route(
@@ -27,11 +32,14 @@ pub(super) async fn post_route(
     incoming: Incoming,
 ) -> Result<HttpResponse, Failure> {
     let endpoint = Arc::clone(&edge.shared().endpoints.route);
-    let (ask, context) = read(&request, payload, &edge, incoming, endpoint).await?;
-    match ask.conversation.clone() {
-        Some(conversation) => in_conversation(ask, conversation, context, &edge, incoming, TaskType::General).await,
-        None => stateless(ask, context, &edge, incoming).await,
-    }
+    let read = read(&request, payload, &edge, incoming, endpoint).await?;
+    once(request, read, edge, async move |ask, context, edge| {
+        match ask.conversation.clone() {
+            Some(conversation) => in_conversation(ask, conversation, context, &edge, incoming, TaskType::General).await,
+            None => stateless(ask, context, &edge, incoming).await,
+        }
+    })
+    .await
 }
 
 pub(super) async fn post_chat(
@@ -41,9 +49,53 @@ pub(super) async fn post_chat(
     incoming: Incoming,
 ) -> Result<HttpResponse, Failure> {
     let endpoint = Arc::clone(&edge.shared().endpoints.chat);
-    let (ask, context) = read(&request, payload, &edge, incoming, endpoint).await?;
-    let conversation = ask.conversation.clone().unwrap_or_else(ConversationId::generate);
-    in_conversation(ask, conversation, context, &edge, incoming, TaskType::Chat).await
+    let read = read(&request, payload, &edge, incoming, endpoint).await?;
+    once(request, read, edge, async move |ask, context, edge| {
+        let conversation = ask.conversation.clone().unwrap_or_else(ConversationId::generate);
+        in_conversation(ask, conversation, context, &edge, incoming, TaskType::Chat).await
+    })
+    .await
+}
+
+/// A request that was read.
+struct Read {
+    id: RequestId,
+    body: Bytes,
+    ask: AskRequest,
+    context: CallContext,
+}
+
+/// Has it answered; once, if it has a key that says so.
+async fn once<F>(
+    request: HttpRequest,
+    read: Read,
+    edge: Edge,
+    answered: impl FnOnce(AskRequest, CallContext, Edge) -> F + 'static,
+) -> Result<HttpResponse, Failure>
+where
+    F: Future<Output = Result<HttpResponse, Failure>> + 'static,
+{
+    let Read { id, body, ask, context } = read;
+    let Some(key) = idempotency::key(request.headers())? else {
+        return answered(ask, context, edge).await;
+    };
+    let asking = Asking {
+        request,
+        edge: edge.clone(),
+        id,
+        endpoint: Arc::clone(&context.endpoint),
+        body,
+        deadline: context.deadline,
+        shape: ErrorShape::Native,
+    };
+    idempotency::once(asking, key, move |once| {
+        let context = CallContext {
+            watcher: Some(once.watcher()),
+            ..context
+        };
+        answered(ask, context, edge)
+    })
+    .await
 }
 
 async fn read(
@@ -52,7 +104,7 @@ async fn read(
     edge: &Edge,
     incoming: Incoming,
     endpoint: Arc<str>,
-) -> Result<(AskRequest, CallContext), Failure> {
+) -> Result<Read, Failure> {
     let shared = edge.shared();
     let settings = &shared.settings;
     let deadline = deadline(request, incoming.arrived, settings.default_deadline)?;
@@ -72,9 +124,15 @@ async fn read(
         project_id: owner.project,
         deadline,
         watcher: None,
-        place: None,
+        meter: rates::meter(request),
+        place: rates::place(request),
     };
-    Ok((ask, context))
+    Ok(Read {
+        id: incoming.id,
+        body,
+        ask,
+        context,
+    })
 }
 
 async fn stateless(

@@ -32,7 +32,7 @@ pub(in super::super::super) async fn open_lease(
 ) -> Result<LeaseId, QueryError> {
     let id = instance.to_string();
     for _ in 0..TRIES {
-        let last: Option<i32> = budget_leases::table
+        let last: Option<i64> = budget_leases::table
             .filter(budget_leases::instance_id.eq(&id))
             .order(budget_leases::epoch.desc())
             .select(budget_leases::epoch)
@@ -148,8 +148,8 @@ async fn book_of(
 
 async fn unsettled(connection: &mut Connection, leases: &[LeaseKey]) -> QueryResult<Vec<SliceRow>> {
     let instances: BTreeSet<&str> = leases.iter().map(|lease| &*lease.instance).collect();
-    let epochs: BTreeSet<i32> = leases.iter().map(|lease| lease.epoch).collect();
-    let wanted: BTreeSet<(&str, i32)> = leases.iter().map(|lease| (&*lease.instance, lease.epoch)).collect();
+    let epochs: BTreeSet<i64> = leases.iter().map(|lease| lease.epoch).collect();
+    let wanted: BTreeSet<(&str, i64)> = leases.iter().map(|lease| (&*lease.instance, lease.epoch)).collect();
     let mut slices: Vec<SliceRow> = budget_slices::table
         .filter(budget_slices::instance_id.eq_any(instances))
         .filter(budget_slices::epoch.eq_any(epochs))

@@ -153,7 +153,7 @@ async fn of_leases(
     let scopes: BTreeSet<&str> = keys.iter().map(|key| &*key.scope).collect();
     let periods: BTreeSet<&str> = keys.iter().map(|key| &*key.period).collect();
     let instances: BTreeSet<&str> = leases.iter().map(|lease| &*lease.instance).collect();
-    let epochs: BTreeSet<i32> = leases.iter().map(|lease| lease.epoch).collect();
+    let epochs: BTreeSet<i64> = leases.iter().map(|lease| lease.epoch).collect();
     budget_slices::table
         .inner_join(budget_leases::table.on(of_slice()))
         .filter(budget_slices::scope.eq_any(scopes))

@@ -1,5 +1,7 @@
 //! Moving a SQLite database into a PostgreSQL one.
 
+mod money;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +13,24 @@ use diesel::{Connection as _, SqliteConnection};
 use gateway_actors::protocol::CallRecord;
 
 use crate::database::{TestDatabase, postgres_config};
-use crate::samples::{close, conversation, dispatch, finished, finished_call, response, turn};
+use crate::samples::{close, conversation, dispatch, finished, response, turn};
 use crate::support::PostgresDatabase;
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 15] = [
     "conversations",
     "messages",
     "context_summaries",
     "todo_lists",
     "responses",
+    "secrets",
+    "api_keys",
+    "rate_limits",
+    "budgets",
+    "budget_periods",
+    "budget_leases",
+    "budget_slices",
+    "budget_ledger",
+    "events",
     "llm_calls",
 ];
 /// More than one page of the copy, which has 500 rows.
@@ -37,7 +48,7 @@ impl Databases {
         let source = TestDatabase::sqlite();
         let store = source.open();
         store
-            .block_on(store.calls().insert_calls((1..CALLS).map(call).collect()))
+            .block_on(store.calls().insert_calls((2..CALLS).map(call).collect()))
             .unwrap();
         let left = Arc::new(CallRecord::interrupted(dispatch()));
         store.block_on(store.calls().insert_calls(vec![left])).unwrap();
@@ -66,6 +77,7 @@ impl Databases {
             let stored = store.responses().put(response(id, previous));
             store.block_on(stored).unwrap();
         }
+        money::fill(&source, &store);
         Self {
             source,
             target: TestDatabase::postgres(),
@@ -103,7 +115,7 @@ impl Databases {
 
     #[track_caller]
     fn assert_same(&self) {
-        for (table, columns, order) in [
+        let others = [
             (
                 "conversations",
                 "id || coalesce(user_id, '-') || created_at || updated_at || metadata || next_seq",
@@ -135,7 +147,8 @@ impl Databases {
                  || CAST(estimated AS INTEGER) || cache_write_5m_tokens || cache_write_1h_tokens || coalesce(price, '-')",
                 "attempt_id",
             ),
-        ] {
+        ];
+        for (table, columns, order) in others.iter().chain(money::COLUMNS) {
             let query = format!("SELECT {columns} FROM {table} ORDER BY {order}");
             let (source, target) = (self.source.texts(&query), self.target.texts(&query));
             assert!(!source.is_empty(), "{table}");
@@ -148,6 +161,12 @@ impl Databases {
             .texts(&format!("SELECT count(*)::text FROM {table}"))
             .remove(0)
     }
+}
+
+fn uncharged_call() -> CallRecord {
+    let mut dispatch = dispatch();
+    dispatch.charges = None;
+    finished(&dispatch)
 }
 
 /// A call record; every tenth has a price that takes a text.
@@ -199,7 +218,23 @@ fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
     assert_eq!(moved.iter().map(|table| table.table).collect::<Vec<_>>(), TABLES);
     assert_eq!(
         moved.iter().map(|table| table.rows).collect::<Vec<_>>(),
-        [7, 2 * TURNS, 2, 1, 3, CALLS]
+        [
+            7,
+            2 * TURNS,
+            2,
+            1,
+            3,
+            1,
+            2,
+            1,
+            2,
+            4,
+            1,
+            2,
+            2 * (CALLS - 1) + 6,
+            1,
+            CALLS
+        ]
     );
     assert!(moved.iter().all(|table| table.copied == table.rows), "{moved:?}");
     databases.assert_same();
@@ -294,7 +329,7 @@ fn a_source_that_changed_after_the_stop_is_gone_on_with_only_if_what_was_copied_
     let databases = Databases::new();
     databases.stop_at_the_second_page_of_calls();
     let store = databases.source.open();
-    let later = store.calls().insert_calls(vec![finished_call()]);
+    let later = store.calls().insert_calls(vec![Arc::new(uncharged_call())]);
     store.block_on(later).unwrap();
     drop(store);
     databases
@@ -363,7 +398,7 @@ fn a_target_with_other_data_is_refused_and_nothing_is_written() {
         let databases = Databases::new();
         let other = databases.target.open();
         other
-            .block_on(other.calls().insert_calls(vec![finished_call()]))
+            .block_on(other.calls().insert_calls(vec![Arc::new(uncharged_call())]))
             .unwrap();
         databases
             .target

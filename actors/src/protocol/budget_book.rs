@@ -1,0 +1,208 @@
+//! Every budget as cells read it, published by the BudgetDirector.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+use super::ids::ConversationId;
+use super::ledger::BudgetRule;
+use super::scope::Scope;
+use super::slice::{LeaseTerm, Slice};
+use super::tenancy::KeyId;
+
+/// A budget, and the slice of it that is spent from now.
+#[derive(Debug)]
+pub struct BudgetEntry {
+    /// What it is for.
+    pub scope: Scope,
+    /// What holds for it.
+    pub rule: BudgetRule,
+    state: Arc<EntryState>,
+}
+
+/// What outlives a change of the rule.
+#[derive(Debug, Default)]
+struct EntryState {
+    slice: ArcSwapOption<Slice>,
+    /// The last question of the present lease, and the last that was answered.
+    asked: AtomicU64,
+    answered: AtomicU64,
+    gone: AtomicBool,
+}
+
+impl BudgetEntry {
+    /// A budget that nothing is spent from yet.
+    #[must_use]
+    pub fn new(scope: Scope, rule: BudgetRule) -> Self {
+        Self {
+            scope,
+            rule,
+            state: Arc::default(),
+        }
+    }
+
+    /// The same budget under another rule.
+    #[must_use]
+    pub fn with_rule(&self, rule: BudgetRule) -> Self {
+        Self {
+            scope: self.scope.clone(),
+            rule,
+            state: Arc::clone(&self.state),
+        }
+    }
+
+    /// The slice that is spent from.
+    #[must_use]
+    pub fn slice(&self) -> Option<Arc<Slice>> {
+        self.state.slice.load_full()
+    }
+
+    /// Has another slice spent from, or none; the one before.
+    pub fn replace_slice(&self, slice: Option<Arc<Slice>>) -> Option<Arc<Slice>> {
+        self.state.slice.swap(slice)
+    }
+
+    /// The number of the next question to the ledger: the last one's, if that has no answer yet.
+    #[must_use]
+    pub fn next_question(&self) -> u64 {
+        self.state.answered.load(Ordering::Acquire) + 1
+    }
+
+    /// Whether a question was asked that has no answer yet.
+    #[must_use]
+    pub fn has_open_question(&self) -> bool {
+        self.state.asked.load(Ordering::Acquire) > self.state.answered.load(Ordering::Acquire)
+    }
+
+    /// Notes that a question is asked.
+    pub fn ask(&self, seq: u64) {
+        self.state.asked.store(seq, Ordering::Release);
+    }
+
+    /// Notes that a question was answered, or that its answer does not matter any more.
+    pub fn set_answered(&self, seq: u64) {
+        self.state.answered.fetch_max(seq, Ordering::AcqRel);
+    }
+
+    /// Begins to count questions anew: there is another lease.
+    pub fn forget_questions(&self) {
+        self.state.asked.store(0, Ordering::Release);
+        self.state.answered.store(0, Ordering::Release);
+    }
+
+    /// Notes that there is no such budget any more: whoever has it in hand need not heed it.
+    pub fn remove(&self) {
+        self.state.gone.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.state.gone.load(Ordering::Acquire)
+    }
+}
+
+/// What the process holds of all budgets: noted where a director that has panicked leaves it to the next.
+#[derive(Debug, Default)]
+pub struct Holdings {
+    /// The term of the lease.
+    pub term: ArcSwapOption<LeaseTerm>,
+    /// Every slice under it, those of earlier periods too.
+    pub slices: ArcSwap<Vec<Arc<Slice>>>,
+}
+
+/// Every budget, as cells read it.
+#[derive(Debug, Default)]
+pub struct BudgetBook {
+    holdings: Arc<Holdings>,
+    global: Option<Arc<BudgetEntry>>,
+    projects: HashMap<Arc<str>, Arc<BudgetEntry>>,
+    users: HashMap<Arc<str>, Arc<BudgetEntry>>,
+    keys: HashMap<KeyId, Arc<BudgetEntry>>,
+    conversations: HashMap<ConversationId, Arc<BudgetEntry>>,
+}
+
+/// Whose money a call costs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Payer<'a> {
+    /// The project.
+    pub project: Option<&'a str>,
+    /// The user.
+    pub user: Option<&'a str>,
+    /// The virtual key.
+    pub key: Option<&'a KeyId>,
+    /// The conversation.
+    pub conversation: Option<&'a ConversationId>,
+}
+
+/// The budgets that a call must be paid from, all of them or none.
+pub type BudgetPath = Vec<Arc<BudgetEntry>>;
+
+impl BudgetBook {
+    /// A book of these budgets.
+    #[must_use]
+    pub fn new(entries: impl IntoIterator<Item = Arc<BudgetEntry>>) -> Self {
+        Self::default().with(entries)
+    }
+
+    /// A book of these budgets that follows this one.
+    #[must_use]
+    pub fn with(&self, entries: impl IntoIterator<Item = Arc<BudgetEntry>>) -> Self {
+        let mut book = Self {
+            holdings: Arc::clone(&self.holdings),
+            ..Self::default()
+        };
+        for entry in entries {
+            match &entry.scope {
+                Scope::Global => book.global = Some(entry),
+                Scope::Project(id) => _ = book.projects.insert(Arc::clone(id), entry),
+                Scope::User(id) => _ = book.users.insert(Arc::clone(id), entry),
+                Scope::Key(id) => _ = book.keys.insert(id.clone(), entry),
+                Scope::Conversation(id) => _ = book.conversations.insert(id.clone(), entry),
+            }
+        }
+        book
+    }
+
+    /// What the process holds.
+    #[must_use]
+    pub fn holdings(&self) -> &Arc<Holdings> {
+        &self.holdings
+    }
+
+    /// The budget of this scope.
+    #[must_use]
+    pub fn get(&self, scope: &Scope) -> Option<&Arc<BudgetEntry>> {
+        match scope {
+            Scope::Global => self.global.as_ref(),
+            Scope::Project(id) => self.projects.get(id),
+            Scope::User(id) => self.users.get(id),
+            Scope::Key(id) => self.keys.get(id),
+            Scope::Conversation(id) => self.conversations.get(id),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries().next().is_none()
+    }
+
+    /// The budgets that concern a call.
+    #[must_use]
+    pub fn path(&self, payer: Payer<'_>) -> BudgetPath {
+        let project = payer.project.and_then(|id| self.projects.get(id));
+        let user = payer.user.and_then(|id| self.users.get(id));
+        let key = payer.key.and_then(|id| self.keys.get(id));
+        let conversation = payer.conversation.and_then(|id| self.conversations.get(id));
+        let entries = [self.global.as_ref(), project, user, key, conversation];
+        entries.into_iter().flatten().cloned().collect()
+    }
+
+    /// Every budget.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<BudgetEntry>> {
+        let projects_and_users = self.projects.values().chain(self.users.values());
+        let others = self.keys.values().chain(self.conversations.values());
+        self.global.iter().chain(projects_and_users).chain(others)
+    }
+}

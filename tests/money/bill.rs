@@ -1,0 +1,104 @@
+//! The provider's bill, the call records and the limit, when two hundred clients spend a dollar to its end.
+
+use std::collections::HashMap;
+use std::thread;
+
+use tokio::sync::watch;
+
+use crate::COMPLETIONS;
+use crate::scene::{On, Scene, assert_exhausted, on_each_database, paid};
+use crate::support::{Behaviour, Charge, Model};
+use crate::till::{Till, dear, seed, spend, ways};
+
+const CLIENTS: u64 = 200;
+/// One dollar.
+pub(crate) const LIMIT: i64 = 1_000_000_000;
+/// USD per million tokens of output, and nano-USD per token: some twelve hundred calls are a dollar.
+pub(crate) const PRICE: &str = "200";
+pub(crate) const NANO: i64 = 200_000;
+/// Whoever waits for a provider gives up soon.
+pub(crate) const TIMEOUTS: &str =
+    "timeouts = { first_byte_ms = 700, idle_ms = 500, total_ms = 2000 }\nmax_in_flight = 400";
+
+on_each_database![a_crowd_spends_a_dollar_and_what_is_billed_is_recorded_and_within_the_limit,];
+
+fn a_crowd_spends_a_dollar_and_what_is_billed_is_recorded_and_within_the_limit(on: On) {
+    let seed = seed();
+    let crowd = crate::support::Provider::start("crowd");
+    let scene = Scene::with(on, |setup, _| {
+        setup
+            .provider_with(&crowd, TIMEOUTS)
+            .model(&Model::free("dear", &crowd).priced("0", PRICE))
+    });
+    crowd.only_count_requests();
+    crowd.set(ways(seed));
+    scene.limit("global", LIMIT);
+    let till = Till::default();
+    let places = watch::Sender::new(vec![scene.gateway.address()]);
+    thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (till, places) = (&till, &places);
+            scope.spawn(move || spend(till, seed * 1_000 + client, places, 2));
+        }
+    });
+    println!("{} asked, {} answered", load(&till.asked), load(&till.answered));
+    assert_eq!(load(&till.unavailable), 0);
+
+    crowd.set(Behaviour::Answer);
+    let spent = scene.spent_at_rest("global");
+    assert_within(&scene, &crowd.bill(), &till, spent);
+
+    // What is left can be spent, to the last call that fits.
+    let mut asked = 0;
+    loop {
+        let reply = scene.admin().post(COMPLETIONS, &dear(paid(1)));
+        if reply.status == 402 {
+            assert_exhausted(&reply);
+            break;
+        }
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        asked += 1;
+        assert!(asked < LIMIT / NANO, "nothing is ever refused");
+    }
+    let spent = scene.spent_at_rest("global");
+    assert!(LIMIT - spent < NANO, "refused with {} left", LIMIT - spent);
+    assert_within(&scene, &crowd.bill(), &till, spent);
+    scene.finish();
+}
+
+/// Billed <= recorded = posted <= limit, and what was answered is booked to the nano-dollar.
+#[track_caller]
+pub(crate) fn assert_within(scene: &Scene, bill: &[Charge], till: &Till, spent: i64) {
+    let charged = |charge: &Charge| i64::try_from(charge.output_tokens).unwrap() * NANO;
+    let billed: i64 = bill.iter().map(charged).sum();
+    let recorded = scene.books().recorded();
+    println!(
+        "billed {billed}, recorded {recorded}, of it estimated {}",
+        scene.books().estimated()
+    );
+    assert!(
+        billed <= recorded && recorded <= LIMIT,
+        "{billed} billed, {recorded} recorded"
+    );
+    assert_eq!(spent, recorded);
+    let by_answer: HashMap<&str, &Charge> = bill.iter().map(|charge| (charge.id.as_str(), charge)).collect();
+    let calls = scene.gateway.calls();
+    let by_request: HashMap<&str, _> = calls.iter().map(|call| (call.request_id.as_str(), call)).collect();
+    let whole = till.whole.borrow();
+    assert!(whole.len() > 100, "{} whole answers", whole.len());
+    for (request, answer) in whole.iter() {
+        let (call, charge) = (by_request[request.as_str()], by_answer[answer.as_str()]);
+        if !call.estimated {
+            assert_eq!(call.cost_nano_usd, charged(charge), "{call:?}");
+        }
+        assert!(call.cost_nano_usd >= charged(charge), "{call:?}");
+    }
+    let exact = whole
+        .iter()
+        .filter(|(request, _)| !by_request[request.as_str()].estimated);
+    assert!(exact.count() * 10 > whole.len() * 8, "most answers are estimated");
+}
+
+pub(crate) fn load(count: &std::sync::atomic::AtomicUsize) -> usize {
+    count.load(std::sync::atomic::Ordering::Relaxed)
+}

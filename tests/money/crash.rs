@@ -1,0 +1,137 @@
+//! A process that dies at chosen points of a paid call, and what its successor on the same folder makes of the books.
+
+use serde_json::{Value, json};
+
+use crate::COMPLETIONS;
+use crate::scene::{ADMIN_KEY, COST, On, SOON, Scene, TOKENS, on_each_database, paid, paid_stream};
+use crate::support::{Behaviour, Client, Gateway, wait_for};
+
+on_each_database![
+    j7_dead_between_the_hold_and_the_call_it_frees_what_was_not_sent_and_books_the_rest,
+    j8_dead_between_the_answer_and_the_settlement_it_books_what_was_billed,
+    k9_dead_at_any_stage_of_a_paid_call_it_leaves_books_that_balance,
+    k9_dead_while_it_takes_or_gives_back_a_part_of_a_budget_it_leaves_nothing_held,
+];
+
+/// A provider that behaves so while somebody dies there.
+type Stage = (&'static str, Behaviour);
+
+fn j7_dead_between_the_hold_and_the_call_it_frees_what_was_not_sent_and_books_the_rest(on: On) {
+    die_at(
+        on,
+        &["held", "begun", "sending"].map(|point| (point, Behaviour::Answer)),
+    );
+}
+
+fn j8_dead_between_the_answer_and_the_settlement_it_books_what_was_billed(on: On) {
+    die_at(
+        on,
+        &["answered", "ended", "committing", "committed"].map(|point| (point, Behaviour::Answer)),
+    );
+}
+
+fn k9_dead_at_any_stage_of_a_paid_call_it_leaves_books_that_balance(on: On) {
+    die_at(
+        on,
+        &[
+            (SENT, Behaviour::StallBeforeHead),
+            ("first-byte", Behaviour::Answer),
+            ("mid-stream", Behaviour::Answer),
+            (SENT, Behaviour::StallMidStream),
+        ],
+    );
+}
+
+fn k9_dead_while_it_takes_or_gives_back_a_part_of_a_budget_it_leaves_nothing_held(on: On) {
+    die_at(
+        on,
+        &["granted", "giving-back", "given-back"].map(|point| (point, Behaviour::Answer)),
+    );
+}
+
+/// Killed from outside, once the provider has the request.
+const SENT: &str = "sent";
+const CALLS: i64 = 40;
+
+fn die_at(on: On, stages: &[Stage]) {
+    let mut scene = Scene::with(on, |setup, _| setup.toml("[budget]\nlease_ms = 3600000"));
+    scene.limit("global", CALLS * COST);
+    for (point, behaviour) in stages {
+        for body in [paid(TOKENS), paid_stream(TOKENS)] {
+            let is_stream = body["stream"] == true;
+            if *point == "mid-stream" && !is_stream {
+                // A whole answer has no parts.
+                continue;
+            }
+            scene.paid.set(behaviour.clone());
+            let (asked, before) = (scene.paid.requests(), scene.books().recorded());
+            die(&scene, point, &body);
+            scene.gateway.kill_9();
+            let billed = scene.bill();
+            scene.paid.set(Behaviour::Answer);
+            scene.gateway.restart();
+
+            let at = format!("{point}, stream {is_stream}");
+            wait_for(&format!("nothing to be held after {at}"), SOON, || {
+                scene.books().number("SELECT sum(held) AS n FROM budget_periods") == 0
+            });
+            let books = scene.books();
+            let recorded = books.recorded();
+            assert!(
+                billed <= recorded && recorded <= CALLS * COST,
+                "{at}: {billed} billed, {recorded} recorded"
+            );
+            assert_eq!(books.posted("global"), recorded, "{at}");
+            books.assert_balanced();
+            // What was never sent is free only if that is certain; what was is never.
+            let once = recorded - before;
+            assert!((0..=COST).contains(&once), "{at}: {once}");
+            if *point == "held" || *point == "granted" {
+                assert_eq!((once, scene.paid.requests() - asked), (0, 0), "{at}");
+            } else {
+                assert_eq!(once, COST, "{at}");
+            }
+            assert_eq!(
+                books.number("SELECT count(*) AS n FROM budget_leases WHERE state = 'expired'"),
+                0
+            );
+        }
+    }
+    // The rest is there for whoever comes next.
+    let left = CALLS - scene.books().posted("global") / COST;
+    for _ in 0..left {
+        assert_eq!(scene.ask().status, 200);
+    }
+    assert_eq!(scene.ask().status, 402);
+    scene.finish();
+}
+
+/// Has the gateway die there while it serves this request.
+fn die(scene: &Scene, point: &str, body: &Value) {
+    let authorization = format!("Bearer {ADMIN_KEY}");
+    let client = Client::unchecked(&format!("http://{}", scene.gateway.address()));
+    let client = client.with_header("authorization", &authorization);
+    let asked = scene.paid.requests();
+    std::thread::scope(|scope| {
+        if point != SENT {
+            let armed = client
+                .try_post(&format!("/v1/faults/abort-at-{point}"), &json!({}))
+                .unwrap();
+            assert_eq!(armed.status, 202, "{point}");
+        }
+        let asking = &client;
+        // It may be answered before: what keeps the books comes later.
+        scope.spawn(move || asking.try_post(COMPLETIONS, body).ok());
+        if point == SENT {
+            wait_for("the request", SOON, || scene.paid.requests() > asked);
+            scene.gateway.signal(rustix::process::Signal::KILL);
+        }
+        wait_for(&format!("the end at {point}"), SOON, || is_dead(&scene.gateway));
+    });
+}
+
+/// Whether it has ended, and nobody has looked yet.
+fn is_dead(gateway: &Gateway) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", gateway.pid().as_raw_nonzero()));
+    stat.unwrap().contains(") Z ")
+}

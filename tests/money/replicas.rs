@@ -1,0 +1,194 @@
+//! Several processes, one database: together they spend what there is and never more, whatever becomes of one of them.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::COMPLETIONS;
+use crate::bill::{LIMIT, PRICE, TIMEOUTS, assert_within, load};
+use crate::scene::{COST, On, SOON, Scene, TOKENS, for_model, paid};
+use crate::support::{Behaviour, Gateway, Model, Provider, Reply, Setup, in_parallel, wait_for};
+use crate::till::{Till, seed, spend, ways};
+
+const CLIENTS: u64 = 40;
+const KILLS: u64 = 3;
+/// So long that no lease runs out while a test lasts.
+const LONG_LEASE: &str = "[budget]\nlease_ms = 3600000";
+const SHORT_LEASE: &str = "[budget]\nlease_ms = 2000";
+
+fn ask(gateway: &Gateway) -> Reply {
+    gateway.client().post(COMPLETIONS, &paid(TOKENS))
+}
+
+/// Lets go of a replica in good order.
+fn finish(replica: Gateway) {
+    replica.finish_after(&for_model("free"));
+}
+
+#[test]
+fn e5_of_many_at_three_replicas_as_many_are_answered_as_fit() {
+    const ALL: usize = 120;
+    const FIT: usize = 7;
+    let scene = Scene::with(On::Postgres, |setup, _| setup.toml(LONG_LEASE));
+    let replicas = [(); 2].map(|()| scene.replica(|setup| setup.toml(LONG_LEASE)));
+    scene.limit("global", 7 * COST);
+    // Another process's budget is heard of a little later.
+    for replica in &replicas {
+        let path = crate::scene::path("global");
+        wait_for("the budget", SOON, || replica.client().get(&path).status == 200);
+        let reply = replica.client().send_json(
+            "PUT",
+            &path,
+            &serde_json::json!({ "limitNanoUsd": 7 * COST, "window": "total" }),
+        );
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    let statuses = in_parallel(ALL, ALL, |number| match number % 3 {
+        0 => scene.ask().status,
+        place => ask(&replicas[place - 1]).status,
+    });
+    let of = |status: u16| statuses.iter().filter(|one| **one == status).count();
+    assert_eq!((of(200), of(402)), (FIT, ALL - FIT), "{statuses:?}");
+    assert_eq!(scene.paid.requests(), FIT);
+    assert_eq!(scene.bill(), 7 * COST);
+    wait_for("everything to be posted", SOON, || {
+        scene.books().posted("global") == 7 * COST
+    });
+    replicas.into_iter().for_each(finish);
+    scene.finish();
+}
+
+#[test]
+fn e5_what_one_replica_has_in_stock_is_there_for_another_before_anybody_is_refused() {
+    const CALLS: i64 = 20;
+    let scene = Scene::with(On::Postgres, |setup, _| setup.toml(LONG_LEASE));
+    scene.limit("global", CALLS * COST);
+    let other = scene.replica(|setup| setup.toml(LONG_LEASE));
+    for round in 0..3 {
+        assert_eq!(scene.ask().status, 200, "round {round}");
+    }
+    let hold = "SELECT count(*) AS n FROM budget_slices WHERE held > 0";
+    assert_eq!(scene.books().number(hold), 1, "the first has something in stock");
+    for call in 3..CALLS {
+        let reply = ask(&other);
+        assert_eq!(reply.status, 200, "call {call}: {}", reply.text());
+    }
+    for gateway in [&scene.gateway, &other] {
+        assert_eq!(ask(gateway).status, 402);
+    }
+    assert_eq!((scene.paid.requests(), scene.bill()), (20, CALLS * COST));
+    wait_for("everything to be posted", SOON, || {
+        scene.books().posted("global") == CALLS * COST
+    });
+    finish(other);
+    scene.finish();
+}
+
+#[test]
+fn k9_two_replicas_one_of_them_killed_again_and_again_spend_a_dollar_and_no_more() {
+    let seed = seed();
+    let crowd = Provider::start("crowd");
+    let more = |setup: Setup| {
+        setup
+            .toml(LONG_LEASE)
+            .provider_with(&crowd, TIMEOUTS)
+            .model(&Model::free("dear", &crowd).priced("0", PRICE))
+    };
+    let scene = Scene::with(On::Postgres, |setup, _| more(setup));
+    crowd.only_count_requests();
+    crowd.set(ways(seed));
+    scene.limit("global", LIMIT);
+    let mut victim = scene.replica(more);
+    let till = Till::default();
+    let places = watch::Sender::new(vec![scene.gateway.address(), victim.address()]);
+    let mut draw = crate::support::Draw::new(seed);
+    thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (till, places) = (&till, &places);
+            scope.spawn(move || spend(till, seed * 1_000 + client, places, 3));
+        }
+        for kill in 0..KILLS {
+            let asked = load(&till.asked) + 40 + draw.below(120);
+            wait_for("more requests", SOON, || {
+                load(&till.asked) >= asked || load(&till.refused) > 20
+            });
+            println!("kill {kill} after {} requests", load(&till.asked));
+            victim.kill_9();
+            places.send_modify(|places| places.truncate(1));
+            assert!(scene.books().number(UP) <= LIMIT);
+            victim.restart();
+            places.send_modify(|places| places.push(victim.address()));
+            // At once: the lease of the dead would have lasted for an hour.
+            wait_for("the rest of the dead to be given back", SOON, || {
+                scene.books().number(LEASES_OF_THE_DEAD) <= 2
+            });
+        }
+    });
+    till.is_over.store(true, Ordering::Relaxed);
+    crowd.set(Behaviour::Answer);
+    let spent = scene.spent_at_rest("global");
+    assert_within(&scene, &crowd.bill(), &till, spent);
+    finish(victim);
+    scene.finish();
+}
+
+const UP: &str = "SELECT max(posted + held) AS n FROM budget_periods";
+const LEASES_OF_THE_DEAD: &str = "SELECT count(*) AS n FROM budget_leases WHERE state = 'live'";
+
+#[test]
+fn k9_what_a_replica_that_never_returns_held_is_posted_in_full_and_corrected_when_its_journal_is_read() {
+    let scene = Scene::with(On::Postgres, |setup, _| setup.toml(SHORT_LEASE));
+    scene.limit("global", 100 * COST);
+    let mut lost = scene.replica(|setup| setup.toml(SHORT_LEASE));
+    assert_eq!(ask(&lost).status, 200);
+    wait_for("the record", SOON, || scene.books().recorded() == COST);
+    scene.paid.set(Behaviour::Held);
+    thread::scope(|scope| {
+        let lost = &lost;
+        let client = lost.client();
+        scope.spawn(move || client.try_post(COMPLETIONS, &paid(TOKENS)).ok());
+        wait_for("the call", SOON, || scene.paid.running() == 1);
+        lost.signal(rustix::process::Signal::KILL);
+    });
+    lost.kill_9();
+    let books = scene.books();
+    let held = books.number("SELECT sum(held) AS n FROM budget_periods");
+    assert!(held >= COST, "{held} is held");
+    wait_for("the lease to run out", SOON + Duration::from_secs(5), || {
+        books.entries("global", "expire") == 1
+    });
+    assert_eq!(books.posted_by("global", "expire"), held);
+    assert_eq!(books.posted("global"), COST + held, "all that it held counts as spent");
+    books.assert_balanced();
+
+    scene.paid.set(Behaviour::Answer);
+    lost.restart();
+    wait_for("its journal to be read", SOON, || books.posted("global") == 2 * COST);
+    assert_eq!((books.recorded(), books.estimated()), (2 * COST, COST));
+    assert_eq!(books.posted_by("global", "adjust"), -held);
+    assert!(scene.bill() <= 2 * COST);
+    finish(lost);
+    scene.finish();
+}
+
+#[test]
+fn two_processes_on_one_file_share_a_budget() {
+    let scene = Scene::new(On::Sqlite);
+    scene.limit("global", 10 * COST);
+    let file = scene.gateway.folder().join("gateway.db");
+    let other = scene.replica(|setup| setup.env("DATABASE_URL", &format!("sqlite:{}", file.display())));
+    let statuses = in_parallel(40, 20, |number| match number % 2 {
+        0 => scene.ask().status,
+        _ => ask(&other).status,
+    });
+    let of = |status: u16| statuses.iter().filter(|one| **one == status).count();
+    assert_eq!((of(200), of(402)), (10, 30), "{statuses:?}");
+    assert_eq!((scene.paid.requests(), scene.bill()), (10, 10 * COST));
+    wait_for("everything to be posted", SOON, || {
+        scene.books().posted("global") == 10 * COST
+    });
+    finish(other);
+    scene.finish();
+}

@@ -48,7 +48,7 @@ async fn made(
 
 /// Generated from the table: a route that is added is in it, and so in this.
 #[actix_web::test]
-async fn i24_every_route_lets_in_the_roles_that_its_rule_names_and_nobody_else() {
+async fn every_route_lets_in_the_roles_that_its_rule_names_and_nobody_else() {
     let app = app(keyed_parts(), Told::default()).await;
     let mut keys = vec![(None, None), (Some(AccessRole::Admin), Some(ADMIN_KEY.to_owned()))];
     for role in [AccessRole::User, AccessRole::Operator, AccessRole::Admin] {

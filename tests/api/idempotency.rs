@@ -287,7 +287,7 @@ fn f7_i12_after_kill_9_the_request_runs_again_and_the_conversation_has_one_answe
 }
 
 #[test]
-fn i12_a_client_that_leaves_finds_its_answer_when_it_comes_back() {
+fn a_client_that_leaves_finds_its_answer_when_it_comes_back() {
     on_each_database(|setup| {
         let alpha = Provider::start("alpha");
         let gateway = gateway(setup, &alpha);

@@ -99,7 +99,7 @@ fn sum_of(rows: &Value, of: impl Fn(&Value) -> u64) -> u64 {
 }
 
 #[test]
-fn i32_stats_equal_the_bill_and_agree_with_each_other_to_the_nano() {
+fn stats_equal_the_bill_and_agree_with_each_other_to_the_nano() {
     on_both(|setup| {
         let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
         let gateway = Gateway::start(with_models(setup, &alpha, &beta));

@@ -13,7 +13,7 @@ use crate::samples::{dispatch, finished};
 use crate::support::Draw;
 
 on_each_database! {
-    i32_sums_are_those_of_the_records_whatever_they_are_told_apart_by,
+    sums_are_those_of_the_records_whatever_they_are_told_apart_by,
     days_weeks_and_months_end_at_midnight_utc,
     a_filter_keeps_what_is_within_it_and_nothing_else,
     the_dearest_calls_come_first,
@@ -136,7 +136,7 @@ fn drawn(draw: &mut Draw, count: u64) -> Vec<CallRecord> {
 /// A group's period, and its value of each dimension.
 type Key = (Option<String>, Vec<Option<String>>);
 
-fn i32_sums_are_those_of_the_records_whatever_they_are_told_apart_by(test: &TestStore) {
+fn sums_are_those_of_the_records_whatever_they_are_told_apart_by(test: &TestStore) {
     let seed = seed();
     let records = drawn(&mut Draw::new(seed), 700);
     insert(test, &records);

@@ -102,6 +102,7 @@ fn e17_what_was_held_of_a_budget_that_was_deleted_is_still_posted(test: &TestSto
     assert!(!delete());
     assert_eq!(store.block_on(store.ledger().budget(scope.clone())).unwrap(), None);
     assert_eq!(ask(store, lease, &scope, 2, 1), Grant::NoBudget);
+    granted(store, lease, &scope, 1, 60);
     insert(store, [call(lease, &[(&scope, &period)], 40)]);
     set(store, &scope, rule(200, Window::Total));
     assert_eq!(sums(store, &scope), (40, 20));

@@ -221,7 +221,10 @@ fn a_record_beyond_what_is_held_is_booked_in_full(test: &TestStore) {
     granted(store, other, &scope, 1, 50);
     insert(store, [call(dear, &[(&scope, &period)], 70)]);
     assert_eq!(sums(store, &scope), (70, 50));
-    assert!(matches!(ask(store, dear, &scope, 2, 1), Grant::Short { .. }));
+    // 60 more than it was granted: to make up for a part of that gives it nothing to spend, and takes nothing.
+    granted(store, dear, &scope, 2, 40);
+    assert_eq!(sums(store, &scope), (70, 50));
+    assert!(matches!(ask(store, dear, &scope, 3, 21), Grant::Short { .. }));
     assert_books_balance(test);
 }
 

@@ -37,7 +37,9 @@ pub(in super::super::super) async fn grant(
         .map(|(scope, rule)| key_of(scope, &rule.window.period_at(now)))
         .collect();
     let keys: Vec<_> = keys.into_iter().collect();
-    let locked = books::lock_periods(connection, &keys, books::Missing::Make).await?;
+    let mut locked = books::lock_periods(connection, &keys, books::Missing::Make).await?;
+    // Where nothing had to be locked nobody looked at the clock.
+    locked.now = locked.now.max(now);
     let slices = own_and_holding(connection, lease, &scopes).await?;
     let mut book = Book::new(locked, slices);
     let mut grants = Vec::with_capacity(wanted.len());

@@ -19,7 +19,7 @@ readonly MODEL_START_LIMIT_SECONDS=60
 readonly POSTGRES_START_LIMIT_SECONDS=300
 readonly REDIS_START_LIMIT_SECONDS=300
 # Without anybody at a terminal, a test that hangs ends the run after this long.
-readonly TEST_LIMIT_SECONDS=1800
+readonly TEST_LIMIT_SECONDS=2100
 
 failed_steps=()
 server_pids=()

@@ -283,7 +283,7 @@ impl ActorSystem {
         self.beats.start_here(format!("worker {id}"));
         let router = RouterActor::new(self.routing, self.sources.clone(), self.crashes.clone()).start();
         let sums = self.budgets.get(usize::from(id.0)).map(Arc::clone).unwrap_or_default();
-        let budget = BudgetActor::new(sums, self.crashes.clone()).start();
+        let budget = BudgetActor::new(Arc::clone(&sums), self.crashes.clone()).start();
         let cost = CostTracker::new(
             CostSettings::default(),
             Rc::clone(&journal),
@@ -325,6 +325,7 @@ impl ActorSystem {
             router: LocalAddr::new(router),
             providers: providers.collect(),
             budget: LocalAddr::new(budget),
+            spending: sums,
             budget_director: self.remote(&self.budget_director),
             budgets: Arc::clone(&self.book),
             bounds: self.bounds.clone(),

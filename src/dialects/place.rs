@@ -42,6 +42,11 @@ impl At<'_> {
         }
     }
 
+    /// Whether it is a member of the body with this name.
+    pub(super) fn is_top(&self, name: &str) -> bool {
+        self.above.is_none() && matches!(self.step, Step::Member(member) if member == name)
+    }
+
     /// The error that something must stand here.
     pub(super) fn required(&self) -> GatewayError {
         self.wrong("is required")

@@ -13,7 +13,7 @@ use super::error::{ErrorShape, Failure};
 use super::middleware::Asker;
 use super::respond::micros_text;
 use super::shared::Shared;
-use crate::limits::{Entered, Level, Standing};
+use crate::limits::{Entered, Standing};
 
 /// How far its limits are used, by the request that asked last; kept among the request's extensions.
 #[derive(Clone, Copy)]
@@ -75,49 +75,63 @@ pub(crate) fn add_headers(response: &mut HttpResponse, request: &HttpRequest, sh
     };
     let headers = response.headers_mut();
     let is_anthropic = shape == ErrorShape::Client(Dialect::AnthropicMessages);
-    for (what, level) in [("requests", standing.requests), ("tokens", standing.tokens)] {
+    let (of_requests, of_tokens) = if is_anthropic {
+        (&ANTHROPICS_OF_REQUESTS, &ANTHROPICS_OF_TOKENS)
+    } else {
+        (&OPENAIS_OF_REQUESTS, &OPENAIS_OF_TOKENS)
+    };
+    for (names, level) in [(of_requests, standing.requests), (of_tokens, standing.tokens)] {
         let Some(level) = level else { continue };
-        if is_anthropic {
-            add_anthropics(headers, what, level);
+        let [limit, remaining, reset] = names;
+        headers.insert(limit.clone(), HeaderValue::from(level.limit));
+        headers.insert(remaining.clone(), HeaderValue::from(level.remaining));
+        let when = if is_anthropic {
+            moment_after(level.reset)
         } else {
-            add_openais(headers, what, level);
+            span(level.reset)
+        };
+        if let Ok(when) = HeaderValue::try_from(when) {
+            headers.insert(reset.clone(), when);
         }
     }
 }
 
-fn add_openais(headers: &mut HeaderMap, what: &str, level: Level) {
-    add(headers, &format!("x-ratelimit-limit-{what}"), &level.limit.to_string());
-    add(
-        headers,
-        &format!("x-ratelimit-remaining-{what}"),
-        &level.remaining.to_string(),
-    );
-    add(headers, &format!("x-ratelimit-reset-{what}"), &span(level.reset));
-}
+/// The names of a limit, of what is left of it, and of when all of it is there again.
+type Names = [HeaderName; 3];
 
-fn add_anthropics(headers: &mut HeaderMap, what: &str, level: Level) {
-    let prefix = format!("anthropic-ratelimit-{what}");
-    add(headers, &format!("{prefix}-limit"), &level.limit.to_string());
-    add(headers, &format!("{prefix}-remaining"), &level.remaining.to_string());
-    add(headers, &format!("{prefix}-reset"), &moment_after(level.reset));
-}
-
-fn add(headers: &mut HeaderMap, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-        headers.insert(name, value);
-    }
-}
+static OPENAIS_OF_REQUESTS: Names = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+];
+static OPENAIS_OF_TOKENS: Names = [
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
+static ANTHROPICS_OF_REQUESTS: Names = [
+    HeaderName::from_static("anthropic-ratelimit-requests-limit"),
+    HeaderName::from_static("anthropic-ratelimit-requests-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-requests-reset"),
+];
+static ANTHROPICS_OF_TOKENS: Names = [
+    HeaderName::from_static("anthropic-ratelimit-tokens-limit"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-reset"),
+];
 
 /// As OpenAI writes it: `17ms`, `8.64s`, `1m30s`.
 fn span(time: Duration) -> String {
     let millis = time.as_millis();
+    if millis < 1_000 {
+        return format!("{millis}ms");
+    }
     let (minutes, seconds, rest) = (millis / 60_000, millis / 1_000 % 60, millis % 1_000);
     let fraction = match format!("{rest:03}").trim_end_matches('0') {
         "" => String::new(),
         digits => format!(".{digits}"),
     };
     match (minutes, seconds) {
-        (0, 0) => format!("{rest}ms"),
         (0, seconds) => format!("{seconds}{fraction}s"),
         (minutes, seconds) => format!("{minutes}m{seconds}{fraction}s"),
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use actix::{Actor, Context, Handler};
 
-use crate::protocol::{BudgetError, BudgetTotals, Hold, NanoUsd, Reserve, Reserved};
+use crate::protocol::{BudgetError, BudgetTotals, Hold, Reserve, Reserved};
 use crate::runtime::{CrashReporter, Guard, accept_injected_faults};
 
-/// Grants holds within its cell.
+/// Grants the holds that budgets have to pay for, within its cell.
 #[derive(Debug)]
 pub struct BudgetActor {
     guard: Guard<Arc<BudgetTotals>>,
@@ -46,8 +46,6 @@ fn hold(wanted: Reserve, totals: &Arc<BudgetTotals>) -> Result<Hold, BudgetError
     } = wanted;
     let reserved = match reserved {
         Some(reserved) => reserved,
-        // What costs nothing needs no money.
-        None if amount <= NanoUsd::ZERO => Reserved::nothing(amount),
         None => Reserved::take(&path, amount, now).map_err(|_missing| BudgetError::Short)?,
     };
     Ok(Hold::new(attempt, reserved, Arc::clone(totals)))

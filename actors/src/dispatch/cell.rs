@@ -14,8 +14,8 @@ use crate::budget::{BudgetActor, BudgetDirector};
 use crate::context::ContextActor;
 use crate::cost::CostTracker;
 use crate::protocol::{
-    AttemptJournal, BoundRules, BudgetBook, CellId, ConversationStore, Gauges, InFlight, InstanceId, LastResort,
-    ProviderName, Upstream,
+    AttemptJournal, BoundRules, BudgetBook, BudgetTotals, CellId, ConversationStore, Gauges, InFlight, InstanceId,
+    LastResort, ProviderName, Upstream,
 };
 use crate::provider::ProviderActor;
 use crate::router::RouterActor;
@@ -43,6 +43,8 @@ pub struct PipelineParts {
     pub providers: HashMap<ProviderName, ProviderHandle>,
     /// The cell's budget.
     pub budget: LocalAddr<BudgetActor>,
+    /// What the cell's holds come to.
+    pub spending: Arc<BudgetTotals>,
     /// The process's budgets.
     pub budget_director: RemoteAddr<BudgetDirector>,
     /// The budgets as they are published.

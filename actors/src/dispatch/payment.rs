@@ -1,5 +1,7 @@
 //! What pays for a request: the budgets that concern it, and the hold on each attempt's worst case.
 
+use std::sync::Arc;
+
 use tokio::time::{Instant, timeout_at};
 
 use super::cell::CellParts;
@@ -73,7 +75,7 @@ impl Payment {
         Ok(())
     }
 
-    /// A hold of this amount for an attempt.
+    /// A hold of this amount for an attempt. What no budget has to pay for is held without asking anybody.
     ///
     /// # Errors
     /// When a budget has not enough left, or cannot be asked.
@@ -84,6 +86,13 @@ impl Payment {
         amount: NanoUsd,
         deadline: Instant,
     ) -> Result<Hold, NotPaid> {
+        if self.path.is_empty() || amount <= NanoUsd::ZERO {
+            return Ok(Hold::new(
+                attempt,
+                Reserved::nothing(amount),
+                Arc::clone(&cell.spending),
+            ));
+        }
         let mut reserved = None;
         for _ in 0..TRIES {
             let wanted = Reserve {

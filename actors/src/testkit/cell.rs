@@ -159,6 +159,7 @@ impl TestCell {
             router: router.clone(),
             providers,
             budget: LocalAddr::new(holds.start()),
+            spending: Arc::clone(&budget),
             budget_director: RemoteAddr::new(budget_director, Arc::clone(&remote_asks), Duration::from_secs(5)),
             budgets: Arc::clone(&book),
             bounds: BoundRules::default(),

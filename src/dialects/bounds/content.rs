@@ -34,9 +34,10 @@ pub(super) fn read_content(reading: &mut Reading<'_>, value: &RawValue, at: &At<
     let mut problem = None;
     let is_array = value.get().starts_with('[');
     // An instruction has parts; everything else, messages or items.
-    let level = match at.to_string().as_str() {
-        "system" | "instructions" => Level::Part,
-        _ => Level::Message,
+    let level = if at.is_top("system") || at.is_top("instructions") {
+        Level::Part
+    } else {
+        Level::Message
     };
     let walk = Walk {
         reading,

@@ -16,6 +16,7 @@ mod refused;
 mod replicas;
 mod scene;
 mod scopes;
+mod statements;
 #[path = "../support/mod.rs"]
 mod support;
 mod till;

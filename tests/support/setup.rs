@@ -82,6 +82,11 @@ impl Setup {
         self
     }
 
+    /// What an environment variable was set to.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str)
+    }
+
     /// The whole file.
     pub(super) fn file(&self) -> &str {
         &self.toml

@@ -12,38 +12,22 @@ if that asks no password): it has the server's program, and starts no server of 
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import shutil
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
-import threading
-import time
 from pathlib import Path
 from typing import Sequence
 
-from python_env import RUN, SetupError, exclusively, say
+import throw_away
+from python_env import RUN
 
-START_LIMIT = 30
-STOP_LIMIT = 15
-POLL_SECONDS = 0.05
+PACKAGE = throw_away.Package("Redis", "redis-tools", "redis-server")
 
 
 def program() -> Path:
     """The server's program; installs it if there is none."""
-    found = _find_program()
-    if found is None:
-        with exclusively(RUN / "redis-install"):
-            found = _find_program()
-            if found is None:
-                _install()
-                found = _find_program()
-    if found is None:
-        raise SetupError("no redis-server in PATH: install Redis")
-    return found
+    return PACKAGE.found(_find_program)
 
 
 def _find_program() -> Path | None:
@@ -61,57 +45,18 @@ def _find_program() -> Path | None:
     return name
 
 
-def _install() -> None:
-    """Installs Debian's package with the program, which starts nothing."""
-    missing = "Redis is not installed"
-    if shutil.which("apt-get") is None:
-        raise SetupError(f"{missing}, and there is no apt-get: install redis-server yourself, then try again")
-    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if prefix and not _may_use_sudo():
-        raise SetupError(
-            f"{missing}, and installing it needs root, or sudo without a password: "
-            "run `apt-get install redis-tools` as root, then try again"
-        )
-    say("installing Redis with apt-get (once)")
-    # By env, since sudo passes no environment on.
-    apt_get = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=60"]
-    install = ["--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "install", "redis-tools"]
+class RedisServer(throw_away.PrivateServer):
+    """A server whose content does not outlive it."""
 
-    def works(*step: str) -> bool:
-        return subprocess.run([*prefix, *step], stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode == 0
-
-    # A source that cannot be reached need not be the one with the package: what counts is whether that can be had.
-    works(*apt_get, "update")
-    if not works(*apt_get, "--download-only", *install):
-        raise SetupError(
-            f"{missing}, and apt-get cannot download it (what it said is above): check the network and the package "
-            "sources, or install Redis yourself, then try again"
-        )
-    if not works(*apt_get, *install):
-        raise SetupError(
-            f"{missing}, and apt-get cannot install it (what it said is above): mend that, or install Redis "
-            "yourself, then try again"
-        )
-
-
-def _may_use_sudo() -> bool:
-    if shutil.which("sudo") is None:
-        return False
-    return subprocess.run(["sudo", "-n", "true"], stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode == 0
-
-
-class RedisServer:
-    """A server in a folder of its own."""
+    PROGRAM = "redis-server"
+    START_LIMIT = 30
 
     def __init__(self, redis_server: Path, folder: Path, port: int, password: str) -> None:
+        super().__init__(folder, port)
         self._program = redis_server
-        self._folder = folder
-        self._port = port or _free_port()
         self._password = password
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
-        """Starts it. Returns its URL."""
         self._folder.mkdir(parents=True, exist_ok=True)
         settings = self._folder / "redis.conf"
         settings.write_text(
@@ -119,44 +64,11 @@ class RedisServer:
             'save ""\nappendonly no\ndaemonize no\ndatabases 16\n'
         )
         settings.chmod(0o600)
-        with open(self._folder / "log", "ab") as log:
-            # A session of its own: a Ctrl-C at the terminal reaches this script, which then stops the server.
-            self._process = subprocess.Popen(
-                [str(self._program), str(settings)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
-                env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}, start_new_session=True,
-            )
-        (self._folder / "pid").write_text(str(self._process.pid))
-        self._wait_until_ready()
+        process = self._run([str(self._program), str(settings)])
+        (self._folder / "pid").write_text(str(process.pid))
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 
-    def wait(self) -> int:
-        """Waits until it has ended."""
-        assert self._process is not None
-        return self._process.wait()
-
-    def stop(self) -> None:
-        """Stops it: what was in it is gone."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _wait_until_ready(self) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + START_LIMIT
-        while not self._answers():
-            if self._process.poll() is not None:
-                raise SetupError(f"redis-server ended with code {self._process.returncode}{self._last_words()}")
-            if time.monotonic() > deadline:
-                self.stop()
-                raise SetupError(f"redis-server was not ready within {START_LIMIT} s{self._last_words()}")
-            time.sleep(POLL_SECONDS)
-
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
@@ -170,68 +82,27 @@ class RedisServer:
         except OSError:
             return False
 
-    def _last_words(self) -> str:
-        lines = (self._folder / "log").read_text(errors="replace").strip().splitlines()[-8:]
-        return "".join(f"\n    {line}" for line in lines)
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def serve(options: argparse.Namespace) -> None:
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
+def made(options: argparse.Namespace) -> tuple[RedisServer, Path | None]:
+    """The server, and its folder if it is to be removed."""
     redis_server = program()
-    RUN.mkdir(exist_ok=True)
-    folder = options.folder.resolve() if options.folder else Path(tempfile.mkdtemp(prefix="redis-", dir=RUN))
+    folder = options.folder.resolve() if options.folder else throw_away.new_folder("redis")
     password = options.password or secrets.token_hex(16)
     server = RedisServer(redis_server, folder, options.port, password)
-    try:
-        print(f"listening on {server.start()}", flush=True)
-        if options.until_eof:
-            threading.Thread(target=_until_eof, args=[stopping], daemon=True).start()
-        ended: list[int] = []
-        threading.Thread(target=lambda: (ended.append(server.wait()), stopping.set()), daemon=True).start()
-        while not stopping.wait(1):
-            pass
-        if ended:
-            raise SetupError(f"redis-server ended by itself with code {ended[0]}")
-    finally:
-        server.stop()
-        if options.folder is None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _until_eof(stopping: threading.Event) -> None:
-    # Not through sys.stdin: its lock, held here, would abort the end of the program.
-    while os.read(0, 4096):
-        pass
-    stopping.set()
+    return server, None if options.folder else folder
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="serve")
-    command = commands.add_parser("serve", help="serve until stopped")
+    parser, command = throw_away.parser_of(__doc__)
     command.add_argument("--folder", type=Path, help="keep its settings, log and process id in this folder")
     command.add_argument("--password", help="its password (default: a random one)")
-    command.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0, the default: any free one)")
-    command.add_argument("--until-eof", action="store_true", help="end when stdin closes")
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> int:
-    try:
-        serve(parse(arguments))
-    except SetupError as problem:
-        say(f"error: {problem}")
-        return 1
-    return 0
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    throw_away.serve(lambda: made(options), options.until_eof)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(throw_away.run(lambda: main(sys.argv[1:])))

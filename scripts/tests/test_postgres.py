@@ -3,49 +3,19 @@ PostgreSQL is missing it is installed (by stand-ins here), or it is said what to
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
-from unittest import mock
 from urllib.parse import urlsplit
 
 import postgres
-from python_env import ROOT, SetupError
-
-LIMIT = 120
-# A stand-in for every program of an installation: notes how it was called, and fails when the test says so.
-STAND_IN = """#!/bin/sh
-echo "${0##*/} $*" >>"$CALLS"
-case "${0##*/} $*" in $FAILS) exit 1 ;; esac
-"""
+from tests.private_servers import LIMIT, Installing, Serving
 
 
-class Postgres(unittest.TestCase):
-    def start(self, *arguments: str) -> tuple[subprocess.Popen[str], str]:
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "scripts" / "postgres.py"), "serve", "--until-eof", *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stdin.close)
-        self.addCleanup(process.kill)
-        line = process.stdout.readline()
-        self.assertTrue(line.startswith("listening on postgres://postgres:"), line)
-        return process, line.removeprefix("listening on ").strip()
-
-    def is_listening(self, url: str) -> bool:
-        parts = urlsplit(url)
-        self.assertEqual(parts.hostname, "127.0.0.1")
-        try:
-            socket.create_connection((parts.hostname, parts.port), timeout=5).close()
-        except ConnectionRefusedError:
-            return False
-        return True
+class Postgres(Serving):
+    SCRIPT = "postgres.py"
+    URL = "postgres://postgres:"
 
     def test_it_serves_until_it_is_told_to_end(self) -> None:
         process, url = self.start()
@@ -67,30 +37,8 @@ class Postgres(unittest.TestCase):
             self.assertEqual(second.wait(LIMIT), 0)
 
 
-class Installation(unittest.TestCase):
-    """No program of the machine is run: only stand-ins are in PATH."""
-
-    def install(self, user: int, programs: list[str], fails: str = "nothing") -> list[str]:
-        """What was run for this user; `self.ran` has it also when the installation is refused."""
-        with tempfile.TemporaryDirectory() as folder:
-            calls = Path(folder) / "calls"
-            calls.touch()
-            for name in programs:
-                program = Path(folder) / name
-                program.write_text(STAND_IN)
-                program.chmod(0o755)
-            environment = {"PATH": folder, "CALLS": str(calls), "FAILS": fails}
-            with mock.patch.dict(os.environ, environment), mock.patch("os.geteuid", return_value=user):
-                try:
-                    postgres._install()
-                finally:
-                    self.ran = calls.read_text().splitlines()
-        return self.ran
-
-    def refusal(self, user: int, programs: list[str], fails: str = "nothing") -> str:
-        with self.assertRaises(SetupError) as refused:
-            self.install(user, programs, fails)
-        return str(refused.exception)
+class Installation(Installing):
+    PACKAGE = postgres.PACKAGE
 
     def test_root_installs_the_package_and_first_says_that_its_server_is_not_wanted(self) -> None:
         update, download, no_server, install = self.install(0, ["apt-get", "env", "sh"])

@@ -357,6 +357,7 @@ fn edge_parts(
         auth: keys::auth(settings, ring),
         keys: store.keys(),
         ledger: system.ledger(),
+        exhausted_status: settings.budget.exhausted_status,
         catalogue: Arc::clone(&system.catalogue),
         health: Arc::clone(&system.health),
         providers: provider_infos(settings),

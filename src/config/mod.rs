@@ -47,7 +47,7 @@ mod tests;
 pub use alerts::AlertSettings;
 pub use auth::AuthSettings;
 pub use breaker::BreakerSettings;
-pub use budget::BudgetSettings;
+pub use budget::{BudgetSettings, ExhaustedStatus};
 pub use cost::CostSettings;
 pub use drain::DrainSettings;
 pub use headers::ExtraHeaders;

@@ -11,11 +11,14 @@ use bytes::Bytes;
 use gateway_actors::protocol::{Dialect, ErrorKind, GatewayError, InvalidId, RequestId, StoreError};
 use serde::Serialize;
 
+use crate::config::ExhaustedStatus;
 use crate::dialects::error_body;
 
 static ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 /// Our own word for the error: not every dialect has a place for it in the body.
 static X_GATEWAY_ERROR: HeaderName = HeaderName::from_static("x-gateway-error");
+/// OpenAI's and Anthropic's own clients obey it, whatever they would do after this status.
+static X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The shape that a route's error bodies have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +51,16 @@ pub(crate) fn dialect_of(head: &RequestHead) -> Dialect {
 }
 
 /// The HTTP status of an error. This is the only place that knows.
-pub(crate) fn status(kind: ErrorKind) -> StatusCode {
+pub(crate) fn status(kind: ErrorKind, exhausted: ExhaustedStatus) -> StatusCode {
     let code = match kind {
         ErrorKind::MalformedJson | ErrorKind::InvalidRequest | ErrorKind::InvalidHeader => 400,
         // 400 is what clients know both by.
         ErrorKind::UpstreamInvalid | ErrorKind::PreviousResponseNotFound => 400,
         ErrorKind::Unauthenticated => 401,
-        ErrorKind::BudgetExceeded => 402,
+        ErrorKind::BudgetExceeded => match exhausted {
+            ExhaustedStatus::PaymentRequired => 402,
+            ExhaustedStatus::TooManyRequests => 429,
+        },
         ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => 403,
         ErrorKind::NotFound | ErrorKind::ModelNotFound => 404,
         ErrorKind::MethodNotAllowed => 405,
@@ -126,9 +132,12 @@ impl Failure {
     }
 
     /// The answer to send.
-    pub(crate) fn render(&self, shape: ErrorShape, request: RequestId) -> HttpResponse {
+    pub(crate) fn render(&self, shape: ErrorShape, exhausted: ExhaustedStatus, request: RequestId) -> HttpResponse {
         let error = &self.error;
-        let mut response = HttpResponse::build(status(error.kind));
+        let mut response = HttpResponse::build(status(error.kind, exhausted));
+        if error.kind == ErrorKind::BudgetExceeded {
+            response.insert_header((X_SHOULD_RETRY.clone(), HeaderValue::from_static("false")));
+        }
         if let Some(after) = error.retry_after {
             response.insert_header((header::RETRY_AFTER, whole_seconds(after)));
         }
@@ -161,10 +170,10 @@ impl fmt::Display for Failure {
 
 impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
-        status(self.error.kind)
+        status(self.error.kind, ExhaustedStatus::default())
     }
 
-    /// A status without a body: the guard replaces it by [`Failure::render`].
+    /// A status without a body: the guard replaces both by [`Failure::render`].
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status_code())
     }
@@ -293,7 +302,7 @@ mod tests {
         for (kind, expected) in KINDS {
             let failure = Failure::from(GatewayError::new(*kind, "what to do").with_param("field"));
             for shape in [ErrorShape::Native, ErrorShape::Client(Dialect::OpenaiChat)] {
-                let response = failure.render(shape, request);
+                let response = failure.render(shape, ExhaustedStatus::default(), request);
                 assert_eq!(response.status().as_u16(), *expected, "{kind:?}");
                 assert_eq!(
                     response.headers().contains_key("www-authenticate"),
@@ -306,6 +315,25 @@ mod tests {
                 assert_eq!(body["error"]["message"], "what to do");
                 assert_eq!(body["error"]["param"], "field");
             }
+        }
+    }
+
+    #[test]
+    fn a_spent_budget_is_told_with_the_status_that_was_chosen_and_never_to_be_tried_again() {
+        let spent = Failure::from(GatewayError::new(ErrorKind::BudgetExceeded, "wait for the next month"));
+        let limited = Failure::from(GatewayError::new(ErrorKind::RateLimited, "slower"));
+        for (exhausted, status) in [
+            (ExhaustedStatus::PaymentRequired, 402),
+            (ExhaustedStatus::TooManyRequests, 429),
+        ] {
+            let told = spent.render(ErrorShape::Native, exhausted, RequestId::generate());
+            assert_eq!(told.status().as_u16(), status);
+            assert_eq!(told.headers().get(&X_SHOULD_RETRY).unwrap(), "false");
+            let told = limited.render(ErrorShape::Native, exhausted, RequestId::generate());
+            assert_eq!(
+                (told.status().as_u16(), told.headers().get(&X_SHOULD_RETRY)),
+                (429, None)
+            );
         }
     }
 

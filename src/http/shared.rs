@@ -24,7 +24,7 @@ use super::idempotency::Idempotency;
 use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
 use crate::auth::Auth;
-use crate::config::{HttpSettings, ResponsesSettings};
+use crate::config::{ExhaustedStatus, HttpSettings, ResponsesSettings};
 use crate::limits::Limits;
 use crate::status::{ProviderInfo, RequestTotals, StoreProbe};
 
@@ -67,6 +67,8 @@ pub struct EdgeParts {
     pub keys: Arc<dyn KeyStore>,
     /// The budgets in the database.
     pub ledger: Arc<dyn LedgerStore>,
+    /// What a call that a budget has not enough left for is answered with.
+    pub exhausted_status: ExhaustedStatus,
     /// The models.
     pub catalogue: Arc<ArcSwap<Catalogue>>,
     /// The published health of providers and models.

@@ -23,7 +23,7 @@ use super::idempotency::Idempotency;
 use super::pipeline::RequestPipeline;
 use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
 use crate::auth::{Auth, KeyRing};
-use crate::config::{HttpSettings, IdempotencySettings, ResponsesSettings};
+use crate::config::{ExhaustedStatus, HttpSettings, IdempotencySettings, ResponsesSettings};
 use crate::limits::{Limits, Span};
 use crate::status::ProviderInfo;
 
@@ -179,6 +179,7 @@ pub(crate) fn parts() -> EdgeParts {
         auth: auth(None, &keys),
         keys,
         ledger: Arc::new(MemoryLedger::default()),
+        exhausted_status: ExhaustedStatus::default(),
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new(
             vec![model("small", "alpha")],
             Vec::new(),

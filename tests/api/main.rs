@@ -10,6 +10,7 @@ mod crash;
 mod dialect_clients;
 mod dialect_providers;
 mod edge;
+mod exhausted;
 mod failover;
 mod holds;
 mod idempotency;

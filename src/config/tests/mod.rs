@@ -2,6 +2,7 @@
 
 mod across;
 mod aliases;
+mod budget;
 mod catalogue;
 mod defaults;
 mod difference;

@@ -110,7 +110,7 @@ where
         Claimed::OtherBody => return Err(mismatch().into()),
     }
     let claim = Claim::new(parts.clone(), name, asking.id);
-    let shape = asking.shape;
+    let (shape, exhausted) = (asking.shape, asking.edge.shared().exhausted_status);
     // A task of its own: it goes on when the client leaves and this future is dropped.
     let done = actix_rt::spawn(async move {
         let (watcher, mut steps) = CallWatcher::channel(STEPS);
@@ -133,7 +133,7 @@ where
                 let was_sent =
                     std::iter::from_fn(|| steps.try_recv().ok()).any(|step| matches!(step, CallStep::Attempt { .. }));
                 if was_sent && is_final(failure.error()) {
-                    let told = failure.render(shape, claim.request);
+                    let told = failure.render(shape, exhausted, claim.request);
                     let (head, body) = (answer::Head::of(&told), told.into_body().try_into_bytes());
                     claim.keep(head, body.unwrap_or_default()).await;
                 } else {

@@ -26,9 +26,9 @@ pub(crate) async fn before_continue(request: Request, shared: &Shared) -> Result
         return Ok(request);
     };
     let incoming = Incoming::now();
-    log_failure(&error, incoming, rule, request.method());
+    log_failure(&error, shared.exhausted_status, incoming, rule, request.method());
     let shape = rule.errors.of(request.head());
-    let mut response = Failure::from(error).render(shape, incoming.id);
+    let mut response = Failure::from(error).render(shape, shared.exhausted_status, incoming.id);
     response
         .head_mut()
         .set_connection_type(actix_http::ConnectionType::Close);

@@ -21,6 +21,7 @@ use gateway_actors::protocol::{Caller, Dialect, ErrorKind, GatewayError, Request
 use tokio::time::Instant;
 
 use super::{Access, Place, Unanswered};
+use crate::config::ExhaustedStatus;
 use crate::http::connection::{Traffic, UnderWay};
 use crate::http::error::{self, ErrorShape, Failure};
 use crate::http::rates;
@@ -159,13 +160,14 @@ where
     let shape = rule.errors.of(http.head());
     let mut response = match failure_of(&response) {
         Some(failure) => {
-            log_failure(failure.error(), incoming, rule, http.method());
+            let exhausted = edge.shared().exhausted_status;
+            log_failure(failure.error(), exhausted, incoming, rule, http.method());
             if failure.closes_connection()
                 && let Some(on_connection) = &mut visit.on_connection
             {
                 on_connection.close_after();
             }
-            failure.render(shape, incoming.id)
+            failure.render(shape, exhausted, incoming.id)
         }
         None => response,
     };
@@ -281,8 +283,14 @@ fn failure_of(response: &HttpResponse) -> Option<Cow<'_, Failure>> {
 }
 
 /// One line per failed request: what and where, never what was said.
-pub(super) fn log_failure(error: &GatewayError, incoming: Incoming, rule: &Rule, method: &Method) {
-    let status = error::status(error.kind);
+pub(super) fn log_failure(
+    error: &GatewayError,
+    exhausted: ExhaustedStatus,
+    incoming: Incoming,
+    rule: &Rule,
+    method: &Method,
+) {
+    let status = error::status(error.kind, exhausted);
     let kind = error.kind.as_str();
     // A name that is not the gateway's own was made up by the client, and may say anything.
     let param = error.param.as_ref().and_then(|param| match param {

@@ -195,10 +195,12 @@ impl OverLimit {
             Scope::User(_) => "user",
             _ => "key",
         };
-        let message = format!("this {whose} has reached its limit of {what}; try again later");
+        let retry_after = refused.retry_after.max(Duration::from_millis(1));
+        let seconds = retry_after.as_millis().div_ceil(1_000);
+        let message = format!("this {whose} has reached its limit of {what}; try again in {seconds} s");
         let error = GatewayError::new(ErrorKind::RateLimited, message);
         Self {
-            error: error.with_retry_after(refused.retry_after.max(Duration::from_millis(1))),
+            error: error.with_retry_after(retry_after),
             standing,
         }
     }

@@ -23,6 +23,7 @@ use super::slots::Slots;
 use super::status::{Status, StatusParts};
 use super::tools::{self, Given};
 use crate::auth::LocalIdentity;
+use crate::limits::Limits;
 
 /// The revisions served here. 2025-03-26 is left out: it alone demands batches. A client that asks for it is offered
 /// 2025-11-25.
@@ -49,10 +50,11 @@ struct Inner {
 }
 
 impl GatewayServer {
-    /// A server over these parts, which acts for `identity`. `patience` is how long a call may take; `give_up` turns true when those under way must
-    /// end.
+    /// A server over these parts, which acts for `identity` within its `limits`. `patience` is how long a call may take;
+    /// `give_up` turns true when those under way must end.
     pub(crate) fn new(
         identity: LocalIdentity,
+        limits: Arc<Limits>,
         desk: Desk,
         status: StatusParts,
         patience: Duration,
@@ -61,6 +63,7 @@ impl GatewayServer {
         Self(Arc::new(Inner {
             shared: Shared {
                 identity,
+                limits,
                 desk,
                 slots: Slots::new(),
                 status: Status::new(status),

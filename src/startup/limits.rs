@@ -1,4 +1,4 @@
-//! The rate limits of a process that listens, and the counts that it shares with other replicas.
+//! The rate limits of a process, and the counts that it shares with other replicas.
 
 use std::sync::Arc;
 use std::time::Duration;

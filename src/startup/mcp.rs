@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::drain::{CUT, FLUSH, nothing_under_way, settle, until};
 use super::signals::Signals;
-use super::{ServeError, describe, fatal, in_system, keys, provider_infos};
+use super::{ServeError, describe, fatal, in_system, keys, limits, provider_infos};
 use crate::auth::LocalIdentity;
 use crate::config::Settings;
 use crate::mcp::{self, Desk, GatewayServer, Orders, Pipes, StatusParts, StdioTransport};
@@ -49,6 +49,7 @@ async fn run(
     let (ring, _keeping_fresh) = keys::open(settings, store).await?;
     let identity = LocalIdentity::new(keys::auth(settings, &ring), settings.auth.api_key.clone());
     identity.caller().await.map_err(ServeError::Identity)?;
+    let limits = limits::open(settings, &ring, ports.instance).await?;
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
@@ -57,7 +58,14 @@ async fn run(
     let patience = settings.drain.stdio;
     let (transport, end) = StdioTransport::start(pipes, patience).map_err(ServeError::System)?;
     let parts = status_parts(settings, storage, &system);
-    let server = GatewayServer::new(identity, desk, parts, settings.http.default_deadline, end.give_up());
+    let server = GatewayServer::new(
+        identity,
+        limits,
+        desk,
+        parts,
+        settings.http.default_deadline,
+        end.give_up(),
+    );
     tracing::info!(
         models = settings.models.len(),
         providers = settings.providers.len(),

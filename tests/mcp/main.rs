@@ -8,6 +8,7 @@ mod desktop;
 mod ending;
 mod fields;
 mod fuzz;
+mod limits;
 mod process;
 mod protocol;
 mod session;

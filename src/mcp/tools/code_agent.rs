@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gateway_actors::protocol::{
     AttemptTrace, CallContext, Caller, ConversationId, Layer, NanoUsd, Needs, PlanRequest, RequestId, Target, TaskType,
+    TokenMeter,
 };
 use rmcp::model::{CallToolResult, ContentBlock, Tool, ToolAnnotations, object};
 use serde::Serialize;
@@ -17,6 +18,7 @@ use self::request::{AgentRequest, INSTRUCTIONS};
 use super::given::Given;
 use crate::answer::{Answerer, Performance, summary};
 use crate::auth::{Owner, owner};
+use crate::limits::Entered;
 use crate::mcp::desk::{Question, Reply};
 use crate::mcp::error::ToolFailure;
 use crate::mcp::progress::Progress;
@@ -119,6 +121,7 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
     let deadline = given.arrived + shared.patience;
     let caller = shared.identity.caller().await?;
     let owner = owner(&caller, named(&caller))?;
+    let entered = enter(shared, &caller, &wanted.message).await?;
     let slot = shared.slots.take(deadline).await?;
     let mut progress = Progress::of(given.context);
     let (watcher, steps) = progress.watcher();
@@ -146,8 +149,8 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
             project_id: owner.project,
             deadline,
             watcher,
-            meter: None,
-            place: Some(Arc::new(slot)),
+            meter: entered.clone().map(|entered| entered as Arc<dyn TokenMeter>),
+            place: Some(Arc::new((slot, entered))),
         },
     };
     let answered = progress.tell_during(steps, shared.desk.ask(question)).await;
@@ -160,6 +163,13 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
     })?;
     progress.tell("answered".to_owned()).await;
     Ok(rendered)
+}
+
+/// Lets a call in, if its caller may have one more: the limits are those of requests over HTTP.
+async fn enter(shared: &Shared, caller: &Caller, message: &str) -> Result<Option<Arc<Entered>>, ToolFailure> {
+    let bytes = u64::try_from(INSTRUCTIONS.len() + message.len()).unwrap_or(u64::MAX);
+    let entered = shared.limits.enter(caller, bytes).await;
+    entered.map_err(|over| over.error.into())
 }
 
 /// Without a virtual key the calls are those of this machine's user.

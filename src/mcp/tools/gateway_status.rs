@@ -26,6 +26,7 @@ struct Output<'a> {
     version: &'static str,
     uptime: Uptime,
     database: bool,
+    redis: Option<bool>,
     #[serde(flatten)]
     condition: Condition<'a>,
     requests: Requests,
@@ -57,6 +58,8 @@ fn output_schema() -> serde_json::Value {
             "uptime": {"type": "object", "description": "of this process",
                 "properties": {"seconds": {"type": "integer"}, "formatted": {"type": "string"}}},
             "database": {"type": "boolean", "description": "whether it and the journal can be written"},
+            "redis": {"type": ["boolean", "null"],
+                "description": "whether rates are limited together with other processes; null: there is no Redis"},
             "providers": {"type": "object", "description": "by name: kind, state (closed: calls pass; open; half-open; \
                 no-key), trouble if there is any, and models with their state and latency",
                 "additionalProperties": {"type": "object"}},
@@ -80,8 +83,8 @@ fn output_schema() -> serde_json::Value {
                     "heldNanoUsd": {"type": "integer"}, "leases": {"type": "integer"}, "openTurns": {"type": "integer"},
                     "unwrittenRecords": {"type": "integer"}}}
         },
-        "required": ["status", "version", "uptime", "database", "providers", "layers", "actors", "requests", "llm",
-            "memory", "gateway"]
+        "required": ["status", "version", "uptime", "database", "redis", "providers", "layers", "actors", "requests",
+            "llm", "memory", "gateway"]
     })
 }
 
@@ -99,6 +102,7 @@ pub(super) async fn call(shared: &Shared, given: Given<'_>) -> Result<CallToolRe
         version: env!("CARGO_PKG_VERSION"),
         uptime: Uptime::new(status.started.elapsed()),
         database,
+        redis: shared.limits.shared_is_there(),
         condition,
         requests: status.calls.load(),
         llm: Llm::new(totals).map_err(not_written)?,

@@ -4,13 +4,14 @@
 //! `dialects` knows the wire formats; `config` the settings; `system` wires it all, `startup` runs and drains it, `reload`
 //! exchanges its models meanwhile, of which `catalogue` publishes what is routed by. `answer` and `status` hold what HTTP and
 //! MCP tell alike: of an answer, and of the process; `auth` tells both who asks, `limits` how much more
-//! they may ask, and `admin` does what HTTP and the command line let administrators do; `ledger` makes what they change of
+//! they may ask, and `admin` does what HTTP and the command line let administrators do; `budgets` makes what they change of
 //! budgets hold at once; `alerts` tells operators of events.
 
 mod admin;
 pub mod alerts;
 mod answer;
 pub mod auth;
+mod budgets;
 mod catalogue;
 pub mod cli;
 pub mod commands;
@@ -22,7 +23,6 @@ mod fields;
 #[path = "tests/fuzz.rs"]
 mod fuzz;
 pub mod http;
-mod ledger;
 pub mod limits;
 mod mcp;
 mod moment;

@@ -356,7 +356,7 @@ fn edge_parts(
         settings: settings.http.clone(),
         auth: keys::auth(settings, ring),
         keys: store.keys(),
-        ledger: system.ledger(),
+        budget_store: system.budget_store(),
         exhausted_status: settings.budget.exhausted_status,
         catalogue: Arc::clone(&system.catalogue),
         health: Arc::clone(&system.health),

@@ -26,8 +26,8 @@ use gateway_actors::context::ContextActor;
 use gateway_actors::cost::{CostSettings, CostTracker};
 use gateway_actors::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
 use gateway_actors::protocol::{
-    AttemptJournal, BoundRules, BudgetBook, BudgetChanges, BudgetTotals, CallStore, Catalogue, CellId, CellTotals,
-    ConversationStore, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, LedgerStore, ProviderName,
+    AttemptJournal, BoundRules, BudgetBook, BudgetChanges, BudgetStore, BudgetTotals, CallStore, Catalogue, CellId,
+    CellTotals, ConversationStore, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, LedgerStore, ProviderName,
     SystemHealth,
 };
 use gateway_actors::provider::{ProviderActor, ProviderDirector};
@@ -37,9 +37,9 @@ use gateway_actors::supervisor::SupervisorActor;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::budgets::AnnouncingBudgets;
 use crate::catalogue::{AutoCheck, LiveCatalogue, RefreshTimes, keep_fresh};
 use crate::config::{ProviderSettings, Settings};
-use crate::ledger::AnnouncingLedger;
 use crate::providers::{BuildError, FreeModels, Probes, Upstreams};
 use crate::store::{JournalDir, JournalLimits, JournalOpenError};
 
@@ -347,10 +347,13 @@ impl ActorSystem {
         RemoteAddr::new(actor.clone(), Arc::clone(&self.remote_asks), REMOTE_PATIENCE)
     }
 
-    /// The ledger for the edges.
-    pub(crate) fn ledger(&self) -> Arc<dyn LedgerStore> {
+    /// The budgets for the edges.
+    pub(crate) fn budget_store(&self) -> Arc<dyn BudgetStore> {
         let director = self.budget_director.clone();
-        Arc::new(AnnouncingLedger::new(Arc::clone(&self.ports.ledger), director))
+        Arc::new(AnnouncingBudgets::new(
+            Arc::clone(&self.ports.ledger) as Arc<dyn BudgetStore>,
+            director,
+        ))
     }
 
     fn register(&self, addrs: CellAddrs) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gateway_actors::protocol::{
-    Budget, BudgetCursor, BudgetRule, ErrorKind, GatewayError, KeyChange, KeyId, KeyIdentity, KeyStore, LedgerStore,
+    Budget, BudgetCursor, BudgetRule, BudgetStore, ErrorKind, GatewayError, KeyChange, KeyId, KeyIdentity, KeyStore,
     NewKey, RateLimits, Rotation, Scope, StoreError, StoredKey,
 };
 
@@ -22,15 +22,15 @@ pub(crate) use self::shown::{ShownBudget, ShownKey, ShownLimits};
 #[derive(Debug, Clone)]
 pub(crate) struct Administration {
     keys: Arc<dyn KeyStore>,
-    ledger: Arc<dyn LedgerStore>,
+    budgets: Arc<dyn BudgetStore>,
     /// What this process knows of the keys, if it serves requests.
     ring: Option<Arc<KeyRing>>,
 }
 
 impl Administration {
     /// Over these ports. What is changed holds at once for who asks `ring`, and a little later for other processes.
-    pub(crate) fn new(keys: Arc<dyn KeyStore>, ledger: Arc<dyn LedgerStore>, ring: Option<Arc<KeyRing>>) -> Self {
-        Self { keys, ledger, ring }
+    pub(crate) fn new(keys: Arc<dyn KeyStore>, budgets: Arc<dyn BudgetStore>, ring: Option<Arc<KeyRing>>) -> Self {
+        Self { keys, budgets, ring }
     }
 
     /// Makes a key, with its budget or not at all.
@@ -57,13 +57,13 @@ impl Administration {
         // The budget first: a key must never be there without the budget that it was to have. A budget without a key
         // harms nobody.
         let budget = match draft.budget {
-            Some(rule) => Some(self.ledger.set_budget(scope.clone(), rule).await?),
+            Some(rule) => Some(self.budgets.set_budget(scope.clone(), rule).await?),
             None => None,
         };
         let stored = match self.keys.create(key).await {
             Ok(stored) => stored,
             Err(error) => {
-                if budget.is_some() && self.ledger.delete_budget(scope.clone()).await.is_err() {
+                if budget.is_some() && self.budgets.delete_budget(scope.clone()).await.is_err() {
                     tracing::warn!(%scope, "a budget is left of a key that could not be made");
                 }
                 return Err(error.into());
@@ -84,7 +84,7 @@ impl Administration {
     pub(crate) async fn get(&self, id: &KeyId) -> Result<ShownKey, GatewayError> {
         let stored = self.keys.get(id).await?.ok_or_else(no_key)?;
         let scope = Scope::Key(id.clone());
-        let status = self.ledger.budget(scope.clone()).await?;
+        let status = self.budgets.budget(scope.clone()).await?;
         let budget = status.map(|status| ShownBudget::new(scope, status));
         Ok(ShownKey::new(&stored, now_us()).with_budget(budget))
     }
@@ -117,20 +117,20 @@ impl Administration {
 
     /// Sets a budget.
     pub(crate) async fn set_budget(&self, scope: Scope, rule: BudgetRule) -> Result<ShownBudget, GatewayError> {
-        let status = self.ledger.set_budget(scope.clone(), rule).await?;
+        let status = self.budgets.set_budget(scope.clone(), rule).await?;
         Ok(ShownBudget::new(scope, status))
     }
 
     /// How a budget stands.
     pub(crate) async fn budget(&self, scope: Scope) -> Result<ShownBudget, GatewayError> {
-        let status = self.ledger.budget(scope.clone()).await?;
+        let status = self.budgets.budget(scope.clone()).await?;
         Ok(ShownBudget::new(scope, status.ok_or_else(no_budget)?))
     }
 
     /// How budgets stand, in the order of their scopes: those behind this one, or the first.
     pub(crate) async fn budgets(&self, after: Option<Scope>, most: usize) -> Result<Vec<ShownBudget>, GatewayError> {
-        let budgets = self.ledger.budget_changes(BudgetCursor::default()).await?.budgets;
-        let there = budgets.into_iter().filter(|budget| budget.rule.is_some());
+        let all = self.budgets.budget_changes(BudgetCursor::default()).await?.budgets;
+        let there = all.into_iter().filter(|budget| budget.rule.is_some());
         let mut scopes: Vec<Scope> = there.map(|Budget { scope, .. }| scope).collect();
         scopes.sort();
         scopes.dedup();
@@ -140,7 +140,7 @@ impl Administration {
         let mut shown = Vec::new();
         for scope in behind.take(most) {
             // One may have been deleted meanwhile.
-            if let Some(status) = self.ledger.budget(scope.clone()).await? {
+            if let Some(status) = self.budgets.budget(scope.clone()).await? {
                 shown.push(ShownBudget::new(scope, status));
             }
         }
@@ -149,7 +149,7 @@ impl Administration {
 
     /// Deletes a budget.
     pub(crate) async fn delete_budget(&self, scope: Scope) -> Result<(), GatewayError> {
-        match self.ledger.delete_budget(scope).await? {
+        match self.budgets.delete_budget(scope).await? {
             true => Ok(()),
             false => Err(no_budget()),
         }

@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use arc_swap::ArcSwap;
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    BudgetTotals, Catalogue, CellTotals, ConversationStore, EventStore, Gauges, HealthSnapshot, KeyStore, LedgerStore,
+    BudgetStore, BudgetTotals, Catalogue, CellTotals, ConversationStore, EventStore, Gauges, HealthSnapshot, KeyStore,
     ReportStore, ResponseStore, StoreHealth, SystemHealth,
 };
 use gateway_actors::runtime::Bell;
@@ -66,7 +66,7 @@ pub struct EdgeParts {
     /// The virtual keys in the database.
     pub keys: Arc<dyn KeyStore>,
     /// The budgets in the database.
-    pub ledger: Arc<dyn LedgerStore>,
+    pub budget_store: Arc<dyn BudgetStore>,
     /// What a call that a budget has not enough left for is answered with.
     pub exhausted_status: ExhaustedStatus,
     /// The models.

@@ -178,7 +178,7 @@ pub(crate) fn parts() -> EdgeParts {
         settings: HttpSettings::default(),
         auth: auth(None, &keys),
         keys,
-        ledger: Arc::new(MemoryLedger::default()),
+        budget_store: Arc::new(MemoryLedger::default()),
         exhausted_status: ExhaustedStatus::default(),
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new(
             vec![model("small", "alpha")],

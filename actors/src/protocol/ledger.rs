@@ -186,8 +186,8 @@ pub struct ExpiredSlice {
     pub posted: NanoUsd,
 }
 
-/// The ledger in the database.
-pub trait LedgerStore: fmt::Debug + Send + Sync {
+/// The budgets in the database.
+pub trait BudgetStore: fmt::Debug + Send + Sync {
     /// The budgets that were set or deleted from this place on, deleted ones only where the place is not the first.
     fn budget_changes(&self, from: BudgetCursor) -> StoreFuture<BudgetChanges>;
 
@@ -199,7 +199,10 @@ pub trait LedgerStore: fmt::Debug + Send + Sync {
 
     /// How a budget stands; nothing if the scope has none.
     fn budget(&self, scope: Scope) -> StoreFuture<Option<BudgetStatus>>;
+}
 
+/// The ledger in the database: what processes hold of budgets.
+pub trait LedgerStore: BudgetStore {
     /// Opens the process's next lease, which lasts this long unless it is renewed.
     fn open_lease(&self, instance: InstanceId, ttl: Duration) -> StoreFuture<LeaseId>;
 

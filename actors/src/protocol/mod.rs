@@ -66,7 +66,7 @@ pub use keys::{
 };
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
 pub use ledger::{
-    Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, Charges, ExpiredSlice, GiveBack, Grant,
+    Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore, Charges, ExpiredSlice, GiveBack, Grant,
     GrantRequest, LeaseId, LedgerStore, OnExhausted, Recall,
 };
 pub use money::NanoUsd;

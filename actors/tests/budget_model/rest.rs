@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::{LedgerStore, NanoUsd, Scope};
+use gateway_actors::protocol::{BudgetStore, NanoUsd, Scope};
 
 use crate::world::{CALLERS, Chaos, Dead, Tally, World, answer};
 

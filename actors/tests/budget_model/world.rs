@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use gateway_actors::budget::{Action, BudgetSettings};
 use gateway_actors::protocol::{
-    AttemptId, BudgetBook, BudgetCursor, BudgetEntry, BudgetRule, CallRecord, LedgerStore, NanoUsd, OnExhausted,
-    RequestId, Reserved, Scope, StoreError, StoreFuture, Window,
+    AttemptId, BudgetBook, BudgetCursor, BudgetEntry, BudgetRule, BudgetStore, CallRecord, LedgerStore, NanoUsd,
+    OnExhausted, RequestId, Reserved, Scope, StoreError, StoreFuture, Window,
 };
 use gateway_actors::testkit::MemoryLedger;
 use gateway_actors::testkit::samples::{dispatch, finished};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use gateway_actors::protocol::{
-    BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, ExpiredSlice, GiveBack, Grant, GrantRequest, InstanceId,
-    LeaseId, LedgerStore, Recall, Scope, StoreFuture,
+    BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore, ExpiredSlice, GiveBack, Grant, GrantRequest,
+    InstanceId, LeaseId, LedgerStore, Recall, Scope, StoreFuture,
 };
 
 use super::clock;
@@ -26,7 +26,7 @@ impl Ledger {
     }
 }
 
-impl LedgerStore for Ledger {
+impl BudgetStore for Ledger {
     fn budget_changes(&self, from: BudgetCursor) -> StoreFuture<BudgetChanges> {
         self.transactions.submit(Access::Read, move |connection| {
             ledger::budget_changes(connection, from).boxed()
@@ -66,7 +66,9 @@ impl LedgerStore for Ledger {
             .boxed()
         })
     }
+}
 
+impl LedgerStore for Ledger {
     fn open_lease(&self, instance: InstanceId, ttl: Duration) -> StoreFuture<LeaseId> {
         self.transactions.submit(Access::Write, move |connection| {
             async move {

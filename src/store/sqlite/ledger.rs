@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use gateway_actors::protocol::{
-    BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, ExpiredSlice, GiveBack, Grant, GrantRequest, InstanceId,
-    LeaseId, LedgerStore, Recall, Scope, StoreFuture,
+    BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore, ExpiredSlice, GiveBack, Grant, GrantRequest,
+    InstanceId, LeaseId, LedgerStore, Recall, Scope, StoreFuture,
 };
 use tokio::runtime::Handle;
 
@@ -33,7 +33,7 @@ impl Ledger {
     }
 }
 
-impl LedgerStore for Ledger {
+impl BudgetStore for Ledger {
     fn budget_changes(&self, from: BudgetCursor) -> StoreFuture<BudgetChanges> {
         let readers = self.readers.clone();
         runtime::spawn(&self.runtime, async move {
@@ -61,7 +61,9 @@ impl LedgerStore for Ledger {
             ledger::budget(&mut connection, &scope, now_us()).await
         })
     }
+}
 
+impl LedgerStore for Ledger {
     fn open_lease(&self, instance: InstanceId, ttl: Duration) -> StoreFuture<LeaseId> {
         self.writer.submit(move |connection| {
             Box::pin(async move { ledger::open_lease(connection, instance, ttl, now_us()).await })

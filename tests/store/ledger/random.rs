@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gateway_actors::protocol::{LedgerStore, StoreFuture};
+use gateway_actors::protocol::{BudgetStore, LedgerStore, StoreFuture};
 use gateway_actors::testkit::{MemoryLedger, PeriodSums};
 
 use super::*;

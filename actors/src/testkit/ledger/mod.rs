@@ -10,8 +10,8 @@ use arc_swap::ArcSwap;
 
 use self::state::{LeaseState, PeriodKey, Set, Standing, State};
 use crate::protocol::{
-    Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, CallRecord, CallStore, ExpiredSlice, GiveBack,
-    Grant, GrantRequest, InstanceId, LeaseId, LedgerStore, NanoUsd, Recall, Scope, StoreError, StoreFuture,
+    Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore, CallRecord, CallStore, ExpiredSlice,
+    GiveBack, Grant, GrantRequest, InstanceId, LeaseId, LedgerStore, NanoUsd, Recall, Scope, StoreError, StoreFuture,
 };
 
 /// How far behind its cursor a reader of changes looks, in microseconds: changes may become visible late.
@@ -119,7 +119,7 @@ impl CallStore for MemoryLedger {
     }
 }
 
-impl LedgerStore for MemoryLedger {
+impl BudgetStore for MemoryLedger {
     fn budget_changes(&self, from: BudgetCursor) -> StoreFuture<BudgetChanges> {
         self.answer(|state| {
             let since = from.0.saturating_sub(OVERLAP_US);
@@ -163,7 +163,9 @@ impl LedgerStore for MemoryLedger {
             Some(state.status(rule, key, period))
         })
     }
+}
 
+impl LedgerStore for MemoryLedger {
     fn open_lease(&self, instance: InstanceId, ttl: Duration) -> StoreFuture<LeaseId> {
         self.answer(|state| {
             let of_instance = state.leases.keys().filter(|lease| lease.instance == instance);

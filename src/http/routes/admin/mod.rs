@@ -25,7 +25,7 @@ const LARGEST_PAGE: i64 = 1_000;
 fn administration(edge: &Edge) -> Administration {
     let shared = edge.shared();
     let ring = Arc::clone(shared.auth.ring());
-    Administration::new(Arc::clone(&shared.keys), Arc::clone(&shared.ledger), Some(ring))
+    Administration::new(Arc::clone(&shared.keys), Arc::clone(&shared.budget_store), Some(ring))
 }
 
 pub(super) async fn body(request: &HttpRequest, payload: web::Payload, edge: &Edge) -> Result<Bytes, Failure> {

@@ -5,7 +5,7 @@ mod update;
 
 use actix_web::{HttpRequest, HttpResponse};
 use gateway_actors::protocol::{
-    AccessRole, BudgetCursor, Caller, ConversationId, GatewayError, InvalidId, LedgerStore, Scope,
+    AccessRole, BudgetCursor, BudgetStore, Caller, ConversationId, GatewayError, InvalidId, Scope,
 };
 use serde::Serialize;
 
@@ -45,10 +45,10 @@ pub(super) async fn status(request: HttpRequest, edge: Edge) -> Result<HttpRespo
         )
     })?;
     let only = query.text("scope").map(crate::admin::scope).transpose()?;
-    let ledger = &*edge.shared().ledger;
+    let store = &*edge.shared().budget_store;
     let mut scopes = match caller.role() {
         AccessRole::User => own_scopes(&caller),
-        AccessRole::Operator | AccessRole::Admin => all_scopes(ledger).await?,
+        AccessRole::Operator | AccessRole::Admin => all_scopes(store).await?,
     };
     if let Some(conversation) = conversation {
         let own = match caller.role() {
@@ -62,7 +62,7 @@ pub(super) async fn status(request: HttpRequest, edge: Edge) -> Result<HttpRespo
     let mut budgets = Vec::new();
     let mut has_more = false;
     for scope in scopes {
-        let Some(status) = ledger.budget(scope.clone()).await? else {
+        let Some(status) = store.budget(scope.clone()).await? else {
             continue;
         };
         if budgets.len() == limit {
@@ -92,8 +92,8 @@ fn own_scopes(caller: &Caller) -> Vec<Scope> {
 }
 
 /// What all budgets are for, in order.
-async fn all_scopes(ledger: &dyn LedgerStore) -> Result<Vec<Scope>, Failure> {
-    let budgets = ledger.budget_changes(BudgetCursor::default()).await?.budgets;
+async fn all_scopes(store: &dyn BudgetStore) -> Result<Vec<Scope>, Failure> {
+    let budgets = store.budget_changes(BudgetCursor::default()).await?.budgets;
     let there = budgets.into_iter().filter(|budget| budget.rule.is_some());
     let mut scopes: Vec<Scope> = there.map(|budget| budget.scope).collect();
     scopes.sort();

@@ -29,10 +29,10 @@ pub(in crate::http::routes) async fn update(
     let body = body(&request, payload, &edge).await?;
     let fields = Fields::parse(&body, &ACCEPTED)?;
     let scope: Scope = admin::scope(&fields.required_text("scope")?)?;
-    let ledger = &edge.shared().ledger;
-    let there = ledger.budget(scope.clone()).await?.map(|status| status.rule);
+    let store = &edge.shared().budget_store;
+    let there = store.budget(scope.clone()).await?.map(|status| status.rule);
     let rule = changed(there, &fields)?;
-    let status = ledger.set_budget(scope.clone(), rule).await?;
+    let status = store.set_budget(scope.clone(), rule).await?;
     json(&Quota::new(&scope, &status)?)
 }
 

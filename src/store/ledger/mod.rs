@@ -12,7 +12,9 @@ mod rows;
 
 pub(super) use book::{Book, Changes, Entry};
 pub(super) use charges::{Charge, Posted, charges_of};
-pub(super) use rows::{BudgetRow, LeaseKey, Locked, PeriodKey, PeriodRow, SliceRow, Watch, json_of_percents};
+pub(super) use rows::{
+    BudgetRow, LeaseKey, Locked, Missing, PeriodColumns, PeriodKey, PeriodRow, SliceRow, json_of_percents, lease_keys,
+};
 
 /// How far behind its cursor a reader of changes looks, in microseconds: a change may become visible after a later one.
 pub(super) const CHANGES_OVERLAP_US: i64 = 10_000_000;

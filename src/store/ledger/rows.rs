@@ -22,6 +22,15 @@ pub(in crate::store) struct LeaseKey {
     pub(in crate::store) epoch: i64,
 }
 
+/// The leases with these columns.
+pub(in crate::store) fn lease_keys(rows: Vec<(String, i64)>) -> Vec<LeaseKey> {
+    let key = |(instance, epoch): (String, i64)| LeaseKey {
+        instance: instance.into(),
+        epoch,
+    };
+    rows.into_iter().map(key).collect()
+}
+
 impl From<LeaseId> for LeaseKey {
     fn from(lease: LeaseId) -> Self {
         Self {
@@ -41,6 +50,15 @@ impl TryFrom<&LeaseKey> for LeaseId {
             epoch: u32::try_from(key.epoch).map_err(|_negative| none("a number"))?,
         })
     }
+}
+
+/// What is done about periods that are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Missing {
+    /// They are made.
+    Make,
+    /// They are left out.
+    Skip,
 }
 
 /// Periods whose rows are locked until the transaction ends.
@@ -63,6 +81,26 @@ pub(in crate::store) struct PeriodRow {
     pub(in crate::store) watch: Option<Watch>,
 }
 
+/// Of a period what is posted and held, and its recall; of its scope's budget the limit, the kind of its periods, and the
+/// percents.
+pub(in crate::store) type PeriodColumns = (i64, i64, i64, Option<i64>, Option<String>, Option<String>);
+
+impl PeriodRow {
+    /// The row with these columns.
+    pub(in crate::store) fn new(
+        key: PeriodKey,
+        (posted, held, recall, limit, kind, percents): PeriodColumns,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            watch: Watch::of(&key, limit, kind.as_deref(), percents.as_deref())?,
+            key,
+            posted,
+            held,
+            recall,
+        })
+    }
+}
+
 /// What of a budget operators are told of.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Watch {
@@ -72,7 +110,7 @@ pub(in crate::store) struct Watch {
 
 impl Watch {
     /// The columns of a period's budget, if it has one.
-    pub(in crate::store) fn of(
+    fn of(
         key: &PeriodKey,
         limit: Option<i64>,
         kind: Option<&str>,

@@ -9,17 +9,8 @@ use diesel_async::RunQueryDsl;
 use super::Connection;
 use super::books_write::Write;
 use crate::store::error::QueryError;
-use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, PeriodKey, PeriodRow, Watch};
+use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, Missing, PeriodKey, PeriodRow, lease_keys};
 use crate::store::schema::{budget_leases, budgets};
-
-/// What is done about periods that are not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missing {
-    /// They are made.
-    Make,
-    /// They are left out.
-    Skip,
-}
 
 /// Time, scope, name, posted, held, recall; and of the scope's budget the limit, the kind of its periods, the percents.
 type LockedRow = (
@@ -68,13 +59,8 @@ pub(super) async fn lock_periods(
             scope: scope.into(),
             period: period.into(),
         };
-        periods.push(PeriodRow {
-            watch: Watch::of(&key, limit, kind.as_deref(), percents.as_deref())?,
-            key,
-            posted,
-            held,
-            recall,
-        });
+        let columns = (posted, held, recall, limit, kind, percents);
+        periods.push(PeriodRow::new(key, columns)?);
     }
     Ok(Locked { now, periods })
 }
@@ -207,7 +193,7 @@ pub(super) async fn lock_overdue_leases(
         .select((budget_leases::instance_id, budget_leases::epoch))
         .for_no_key_update()
         .skip_locked();
-    Ok(keys(overdue.load(connection).await?))
+    Ok(lease_keys(overdue.load(connection).await?))
 }
 
 /// Locks the leases of these instances that have not ended.
@@ -218,15 +204,7 @@ pub(super) async fn lock_leases_of(connection: &mut Connection, instances: &[Str
         .order((budget_leases::instance_id, budget_leases::epoch))
         .select((budget_leases::instance_id, budget_leases::epoch))
         .for_no_key_update();
-    Ok(keys(these.load(connection).await?))
-}
-
-fn keys(rows: Vec<(String, i64)>) -> Vec<LeaseKey> {
-    let key = |(instance, epoch): (String, i64)| LeaseKey {
-        instance: instance.into(),
-        epoch,
-    };
-    rows.into_iter().map(key).collect()
+    Ok(lease_keys(these.load(connection).await?))
 }
 
 /// Writes what was changed, in one statement.

@@ -7,18 +7,9 @@ use diesel_async::RunQueryDsl;
 use super::Connection;
 use super::books_rows::{period, write_all};
 use crate::store::error::QueryError;
-use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, PeriodKey, PeriodRow, Watch};
+use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, Missing, PeriodKey, PeriodRow, lease_keys};
 use crate::store::now_us;
 use crate::store::schema::{budget_leases, budgets};
-
-/// What is done about periods that are not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missing {
-    /// They are made.
-    Make,
-    /// They are left out.
-    Skip,
-}
 
 /// Reads these periods.
 pub(super) async fn lock_periods(
@@ -35,14 +26,8 @@ pub(super) async fn lock_periods(
         found.collect::<QueryResult<Vec<_>>>()
     });
     let mut periods = Vec::new();
-    for (key, (posted, held, recall, limit, kind, percents)) in found.await? {
-        periods.push(PeriodRow {
-            watch: Watch::of(&key, limit, kind.as_deref(), percents.as_deref())?,
-            key,
-            posted,
-            held,
-            recall,
-        });
+    for (key, columns) in found.await? {
+        periods.push(PeriodRow::new(key, columns)?);
     }
     Ok(Locked { now, periods })
 }
@@ -76,7 +61,7 @@ pub(super) async fn lock_overdue_leases(
         .order((budget_leases::instance_id, budget_leases::epoch))
         .limit(most)
         .select((budget_leases::instance_id, budget_leases::epoch));
-    Ok(keys(overdue.load(connection).await?))
+    Ok(lease_keys(overdue.load(connection).await?))
 }
 
 /// The leases of these instances that have not ended.
@@ -85,15 +70,7 @@ pub(super) async fn lock_leases_of(connection: &mut Connection, instances: &[Str
         .filter(budget_leases::instance_id.eq_any(instances))
         .filter(budget_leases::state.ne("ended"))
         .select((budget_leases::instance_id, budget_leases::epoch));
-    Ok(keys(these.load(connection).await?))
-}
-
-fn keys(rows: Vec<(String, i64)>) -> Vec<LeaseKey> {
-    let key = |(instance, epoch): (String, i64)| LeaseKey {
-        instance: instance.into(),
-        epoch,
-    };
-    rows.into_iter().map(key).collect()
+    Ok(lease_keys(these.load(connection).await?))
 }
 
 /// Writes what was changed.

@@ -2,12 +2,8 @@
 
 use diesel::prelude::*;
 
-use super::books::Missing;
-use crate::store::ledger::{Changes, Entry, PeriodKey};
+use crate::store::ledger::{Changes, Entry, Missing, PeriodColumns, PeriodKey};
 use crate::store::schema::{budget_ledger, budget_periods, budget_slices, budgets, events};
-
-/// A period, and of its scope's budget the limit, the kind of its periods and the percents.
-pub(super) type WithBudget = (i64, i64, i64, Option<i64>, Option<String>, Option<String>);
 
 /// A period, made if it is missing and that is wanted.
 pub(super) fn period(
@@ -15,7 +11,7 @@ pub(super) fn period(
     key: &PeriodKey,
     missing: Missing,
     now: i64,
-) -> QueryResult<Option<WithBudget>> {
+) -> QueryResult<Option<PeriodColumns>> {
     if let Some(row) = find(connection, key)? {
         return Ok(Some(row));
     }
@@ -33,7 +29,7 @@ pub(super) fn period(
     find(connection, key)
 }
 
-fn find(connection: &mut SqliteConnection, key: &PeriodKey) -> QueryResult<Option<WithBudget>> {
+fn find(connection: &mut SqliteConnection, key: &PeriodKey) -> QueryResult<Option<PeriodColumns>> {
     let of_scope = budgets::scope
         .eq(budget_periods::scope)
         .and(budgets::deleted_at.is_null());

@@ -6,7 +6,7 @@ use gateway_actors::protocol::{Budget, BudgetChanges, BudgetCursor, BudgetRule, 
 
 use super::{Connection, books, opening};
 use crate::store::error::{Fault, QueryError};
-use crate::store::ledger::{Book, BudgetRow, CHANGES_OVERLAP_US, PeriodKey, json_of_percents};
+use crate::store::ledger::{Book, BudgetRow, CHANGES_OVERLAP_US, Missing, PeriodKey, json_of_percents};
 use crate::store::schema::{budget_periods, budgets};
 
 /// Sets a budget inside the running transaction. `now` is in microseconds since 1970.
@@ -25,7 +25,7 @@ pub(in super::super::super) async fn set_budget(
     write_rule(connection, &text, rule, now).await?;
     let period = rule.window.period_at(now);
     let key = key_of(&text, &period);
-    let locked = books::lock_periods(connection, std::slice::from_ref(&key), books::Missing::Make).await?;
+    let locked = books::lock_periods(connection, std::slice::from_ref(&key), Missing::Make).await?;
     let mut book = Book::new(locked, Vec::new());
     if window_before != Some(rule.window) {
         let spent = opening::spent_in(connection, scope, &period).await?;

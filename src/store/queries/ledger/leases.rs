@@ -11,7 +11,7 @@ use gateway_actors::protocol::{ExpiredSlice, InstanceId, LeaseId, NanoUsd};
 use super::budgets::scope_of;
 use super::{Connection, books};
 use crate::store::error::{Fault, QueryError};
-use crate::store::ledger::{Book, LeaseKey, PeriodKey, SliceRow};
+use crate::store::ledger::{Book, LeaseKey, Missing, PeriodKey, SliceRow};
 use crate::store::schema::{budget_leases, budget_slices};
 
 /// Leases that one transaction ends.
@@ -135,7 +135,7 @@ async fn book_of(
         .map(SliceRow::period_key)
         .collect();
     let keys: Vec<_> = keys.into_iter().collect();
-    let locked = books::lock_periods(connection, &keys, books::Missing::Skip).await?;
+    let locked = books::lock_periods(connection, &keys, Missing::Skip).await?;
     // Now that nobody else changes them. There are no others: nothing is granted to a lease that is locked.
     let slices = unsettled(connection, leases).await?;
     let these = slices

@@ -9,7 +9,7 @@ use gateway_actors::protocol::{BudgetRule, GiveBack, Grant, GrantRequest, Recall
 use super::budgets::{key_of, scope_of};
 use super::{Connection, books};
 use crate::store::error::QueryError;
-use crate::store::ledger::{Book, Charge, LeaseKey, PeriodKey, SliceRow};
+use crate::store::ledger::{Book, Charge, LeaseKey, Missing, PeriodKey, SliceRow};
 use crate::store::schema::{budget_leases, budget_periods, budget_slices};
 
 /// A slice and the state of its lease.
@@ -37,7 +37,7 @@ pub(in super::super::super) async fn grant(
         .map(|(scope, rule)| key_of(scope, &rule.window.period_at(now)))
         .collect();
     let keys: Vec<_> = keys.into_iter().collect();
-    let mut locked = books::lock_periods(connection, &keys, books::Missing::Make).await?;
+    let mut locked = books::lock_periods(connection, &keys, Missing::Make).await?;
     // Where nothing had to be locked nobody looked at the clock.
     locked.now = locked.now.max(now);
     let slices = own_and_holding(connection, lease, &scopes).await?;
@@ -74,7 +74,7 @@ pub(in super::super::super) async fn give_back(
         by_slice.entry(key).or_default().push(part);
     }
     let keys: Vec<_> = by_slice.keys().cloned().collect();
-    let locked = books::lock_periods(connection, &keys, books::Missing::Skip).await?;
+    let locked = books::lock_periods(connection, &keys, Missing::Skip).await?;
     let slices = of_leases(connection, &keys, std::slice::from_ref(lease)).await?;
     let mut book = Book::new(locked, slices);
     for (key, parts) in &by_slice {
@@ -92,7 +92,7 @@ pub(in super::super::super) async fn post(connection: &mut Connection, charges: 
     let keys: Vec<_> = keys.into_iter().collect();
     let leases: BTreeSet<LeaseKey> = charges.iter().map(|charge| charge.lease.clone()).collect();
     let leases: Vec<_> = leases.into_iter().collect();
-    let locked = books::lock_periods(connection, &keys, books::Missing::Make).await?;
+    let locked = books::lock_periods(connection, &keys, Missing::Make).await?;
     let slices = of_leases(connection, &keys, &leases).await?;
     let mut book = Book::new(locked, slices);
     for charge in charges {

@@ -99,6 +99,16 @@ pub(super) trait Books: fmt::Debug + Send + Sync {
     /// Proves the books, as of one moment.
     fn audit(&self) -> StoreFuture<Audit>;
 
+    /// Removes a batch of slices of budgets that nothing can come of any more, and has not for so long; how many they
+    /// were. Fewer than [`PURGE_BATCH`](gateway_actors::protocol::PURGE_BATCH): none is left.
+    fn purge_slices(&self, kept: Duration) -> StoreFuture<usize>;
+
+    /// The same of leases that have ended and have no slice any more.
+    fn purge_leases(&self, kept: Duration) -> StoreFuture<usize>;
+
+    /// The same of events that are so old, except those of budgets whose period never ends.
+    fn purge_events(&self, kept: Duration) -> StoreFuture<usize>;
+
     /// Reprices the batch of records behind this attempt, in one transaction; the last attempt looked at, or nothing when
     /// there are no more.
     fn reprice(&self, repricing: Repricing, behind: Option<String>) -> StoreFuture<(Repriced, Option<String>)>;

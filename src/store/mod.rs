@@ -39,6 +39,7 @@ use gateway_actors::protocol::{
 
 use self::books::Books;
 use self::postgres::Postgres;
+use self::purge::Rubbish;
 use self::runtime::{Network, StoreRuntime};
 use self::sqlite::Sqlite;
 
@@ -57,6 +58,11 @@ pub use self::sqlite::SqliteConfig;
 #[cfg(feature = "fault-injection")]
 pub(crate) use self::sqlite::fill_disk;
 pub use self::transfer::{TableMoved, Transfer, TransferError};
+
+/// How long leases that have ended are kept, with their slices, and slices of periods that are over.
+const LEASES_KEPT: Duration = Duration::from_secs(24 * 3_600);
+/// How long events are kept: longer than any period that ends, so that none is raised again.
+const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 /// Where the database is.
 #[derive(Debug, Clone)]
@@ -195,10 +201,42 @@ impl Store {
         self.engine.idempotency()
     }
 
-    /// Removes responses, and answers under idempotency keys, that have expired, now and every hour, until the answer is
-    /// dropped. A few at a time, so that others are served in between.
+    /// Removes what has expired (responses, answers under idempotency keys, old events) and what has ended (leases of
+    /// budgets, their slices), now and every hour, until the answer is dropped. A few at a time, so that others are served
+    /// in between.
     pub fn keep_purging(&self) -> Purging {
-        Purging::start(self.responses(), self.idempotency(), self.runtime.handle())
+        let (responses, answers) = (self.responses(), self.idempotency());
+        let [slices, leases, events] = std::array::from_fn(|_| self.engine.books());
+        let rubbish = vec![
+            Rubbish::new("responses that have expired", move || responses.purge_expired()),
+            Rubbish::new("answers under idempotency keys that have expired", move || {
+                answers.purge_expired()
+            }),
+            Rubbish::new("slices of budgets that have ended", move || {
+                slices.purge_slices(LEASES_KEPT)
+            }),
+            Rubbish::new("leases of budgets that have ended", move || {
+                leases.purge_leases(LEASES_KEPT)
+            }),
+            Rubbish::new("events of long ago", move || events.purge_events(EVENTS_KEPT)),
+        ];
+        Purging::start(rubbish, self.runtime.handle())
+    }
+
+    /// Removes a batch of leases of budgets that ended and would have run out so long ago, of their slices, and of slices
+    /// that hold nothing and whose period is over for so long; how many rows were removed.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn purge_leases(&self, kept: Duration) -> Result<usize, StoreError> {
+        let books = self.engine.books();
+        Ok(books.purge_slices(kept).await? + books.purge_leases(kept).await?)
+    }
+
+    /// Removes a batch of events that were raised so long ago, save those of budgets whose period never ends; how many
+    /// they were.
+    pub fn purge_events(&self, kept: Duration) -> StoreFuture<usize> {
+        self.engine.books().purge_events(kept)
     }
 
     /// Reports over the call records.

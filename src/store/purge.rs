@@ -1,14 +1,14 @@
-//! Removing responses, and answers under idempotency keys, that have expired: at the start, and every hour as long as the process lives.
+//! Removing what has expired or ended: at the start, and every hour as long as the process lives.
 //!
 //! A batch is a job like any other, and the next one is sent when it is done: what requests ask of the database goes in
 //! between. Replicas do it side by side.
 
 use std::convert::Infallible;
 use std::error::Error as _;
-use std::sync::Arc;
+use std::fmt;
 use std::time::Duration;
 
-use gateway_actors::protocol::{IdempotencyStore, PURGE_BATCH, ResponseStore, StoreError, StoreFuture};
+use gateway_actors::protocol::{PURGE_BATCH, StoreError, StoreFuture};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
@@ -16,19 +16,48 @@ use tokio::time::sleep;
 /// The time between the end of one round and the beginning of the next.
 const PAUSE: Duration = Duration::from_secs(3_600);
 
-/// What has expired is removed as long as this lives.
+/// What is removed: its name in the log, and how a batch of it goes, of at most [`PURGE_BATCH`].
+pub(super) struct Rubbish {
+    what: &'static str,
+    batch: Box<dyn Fn() -> StoreFuture<usize> + Send + Sync>,
+}
+
+impl fmt::Debug for Rubbish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Rubbish").field(&self.what).finish()
+    }
+}
+
+impl Rubbish {
+    pub(super) fn new(what: &'static str, batch: impl Fn() -> StoreFuture<usize> + Send + Sync + 'static) -> Self {
+        Self {
+            what,
+            batch: Box::new(batch),
+        }
+    }
+
+    /// Removes all of it, a batch at a time; how many they were.
+    async fn remove(&self) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        loop {
+            let batch = (self.batch)().await?;
+            removed += batch;
+            if batch < PURGE_BATCH {
+                return Ok(removed);
+            }
+        }
+    }
+}
+
+/// What has expired or ended is removed as long as this lives.
 #[derive(Debug)]
 #[must_use = "what has expired is removed as long as this lives"]
 pub struct Purging(AbortHandle);
 
 impl Purging {
     /// Begins at once, on the store's threads.
-    pub(super) fn start(
-        responses: Arc<dyn ResponseStore>,
-        answers: Arc<dyn IdempotencyStore>,
-        runtime: &Handle,
-    ) -> Self {
-        let purging = runtime.spawn(async move { now_and_then(&*responses, &*answers).await });
+    pub(super) fn start(rubbish: Vec<Rubbish>, runtime: &Handle) -> Self {
+        let purging = runtime.spawn(async move { now_and_then(&rubbish).await });
         Self(purging.abort_handle())
     }
 }
@@ -40,10 +69,11 @@ impl Drop for Purging {
     }
 }
 
-async fn now_and_then(responses: &dyn ResponseStore, answers: &dyn IdempotencyStore) -> Infallible {
+async fn now_and_then(rubbish: &[Rubbish]) -> Infallible {
     loop {
-        tell("responses", all(|| responses.purge_expired()).await);
-        tell("answers under idempotency keys", all(|| answers.purge_expired()).await);
+        for one in rubbish {
+            tell(one.what, one.remove().await);
+        }
         sleep(PAUSE).await;
     }
 }
@@ -51,38 +81,24 @@ async fn now_and_then(responses: &dyn ResponseStore, answers: &dyn IdempotencySt
 fn tell(what: &'static str, removed: Result<usize, StoreError>) {
     match removed {
         Ok(0) => {}
-        Ok(removed) => tracing::info!(removed, "removed {what} that had expired"),
+        Ok(removed) => tracing::info!(removed, "removed {what}"),
         Err(error) => {
             let cause = error.source().map(ToString::to_string);
-            tracing::warn!(%error, cause, "{what} that have expired cannot be removed; tried again in an hour");
-        }
-    }
-}
-
-/// Removes all that have expired, a batch at a time; how many they were.
-async fn all(batch: impl Fn() -> StoreFuture<usize>) -> Result<usize, StoreError> {
-    let mut removed = 0;
-    loop {
-        let batch = batch().await?;
-        removed += batch;
-        if batch < PURGE_BATCH {
-            return Ok(removed);
+            tracing::warn!(%error, cause, "{what} cannot be removed; tried again in an hour");
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use gateway_actors::protocol::{
-        Chain, Claimed, IdempotencyClaim, IdempotencyName, KeptAnswer, RequestId, ResponseId, StoredResponse,
-    };
     use tokio::time::Instant;
 
     use super::*;
 
-    /// A database that has this many expired responses, or is away.
+    /// A database that has this many expired rows, or is away.
     #[derive(Debug, Default)]
     struct Expired {
         left: AtomicUsize,
@@ -90,24 +106,8 @@ mod tests {
         asked: AtomicUsize,
     }
 
-    impl ResponseStore for Expired {
-        fn put(&self, response: StoredResponse) -> StoreFuture<()> {
-            panic!("stored {response:?}")
-        }
-
-        fn get(&self, id: &ResponseId) -> StoreFuture<Option<StoredResponse>> {
-            panic!("read {id}")
-        }
-
-        fn chain(&self, id: &ResponseId, _: u32) -> StoreFuture<Chain> {
-            panic!("read {id}")
-        }
-
-        fn delete(&self, id: &ResponseId) -> StoreFuture<bool> {
-            panic!("deleted {id}")
-        }
-
-        fn purge_expired(&self) -> StoreFuture<usize> {
+    impl Expired {
+        fn batch(&self) -> StoreFuture<usize> {
             self.asked.fetch_add(1, Ordering::AcqRel);
             let left = self.left.load(Ordering::Acquire);
             let batch = left.min(PURGE_BATCH);
@@ -120,41 +120,37 @@ mod tests {
         }
     }
 
-    /// A database in which no answer has expired.
-    #[derive(Debug)]
-    struct NoAnswers;
-
-    impl IdempotencyStore for NoAnswers {
-        fn claim(&self, claim: IdempotencyClaim) -> StoreFuture<Claimed> {
-            panic!("claimed {claim:?}")
-        }
-
-        fn prolong(&self, name: IdempotencyName, _: RequestId, _: Duration) -> StoreFuture<()> {
-            panic!("prolonged {name:?}")
-        }
-
-        fn keep(&self, name: IdempotencyName, _: RequestId, _: KeptAnswer, _: Duration) -> StoreFuture<()> {
-            panic!("kept {name:?}")
-        }
-
-        fn give_up(&self, name: IdempotencyName, _: RequestId) -> StoreFuture<()> {
-            panic!("gave up {name:?}")
-        }
-
-        fn purge_expired(&self) -> StoreFuture<usize> {
-            Box::pin(std::future::ready(Ok(0)))
-        }
+    fn rubbish(expired: &Arc<Expired>) -> Rubbish {
+        let expired = Arc::clone(expired);
+        Rubbish::new("what has expired", move || expired.batch())
     }
 
     /// How often a database is asked in this time.
     async fn asked_within(expired: &Arc<Expired>, time: Duration) -> usize {
         let before = expired.asked.load(Ordering::Acquire);
         let deadline = Instant::now() + time;
-        let port = Arc::clone(expired) as Arc<dyn ResponseStore>;
-        let purging = Purging::start(port, Arc::new(NoAnswers), &Handle::current());
+        let purging = Purging::start(vec![rubbish(expired)], &Handle::current());
         tokio::time::sleep_until(deadline).await;
         drop(purging);
         expired.asked.load(Ordering::Acquire) - before
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_removed_does_not_keep_the_rest_from_going() {
+        let away = Arc::new(Expired {
+            is_away: true,
+            ..Expired::default()
+        });
+        let there = Arc::new(Expired::default());
+        there.left.store(PURGE_BATCH + 1, Ordering::Release);
+        let purging = Purging::start(vec![rubbish(&away), rubbish(&there)], &Handle::current());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(purging);
+        let asked = |expired: &Expired| expired.asked.load(Ordering::Acquire);
+        assert_eq!(
+            (asked(&away), asked(&there), there.left.load(Ordering::Acquire)),
+            (1, 2, 0)
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ai_mcp_gateway::store::Store;
-use gateway_actors::protocol::{NanoUsd, Window};
+use gateway_actors::protocol::{NanoUsd, PURGE_BATCH, Window};
 
 use crate::database::{TestStore, on_each_database};
 use crate::reports::{call_at, insert};
@@ -14,8 +14,10 @@ on_each_database! {
     an_event_is_one_process_s_until_its_time_is_over,
     a_delivered_event_is_not_delivered_again_and_an_old_one_not_at_all,
     what_today_s_calls_cost_is_their_sum,
+    old_events_go_save_those_of_budgets_that_never_end,
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
 const HOLD: Duration = Duration::from_secs(60);
 
 fn raise(store: &Store, once: &str) -> bool {
@@ -120,4 +122,28 @@ fn what_today_s_calls_cost_is_their_sum(test: &TestStore) {
         .collect();
     insert(test, &records);
     assert_eq!(spent().1, records[0].cost + records[1].cost);
+}
+
+fn old_events_go_save_those_of_budgets_that_never_end(test: &TestStore) {
+    let store = &test.store;
+    for number in 0..PURGE_BATCH + 3 {
+        assert!(raise(store, &format!("budget_threshold|user:{number}|2020-02|50")));
+    }
+    assert!(raise(store, "budget_threshold|user:total|2020-02-29|80"));
+    let endless = ["budget_overrun|global|total", "budget_threshold|user:a|total|50"];
+    for once in endless {
+        assert!(raise(store, once));
+    }
+    // 91 days.
+    test.execute("UPDATE events SET created_at = created_at - 7862400000000");
+    assert!(raise(store, "cost_alert|2020-02-28"));
+    let purge = |kept| store.block_on(store.purge_events(kept)).unwrap();
+    assert_eq!(purge(92 * DAY), 0);
+    assert_eq!(purge(90 * DAY), PURGE_BATCH);
+    assert_eq!(purge(90 * DAY), 4);
+    assert_eq!(purge(90 * DAY), 0);
+    let left = test.texts("SELECT once FROM events ORDER BY once");
+    assert_eq!(left, [endless[0], endless[1], "cost_alert|2020-02-28"]);
+    // Told already: not again.
+    assert!(!raise(store, endless[0]));
 }

@@ -129,6 +129,36 @@ impl Books for Reports {
         })
     }
 
+    fn purge_slices(&self, kept: Duration) -> StoreFuture<usize> {
+        self.transactions.submit(Access::Write, move |connection| {
+            async move {
+                let before = clock::now_us(connection).await?.saturating_sub(micros(kept));
+                queries::ledger::purge_slices(connection, before).await
+            }
+            .boxed()
+        })
+    }
+
+    fn purge_leases(&self, kept: Duration) -> StoreFuture<usize> {
+        self.transactions.submit(Access::Write, move |connection| {
+            async move {
+                let before = clock::now_us(connection).await?.saturating_sub(micros(kept));
+                queries::ledger::purge_leases(connection, before).await
+            }
+            .boxed()
+        })
+    }
+
+    fn purge_events(&self, kept: Duration) -> StoreFuture<usize> {
+        self.transactions.submit(Access::Write, move |connection| {
+            async move {
+                let before = clock::now_us(connection).await?.saturating_sub(micros(kept));
+                queries::purge_events(connection, before).await
+            }
+            .boxed()
+        })
+    }
+
     fn reprice(&self, repricing: Repricing, behind: Option<String>) -> StoreFuture<(Repriced, Option<String>)> {
         let asked = Arc::new((repricing, behind));
         let patient = self.transactions.with_limit(BOOKS_LIMIT);

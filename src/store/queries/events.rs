@@ -3,7 +3,7 @@
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Integer, Text};
 use diesel_async::RunQueryDsl;
-use gateway_actors::protocol::{ClaimedEvent, GatewayEvent, NanoUsd, Period, Window};
+use gateway_actors::protocol::{ClaimedEvent, GatewayEvent, NanoUsd, PURGE_BATCH, Period, Window};
 use uuid::Uuid;
 
 use super::reports::between;
@@ -126,6 +126,17 @@ pub(in super::super) async fn put_off_event(
         .text(id);
     statement.build().execute(connection).await?;
     Ok(())
+}
+
+/// Removes a batch of events inside the running transaction that were raised before then; how many they were. Those of
+/// a budget whose period never ends stay: without them they would be raised again.
+pub(in super::super) async fn purge_events(connection: &mut Connection, before: i64) -> Result<usize, QueryError> {
+    let statement = Statement::new("DELETE FROM events WHERE id IN (SELECT id FROM events WHERE created_at <= ")
+        .number(before)
+        .sql(" AND once NOT LIKE '%|total' AND once NOT LIKE '%|total|%' ORDER BY id LIMIT ")
+        .number(i64::try_from(PURGE_BATCH).unwrap_or(i64::MAX))
+        .sql(")");
+    Ok(statement.build().execute(connection).await?)
 }
 
 /// The day that is now, and what its call records cost.

@@ -34,7 +34,9 @@ mod statement;
 pub(super) use audit::audit;
 pub(super) use chain::response_chain;
 pub(super) use close::close;
-pub(super) use events::{claim_events, event_delivered, present_events, put_off_event, raise_event, spent_today};
+pub(super) use events::{
+    claim_events, event_delivered, present_events, purge_events, put_off_event, raise_event, spent_today,
+};
 pub(super) use idempotency::{abandon_work_of, claim_work, give_up_work, keep_answer, prolong_work, purge_answers};
 pub(super) use keys::{
     create_key, delete_limits, find_key, find_limits, hash_secret, key_changes, list_keys, revoke_key, rotate_key,

@@ -124,9 +124,29 @@ impl Books for Reports {
         })
     }
 
+    fn purge_slices(&self, kept: Duration) -> StoreFuture<usize> {
+        self.writer
+            .submit(move |connection| async move { queries::ledger::purge_slices(connection, ago(kept)).await }.boxed())
+    }
+
+    fn purge_leases(&self, kept: Duration) -> StoreFuture<usize> {
+        self.writer
+            .submit(move |connection| async move { queries::ledger::purge_leases(connection, ago(kept)).await }.boxed())
+    }
+
+    fn purge_events(&self, kept: Duration) -> StoreFuture<usize> {
+        self.writer
+            .submit(move |connection| async move { queries::purge_events(connection, ago(kept)).await }.boxed())
+    }
+
     fn reprice(&self, repricing: Repricing, behind: Option<String>) -> StoreFuture<(Repriced, Option<String>)> {
         self.writer.submit(move |connection| {
             async move { queries::reprice(connection, &repricing, behind.as_deref(), now_us()).await }.boxed()
         })
     }
+}
+
+/// So long ago, in microseconds since 1970.
+fn ago(time: Duration) -> i64 {
+    now_us().saturating_sub(micros(time))
 }

@@ -1,6 +1,7 @@
 //! The port `LedgerStore`: what both databases promise.
 
 mod budgets;
+mod purge;
 mod random;
 mod slices;
 mod together;

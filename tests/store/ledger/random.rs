@@ -89,7 +89,8 @@ impl World<'_> {
             9..13 => self.renew(),
             13..16 => self.expire(),
             16 => self.end(),
-            17..52 => self.grant(),
+            17 => self.purge(),
+            18..52 => self.grant(),
             52..66 => self.give_back(),
             66..72 => self.recalls(),
             72..76 => self.status(),
@@ -163,6 +164,27 @@ impl World<'_> {
         let lease = self.lease();
         let instances = vec![lease.instance, InstanceId::generate()];
         self.both(|ledger| ledger.end_leases_of(instances.clone()));
+        // Its process is dead: the next one has another name.
+        for known in &mut self.instances {
+            if *known == lease.instance {
+                *known = InstanceId::generate();
+            }
+        }
+    }
+
+    /// Removes what has ended, which the memory never does: nobody can tell.
+    fn purge(&mut self) {
+        self.test
+            .execute("UPDATE budget_leases SET expires_at = 1 WHERE state = 'ended'");
+        let store = &self.test.store;
+        while store.block_on(store.purge_leases(Duration::ZERO)).unwrap() > 0 {}
+        let left = self
+            .test
+            .texts("SELECT instance_id FROM budget_leases WHERE state = 'ended'");
+        let others = self
+            .test
+            .texts("SELECT instance_id FROM budget_leases WHERE state <> 'ended'");
+        assert!(left.iter().all(|instance| others.contains(instance)), "{left:?}");
     }
 
     fn grant(&mut self) {

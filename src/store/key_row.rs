@@ -9,29 +9,7 @@ use gateway_actors::protocol::{
 
 use super::error::Fault;
 use super::schema::{api_keys, rate_limits};
-
-/// A whole row of `api_keys`, in the order of its columns.
-#[derive(Debug, Queryable)]
-pub(super) struct KeyRow {
-    id: String,
-    hash: String,
-    prefix: String,
-    name: String,
-    project_id: Option<String>,
-    user_id: Option<String>,
-    role: String,
-    max_layer: Option<String>,
-    models: Option<String>,
-    rpm: Option<i64>,
-    tpm: Option<i64>,
-    max_concurrent: Option<i64>,
-    previous_hash: Option<String>,
-    previous_until: Option<i64>,
-    created_at: i64,
-    updated_at: i64,
-    expires_at: Option<i64>,
-    revoked_at: Option<i64>,
-}
+use super::transfer::KeyRow;
 
 /// A column holds what nobody wrote there.
 fn broken<E>(_error: E) -> Fault {

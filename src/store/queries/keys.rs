@@ -8,8 +8,9 @@ use gateway_actors::protocol::{
 
 use super::Connection;
 use crate::store::error::{Fault, QueryError};
-use crate::store::key_row::{KeyChangeset, KeyRow, LimitsRow, NewKeyRow};
+use crate::store::key_row::{KeyChangeset, LimitsRow, NewKeyRow};
 use crate::store::schema::{api_keys, rate_limits, secrets};
+use crate::store::transfer::KeyRow;
 
 /// The name of what keys are hashed with.
 const KEY_HASH: &str = "key_hash";

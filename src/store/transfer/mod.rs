@@ -23,7 +23,9 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use self::mark::{Mark, Place};
-use self::money_rows::{ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret};
+use self::money_rows::{
+    Answer, ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret,
+};
 use self::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
 use self::totals::{TABLES, Then, Totals, differing, totals_of_source};
 use super::error::OpenError;
@@ -33,6 +35,8 @@ use super::sqlite::{Claim, NotClaimed};
 use super::{PostgresConfig, SqliteConfig, Store, postgres, sqlite};
 
 pub use self::error::TransferError;
+/// A whole row of `api_keys`, in the order of its columns: also for those who only read it.
+pub(super) use self::money_rows::ApiKey as KeyRow;
 
 /// How long closing the source may take.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -215,6 +219,7 @@ async fn move_all(
         copy::<BudgetSlice>(source, target, resume).await?,
         copy::<BudgetEntry>(source, target, resume).await?,
         copy::<Event>(source, target, resume).await?,
+        copy::<Answer>(source, target, resume).await?,
         copy::<Call>(source, target, resume).await?,
     ];
     match differing(target, &expected, Then::RemoveMark).await? {
@@ -252,6 +257,7 @@ async fn compare_all(
     compare::<BudgetSlice>(source, target, &other).await?;
     compare::<BudgetEntry>(source, target, &other).await?;
     compare::<Event>(source, target, &other).await?;
+    compare::<Answer>(source, target, &other).await?;
     compare::<Call>(source, target, &other).await
 }
 

@@ -1,4 +1,4 @@
-//! Whole rows of the tables of keys, budgets and the books.
+//! Whole rows of the tables of keys, budgets, the books and of answers under idempotency keys.
 
 use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::{count_star, exists, sql};
@@ -8,8 +8,12 @@ use diesel_async::AsyncPgConnection;
 
 use super::rows::{Key, Moved, PAGE, PAGE_BYTES, join, moved};
 use crate::store::schema::{
-    api_keys, budget_leases, budget_ledger, budget_periods, budget_slices, budgets, events, rate_limits, secrets,
+    api_keys, budget_leases, budget_ledger, budget_periods, budget_slices, budgets, events, idempotency, rate_limits,
+    secrets,
 };
+
+/// Bytes that are no text.
+type Blob = Vec<u8>;
 
 moved! {
     /// A row of `secrets`.
@@ -139,5 +143,21 @@ moved! {
         delivered_at: Option<i64>,
         attempts: i32,
         next_attempt_at: Option<i64>,
+    }
+}
+
+moved! {
+    /// A row of `idempotency`.
+    Answer, idempotency, key (owner / idempotency_key) {
+        owner: String,
+        idempotency_key: String,
+        body_hash: String,
+        request_id: String,
+        instance_id: String,
+        status: Option<i32>,
+        headers: Option<String>,
+        body: Option<Blob>,
+        created_at: i64,
+        expires_at: i64,
     }
 }

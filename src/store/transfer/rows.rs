@@ -127,6 +127,9 @@ macro_rules! moved {
     (@sum $column:ident String) => {
         concat!("' ' || coalesce(sum(length(", stringify!($column), ")), 0)")
     };
+    (@sum $column:ident Blob) => {
+        concat!("' ' || coalesce(sum(length(", stringify!($column), ")), 0)")
+    };
     (@sum $column:ident bool) => {
         concat!("' ' || coalesce(sum(CAST(", stringify!($column), " AS INTEGER)), 0)")
     };
@@ -142,6 +145,9 @@ macro_rules! moved {
     (@bytes $row:ident $column:ident Option String) => {
         $row.$column.as_deref().map_or(0, str::len)
     };
+    (@bytes $row:ident $column:ident Option Blob) => {
+        $row.$column.as_deref().map_or(0, <[u8]>::len)
+    };
     (@bytes $row:ident $column:ident $($number:ident)+) => {
         size_of_val(&$row.$column)
     };
@@ -151,8 +157,8 @@ macro_rules! moved {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
         #[diesel(table_name = $table)]
-        pub(super) struct $name {
-            $($column: $type $(<$inner>)?,)+
+        pub(in crate::store) struct $name {
+            $(pub(in crate::store) $column: $type $(<$inner>)?,)+
         }
 
         impl $name {

@@ -6,13 +6,13 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::error::TransferError;
 use super::money_rows::{
-    ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret,
+    Answer, ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret,
 };
 use super::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
 use super::{MARK, mark};
 
 /// How many tables are moved.
-pub(super) const TABLES: usize = 15;
+pub(super) const TABLES: usize = 16;
 
 /// What a table holds: the same on both sides when the same rows are in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +50,7 @@ pub(super) fn totals_of_source(source: &mut SqliteConnection) -> Result<[Totals;
         of::<BudgetSlice>(source)?,
         of::<BudgetEntry>(source)?,
         of::<Event>(source)?,
+        of::<Answer>(source)?,
         of::<Call>(source)?,
     ])
 }
@@ -75,6 +76,7 @@ async fn totals_of_target(target: &mut AsyncPgConnection) -> Result<[Totals; TAB
         of::<BudgetSlice>(target).await?,
         of::<BudgetEntry>(target).await?,
         of::<Event>(target).await?,
+        of::<Answer>(target).await?,
         of::<Call>(target).await?,
     ])
 }

@@ -16,7 +16,7 @@ use crate::database::{TestDatabase, postgres_config};
 use crate::samples::{close, conversation, dispatch, finished, response, turn};
 use crate::support::PostgresDatabase;
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "conversations",
     "messages",
     "context_summaries",
@@ -31,6 +31,7 @@ const TABLES: [&str; 15] = [
     "budget_slices",
     "budget_ledger",
     "events",
+    "idempotency",
     "llm_calls",
 ];
 /// More than one page of the copy, which has 500 rows.
@@ -233,6 +234,7 @@ fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
             2,
             2 * (CALLS - 1) + 6,
             1,
+            4,
             CALLS
         ]
     );

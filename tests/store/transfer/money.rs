@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ai_mcp_gateway::store::Store;
+use bytes::Bytes;
 use gateway_actors::protocol::{
-    BudgetRule, Charges, Grant, GrantRequest, InstanceId, NanoUsd, OnExhausted, Scope, Window,
+    BudgetRule, Charges, Claimed, Grant, GrantRequest, IdempotencyClaim, IdempotencyName, InstanceId, KeptAnswer,
+    NanoUsd, OnExhausted, RequestId, Scope, Window,
 };
 
 use super::{Databases, uncharged_call};
 use crate::database::TestDatabase;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Tables, what of them is compared, and by what their rows are ordered.
 pub(super) const COLUMNS: &[(&str, &str, &str)] = &[
@@ -54,11 +58,18 @@ pub(super) const COLUMNS: &[(&str, &str, &str)] = &[
         "id || once || kind || detail || created_at || attempts || next_attempt_at",
         "id",
     ),
+    (
+        "idempotency",
+        "owner || idempotency_key || body_hash || request_id || instance_id || coalesce(status, -1)
+            || coalesce(headers, '-') || coalesce(length(body), -1) || created_at || expires_at",
+        "owner, idempotency_key",
+    ),
 ];
 
 /// Puts rows into each of these tables.
 pub(super) fn fill(source: &TestDatabase, store: &Store) {
     spend_and_hold(store);
+    keep_answers(store);
     source.execute(
         "INSERT INTO secrets (name, value) VALUES ('key_hash', 'ab');
          INSERT INTO api_keys (id, hash, prefix, name, role, rpm, created_at, updated_at)
@@ -106,6 +117,69 @@ fn spend_and_hold(store: &Store) {
     store
         .block_on(store.calls().insert_calls(vec![Arc::new(spent)]))
         .unwrap();
+}
+
+/// A claim of the work under this key of `owner`, for a body with this digest.
+fn claim(owner: &str, key: &str, body_hash: &str) -> IdempotencyClaim {
+    IdempotencyClaim {
+        name: IdempotencyName {
+            owner: owner.into(),
+            key: key.into(),
+        },
+        body_hash: body_hash.into(),
+        request: RequestId::generate(),
+        instance: InstanceId::generate(),
+        running_for: DAY,
+    }
+}
+
+/// Answers under two keys of one owner and one of another, the last without its body, and work that is under way.
+fn keep_answers(store: &Store) {
+    let answers = store.idempotency();
+    let every_byte: Vec<u8> = (0..=255).collect();
+    for (owner, key, body) in [
+        ("ünïcode|/v1/chat", "a key", Some(every_byte)),
+        ("ünïcode|/v1/chat", "another", Some(Vec::new())),
+        ("|/v1/chat", "a key", None),
+    ] {
+        let claim = claim(owner, key, "ab");
+        let (name, request) = (claim.name.clone(), claim.request);
+        assert_eq!(store.block_on(answers.claim(claim)).unwrap(), Claimed::Run);
+        let answer = KeptAnswer {
+            status: 502,
+            headers: r#"[["x-gateway-error","it's"]]"#.into(),
+            body: body.map(Bytes::from),
+        };
+        store.block_on(answers.keep(name, request, answer, DAY)).unwrap();
+    }
+    let under_way = claim("|/v1/chat", "under way", "ab");
+    assert_eq!(store.block_on(answers.claim(under_way)).unwrap(), Claimed::Run);
+}
+
+#[test]
+fn a_request_that_was_answered_before_the_move_is_answered_the_same_after_it() {
+    let databases = Databases::new();
+    databases.transfer().unwrap();
+    let target = databases.target.open();
+    let ask = |owner: &str, key: &str, body_hash: &str| {
+        target
+            .block_on(target.idempotency().claim(claim(owner, key, body_hash)))
+            .unwrap()
+    };
+    let answered = |body: Option<Vec<u8>>| {
+        Claimed::Answered(KeptAnswer {
+            status: 502,
+            headers: r#"[["x-gateway-error","it's"]]"#.into(),
+            body: body.map(Bytes::from),
+        })
+    };
+    let every_byte = (0..=255).collect();
+    assert_eq!(ask("ünïcode|/v1/chat", "a key", "ab"), answered(Some(every_byte)));
+    assert_eq!(ask("ünïcode|/v1/chat", "another", "ab"), answered(Some(Vec::new())));
+    assert_eq!(ask("|/v1/chat", "a key", "ab"), answered(None));
+    assert_eq!(ask("|/v1/chat", "under way", "ab"), Claimed::Running);
+    assert_eq!(ask("ünïcode|/v1/chat", "a key", "cd"), Claimed::OtherBody);
+    assert_eq!(ask("|/v1/chat", "another", "ab"), Claimed::Run);
 }
 
 #[test]

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use bb8_redis::RedisConnectionManager;
 use bb8_redis::bb8::ManageConnection;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, Script};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// The key whose value is the namespace that counts.
@@ -29,12 +28,20 @@ struct State {
     dead: Option<Arc<str>>,
 }
 
+impl State {
+    fn there(namespace: &Arc<str>) -> Self {
+        Self {
+            namespace: Some(Arc::clone(namespace)),
+            dead: None,
+        }
+    }
+}
+
 /// What all connections share.
 pub(super) struct Presence {
-    state: ArcSwap<State>,
+    state: watch::Sender<State>,
     /// Connections of an earlier generation are not used any more.
     generation: AtomicU64,
-    pub(super) went_away: Notify,
     namespace: Script,
     started: tokio::time::Instant,
     /// When the log was last told that it is away, in milliseconds since the start; 0 for never.
@@ -44,7 +51,7 @@ pub(super) struct Presence {
 impl fmt::Debug for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presence")
-            .field("state", &self.state.load())
+            .field("state", &*self.state.borrow())
             .finish_non_exhaustive()
     }
 }
@@ -52,9 +59,8 @@ impl fmt::Debug for Presence {
 impl Presence {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            state: ArcSwap::default(),
+            state: watch::Sender::default(),
             generation: AtomicU64::new(0),
-            went_away: Notify::new(),
             namespace: Script::new(NAMESPACE),
             started: tokio::time::Instant::now(),
             logged: AtomicU64::new(0),
@@ -63,36 +69,45 @@ impl Presence {
 
     /// The namespace that counts; none while the server is away.
     pub(super) fn namespace(&self) -> Option<Arc<str>> {
-        self.state.load().namespace.clone()
+        self.state.borrow().namespace.clone()
+    }
+
+    /// Waits until the server is there, or until it is away.
+    pub(super) async fn until(&self, is_there: bool) {
+        let mut state = self.state.subscribe();
+        // The sender lives as long as this does.
+        let _ = state.wait_for(|state| state.namespace.is_some() == is_there).await;
     }
 
     /// Another namespace has begun, or the server is back with this one.
     pub(super) fn is_there(&self, namespace: &Arc<str>) {
-        self.state.store(Arc::new(State {
-            namespace: Some(Arc::clone(namespace)),
-            dead: None,
-        }));
+        self.state.send_replace(State::there(namespace));
     }
 
     /// Another namespace has begun. Says nothing of a server that is away.
     pub(super) fn moved_on(&self, namespace: &Arc<str>) {
-        if self.namespace().is_some() {
-            self.is_there(namespace);
-        }
+        self.state.send_if_modified(|state| {
+            let is_there = state.namespace.is_some();
+            if is_there {
+                *state = State::there(namespace);
+            }
+            is_there
+        });
     }
 
     /// The server does not do what it is asked: nobody asks it until it was found to be back.
     pub(super) fn is_away(&self, why: &dyn fmt::Display) {
-        let Some(namespace) = self.namespace() else {
-            return;
-        };
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        self.state.store(Arc::new(State {
-            namespace: None,
-            dead: Some(namespace),
-        }));
-        self.tell(why);
-        self.went_away.notify_one();
+        let went = self.state.send_if_modified(|state| {
+            let Some(namespace) = state.namespace.take() else {
+                return false;
+            };
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            state.dead = Some(namespace);
+            true
+        });
+        if went {
+            self.tell(why);
+        }
     }
 
     /// Says in the log that it is away, once in a while.
@@ -114,7 +129,7 @@ impl Presence {
 
     /// The namespace that counts on the server, which begins one where it must.
     pub(super) async fn ask(&self, connection: &mut MultiplexedConnection) -> Result<Arc<str>, RedisError> {
-        let dead = self.state.load().dead.clone().unwrap_or_default();
+        let dead = self.state.borrow().dead.clone().unwrap_or_default();
         let mut script = self.namespace.key(NAMESPACE_KEY);
         script.arg(&*dead);
         let namespace: String = script.invoke_async(connection).await?;
@@ -178,5 +193,35 @@ impl ManageConnection for Manager {
 
     fn has_broken(&self, connection: &mut Connection) -> bool {
         !self.is_of_today(connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_hears_of_every_change() {
+        let presence = Presence::new();
+        let now = |is_there| presence.until(is_there).now_or_never().is_some();
+        assert!(now(false) && !now(true));
+        presence.moved_on(&"one".into());
+        assert!(now(false), "nobody has found it yet");
+        let mut waiting = Box::pin(presence.until(true));
+        assert!((&mut waiting).now_or_never().is_none());
+        presence.is_there(&"one".into());
+        assert!(waiting.now_or_never().is_some());
+        presence.moved_on(&"two".into());
+        assert_eq!(presence.namespace().as_deref(), Some("two"));
+
+        let before = presence.generation.load(Ordering::Acquire);
+        for _ in 0..2 {
+            presence.is_away(&"of a test");
+        }
+        assert!(now(false) && presence.namespace().is_none());
+        assert_eq!(presence.state.borrow().dead.as_deref(), Some("two"));
+        assert_eq!(presence.generation.load(Ordering::Acquire), before + 1);
     }
 }

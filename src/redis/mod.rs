@@ -127,13 +127,8 @@ impl RedisLimits {
 
     /// Waits until the server is there, but no longer than this.
     pub async fn wait(&self, at_most: Duration) {
-        let there = async {
-            while self.parts.presence.namespace().is_none() {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
         // A server that is away is waited for in the background.
-        let _ = timeout(at_most, there).await;
+        let _ = timeout(at_most, self.parts.presence.until(true)).await;
     }
 
     /// Does this on the thread of its own; nothing when the server does not answer well in time.
@@ -189,10 +184,7 @@ fn manager(settings: &RedisSettings) -> Result<Option<RedisConnectionManager>, R
 async fn look_for(parts: Arc<Parts>) {
     let mut pause = LOOK_AGAIN.0;
     loop {
-        if parts.presence.namespace().is_some() {
-            parts.presence.went_away.notified().await;
-            continue;
-        }
+        parts.presence.until(false).await;
         let look = async {
             let mut connection = parts.pool.get().await.map_err(no_connection)?;
             let asked = parts.presence.ask(&mut connection.inner).await;

@@ -16,27 +16,33 @@ impl Media {
     }
 }
 
-/// OpenAI, models that count tiles of 512 pixels or at most 1,536 patches (guide "Images and vision", "Calculating
-/// costs"): the dearest is GPT-4.1 nano with 1,536 patches times 2.46; of those that count tiles, o1 to o3 and GPT-4o have at
-/// most 8 of them, 85 + 8 x 170.
-const OPENAI_IMAGE: u64 = 3_779;
+/// OpenAI's guide "Images and vision", "Model sizing behavior" and "Calculating costs", as of September 2026. These count at
+/// most 1,536 patches of 32 pixels, the dearest of them, GPT-4.1 nano, 2.46 tokens for each; or 8 tiles of 512 pixels, the
+/// dearest of those, GPT-4o and GPT-4.1, 85 tokens and 170 for each tile.
+const OPENAI_4_IMAGE: u64 = 3_779;
 
-/// GPT-4o mini counts 2,833 and 5,667 for each of at most 8 tiles (the same guide).
+/// GPT-4o mini has 2,833 tokens and 5,667 for each of at most 8 tiles (the same page).
 const OPENAI_4O_MINI_IMAGE: u64 = 2_833 + 8 * 5_667;
 
-/// Newer models take up to 10,000 patches where the detail is `original` (the same guide), taken times the dearest
-/// multiplier of any model.
-const OPENAI_NEWER_IMAGE: u64 = 24_600;
+/// GPT-5 to GPT-5.5 have at most 10,000 patches, with the detail `original` (the same page), here taken times the dearest
+/// multiplier of any model: which one they have is not always what the page says.
+const OPENAI_5_IMAGE: u64 = 24_600;
 
-/// Anthropic scales an image down to what its largest native resolution has, 4,784 patches of 28 pixels since Claude Opus
-/// 4.7 and about 1,600 before (guide "Vision", "Evaluate image size").
+/// From GPT-5.6 on an image is not made smaller unless that is asked for, and refused beyond 30,000 patches (the same page,
+/// "Image input requirements"); times the dearest multiplier of any model.
+const OPENAI_LATER_IMAGE: u64 = 73_800;
+
+/// Anthropic scales an image down to the most visual tokens of its model: 4,784 from Claude Opus 4.7 on, 1,568 before (guide
+/// "Vision", as of September 2026).
 const ANTHROPIC_IMAGE: u64 = 5_000;
 
-/// Gemini from 3 on: `MEDIA_RESOLUTION_ULTRA_HIGH` (guide "Media resolution"). Before, an image is cut into as many tiles of
-/// 258 tokens as it has room for, and no page says how many that can be.
+/// Gemini 3: `MEDIA_RESOLUTION_ULTRA_HIGH` (guide "Media resolution", "Token counts", as it was with Gemini 3.5). Before, an
+/// image is cut into as many tiles of 258 tokens as it has room for (guide "Image understanding"), and no page says how many
+/// that can be; of later models the figures were not found.
 const GEMINI_3_IMAGE: u64 = 2_240;
 
-/// xAI: "each image prompt will take between 256 to 1792 tokens" (guide "Consumption and rate limits").
+/// xAI: an image has 256 to 1,792 tokens (page "Consumption and rate limits" as it was with Grok 4.3, in spring 2026). The
+/// page of later models says nothing of images.
 const XAI_IMAGE: u64 = 1_792;
 
 /// The most tokens of one image at this model; nothing if nobody says.
@@ -47,13 +53,13 @@ pub(super) fn image_tokens(model: &Model) -> Option<u64> {
     let name = &*model.api_model;
     match model.vendor {
         Vendor::Openai if name.contains("4o-mini") => Some(OPENAI_4O_MINI_IMAGE),
-        Vendor::Openai if is_earlier_openai(name) => Some(OPENAI_IMAGE),
-        // Whatever a deployment at Azure is called, it may be the dearest.
-        Vendor::Openai if name.starts_with("gpt-") => Some(OPENAI_NEWER_IMAGE),
-        Vendor::Openai => Some(OPENAI_4O_MINI_IMAGE),
+        Vendor::Openai if is_of(name, OPENAI_4) => Some(OPENAI_4_IMAGE),
+        Vendor::Openai if is_of(name, OPENAI_5) => Some(OPENAI_5_IMAGE),
+        // Whatever else a deployment at Azure is called, it may be the dearest.
+        Vendor::Openai => Some(OPENAI_LATER_IMAGE),
         Vendor::Anthropic => Some(ANTHROPIC_IMAGE),
         Vendor::Gemini => is_gemini_3(name).then_some(GEMINI_3_IMAGE),
-        Vendor::Xai => Some(XAI_IMAGE),
+        Vendor::Xai => is_of(name, XAI).then_some(XAI_IMAGE),
         _ => None,
     }
 }
@@ -63,16 +69,30 @@ pub(super) fn document_tokens(model: &Model) -> Option<u64> {
     model.media.document.map(u64::from)
 }
 
-fn is_earlier_openai(name: &str) -> bool {
-    ["gpt-4o", "gpt-4.1", "gpt-4-turbo", "o1", "o3", "o4"]
-        .iter()
-        .any(|family| name.starts_with(family))
+/// The families of models that the figures above are of.
+const OPENAI_4: &[&str] = &["gpt-4o", "gpt-4.1", "gpt-4-turbo", "o1", "o3", "o4"];
+const OPENAI_5: &[&str] = &["gpt-5", "gpt-5.1", "gpt-5.2", "gpt-5.3", "gpt-5.4", "gpt-5.5"];
+/// Not `grok-4-latest`, which is another model each time.
+const XAI: &[&str] = &[
+    "grok-2-vision",
+    "grok-4-0709",
+    "grok-4-fast",
+    "grok-4-1-fast",
+    "grok-4.1",
+    "grok-4.20",
+    "grok-4.3",
+];
+
+/// Whether a model belongs to one of these families: its name is the family's, or goes on behind it with a dash.
+fn is_of(name: &str, families: &[&str]) -> bool {
+    let behind = |family: &&str| name.strip_prefix(*family);
+    let mut rests = families.iter().filter_map(behind);
+    rests.any(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 fn is_gemini_3(name: &str) -> bool {
     let version = name.strip_prefix("gemini-").unwrap_or_default();
-    let major = version.split(['.', '-']).next().unwrap_or_default();
-    major.parse().is_ok_and(|major: u32| major >= 3)
+    version.split(['.', '-']).next() == Some("3")
 }
 
 #[cfg(test)]
@@ -85,13 +105,23 @@ mod tests {
         for (vendor, name, expected) in [
             (Vendor::Openai, "gpt-4o-mini-2024-07-18", Some(48_169)),
             (Vendor::Openai, "gpt-4o", Some(3_779)),
-            (Vendor::Openai, "gpt-6", Some(24_600)),
-            (Vendor::Openai, "my-deployment", Some(48_169)),
+            (Vendor::Openai, "gpt-4.1-nano-2025-04-14", Some(3_779)),
+            (Vendor::Openai, "o4-mini", Some(3_779)),
+            (Vendor::Openai, "gpt-5-mini", Some(24_600)),
+            (Vendor::Openai, "gpt-5.5", Some(24_600)),
+            (Vendor::Openai, "gpt-5.6-sol", Some(73_800)),
+            (Vendor::Openai, "gpt-6", Some(73_800)),
+            (Vendor::Openai, "my-deployment", Some(73_800)),
             (Vendor::Anthropic, "claude-opus-4-7", Some(5_000)),
             (Vendor::Gemini, "gemini-3.1-pro", Some(2_240)),
+            (Vendor::Gemini, "gemini-3-flash-preview", Some(2_240)),
+            (Vendor::Gemini, "gemini-4-argon", None),
             (Vendor::Gemini, "gemini-2.5-flash", None),
             (Vendor::Gemini, "gemini-flash-latest", None),
-            (Vendor::Xai, "grok-4", Some(1_792)),
+            (Vendor::Xai, "grok-4.3", Some(1_792)),
+            (Vendor::Xai, "grok-4.20-0309-reasoning", Some(1_792)),
+            (Vendor::Xai, "grok-4.7", None),
+            (Vendor::Xai, "grok-4-latest", None),
             (Vendor::Openrouter, "openai/gpt-4o", None),
             (Vendor::Other, "llava", None),
         ] {

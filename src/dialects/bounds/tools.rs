@@ -15,16 +15,18 @@ use super::text::punctuation;
 use crate::dialects::neutral::Feature;
 use crate::dialects::place::At;
 
-/// Tokens added once where there are tools. Anthropic documents its system prompt for them by model and choice ("Tool use",
-/// "Pricing"): from 159 (Claude 3 Sonnet, auto) and 313 and 346 (3.7 to 4.6) to 530 (3 Opus, auto). Open models have it in
-/// their chat templates, up to about 300.
+/// Tokens added once where there are tools. Anthropic documents its system prompt for them by model and choice (guide "Tool
+/// use", "Pricing", as of July 2026): from 159 (Claude 3 Sonnet, `auto`) to 804 (Claude Opus 4.7, `any` and `tool`). Open
+/// models have it in their chat templates, up to about 300.
 const TOKENS_FOR_TOOLS: u64 = 1_536;
 
 /// Tokens added for each tool: OpenAI's frame around a function has at most 22 (cookbook "How to count tokens with
 /// tiktoken", on tool calls).
 const TOKENS_PER_TOOL: u64 = 32;
 
-/// Tokens of a tool of Anthropic's that the client runs: 245 for `bash` and 700 for `text_editor` (pages of these tools).
+/// Tokens of a tool of Anthropic's that the client runs: 244 or, from Claude Opus 4.7 on, 325 for `bash`, and 700 for
+/// `text_editor` (page "Pricing", "Bash tool" and "Text editor tool", as of July 2026; what another tokenizer makes of the
+/// latter is 930).
 const TOKENS_PER_KNOWN_TOOL: u64 = 1_000;
 
 /// Tokens added where the answer has a form: instructions to keep to it.

@@ -135,6 +135,7 @@ impl LedgerStore for MemoryLedger {
                     })
                     .collect(),
                 next: newest.unwrap_or(from).max(from),
+                complete: from == BudgetCursor::default(),
             }
         })
     }

@@ -332,6 +332,42 @@ fn rd2_rd5_a_redis_that_dies_hangs_and_comes_back_fails_no_request_and_limits_go
 }
 
 #[test]
+fn rd5_an_old_copy_with_which_a_redis_comes_back_is_not_believed() {
+    const RPM: u32 = 60;
+    let scene = Scene::new();
+    let [key] = scene.keys([rpm(RPM)], &[]);
+    let mut redis = RedisServer::start();
+    let setup = scene.setup().env("REDIS_URL", &redis.url());
+    // All of it is within one minute, however long it takes.
+    let gateway = Gateway::start(setup.env("GATEWAY_TEST_MINUTE_MS", "600000"));
+    wait_for_redis(&gateway, true);
+    let client = with_key(&gateway, &key);
+    let ask = |times: usize| {
+        for _ in 0..times {
+            assert_eq!(client.post(COMPLETIONS, &chat("one")).status, 200);
+        }
+    };
+    ask(5);
+    assert!(redis.command("SAVE").starts_with("Ok("));
+    ask(45);
+    redis.stop();
+    ask(2);
+    wait_for_redis(&gateway, false);
+    redis.start_again();
+    let loaded = redis.command("INFO persistence");
+    assert!(loaded.contains("rdb_last_load_keys_loaded"), "{loaded}");
+    assert!(
+        !loaded.contains("rdb_last_load_keys_loaded:0"),
+        "nothing was loaded: {loaded}"
+    );
+    wait_for_redis(&gateway, true);
+    // By the old copy there were room for 55 more.
+    let more = ask_at_once(&[client], 60);
+    assert!(52 + more <= RPM as usize, "52 and {more}");
+    gateway.finish();
+}
+
+#[test]
 fn rd3_a_redis_that_refuses_is_away() {
     let scene = Scene::new();
     let [key] = scene.keys([rpm(3)], &[]);

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod budgets;
 mod calls;
 mod clients;
 mod desktop;

@@ -7,7 +7,7 @@ use diesel::sql_types::BigInt;
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 
 use crate::scene::SOON;
-use crate::support::{PostgresDatabase, wait_for};
+use crate::support::{PostgresDatabase, PostgresReader, wait_for};
 
 /// Each is a number of rows that must not be there at any time.
 const NEVER: [(&str, &str); 6] = [
@@ -74,10 +74,7 @@ impl<'a> Books<'a> {
     pub(crate) fn number(&self, query: &str) -> i64 {
         match self {
             Self::Sqlite(file) => {
-                let mut connection = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
-                connection
-                    .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA query_only = ON")
-                    .unwrap();
+                let mut connection = open(file);
                 let query = format!("SELECT CAST(n AS INTEGER) AS n FROM ({query})");
                 let rows: Vec<Number> = sql_query(query).load(&mut connection).unwrap();
                 rows[0].n
@@ -86,6 +83,14 @@ impl<'a> Books<'a> {
                 let rows = database.texts(&format!("SELECT CAST(n AS text) FROM ({query}) q"));
                 rows[0].parse().unwrap()
             }
+        }
+    }
+
+    /// Whoever reads them often.
+    pub(crate) fn reader(&self) -> Reader {
+        match self {
+            Self::Sqlite(file) => Reader::Sqlite(open(file)),
+            Self::Postgres(database) => Reader::Postgres(database.reader()),
         }
     }
 
@@ -140,4 +145,67 @@ impl<'a> Books<'a> {
         wait_for("nothing to be held", SOON, || self.number(HELD) == 0);
         self.assert_balanced();
     }
+}
+
+/// A connection that stays open.
+pub(crate) enum Reader {
+    Sqlite(SqliteConnection),
+    Postgres(PostgresReader),
+}
+
+/// The books at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) posted: i64,
+    pub(crate) held: i64,
+    /// What the call records cost.
+    pub(crate) recorded: i64,
+}
+
+impl Reader {
+    /// How a scope stands. Every sum is what its parts say at this very moment: all is read in one statement.
+    #[track_caller]
+    pub(crate) fn look(&mut self, scope: &str) -> Moment {
+        let sum = |column: &str| {
+            format!("SELECT COALESCE(sum({column}), 0) AS n FROM budget_periods WHERE scope = '{scope}'")
+        };
+        let recorded = "SELECT COALESCE(sum(cost_nano_usd), 0) AS n FROM llm_calls".to_owned();
+        let never = NEVER.iter().map(|(_, query)| (*query).to_owned());
+        let parts: Vec<String> = [sum("posted"), sum("held"), recorded]
+            .into_iter()
+            .chain(never)
+            .enumerate()
+            .map(|(place, query)| format!("SELECT {place} AS place, ({query}) AS n"))
+            .collect();
+        let parts = parts.join(" UNION ALL ");
+        let numbers = self.numbers(&format!(
+            "SELECT CAST(n AS BIGINT) AS n FROM ({parts}) AS q ORDER BY place"
+        ));
+        for ((what, _), rows) in NEVER.iter().zip(&numbers[3..]) {
+            assert_eq!(*rows, 0, "{what}");
+        }
+        Moment {
+            posted: numbers[0],
+            held: numbers[1],
+            recorded: numbers[2],
+        }
+    }
+
+    fn numbers(&mut self, query: &str) -> Vec<i64> {
+        match self {
+            Self::Sqlite(connection) => {
+                let rows: Vec<Number> = sql_query(query).load(connection).unwrap();
+                rows.into_iter().map(|row| row.n).collect()
+            }
+            Self::Postgres(reader) => reader.numbers(query),
+        }
+    }
+}
+
+fn open(file: &Path) -> SqliteConnection {
+    let mut connection = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+    connection
+        .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA query_only = ON")
+        .unwrap();
+    connection
 }

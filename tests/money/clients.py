@@ -1,7 +1,8 @@
 """Asks a gateway with the unchanged `openai` and `anthropic` clients and their own patience, and prints as JSON what each
 saw: its status in the end, and how many requests it sent for it.
 
-Usage: clients.py GATEWAY KEY CLIENT      (GATEWAY without /v1; CLIENT is `openai` or `anthropic`)
+Usage: clients.py GATEWAY KEY CLIENT TIMES
+(GATEWAY without /v1; CLIENT is `openai` or `anthropic`; it asks so many TIMES, one after the other)
 """
 
 import json
@@ -15,16 +16,18 @@ TOKENS = 5
 
 
 def main():
-    gateway, key, name = sys.argv[1:]
+    gateway, key, name, times = sys.argv[1:]
     sent = []
     counting = {"event_hooks": {"request": [sent.append]}}
     try:
         if name == "openai":
             client = openai.OpenAI(base_url=f"{gateway}/v1", api_key=key, http_client=openai.DefaultHttpxClient(**counting))
-            client.chat.completions.create(model="paid", messages=MESSAGES, max_tokens=TOKENS)
+            ask = client.chat.completions.create
         else:
             client = anthropic.Anthropic(base_url=gateway, api_key=key, http_client=anthropic.DefaultHttpxClient(**counting))
-            client.messages.create(model="paid", messages=MESSAGES, max_tokens=TOKENS)
+            ask = client.messages.create
+        for _ in range(int(times)):
+            ask(model="paid", messages=MESSAGES, max_tokens=TOKENS)
         status = 200
     except (openai.APIStatusError, anthropic.APIStatusError) as error:
         status = error.status_code

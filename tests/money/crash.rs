@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
 use crate::scene::{ADMIN_KEY, COST, On, SOON, Scene, TOKENS, on_each_database, paid, paid_stream};
-use crate::support::{Behaviour, Client, Gateway, wait_for};
+use crate::support::{Behaviour, Client, wait_for};
 
 on_each_database![
     j7_dead_between_the_hold_and_the_call_it_frees_what_was_not_sent_and_books_the_rest,
@@ -126,12 +126,6 @@ fn die(scene: &Scene, point: &str, body: &Value) {
             wait_for("the request", SOON, || scene.paid.requests() > asked);
             scene.gateway.signal(rustix::process::Signal::KILL);
         }
-        wait_for(&format!("the end at {point}"), SOON, || is_dead(&scene.gateway));
+        wait_for(&format!("the end at {point}"), SOON, || scene.gateway.is_dead());
     });
-}
-
-/// Whether it has ended, and nobody has looked yet.
-fn is_dead(gateway: &Gateway) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", gateway.pid().as_raw_nonzero()));
-    stat.unwrap().contains(") Z ")
 }

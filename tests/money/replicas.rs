@@ -1,21 +1,14 @@
 //! Several processes, one database: together they spend what there is and never more, whatever becomes of one of them.
 
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use crate::COMPLETIONS;
-use crate::bill::{LIMIT, PRICE, TIMEOUTS, assert_within, load};
 use crate::scene::{COST, On, SOON, Scene, TOKENS, for_model, paid};
-use crate::support::{Behaviour, Gateway, Model, Provider, Reply, Setup, in_parallel, wait_for};
-use crate::till::{Till, seed, spend, ways};
+use crate::support::{Behaviour, Gateway, Reply, in_parallel, wait_for};
 
-const CLIENTS: u64 = 40;
-const KILLS: u64 = 3;
 /// So long that no lease runs out while a test lasts.
-const LONG_LEASE: &str = "[budget]\nlease_ms = 3600000";
+pub(crate) const LONG_LEASE: &str = "[budget]\nlease_ms = 3600000";
 const SHORT_LEASE: &str = "[budget]\nlease_ms = 2000";
 
 fn ask(gateway: &Gateway) -> Reply {
@@ -23,7 +16,7 @@ fn ask(gateway: &Gateway) -> Reply {
 }
 
 /// Lets go of a replica in good order.
-fn finish(replica: Gateway) {
+pub(crate) fn finish(replica: Gateway) {
     replica.finish_after(&for_model("free"));
 }
 
@@ -85,57 +78,6 @@ fn e5_what_one_replica_has_in_stock_is_there_for_another_before_anybody_is_refus
     finish(other);
     scene.finish();
 }
-
-#[test]
-fn k9_two_replicas_one_of_them_killed_again_and_again_spend_a_dollar_and_no_more() {
-    let seed = seed();
-    let crowd = Provider::start("crowd");
-    let more = |setup: Setup| {
-        setup
-            .toml(LONG_LEASE)
-            .provider_with(&crowd, TIMEOUTS)
-            .model(&Model::free("dear", &crowd).priced("0", PRICE))
-    };
-    let scene = Scene::with(On::Postgres, |setup, _| more(setup));
-    crowd.only_count_requests();
-    crowd.set(ways(seed));
-    scene.limit("global", LIMIT);
-    let mut victim = scene.replica(more);
-    let till = Till::default();
-    let places = watch::Sender::new(vec![scene.gateway.address(), victim.address()]);
-    let mut draw = crate::support::Draw::new(seed);
-    thread::scope(|scope| {
-        for client in 0..CLIENTS {
-            let (till, places) = (&till, &places);
-            scope.spawn(move || spend(till, seed * 1_000 + client, places, 3));
-        }
-        for kill in 0..KILLS {
-            let asked = load(&till.asked) + 40 + draw.below(120);
-            wait_for("more requests", SOON, || {
-                load(&till.asked) >= asked || load(&till.refused) > 20
-            });
-            println!("kill {kill} after {} requests", load(&till.asked));
-            victim.kill_9();
-            places.send_modify(|places| places.truncate(1));
-            assert!(scene.books().number(UP) <= LIMIT);
-            victim.restart();
-            places.send_modify(|places| places.push(victim.address()));
-            // At once: the lease of the dead would have lasted for an hour.
-            wait_for("the rest of the dead to be given back", SOON, || {
-                scene.books().number(LEASES_OF_THE_DEAD) <= 2
-            });
-        }
-    });
-    till.is_over.store(true, Ordering::Relaxed);
-    crowd.set(Behaviour::Answer);
-    let spent = scene.spent_at_rest("global");
-    assert_within(&scene, &crowd.bill(), &till, spent);
-    finish(victim);
-    scene.finish();
-}
-
-const UP: &str = "SELECT max(posted + held) AS n FROM budget_periods";
-const LEASES_OF_THE_DEAD: &str = "SELECT count(*) AS n FROM budget_leases WHERE state = 'live'";
 
 #[test]
 fn k9_what_a_replica_that_never_returns_held_is_posted_in_full_and_corrected_when_its_journal_is_read() {

@@ -157,6 +157,13 @@ impl Scene {
         bill(&self.paid)
     }
 
+    /// The program itself says that the books balance.
+    #[track_caller]
+    pub(crate) fn assert_audited(&self) {
+        let audit = self.gateway.run("audit");
+        assert!(audit.status.success(), "{audit:?}");
+    }
+
     /// Waits until nothing is held, checks the books, and that the gateway goes on as it should.
     #[track_caller]
     pub(crate) fn finish(self) {

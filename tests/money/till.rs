@@ -17,6 +17,8 @@ const MOST_TOKENS: usize = 8;
 /// The clients of one or more gateways, and what they saw.
 #[derive(Default)]
 pub(crate) struct Till {
+    /// The model that they ask; `dear` if it is nothing.
+    pub(crate) model: Option<&'static str>,
     /// Requests that were sent.
     pub(crate) asked: AtomicUsize,
     /// Answers of each sort.
@@ -39,10 +41,11 @@ pub(crate) fn spend(till: &Till, seed: u64, places: &watch::Sender<Vec<SocketAdd
             *draw.of(&places)
         };
         let tokens = i64::try_from(1 + draw.below(MOST_TOKENS)).unwrap();
-        let body = match draw.below(2) {
-            0 => dear(paid(tokens)),
-            _ => dear(paid_stream(tokens)),
+        let mut body = match draw.below(2) {
+            0 => paid(tokens),
+            _ => paid_stream(tokens),
         };
+        body["model"] = Value::from(till.model.unwrap_or("dear"));
         till.asked.fetch_add(1, Ordering::Relaxed);
         if draw.below(10) == 0 {
             leave(address, &body, draw.below(3));
@@ -56,12 +59,6 @@ pub(crate) fn spend(till: &Till, seed: u64, places: &watch::Sender<Vec<SocketAdd
         };
         refused += usize::from(note(till, &reply));
     }
-}
-
-/// The same request for the model that a crowd spends a dollar on.
-pub(crate) fn dear(mut body: Value) -> Value {
-    body["model"] = Value::from("dear");
-    body
 }
 
 /// Whether there was nothing left.
@@ -134,7 +131,17 @@ pub(crate) fn ways(seed: u64) -> Behaviour {
 
 /// The seed of this run, and says so.
 pub(crate) fn seed() -> u64 {
-    let seed = std::env::var("GATEWAY_MONEY_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let seed = number("GATEWAY_MONEY_SEED");
     println!("GATEWAY_MONEY_SEED={seed}");
     seed
+}
+
+/// How often a crowd is to spend a dollar while processes are killed, each time by the next seed.
+pub(crate) fn rounds() -> u64 {
+    number("GATEWAY_MONEY_ROUNDS")
+}
+
+/// The number in this variable of the environment; 1 if it is not there.
+fn number(name: &str) -> u64 {
+    std::env::var(name).map_or(1, |number| number.parse().unwrap())
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -157,6 +157,17 @@ impl Gateway {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         process
+    }
+
+    /// Runs a command of the program with this gateway's settings and data, while it runs or after it has ended.
+    pub(crate) fn run(&self, command: &str) -> Output {
+        Self::command(command, &self.setup, self.folder()).output().unwrap()
+    }
+
+    /// Whether the process has ended and nobody has looked yet.
+    pub(crate) fn is_dead(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        stat.unwrap().contains(") Z ")
     }
 
     /// Waits until the database holds this many call records, and returns them.

@@ -32,7 +32,7 @@ pub(crate) use gateway::{Gateway, run_to_exit};
 pub(crate) use keys::{KeyHolder, make_keys};
 pub(crate) use load::in_parallel;
 pub(crate) use pieces::PieceWriter;
-pub(crate) use postgres::{OpenTransaction, PostgresDatabase, PostgresServer};
+pub(crate) use postgres::{OpenTransaction, PostgresDatabase, PostgresReader, PostgresServer};
 pub(crate) use provider::{Behaviour, Charge, Content, ModelList, Provider, Received, UsageScript};
 pub(crate) use random::Draw;
 pub(crate) use raw::RawClient;

@@ -55,11 +55,7 @@ impl PostgresDatabase {
 
     /// Runs statements in a transaction that stays open, with the locks that it takes.
     pub(crate) fn begin(&self, statements: &str) -> OpenTransaction {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = served_runtime();
         let client = runtime.block_on(async {
             let client = connect(&self.url()).await.unwrap();
             client.batch_execute(&format!("BEGIN; {statements}")).await.unwrap();
@@ -71,6 +67,13 @@ impl PostgresDatabase {
     /// The first column of every row that a query gives, as text.
     pub(crate) fn texts(&self, query: &str) -> Vec<String> {
         texts(&self.url(), query)
+    }
+
+    /// A connection to it that stays open, for whoever looks often.
+    pub(crate) fn reader(&self) -> PostgresReader {
+        let runtime = served_runtime();
+        let client = runtime.block_on(connect(&self.url())).unwrap();
+        PostgresReader { runtime, client }
     }
 }
 
@@ -95,6 +98,29 @@ impl OpenTransaction {
     pub(crate) fn roll_back(self) {
         self.runtime.block_on(self.client.batch_execute("ROLLBACK")).unwrap();
     }
+}
+
+/// A connection that stays open.
+pub(crate) struct PostgresReader {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+}
+
+impl PostgresReader {
+    /// The first column of every row that a query gives, whole numbers, as they were at one moment.
+    pub(crate) fn numbers(&self, query: &str) -> Vec<i64> {
+        let rows = self.runtime.block_on(self.client.query(query, &[])).unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+}
+
+/// A runtime that serves a connection between questions too.
+fn served_runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -29,6 +29,8 @@ pub struct BudgetDirector {
     waiting: HashMap<WaiterId, oneshot::Sender<Result<Reserved, BudgetError>>>,
     reloading: Vec<oneshot::Sender<()>>,
     next_waiter: u64,
+    /// How often changed budgets were looked for.
+    looks: u64,
 }
 
 /// The ledger has answered (to itself).
@@ -41,7 +43,8 @@ enum Answered {
     Granted(LeaseId, Vec<GrantRequest>, Result<Vec<Grant>, StoreError>),
     GivenBack(LeaseId, Vec<GiveBack>, Result<(), StoreError>),
     Recalled(LeaseId, Result<Vec<Recall>, StoreError>),
-    Changed(Result<BudgetChanges, StoreError>),
+    /// What the look of this number found.
+    Changed(u64, Result<BudgetChanges, StoreError>),
 }
 
 impl BudgetDirector {
@@ -61,6 +64,7 @@ impl BudgetDirector {
             waiting: HashMap::new(),
             reloading: Vec::new(),
             next_waiter: 0,
+            looks: 0,
         }
     }
 
@@ -71,6 +75,19 @@ impl BudgetDirector {
             Ok(actions) => actions.into_iter().for_each(|action| self.perform(ctx, action)),
             // The rebuilt core knows nobody who waits: they ask again.
             Err(_panicked) => self.waiting.clear(),
+        }
+    }
+
+    /// Lets go of those who wait and whom the core does not know, wherever the one panicked that knew them: they ask again.
+    fn let_go_of_the_unknown(&mut self) {
+        let waiting = &mut self.waiting;
+        let known = self.guard.run(|core| {
+            if waiting.len() != core.waiters.len() {
+                waiting.retain(|id, _| core.waiters.contains(*id));
+            }
+        });
+        if known.is_err() {
+            self.waiting.clear();
         }
     }
 
@@ -122,7 +139,9 @@ impl BudgetDirector {
             }
             Action::Changes { from } => {
                 let changes = ledger.budget_changes(from);
-                answer(ctx, async move { Answered::Changed(changes.await) });
+                self.looks += 1;
+                let look = self.looks;
+                answer(ctx, async move { Answered::Changed(look, changes.await) });
             }
         }
     }
@@ -143,7 +162,10 @@ impl Actor for BudgetDirector {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(TICK, |director, ctx| director.change(ctx, DirectorCore::tick));
+        ctx.run_interval(TICK, |director, ctx| {
+            director.change(ctx, DirectorCore::tick);
+            director.let_go_of_the_unknown();
+        });
     }
 }
 
@@ -194,7 +216,9 @@ impl Handler<Answered> for BudgetDirector {
             Answered::Recalled(lease, recalls) => {
                 self.change(ctx, |core, now| core.recalled(lease, recalls, now));
             }
-            Answered::Changed(changes) => {
+            // Of a director that was rebuilt since: the next has looked again, and must not hear how it was before.
+            Answered::Changed(look, _) if look != self.looks => {}
+            Answered::Changed(_, changes) => {
                 self.change(ctx, |core, now| core.changed(changes, now));
                 // A look that was under way when somebody asked is followed by another; they wait for that.
                 let is_done = self.guard.run(|core| !core.is_reloading()).unwrap_or(true);

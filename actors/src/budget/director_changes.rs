@@ -1,6 +1,6 @@
 //! Budgets that were set, changed or deleted while the process runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::action::Action;
 use super::director_core::DirectorCore;
-use crate::protocol::{Budget, BudgetCursor, BudgetEntry, Scope};
+use crate::protocol::{Budget, BudgetChanges, BudgetCursor, BudgetEntry, Scope};
 
 /// How often changed budgets are looked for.
 const LOOK: Duration = Duration::from_secs(2);
@@ -71,39 +71,63 @@ impl Changes {
 impl DirectorCore {
     /// Publishes a book with these changes, if there are any. What is in stock of a budget whose rule changed goes back:
     /// the next call asks anew.
-    pub(super) fn apply(&mut self, changes: Vec<Budget>) {
+    pub(super) fn apply(&mut self, mut changes: BudgetChanges) {
         let book = self.published.load();
-        let is_new = |change: &Budget| book.get(&change.scope).map(|known| &known.rule) != change.rule.as_ref();
-        let changed: Vec<Budget> = changes.into_iter().filter(is_new).collect();
+        if changes.complete {
+            // Of what was deleted before anything was heard of, nothing is told.
+            let told: HashSet<&Scope> = changes.budgets.iter().map(|told| &told.scope).collect();
+            let known = book.entries().map(|entry| &entry.scope);
+            let deleted: Vec<Scope> = known.filter(|scope| !told.contains(scope)).cloned().collect();
+            let deleted = deleted.into_iter().map(|scope| Budget { scope, rule: None });
+            changes.budgets.extend(deleted);
+        }
+        // One that is gone is no longer heeded: set again, be it as it was, it is a new one.
+        let is_new = |change: &Budget| match (&change.rule, book.get(&change.scope)) {
+            (Some(rule), Some(known)) => known.is_gone() || known.rule != *rule,
+            (rule, known) => rule.is_some() || known.is_some(),
+        };
+        let changed: Vec<Budget> = changes.budgets.into_iter().filter(is_new).collect();
         if changed.is_empty() {
             return;
         }
+        let last_question = book.holdings().last_question();
         let entries = book.entries().map(|entry| (entry.scope.clone(), Arc::clone(entry)));
         let mut entries: HashMap<Scope, Arc<BudgetEntry>> = entries.collect();
         for change in changed {
             let known = entries.get(&change.scope);
             match (change.rule, known) {
-                (Some(rule), Some(known)) => {
+                (Some(rule), Some(known)) if !known.is_gone() => {
                     self.slices.take_out(known);
                     if known.rule.window != rule.window {
                         self.slices.retire(known.replace_slice(None));
                     }
                     entries.insert(change.scope, Arc::new(known.with_rule(rule)));
                 }
-                (Some(rule), None) => {
-                    let entry = BudgetEntry::new(change.scope.clone(), rule);
+                (Some(rule), known) => {
+                    if let Some(gone) = known {
+                        self.forget(gone);
+                    }
+                    let entry = BudgetEntry::new_after(last_question, change.scope.clone(), rule);
                     entries.insert(change.scope, Arc::new(entry));
                 }
                 (None, Some(known)) => {
                     known.remove();
-                    self.recalled.remove(&known.scope);
-                    self.slices.take_out(known);
-                    self.slices.retire(known.replace_slice(None));
+                    self.forget(known);
                     entries.remove(&change.scope);
                 }
                 (None, None) => {}
             }
         }
         self.published.store(Arc::new(book.with(entries.into_values())));
+    }
+
+    /// What is in stock of a budget that is gone goes back.
+    fn forget(&mut self, gone: &BudgetEntry) {
+        // A question that waits for what others give back was granted nothing.
+        if self.recalled.remove(&gone.scope).is_none() {
+            self.published.load().holdings().keep_question_of(gone);
+        }
+        self.slices.take_out(gone);
+        self.slices.retire(gone.replace_slice(None));
     }
 }

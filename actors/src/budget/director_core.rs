@@ -1,6 +1,6 @@
 //! What the director decides: whom to ask for more, what to give back, who gets what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use super::action::{Action, WaiterId};
 use super::director_changes::Changes;
 use super::director_lease::LeaseKeeper;
+use super::director_questions::{Unknown, question, unanswered};
 use super::slices::Slices;
-use super::waiters::{Waiters, Want};
+use super::waiters::Waiters;
 use crate::protocol::{
     BudgetBook, BudgetChanges, BudgetEntry, BudgetError, GiveBack, Grant, GrantRequest, InstanceId, LeaseId, NanoUsd,
     Period, Recall, Refill, Scope, Shortage, Slice, StoreError,
@@ -45,13 +46,6 @@ impl Default for BudgetSettings {
     }
 }
 
-/// A question without an answer.
-#[derive(Debug, Clone, Copy)]
-struct Unknown {
-    seq: u64,
-    again: Instant,
-}
-
 /// How fast a scope is being spent.
 #[derive(Debug)]
 struct Thirst {
@@ -65,13 +59,13 @@ pub struct DirectorCore {
     pub(super) published: Arc<ArcSwap<BudgetBook>>,
     lease: LeaseKeeper,
     pub(super) slices: Slices,
-    waiters: Waiters,
+    pub(super) waiters: Waiters,
     /// A question for more is under way: there is one at a time.
     granting: bool,
     /// Scopes that other processes are to give something back of, and when the ledger is asked again.
     pub(super) recalled: HashMap<Scope, Instant>,
     /// Questions of which it is not known whether the ledger granted anything: they are asked once more then.
-    unknown: HashMap<Scope, Unknown>,
+    pub(super) unknown: HashMap<Scope, Unknown>,
     thirst: HashMap<Scope, Thirst>,
     changes: Changes,
     looking_for_recalls: bool,
@@ -91,12 +85,7 @@ impl DirectorCore {
         let book = published.load_full();
         let slices = Slices::of(&book, now);
         let lease = LeaseKeeper::new(instance, settings.lease, Arc::clone(book.holdings()), now);
-        let unanswered = book.entries().filter(|entry| entry.has_open_question());
-        let unknown = unanswered.map(|entry| {
-            let seq = entry.next_question();
-            (entry.scope.clone(), Unknown { seq, again: now })
-        });
-        let unknown = unknown.collect();
+        let unknown = unanswered(&book, now);
         Self {
             published,
             lease,
@@ -220,11 +209,7 @@ impl DirectorCore {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the ledger could not be asked for more of a budget");
-                    for asked in wanted {
-                        let again = now + ASK_AGAIN;
-                        self.unknown
-                            .insert(asked.scope.clone(), Unknown { seq: asked.seq, again });
-                    }
+                    self.note_unanswered(wanted, now + ASK_AGAIN);
                     let asked = |short: &Shortage| wanted.iter().any(|asked| asked.scope == short.entry.scope);
                     self.waiters.refuse(&mut actions, now, |short, _| {
                         asked(short).then_some(BudgetError::LedgerUnavailable)
@@ -274,8 +259,9 @@ impl DirectorCore {
         self.lease.heard(changes.is_ok());
         let next = match changes {
             Ok(changes) => {
-                self.apply(changes.budgets);
-                Some(changes.next)
+                let next = changes.next;
+                self.apply(changes);
+                Some(next)
             }
             Err(error) => {
                 tracing::debug!(%error, "changed budgets could not be looked for");
@@ -288,8 +274,10 @@ impl DirectorCore {
 
     fn take_grant(&mut self, asked: &GrantRequest, grant: Grant, actions: &mut Vec<Action>, now: Instant) {
         let book = self.published.load_full();
-        self.unknown.remove(&asked.scope);
         let entry = book.get(&asked.scope);
+        // An answer to a director that was lost may come after one that this director got to its next question.
+        let is_late = entry.is_some_and(|entry| asked.seq < entry.next_question());
+        self.note_answered(asked);
         match grant {
             Grant::Granted {
                 period,
@@ -297,12 +285,14 @@ impl DirectorCore {
                 now: told,
                 ..
             } => {
+                self.recalled.remove(&asked.scope);
+                self.keep_granted(&asked.scope, entry, period, granted, told, now);
+                // Last: until it is kept, a director that comes after this one has to ask once more.
                 if let Some(entry) = entry {
                     entry.set_answered(asked.seq);
                 }
-                self.recalled.remove(&asked.scope);
-                self.keep_granted(&asked.scope, entry, period, granted, told, now);
             }
+            Grant::Short { .. } if is_late => {}
             Grant::Short { recalling: true, .. } => {
                 self.recalled.insert(asked.scope.clone(), now + ASK_AGAIN);
             }
@@ -322,7 +312,9 @@ impl DirectorCore {
                 });
             }
             Grant::NoBudget => {
-                if let Some(entry) = entry {
+                // It may have been set again since.
+                if let Some(entry) = entry.filter(|entry| entry.next_question() == asked.seq) {
+                    entry.set_answered(asked.seq);
                     entry.remove();
                 }
                 actions.extend(self.changes.look_now(now));
@@ -379,10 +371,14 @@ impl DirectorCore {
         let mut wanted = self.questions_again(&wants, now);
         for (scope, want) in wants {
             let is_recalled = self.recalled.get(&scope).is_some_and(|again| now < *again);
-            let is_unknown = self.unknown.get(&scope).is_some_and(|unknown| now < unknown.again);
+            // Of a budget that was deleted and set again, what came of the last question before is found out first.
+            let (next, unknown) = (want.entry.next_question(), self.unknown.get(&scope));
+            let is_unknown = unknown.is_some_and(|unknown| now < unknown.again || unknown.seq != next);
             if !is_recalled && !is_unknown {
                 let wish = want.total + self.stock(&scope, want.least, now);
-                wanted.push(question(&want.entry, want.least, wish));
+                let question = question(&want.entry, want.least, wish);
+                self.published.load().holdings().note_question(question.seq);
+                wanted.push(question);
             }
         }
         if !wanted.is_empty() {
@@ -390,22 +386,6 @@ impl DirectorCore {
             actions.push(Action::Grant { lease, wanted });
         }
         actions
-    }
-
-    /// The questions that have no answer and that nobody waits for: what they were granted is to be given back.
-    fn questions_again(&self, wants: &BTreeMap<Scope, Want>, now: Instant) -> Vec<GrantRequest> {
-        let due = self
-            .unknown
-            .iter()
-            .filter(|(scope, unknown)| now >= unknown.again && !wants.contains_key(*scope));
-        let nothing = NanoUsd::ZERO;
-        due.map(|(scope, unknown)| GrantRequest {
-            scope: scope.clone(),
-            seq: unknown.seq,
-            least: nothing,
-            wish: nothing,
-        })
-        .collect()
     }
 
     /// How much of a scope is to be had in stock, so that the next calls need not wait.
@@ -461,22 +441,11 @@ impl DirectorCore {
         self.recalled.clear();
         self.unknown.clear();
         self.slices.forget_all();
+        self.published.load().holdings().forget_questions(|_, _| true);
         for entry in self.published.load().entries() {
             entry.replace_slice(None);
             entry.forget_questions();
         }
-    }
-}
-
-/// The next question about a budget, or the last one once more.
-fn question(entry: &BudgetEntry, least: NanoUsd, wish: NanoUsd) -> GrantRequest {
-    let seq = entry.next_question();
-    entry.ask(seq);
-    GrantRequest {
-        scope: entry.scope.clone(),
-        seq,
-        least,
-        wish,
     }
 }
 

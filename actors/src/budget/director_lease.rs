@@ -81,9 +81,13 @@ impl LeaseKeeper {
     }
 
     /// A lease was opened by a question that was sent then. It lasts from the moment at which the database answered,
-    /// which was no earlier.
+    /// which was no earlier. One that nobody knows of any more runs out by itself, with nothing held under it: a director
+    /// that has panicked since had asked for it.
     pub(super) fn opened(&mut self, lease: LeaseId, sent: Instant) {
         self.asking = false;
+        if self.known().is_some() {
+            return;
+        }
         let term = LeaseTerm::new(lease, sent, sent + self.ttl);
         self.holdings.term.store(Some(Arc::new(term)));
         self.next = sent + self.ttl / RENEW_AFTER;

@@ -36,6 +36,14 @@ impl Waiters {
         self.all.push(Waiter { id, wanted, since: now });
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn contains(&self, id: WaiterId) -> bool {
+        self.all.iter().any(|waiter| waiter.id == id)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::cell::CellParts;
 use super::settlement::{End, Size, settle};
 use crate::protocol::{
-    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter, TokenUsage,
-    UpstreamFailure, UsageReport, UsageSource, Verdict,
+    CallRecord, Capability, DispatchRecord, GaugeGuard, Hold, Lease, Model, NanoUsd, Outcome, RecordCall, Report,
+    TokenMeter, TokenUsage, UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
 use crate::runtime::{AbortPoint, pass};
 
@@ -22,6 +22,7 @@ pub(super) struct Attempt {
     lease: Lease,
     sent: Instant,
     input_bound: u64,
+    reasons: bool,
     first_byte: Option<Duration>,
     status: Option<u16>,
     output_bytes: u64,
@@ -73,6 +74,7 @@ impl Attempt {
             lease,
             sent: Instant::now(),
             input_bound,
+            reasons: false,
             first_byte: None,
             status: None,
             output_bytes: 0,
@@ -86,6 +88,12 @@ impl Attempt {
     /// Its tokens are counted by this when it ends.
     pub(super) fn counted_by(mut self, counter: Option<&Arc<dyn TokenMeter>>) -> Self {
         self.counter = counter.map(Arc::clone);
+        self
+    }
+
+    /// It is a call of this model.
+    pub(super) fn of(mut self, model: &Model) -> Self {
+        self.reasons = model.capabilities.has(Capability::Reasoning);
         self
     }
 
@@ -123,11 +131,16 @@ impl Attempt {
 
     /// The client left, and what was still to come was not read.
     pub(super) fn client_left(mut self) -> Finished {
-        if self.first_byte.is_none() {
-            return self.finish(End::LeftUnanswered, Outcome::ClientLeft);
+        if self.first_byte.is_some() {
+            self.report_success();
         }
+        self.finish(End::Left, Outcome::ClientLeft)
+    }
+
+    /// The client left, and the whole answer arrived all the same.
+    pub(super) fn completed_for_nobody(mut self) -> Finished {
         self.report_success();
-        self.finish(End::LeftHalfway, Outcome::ClientLeft)
+        self.finish(End::Completed, Outcome::ClientLeft)
     }
 
     fn finish(&mut self, end: End<'_>, outcome: Outcome) -> Finished {
@@ -137,6 +150,7 @@ impl Attempt {
         let size = Size {
             input_bound: self.input_bound,
             output_bytes: self.output_bytes,
+            reasons: self.reasons,
             usage: self.usage,
         };
         let settlement = settle(end, size, dispatch.price.as_ref(), hold.amount());

@@ -9,10 +9,8 @@ pub(super) enum End<'a> {
     Completed,
     /// It failed.
     Failed(&'a UpstreamFailure),
-    /// The client left, and what came of the stream for a while after that was read.
-    LeftHalfway,
-    /// The client left before a byte of the answer was there: how much of it the provider made is not known.
-    LeftUnanswered,
+    /// The client left, and the answer was not read to its end: how much of it the provider made is not known.
+    Left,
     /// It was cut since the process ends, or its task ended without a word.
     Abandoned,
 }
@@ -24,6 +22,8 @@ pub(super) struct Size {
     pub(super) input_bound: u64,
     /// Bytes of answer that arrived: an upper bound of its tokens.
     pub(super) output_bytes: u64,
+    /// The model reasons: it may have made tokens that are billed and of which nothing was seen.
+    pub(super) reasons: bool,
     /// What the provider said of usage.
     pub(super) usage: UsageReport,
 }
@@ -52,14 +52,15 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
         },
         UsageReport::Absurd => full(held),
         UsageReport::Missing => match end {
-            End::Completed | End::LeftHalfway => counted(size, price, held),
+            End::Completed if size.reasons => full(held),
+            End::Completed => counted(size, price, held),
             End::Failed(failure) if failure.billing == Billing::NotBilled => Settlement {
                 usage: TokenUsage::default(),
                 source: UsageSource::None,
                 cost: NanoUsd::ZERO,
                 estimated: false,
             },
-            End::Failed(_) | End::LeftUnanswered | End::Abandoned => full(held),
+            End::Failed(_) | End::Left | End::Abandoned => full(held),
         },
     }
 }
@@ -110,6 +111,7 @@ mod tests {
         let size = Size {
             input_bound: 100,
             output_bytes: 50,
+            reasons: false,
             usage,
         };
         let settlement = settle(end, size, Some(&PRICE), HELD);
@@ -126,9 +128,8 @@ mod tests {
             (End::Completed, UsageReport::Missing, (200, true)),
             (End::Completed, UsageReport::Absurd, (1_000, true)),
             (End::Completed, reported(5_000, 0), (5_000, false)),
-            (End::LeftHalfway, reported(10, 5), (20, false)),
-            (End::LeftHalfway, UsageReport::Missing, (200, true)),
-            (End::LeftUnanswered, UsageReport::Missing, (1_000, true)),
+            (End::Left, reported(10, 5), (20, false)),
+            (End::Left, UsageReport::Missing, (1_000, true)),
             (End::Failed(&refused), UsageReport::Missing, (0, false)),
             (End::Failed(&refused), reported(10, 5), (20, false)),
             (End::Failed(&reset), UsageReport::Missing, (1_000, true)),
@@ -136,6 +137,19 @@ mod tests {
         ] {
             assert_eq!(settled(end, usage), expected, "{end:?} with {usage:?}");
         }
+    }
+
+    #[test]
+    fn what_a_model_thought_and_nobody_saw_is_booked_at_its_worst_case() {
+        let mut size = Size {
+            input_bound: 100,
+            output_bytes: 50,
+            reasons: true,
+            usage: UsageReport::Missing,
+        };
+        assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD), full(HELD));
+        size.usage = reported(10, 5);
+        assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD).cost, NanoUsd(20));
     }
 
     #[test]

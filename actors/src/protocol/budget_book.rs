@@ -43,6 +43,16 @@ impl BudgetEntry {
         }
     }
 
+    /// A budget that was deleted and is set again, or may have been. Its questions have numbers after this one: the ledger
+    /// knows which were asked before, and takes no notice of an earlier one.
+    #[must_use]
+    pub fn new_after(last_question: u64, scope: Scope, rule: BudgetRule) -> Self {
+        let entry = Self::new(scope, rule);
+        entry.ask(last_question);
+        entry.set_answered(last_question);
+        entry
+    }
+
     /// The same budget under another rule.
     #[must_use]
     pub fn with_rule(&self, rule: BudgetRule) -> Self {
@@ -97,7 +107,9 @@ impl BudgetEntry {
         self.state.gone.store(true, Ordering::Release);
     }
 
-    pub(super) fn is_gone(&self) -> bool {
+    /// Whether there is no such budget any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
         self.state.gone.load(Ordering::Acquire)
     }
 }
@@ -109,6 +121,48 @@ pub struct Holdings {
     pub term: ArcSwapOption<LeaseTerm>,
     /// Every slice under it, those of earlier periods too.
     pub slices: ArcSwap<Vec<Arc<Slice>>>,
+    last_question: AtomicU64,
+    /// Questions without an answer about budgets that were deleted meanwhile: something may have been granted.
+    open_questions: ArcSwap<Vec<(Scope, u64)>>,
+}
+
+impl Holdings {
+    /// Notes the number of a question that is asked about whatever budget.
+    pub fn note_question(&self, seq: u64) {
+        self.last_question.fetch_max(seq, Ordering::AcqRel);
+    }
+
+    /// The highest number that a question about any budget has had.
+    #[must_use]
+    pub fn last_question(&self) -> u64 {
+        self.last_question.load(Ordering::Acquire)
+    }
+
+    /// Keeps the question of a deleted budget that has no answer, if there is one.
+    pub fn keep_question_of(&self, gone: &BudgetEntry) {
+        if gone.has_open_question() {
+            let mut open = Vec::clone(&self.open_questions.load());
+            open.retain(|(scope, _)| *scope != gone.scope);
+            open.push((gone.scope.clone(), gone.next_question()));
+            self.open_questions.store(Arc::new(open));
+        }
+    }
+
+    /// The questions that were kept.
+    #[must_use]
+    pub fn open_questions(&self) -> Arc<Vec<(Scope, u64)>> {
+        self.open_questions.load_full()
+    }
+
+    /// Forgets kept questions that were answered, or do not matter any more.
+    pub fn forget_questions(&self, is_answered: impl Fn(&Scope, u64) -> bool) {
+        let open = self.open_questions.load();
+        if open.iter().any(|(scope, seq)| is_answered(scope, *seq)) {
+            let mut open = Vec::clone(&open);
+            open.retain(|(scope, seq)| !is_answered(scope, *seq));
+            self.open_questions.store(Arc::new(open));
+        }
+    }
 }
 
 /// Every budget, as cells read it.

@@ -60,6 +60,8 @@ pub struct BudgetChanges {
     pub budgets: Vec<Budget>,
     /// What to ask from the next time.
     pub next: BudgetCursor,
+    /// These are all budgets that there are: whoever knows another knows one that was deleted.
+    pub complete: bool,
 }
 
 /// A place in the order in which budgets change; the default is before the first.
@@ -188,7 +190,7 @@ pub struct ExpiredSlice {
 
 /// The budgets in the database.
 pub trait BudgetStore: fmt::Debug + Send + Sync {
-    /// The budgets that were set or deleted from this place on, deleted ones only where the place is not the first.
+    /// The budgets that were set or deleted from this place on; from the first, all that there are.
     fn budget_changes(&self, from: BudgetCursor) -> StoreFuture<BudgetChanges>;
 
     /// Sets a budget. One whose period is new begins with what the call records of that period show. Durable when ready.

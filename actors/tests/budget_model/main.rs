@@ -12,9 +12,11 @@
     reason = "a test fails by panicking, and tells its seeds"
 )]
 
+mod again;
 mod chance;
 mod process;
 mod rest;
+mod tally;
 mod world;
 
 use self::world::{Chaos, World};
@@ -35,7 +37,7 @@ fn runs() -> impl Iterator<Item = u64> {
 }
 
 fn run(chaos: Chaos) {
-    let mut tally = world::Tally::default();
+    let mut tally = tally::Tally::default();
     for seed in runs() {
         let mut world = World::new(seed, chaos);
         for _ in 0..STEPS {

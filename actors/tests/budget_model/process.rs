@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use gateway_actors::budget::{Action, BudgetSettings, DirectorCore, WaiterId};
 use gateway_actors::protocol::{
-    BudgetBook, BudgetChanges, BudgetError, Charges, GiveBack, Grant, GrantRequest, InstanceId, LeaseId, NanoUsd,
-    Payer, Recall, Refill, Reserved, StoreError,
+    BudgetBook, BudgetChanges, BudgetError, BudgetPath, Charges, GiveBack, Grant, GrantRequest, InstanceId, LeaseId,
+    NanoUsd, Payer, Recall, Refill, Reserved, Scope, StoreError,
 };
 use tokio::time::Instant;
 
@@ -88,12 +88,7 @@ impl Process {
     /// Begins a call that costs this much at most, if there is money for it at once; else it waits for the director. The
     /// calls that may be sent now.
     pub(crate) fn begin(&mut self, who: Who, amount: NanoUsd, now: Instant) -> Vec<Reserved> {
-        let payer = Payer {
-            project: who.project,
-            user: who.user,
-            ..Payer::default()
-        };
-        let path = self.book.load().path(payer);
+        let path = self.path(who);
         match Reserved::take(&path, amount, now) {
             Ok(reserved) => vec![reserved],
             Err(_short) => {
@@ -106,16 +101,37 @@ impl Process {
         }
     }
 
+    fn path(&self, who: Who) -> BudgetPath {
+        self.book.load().path(Payer {
+            project: who.project,
+            user: who.user,
+            ..Payer::default()
+        })
+    }
+
+    /// What has to pay for such a call.
+    pub(crate) fn heeds(&self, who: Who) -> impl Iterator<Item = Scope> {
+        let path = self.path(who).into_iter();
+        path.filter(|entry| !entry.is_gone()).map(|entry| entry.scope.clone())
+    }
+
     pub(crate) fn tick(&mut self, now: Instant) -> Vec<Reserved> {
         let actions = self.core.tick(now);
         self.take(actions)
     }
 
-    /// The director panicked: its core is built anew from the book, and those who waited ask again (or not).
-    pub(crate) fn lose_the_director(&mut self, now: Instant) {
+    /// The director panicked: its core is built anew from the book, and those who waited ask again (or not). What the
+    /// ledger answers to the one before reaches the next, or is lost with the message that made it panic.
+    pub(crate) fn lose_the_director(&mut self, is_heard: bool, now: Instant) {
         self.core = DirectorCore::new(self.settings, self.instance, Arc::clone(&self.book), now);
-        self.to_do.clear();
-        self.arriving.clear();
+        if is_heard {
+            // Of changes it hears only what it has asked for itself.
+            self.to_do.retain(|action| !matches!(action, Action::Changes { .. }));
+            self.arriving.retain(|answer| !matches!(answer, Arriving::Changed(_)));
+        } else {
+            self.to_do.clear();
+            self.arriving.clear();
+        }
         self.waiting.clear();
     }
 

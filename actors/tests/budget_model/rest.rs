@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use gateway_actors::protocol::{BudgetStore, NanoUsd, Scope};
 
-use crate::world::{CALLERS, Chaos, Dead, Tally, World, answer};
+use crate::tally::Tally;
+use crate::world::{CALLERS, Chaos, Dead, World, answer};
 
 impl World {
     /// Everything comes to rest: then the books are the bill, nothing is held, and what is left can be spent.
@@ -20,6 +21,7 @@ impl World {
             self.replay(&process);
         }
         self.rest();
+        self.check_who_pays();
         let mut costs: HashMap<(Scope, Arc<str>), i64> = HashMap::new();
         for record in self.ledger.calls() {
             for key in record.dispatch.charges.iter().flat_map(|charges| &charges.to) {
@@ -91,6 +93,23 @@ impl World {
                 "seed {}: somebody waits for ever: {process:#?}",
                 self.seed
             );
+        }
+    }
+
+    /// Every process heeds the budgets that there are, and no others.
+    fn check_who_pays(&self) {
+        for who in CALLERS {
+            let scopes = [
+                Some(Scope::Global),
+                who.project.map(|id| Scope::Project(id.into())),
+                who.user.map(|id| Scope::User(id.into())),
+            ];
+            let is_there = |scope: &Scope| answer(self.ledger.budget(scope.clone())).unwrap().is_some();
+            let there: Vec<Scope> = scopes.into_iter().flatten().filter(is_there).collect();
+            for process in &self.alive {
+                let heeded: Vec<Scope> = process.heeds(who).collect();
+                assert_eq!(heeded, there, "seed {}: {who:?} at {process:#?}", self.seed);
+            }
         }
     }
 

@@ -201,10 +201,11 @@ impl Book {
         }
     }
 
-    /// Opens a budget in a period in which so much was spent, some of which may be posted already.
-    pub(in crate::store) fn open(&mut self, key: &PeriodKey, spent: i64) {
+    /// Opens a budget in a period in which so much was spent, some of which may be posted already. What was posted because
+    /// leases ran out, and is explained by no record yet, is none of what was spent: records that come will be taken for it.
+    pub(in crate::store) fn open(&mut self, key: &PeriodKey, spent: i64, unexplained: i64) {
         let posted = self.periods.get(key).map_or(0, |account| account.row.posted);
-        let missing = spent.saturating_sub(posted).max(0);
+        let missing = spent.saturating_sub(posted.saturating_sub(unexplained)).max(0);
         self.change(key, "opening", missing, 0, None, 0);
     }
 

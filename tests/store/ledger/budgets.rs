@@ -11,6 +11,7 @@ on_each_database! {
     a_budget_is_read_back_as_it_was_set,
     changes_of_budgets_are_heard_of_and_deletions_by_those_who_knew_them,
     a_new_budget_opens_with_what_was_spent_in_its_period_by_what_it_is_for,
+    a_budget_that_is_set_again_takes_nothing_that_ran_out_with_a_lease_for_what_was_spent_without_it,
     operators_are_told_of_each_part_of_a_limit_once,
 }
 
@@ -212,6 +213,29 @@ fn a_new_budget_opens_with_what_was_spent_in_its_period_by_what_it_is_for(test: 
     assert_eq!(set(store, &user("user-1"), rule(3, Window::Total)).posted.0, 215);
     store.block_on(store.ledger().delete_budget(user("user-1"))).unwrap();
     assert_eq!(set(store, &user("user-1"), rule(3, Window::Total)).posted.0, 215);
+    assert_books_balance(test);
+}
+
+fn a_budget_that_is_set_again_takes_nothing_that_ran_out_with_a_lease_for_what_was_spent_without_it(test: &TestStore) {
+    let (store, scope) = (&test.store, Scope::Global);
+    let ledger = store.ledger();
+    set(store, &scope, rule(100, Window::Total));
+    let lease = lease(store);
+    let period = granted(store, lease, &scope, 1, 20);
+    store.block_on(ledger.renew_lease(lease, Duration::ZERO)).unwrap();
+    store.block_on(ledger.expire_leases(Duration::ZERO)).unwrap();
+    assert_eq!(sums(store, &scope), (20, 0));
+    store.block_on(ledger.delete_budget(scope.clone())).unwrap();
+    // Nothing has to pay for this one.
+    let mut free = call(lease, &[], 50);
+    free.dispatch.charges = None;
+    insert(store, [free]);
+    assert_eq!(set(store, &scope, rule(100, Window::Total)).posted.0, 70);
+    // Of what ran out, a part was spent.
+    insert(store, [call(lease, &[(&scope, &period)], 15)]);
+    assert_eq!(sums(store, &scope), (70, 0));
+    end(store, lease);
+    assert_eq!(sums(store, &scope), (65, 0));
     assert_books_balance(test);
 }
 

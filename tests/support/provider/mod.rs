@@ -211,6 +211,11 @@ impl Provider {
         self.shared.ledger.borrow().charges.clone()
     }
 
+    /// What all positions of the bill come to, by this price of each.
+    pub(crate) fn billed(&self, price: impl Fn(&Charge) -> i64) -> i64 {
+        self.shared.ledger.borrow().charges.iter().map(price).sum()
+    }
+
     fn wait_until_listening(&self, listening: bool) {
         let mut state = self.shared.listening.subscribe();
         let runtime = self.runtime.as_ref().expect("the provider is being dropped");

@@ -135,6 +135,7 @@ impl BudgetStore for MemoryLedger {
                     })
                     .collect(),
                 next: newest.unwrap_or(from).max(from),
+                complete: from == BudgetCursor::default(),
             }
         })
     }

@@ -288,7 +288,10 @@ impl State {
             };
             let of_scope = self.calls.values().filter(|call| is_of(scope, call));
             let spent: NanoUsd = of_scope.filter(in_period).map(|call| call.cost).sum();
-            let missing = (spent.0 - self.posted(&key)).max(0);
+            // What ran out with a lease and no record has explained yet is none of what was spent.
+            let of_period = self.slices.iter().filter(|((period, _), _)| *period == key);
+            let unexplained: i64 = of_period.map(|(_, slice)| slice.pool).sum();
+            let missing = (spent.0 - (self.posted(&key) - unexplained)).max(0);
             self.post(&key, missing);
         }
         self.tell(&key, None);

@@ -29,7 +29,8 @@ pub(in super::super::super) async fn set_budget(
     let mut book = Book::new(locked, Vec::new());
     if window_before != Some(rule.window) {
         let spent = opening::spent_in(connection, scope, &period).await?;
-        book.open(&key, spent);
+        let unexplained = opening::unexplained_in(connection, &key).await?;
+        book.open(&key, spent, unexplained);
     }
     book.tell_all(&key);
     let sums = book.sums(&key);
@@ -113,11 +114,12 @@ pub(in super::super::super) async fn budget_changes(
     let mut changes = BudgetChanges {
         budgets: Vec::with_capacity(rows.len()),
         next: from,
+        complete: from == BudgetCursor::default(),
     };
     for row in rows {
         let is_deleted = row.deleted_at.is_some();
-        // Who knows nothing yet need not hear of what is no more.
-        if is_deleted && from == BudgetCursor::default() {
+        // Who asks for all budgets need not hear of what is no more.
+        if is_deleted && changes.complete {
             continue;
         }
         changes.next = changes.next.max(BudgetCursor(row.updated_at));

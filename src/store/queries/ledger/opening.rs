@@ -8,7 +8,8 @@ use gateway_actors::protocol::{KeyId, Period, Scope};
 
 use super::Connection;
 use crate::store::error::QueryError;
-use crate::store::schema::llm_calls;
+use crate::store::ledger::PeriodKey;
+use crate::store::schema::{budget_slices, llm_calls};
 
 const NANO_PER_USD: i64 = 1_000_000_000;
 
@@ -34,4 +35,16 @@ pub(super) async fn spent_in(connection: &mut Connection, scope: &Scope, period:
     };
     let (usd, nano): (i64, i64) = calls.first(connection).await?;
     Ok(usd.saturating_mul(NANO_PER_USD).saturating_add(nano))
+}
+
+/// What was posted to this period because leases ran out, and is explained by no record yet.
+pub(super) async fn unexplained_in(connection: &mut Connection, key: &PeriodKey) -> QueryResult<i64> {
+    let of_slices: Vec<i64> = budget_slices::table
+        .filter(budget_slices::scope.eq(key.scope.to_string()))
+        .filter(budget_slices::period.eq(key.period.to_string()))
+        .filter(budget_slices::expired.gt(0))
+        .select(budget_slices::expired)
+        .load(connection)
+        .await?;
+    Ok(of_slices.into_iter().fold(0, i64::saturating_add))
 }

@@ -123,11 +123,16 @@ impl Attempt {
 
     /// The client left, and what was still to come was not read.
     pub(super) fn client_left(mut self) -> Finished {
-        if self.first_byte.is_none() {
-            return self.finish(End::LeftUnanswered, Outcome::ClientLeft);
+        if self.first_byte.is_some() {
+            self.report_success();
         }
+        self.finish(End::Left, Outcome::ClientLeft)
+    }
+
+    /// The whole answer arrived, and nobody was there any more to take it.
+    pub(super) fn completed_for_nobody(mut self) -> Finished {
         self.report_success();
-        self.finish(End::LeftHalfway, Outcome::ClientLeft)
+        self.finish(End::Completed, Outcome::ClientLeft)
     }
 
     fn finish(&mut self, end: End<'_>, outcome: Outcome) -> Finished {
@@ -138,6 +143,7 @@ impl Attempt {
             input_bound: self.input_bound,
             output_bytes: self.output_bytes,
             usage: self.usage,
+            budgeted: dispatch.charges.is_some(),
         };
         let settlement = settle(end, size, dispatch.price.as_ref(), hold.amount());
         if settlement.cost > hold.amount() && dispatch.price.is_some() {

@@ -125,7 +125,7 @@ fn panic_if_told(cell: &CellParts) {
 /// The end mark is there: the attempt is journalled before the last bytes go out.
 async fn end(cell: &CellParts, attempt: Attempt, downstream: Downstream, last: StreamFrame) {
     let Downstream::Present(client) = downstream else {
-        attempt.client_left();
+        attempt.completed_for_nobody();
         return;
     };
     attempt.completed();

@@ -9,10 +9,8 @@ pub(super) enum End<'a> {
     Completed,
     /// It failed.
     Failed(&'a UpstreamFailure),
-    /// The client left, and what came of the stream for a while after that was read.
-    LeftHalfway,
-    /// The client left before a byte of the answer was there: how much of it the provider made is not known.
-    LeftUnanswered,
+    /// The client left, and the answer was not read to its end: how much of it the provider made is not known.
+    Left,
     /// It was cut since the process ends, or its task ended without a word.
     Abandoned,
 }
@@ -26,6 +24,8 @@ pub(super) struct Size {
     pub(super) output_bytes: u64,
     /// What the provider said of usage.
     pub(super) usage: UsageReport,
+    /// Whether a budget pays for it, so that nothing may be on the bill and not in the books.
+    pub(super) budgeted: bool,
 }
 
 /// What is booked.
@@ -52,14 +52,16 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
         },
         UsageReport::Absurd => full(held),
         UsageReport::Missing => match end {
-            End::Completed | End::LeftHalfway => counted(size, price, held),
+            // What is seen of an answer may not be all that is billed: reasoning and calls of tools have more tokens.
+            End::Completed if size.budgeted => full(held),
+            End::Completed => counted(size, price, held),
             End::Failed(failure) if failure.billing == Billing::NotBilled => Settlement {
                 usage: TokenUsage::default(),
                 source: UsageSource::None,
                 cost: NanoUsd::ZERO,
                 estimated: false,
             },
-            End::Failed(_) | End::LeftUnanswered | End::Abandoned => full(held),
+            End::Failed(_) | End::Left | End::Abandoned => full(held),
         },
     }
 }
@@ -111,6 +113,7 @@ mod tests {
             input_bound: 100,
             output_bytes: 50,
             usage,
+            budgeted: false,
         };
         let settlement = settle(end, size, Some(&PRICE), HELD);
         (settlement.cost.0, settlement.estimated)
@@ -126,9 +129,8 @@ mod tests {
             (End::Completed, UsageReport::Missing, (200, true)),
             (End::Completed, UsageReport::Absurd, (1_000, true)),
             (End::Completed, reported(5_000, 0), (5_000, false)),
-            (End::LeftHalfway, reported(10, 5), (20, false)),
-            (End::LeftHalfway, UsageReport::Missing, (200, true)),
-            (End::LeftUnanswered, UsageReport::Missing, (1_000, true)),
+            (End::Left, reported(10, 5), (20, false)),
+            (End::Left, UsageReport::Missing, (1_000, true)),
             (End::Failed(&refused), UsageReport::Missing, (0, false)),
             (End::Failed(&refused), reported(10, 5), (20, false)),
             (End::Failed(&reset), UsageReport::Missing, (1_000, true)),
@@ -136,6 +138,17 @@ mod tests {
         ] {
             assert_eq!(settled(end, usage), expected, "{end:?} with {usage:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_without_usage_that_a_budget_pays_for_costs_what_was_held() {
+        let size = Size {
+            input_bound: 100,
+            output_bytes: 50,
+            usage: UsageReport::Missing,
+            budgeted: true,
+        };
+        assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD), full(HELD));
     }
 
     #[test]

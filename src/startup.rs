@@ -211,6 +211,18 @@ pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
     Store::open(store_config(settings)).map_err(|error| error.with_setting(settings.store.database_setting))
 }
 
+/// Opens the database of the settings, which must be there, upgrading it where needed.
+///
+/// # Errors
+/// When there is none, or it does not open.
+pub fn open_existing_store(settings: &Settings) -> Result<Store, OpenError> {
+    let config = store_config(settings);
+    config
+        .is_there()
+        .and_then(|()| Store::open(config))
+        .map_err(|error| error.with_setting(settings.store.database_setting))
+}
+
 /// Checks the files that the database's address names, without opening the database.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use actix::Addr;
 use gateway_actors::budget::BudgetDirector;
 use gateway_actors::protocol::{
     BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, ExpiredSlice, GiveBack, Grant, GrantRequest, InstanceId,
-    LeaseId, LedgerStore, Recall, ReloadBudgets, Scope, StoreFuture,
+    LeaseId, LedgerStore, Recall, ReloadBudgets, Scope, StoreError, StoreFuture,
 };
 use gateway_actors::runtime::{RemoteAddr, RemoteAsks};
 use tokio::time::timeout;
@@ -15,35 +15,52 @@ use tokio::time::timeout;
 /// How long a change may take to be heard of. It is in force in the database by then, and heard of a little later.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Has the process's director look for changed budgets.
+#[derive(Debug, Clone)]
+pub(crate) struct BudgetNews(RemoteAddr<BudgetDirector>);
+
+impl BudgetNews {
+    pub(crate) fn of(director: Addr<BudgetDirector>) -> Self {
+        Self(RemoteAddr::new(director, Arc::<RemoteAsks>::default(), PATIENCE))
+    }
+
+    /// Every call from now on is paid for by the budgets that are in the database at this moment.
+    ///
+    /// # Errors
+    /// When the director or the database does not answer in time.
+    pub(crate) async fn hear(&self) -> Result<(), StoreError> {
+        let heard = async {
+            match self.0.ask(ReloadBudgets).await {
+                Ok(Ok(reloaded)) => reloaded.await.unwrap_or(false),
+                // It is being rebuilt, or everything ends.
+                _ => false,
+            }
+        };
+        match timeout(PATIENCE, heard).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(StoreError::Unavailable { source: None }),
+        }
+    }
+}
+
 /// A ledger whose changes of budgets are answered when the process's own director knows them.
 #[derive(Debug)]
 pub(crate) struct AnnouncingLedger {
     ledger: Arc<dyn LedgerStore>,
-    director: Addr<BudgetDirector>,
-    asks: Arc<RemoteAsks>,
+    news: BudgetNews,
 }
 
 impl AnnouncingLedger {
-    pub(crate) fn new(ledger: Arc<dyn LedgerStore>, director: Addr<BudgetDirector>) -> Self {
-        Self {
-            ledger,
-            director,
-            asks: Arc::default(),
-        }
+    pub(crate) fn new(ledger: Arc<dyn LedgerStore>, news: BudgetNews) -> Self {
+        Self { ledger, news }
     }
 
     /// Waits until the director has looked for changes.
     fn announced<T: Send + 'static>(&self, change: StoreFuture<T>) -> StoreFuture<T> {
-        let director = RemoteAddr::new(self.director.clone(), Arc::clone(&self.asks), PATIENCE);
+        let news = self.news.clone();
         Box::pin(async move {
             let changed = change.await?;
-            let heard = async {
-                if let Ok(Ok(reloaded)) = director.ask(ReloadBudgets).await {
-                    // A director that was rebuilt looks by itself.
-                    let _ = reloaded.await;
-                }
-            };
-            if timeout(PATIENCE, heard).await.is_err() {
+            if news.hear().await.is_err() {
                 tracing::warn!("a budget was changed; this process hears of it a little later");
             }
             Ok(changed)

@@ -256,6 +256,7 @@ async fn run(
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
+    keys::spend_within_budgets(&ring, &system).await?;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
     let shared = Shared::new(edge_parts(
         settings,

@@ -39,7 +39,7 @@ use tokio::time::Instant;
 
 use crate::catalogue::{AutoCheck, LiveCatalogue, RefreshTimes, keep_fresh};
 use crate::config::{ProviderSettings, Settings};
-use crate::ledger::AnnouncingLedger;
+use crate::ledger::{AnnouncingLedger, BudgetNews};
 use crate::providers::{BuildError, FreeModels, Probes, Upstreams};
 use crate::store::{JournalDir, JournalLimits, JournalOpenError};
 
@@ -349,8 +349,15 @@ impl ActorSystem {
 
     /// The ledger for the edges.
     pub(crate) fn ledger(&self) -> Arc<dyn LedgerStore> {
-        let director = self.budget_director.clone();
-        Arc::new(AnnouncingLedger::new(Arc::clone(&self.ports.ledger), director))
+        Arc::new(AnnouncingLedger::new(
+            Arc::clone(&self.ports.ledger),
+            self.budget_news(),
+        ))
+    }
+
+    /// What hears of budgets that others set.
+    pub(crate) fn budget_news(&self) -> BudgetNews {
+        BudgetNews::of(self.budget_director.clone())
     }
 
     fn register(&self, addrs: CellAddrs) {

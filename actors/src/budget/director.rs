@@ -27,7 +27,7 @@ pub struct BudgetDirector {
     guard: Guard<DirectorCore>,
     ledger: Arc<dyn LedgerStore>,
     waiting: HashMap<WaiterId, oneshot::Sender<Result<Reserved, BudgetError>>>,
-    reloading: Vec<oneshot::Sender<()>>,
+    reloading: Vec<oneshot::Sender<bool>>,
     next_waiter: u64,
 }
 
@@ -161,7 +161,7 @@ impl Handler<Refill> for BudgetDirector {
 }
 
 impl Handler<ReloadBudgets> for BudgetDirector {
-    type Result = Result<oneshot::Receiver<()>, BudgetError>;
+    type Result = Result<oneshot::Receiver<bool>, BudgetError>;
 
     fn handle(&mut self, _: ReloadBudgets, ctx: &mut Self::Context) -> Self::Result {
         let (waiting, reloaded) = oneshot::channel();
@@ -195,12 +195,13 @@ impl Handler<Answered> for BudgetDirector {
                 self.change(ctx, |core, now| core.recalled(lease, recalls, now));
             }
             Answered::Changed(changes) => {
+                let was_told = changes.is_ok();
                 self.change(ctx, |core, now| core.changed(changes, now));
                 // A look that was under way when somebody asked is followed by another; they wait for that.
                 let is_done = self.guard.run(|core| !core.is_reloading()).unwrap_or(true);
                 if is_done {
                     for waiting in self.reloading.drain(..) {
-                        let _ = waiting.send(());
+                        let _ = waiting.send(was_told);
                     }
                 }
             }

@@ -22,6 +22,17 @@ pub(in crate::store) struct LeaseKey {
     pub(in crate::store) epoch: i64,
 }
 
+impl LeaseKey {
+    /// Those of rows with the instance and the epoch.
+    pub(in crate::store) fn all(rows: Vec<(String, i64)>) -> Vec<Self> {
+        let key = |(instance, epoch): (String, i64)| Self {
+            instance: instance.into(),
+            epoch,
+        };
+        rows.into_iter().map(key).collect()
+    }
+}
+
 impl From<LeaseId> for LeaseKey {
     fn from(lease: LeaseId) -> Self {
         Self {

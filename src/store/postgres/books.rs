@@ -207,7 +207,7 @@ pub(super) async fn lock_overdue_leases(
         .select((budget_leases::instance_id, budget_leases::epoch))
         .for_no_key_update()
         .skip_locked();
-    Ok(keys(overdue.load(connection).await?))
+    Ok(LeaseKey::all(overdue.load(connection).await?))
 }
 
 /// Locks the leases of these instances that have not ended.
@@ -218,15 +218,7 @@ pub(super) async fn lock_leases_of(connection: &mut Connection, instances: &[Str
         .order((budget_leases::instance_id, budget_leases::epoch))
         .select((budget_leases::instance_id, budget_leases::epoch))
         .for_no_key_update();
-    Ok(keys(these.load(connection).await?))
-}
-
-fn keys(rows: Vec<(String, i64)>) -> Vec<LeaseKey> {
-    let key = |(instance, epoch): (String, i64)| LeaseKey {
-        instance: instance.into(),
-        epoch,
-    };
-    rows.into_iter().map(key).collect()
+    Ok(LeaseKey::all(these.load(connection).await?))
 }
 
 /// Writes what was changed, in one statement.

@@ -76,7 +76,7 @@ pub(super) async fn lock_overdue_leases(
         .order((budget_leases::instance_id, budget_leases::epoch))
         .limit(most)
         .select((budget_leases::instance_id, budget_leases::epoch));
-    Ok(keys(overdue.load(connection).await?))
+    Ok(LeaseKey::all(overdue.load(connection).await?))
 }
 
 /// The leases of these instances that have not ended.
@@ -85,15 +85,7 @@ pub(super) async fn lock_leases_of(connection: &mut Connection, instances: &[Str
         .filter(budget_leases::instance_id.eq_any(instances))
         .filter(budget_leases::state.ne("ended"))
         .select((budget_leases::instance_id, budget_leases::epoch));
-    Ok(keys(these.load(connection).await?))
-}
-
-fn keys(rows: Vec<(String, i64)>) -> Vec<LeaseKey> {
-    let key = |(instance, epoch): (String, i64)| LeaseKey {
-        instance: instance.into(),
-        epoch,
-    };
-    rows.into_iter().map(key).collect()
+    Ok(LeaseKey::all(these.load(connection).await?))
 }
 
 /// Writes what was changed.

@@ -64,14 +64,17 @@ impl BudgetDirector {
         }
     }
 
-    /// Lets the core change, and does what it wants done.
-    fn change(&mut self, ctx: &Context<Self>, change: impl FnOnce(&mut DirectorCore, Instant) -> Vec<Action>) {
+    /// Lets the core change, and does what it wants done; whether that went well.
+    fn change(&mut self, ctx: &Context<Self>, change: impl FnOnce(&mut DirectorCore, Instant) -> Vec<Action>) -> bool {
         let now = Instant::now();
-        match self.guard.run(|core| change(core, now)) {
+        let changed = self.guard.run(|core| change(core, now));
+        let went_well = changed.is_ok();
+        match changed {
             Ok(actions) => actions.into_iter().for_each(|action| self.perform(ctx, action)),
             // The rebuilt core knows nobody who waits: they ask again.
             Err(_panicked) => self.waiting.clear(),
         }
+        went_well
     }
 
     fn perform(&mut self, ctx: &Context<Self>, action: Action) {
@@ -143,7 +146,9 @@ impl Actor for BudgetDirector {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(TICK, |director, ctx| director.change(ctx, DirectorCore::tick));
+        ctx.run_interval(TICK, |director, ctx| {
+            director.change(ctx, DirectorCore::tick);
+        });
     }
 }
 
@@ -196,12 +201,12 @@ impl Handler<Answered> for BudgetDirector {
             }
             Answered::Changed(changes) => {
                 let was_told = changes.is_ok();
-                self.change(ctx, |core, now| core.changed(changes, now));
+                let is_known = self.change(ctx, |core, now| core.changed(changes, now)) && was_told;
                 // A look that was under way when somebody asked is followed by another; they wait for that.
                 let is_done = self.guard.run(|core| !core.is_reloading()).unwrap_or(true);
                 if is_done {
                     for waiting in self.reloading.drain(..) {
-                        let _ = waiting.send(was_told);
+                        let _ = waiting.send(is_known);
                     }
                 }
             }

@@ -16,6 +16,7 @@ use crate::dialects::json::{raw_text, text};
 use crate::dialects::neutral::Feature;
 use crate::dialects::object::Text;
 use crate::dialects::place::At;
+use crate::dialects::respelled::is_respelled;
 
 /// What was found in a body beside text.
 #[derive(Debug, Default)]
@@ -204,6 +205,10 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
                 name => {
                     match MEDIA.iter().find(|media| **media == name) {
                         Some(media) => piece.media.push((media, map.next_value()?)),
+                        None if is_respelled(name, MEDIA) || is_respelled(name, DECIDING) => {
+                            *self.problem = Some(self.at.wrong(OTHER_LETTERS));
+                            return Err(A::Error::custom("stopped"));
+                        }
                         None => map.next_value::<IgnoredAny>().map(drop)?,
                     }
                     continue;
@@ -243,6 +248,13 @@ const MEDIA: &[&str] = &[
     "video_url",
     "video",
 ];
+
+/// Other members that decide what an object costs.
+const DECIDING: &[&str] = &["type", "content", "output", "parts", "tools", "citations"];
+
+/// What is wrong with a member that a provider may read as another.
+pub(super) const OTHER_LETTERS: &str =
+    "has a member that is another's name in other letters; write it as it is documented";
 
 /// What an object of the content says of its price.
 #[derive(Debug, Default)]

@@ -255,3 +255,35 @@ fn conversations_with_calls_of_tools_and_reasoning_are_text() {
         assert!(found > body.len() as u64);
     }
 }
+
+#[test]
+fn a_member_that_a_provider_may_read_as_another_is_refused() {
+    let mut model = model(Vendor::Openai, "gpt-4o");
+    (model.media.image, model.media.document) = (Some(1), Some(1));
+    for (body, form, at) in [
+        (
+            r#"{"messages":[{"content":[{"type":"text","text":"a","Type":"image_url","Image_URL":{"url":"https://x"}}]}]}"#,
+            Form::Chat,
+            "messages[0].content[0]",
+        ),
+        (
+            r#"{"messages":[],"tools":[{"Type":"web_search"}]}"#,
+            Form::Chat,
+            "tools[0]",
+        ),
+        (
+            r#"{"messages":[],"tools":[{"TYPE":"web_search_20250305","name":"web_search"}]}"#,
+            Form::Messages,
+            "tools[0]",
+        ),
+    ] {
+        let refused = input(body, form, &model).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::InvalidRequest, "{body}: {refused}");
+        assert_eq!(refused.param.as_deref(), Some(at), "{body}");
+    }
+    let hosted = r#"{"messages":[],"tools":[{"type":"bash_code_execution_20250825","name":"a"}]}"#;
+    assert_eq!(
+        input(hosted, Form::Messages, &model).unwrap_err().kind,
+        ErrorKind::CostUnbounded
+    );
+}

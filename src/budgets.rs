@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::Addr;
 use gateway_actors::budget::BudgetDirector;
 use gateway_actors::protocol::{
-    BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore, ReloadBudgets, Scope, StoreFuture,
+    BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore, ReloadBudgets, Scope, StoreError, StoreFuture,
 };
 use gateway_actors::runtime::{RemoteAddr, RemoteAsks};
 use tokio::time::timeout;
@@ -14,35 +14,52 @@ use tokio::time::timeout;
 /// How long a change may take to be heard of. It is in force in the database by then, and heard of a little later.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Has the process's director look for changed budgets.
+#[derive(Debug, Clone)]
+pub(crate) struct BudgetNews(RemoteAddr<BudgetDirector>);
+
+impl BudgetNews {
+    pub(crate) fn of(director: Addr<BudgetDirector>) -> Self {
+        Self(RemoteAddr::new(director, Arc::<RemoteAsks>::default(), PATIENCE))
+    }
+
+    /// Every call from now on is paid for by the budgets that are in the database at this moment.
+    ///
+    /// # Errors
+    /// When the director or the database does not answer in time.
+    pub(crate) async fn hear(&self) -> Result<(), StoreError> {
+        let heard = async {
+            match self.0.ask(ReloadBudgets).await {
+                Ok(Ok(reloaded)) => reloaded.await.unwrap_or(false),
+                // It is being rebuilt, or everything ends.
+                _ => false,
+            }
+        };
+        match timeout(PATIENCE, heard).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(StoreError::Unavailable { source: None }),
+        }
+    }
+}
+
 /// Budgets whose changes are answered when the process's own director knows them.
 #[derive(Debug)]
 pub(crate) struct AnnouncingBudgets {
     budgets: Arc<dyn BudgetStore>,
-    director: Addr<BudgetDirector>,
-    asks: Arc<RemoteAsks>,
+    news: BudgetNews,
 }
 
 impl AnnouncingBudgets {
-    pub(crate) fn new(budgets: Arc<dyn BudgetStore>, director: Addr<BudgetDirector>) -> Self {
-        Self {
-            budgets,
-            director,
-            asks: Arc::default(),
-        }
+    pub(crate) fn new(budgets: Arc<dyn BudgetStore>, news: BudgetNews) -> Self {
+        Self { budgets, news }
     }
 
     /// Waits until the director has looked for changes.
     fn announced<T: Send + 'static>(&self, change: StoreFuture<T>) -> StoreFuture<T> {
-        let director = RemoteAddr::new(self.director.clone(), Arc::clone(&self.asks), PATIENCE);
+        let news = self.news.clone();
         Box::pin(async move {
             let changed = change.await?;
-            let heard = async {
-                if let Ok(Ok(reloaded)) = director.ask(ReloadBudgets).await {
-                    // A director that was rebuilt looks by itself.
-                    let _ = reloaded.await;
-                }
-            };
-            if timeout(PATIENCE, heard).await.is_err() {
+            if news.hear().await.is_err() {
                 tracing::warn!("a budget was changed; this process hears of it a little later");
             }
             Ok(changed)

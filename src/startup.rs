@@ -211,6 +211,18 @@ pub fn open_store(settings: &Settings) -> Result<Store, OpenError> {
     Store::open(store_config(settings)).map_err(|error| error.with_setting(settings.store.database_setting))
 }
 
+/// Opens the database of the settings, which must be there, upgrading it where needed.
+///
+/// # Errors
+/// When there is none, or it does not open.
+pub fn open_existing_store(settings: &Settings) -> Result<Store, OpenError> {
+    let config = store_config(settings);
+    config
+        .is_there()
+        .and_then(|()| Store::open(config))
+        .map_err(|error| error.with_setting(settings.store.database_setting))
+}
+
 /// Checks the files that the database's address names, without opening the database.
 ///
 /// # Errors
@@ -244,6 +256,7 @@ async fn run(
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
+    keys::spend_within_budgets(&ring, &system).await?;
     let (lifecycle, watching) = watch::channel(Lifecycle::Starting);
     let shared = Shared::new(edge_parts(
         settings,

@@ -37,7 +37,7 @@ use gateway_actors::supervisor::SupervisorActor;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::budgets::AnnouncingBudgets;
+use crate::budgets::{AnnouncingBudgets, BudgetNews};
 use crate::catalogue::{AutoCheck, LiveCatalogue, RefreshTimes, keep_fresh};
 use crate::config::{ProviderSettings, Settings};
 use crate::providers::{BuildError, FreeModels, Probes, Upstreams};
@@ -349,11 +349,13 @@ impl ActorSystem {
 
     /// The budgets for the edges.
     pub(crate) fn budget_store(&self) -> Arc<dyn BudgetStore> {
-        let director = self.budget_director.clone();
-        Arc::new(AnnouncingBudgets::new(
-            Arc::clone(&self.ports.ledger) as Arc<dyn BudgetStore>,
-            director,
-        ))
+        let budgets = Arc::clone(&self.ports.ledger) as Arc<dyn BudgetStore>;
+        Arc::new(AnnouncingBudgets::new(budgets, self.budget_news()))
+    }
+
+    /// What hears of budgets that others set.
+    pub(crate) fn budget_news(&self) -> BudgetNews {
+        BudgetNews::of(self.budget_director.clone())
     }
 
     fn register(&self, addrs: CellAddrs) {

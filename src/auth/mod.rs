@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 pub use self::local::LocalIdentity;
 pub use self::owner::{Owner, owner};
-pub use self::ring::{KeyRing, Refusal};
+pub use self::ring::{KeyRing, ReadFirst, Refusal};
 pub use self::text::{Hasher, KeyText, NoRandomness};
 use self::tries::FailedTries;
 

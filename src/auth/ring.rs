@@ -3,14 +3,18 @@
 //! Whoever uses the database tells the others nothing. They look every two seconds for what changed, and once more when
 //! a key comes that they do not know, since it may have been made a moment ago. While they cannot look, what they know
 //! holds for a while and no longer.
+//!
+//! A key is made after its budgets. So that it never spends without them, a process that hears of a new key hears of the
+//! budgets before it takes the key ([`ReadFirst`]).
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gateway_actors::protocol::{KeyHash, KeyId, KeyIdentity, KeyStore, LimitRules, StoreError, StoredKey};
+use gateway_actors::protocol::{KeyHash, KeyId, KeyIdentity, KeyStore, LimitRules, StoreError, StoreFuture, StoredKey};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -35,10 +39,28 @@ pub enum Refusal {
     Unavailable,
 }
 
+/// What must have been read before a key is taken that was not known before.
+pub struct ReadFirst(Box<dyn Fn() -> StoreFuture<()> + Send + Sync>);
+
+impl ReadFirst {
+    /// This is read.
+    #[must_use]
+    pub fn new(read: impl Fn() -> StoreFuture<()> + Send + Sync + 'static) -> Self {
+        Self(Box::new(read))
+    }
+}
+
+impl fmt::Debug for ReadFirst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadFirst(…)")
+    }
+}
+
 /// The keys of one database. Any number of threads may ask.
 #[derive(Debug)]
 pub struct KeyRing {
     store: Arc<dyn KeyStore>,
+    read_first: OnceLock<ReadFirst>,
     max_age: Duration,
     published: ArcSwap<Published>,
     limits: Arc<ArcSwap<LimitRules>>,
@@ -89,11 +111,21 @@ impl KeyRing {
     pub fn new(store: Arc<dyn KeyStore>, max_age: Duration) -> Self {
         Self {
             store,
+            read_first: OnceLock::new(),
             max_age,
             published: ArcSwap::default(),
             limits: Arc::default(),
             known: Mutex::default(),
         }
+    }
+
+    /// From now on this is read before a new key is taken, and now for the sake of the keys that are known already.
+    ///
+    /// # Errors
+    /// When it could not be read now.
+    pub async fn read_first(&self, what: ReadFirst) -> Result<(), StoreError> {
+        let read = self.read_first.get_or_init(|| what);
+        (read.0)().await
     }
 
     /// The rates of projects and users, as they are now.
@@ -197,6 +229,11 @@ impl KeyRing {
         if known.hasher.is_none() && !changes.keys.is_empty() {
             known.hasher = Some(Hasher::new(&self.store.hash_secret().await?));
         }
+        if let Some(read_first) = self.read_first.get()
+            && changes.keys.iter().any(|key| known.is_new(key))
+        {
+            (read_first.0)().await?;
+        }
         let mut is_changed = false;
         if since.is_none() {
             known.all_at = Some(began);
@@ -231,6 +268,11 @@ impl KeyRing {
 }
 
 impl Known {
+    /// Whether it is good, and was not known before under any text.
+    fn is_new(&self, key: &StoredKey) -> bool {
+        key.revoked_at.is_none() && !self.keys.contains_key(&key.identity.id)
+    }
+
     /// Whether that is news.
     fn take_over(&mut self, key: StoredKey) -> bool {
         if key.revoked_at.is_some() {

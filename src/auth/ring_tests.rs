@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use gateway_actors::protocol::{AccessRole, HashSecret, KeyChange, NewKey, RateLimits, Rotation, Scope};
 use gateway_actors::testkit::MemoryKeys;
 use tokio::time::advance;
@@ -46,6 +48,34 @@ async fn a_key_made_elsewhere_is_known_at_its_first_use() {
     let asked = store.asked();
     assert!(ring.verify(&text).await.is_ok());
     assert_eq!(store.asked(), asked, "a known key was looked up in the database");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_not_taken_before_what_is_to_be_read_first_was_read() {
+    let (ring, store) = ring();
+    let (old, _) = made(&store, None).await;
+    ring.catch_up().await.unwrap();
+    let (reads, is_away) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (counted, away) = (Arc::clone(&reads), Arc::clone(&is_away));
+    let read = ReadFirst::new(move || {
+        counted.fetch_add(1, Ordering::AcqRel);
+        let result = match away.load(Ordering::Acquire) {
+            true => Err(StoreError::Unavailable { source: None }),
+            false => Ok(()),
+        };
+        Box::pin(std::future::ready(result))
+    });
+    ring.read_first(read).await.unwrap();
+    assert_eq!(reads.load(Ordering::Acquire), 1);
+    is_away.store(true, Ordering::Release);
+    let (new, stored) = made(&store, None).await;
+    assert_eq!(ring.verify(&new).await, Err(Refusal::Unavailable));
+    assert!(ring.verify(&old).await.is_ok());
+    is_away.store(false, Ordering::Release);
+    assert_eq!(ring.verify(&new).await, Ok(stored.identity));
+    assert_eq!(reads.load(Ordering::Acquire), 3);
+    ring.catch_up().await.unwrap();
+    assert_eq!(reads.load(Ordering::Acquire), 3, "no key is new");
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,7 +47,7 @@ impl AuditError {
 /// # Errors
 /// When the books do not balance, or cannot be read.
 pub fn audit(settings: &Settings, as_json: bool, say: impl FnOnce(&str)) -> Result<(), AuditError> {
-    let store = startup::open_store(settings)?;
+    let store = startup::open_existing_store(settings)?;
     let audit = store.block_on(store.audit());
     store.shutdown(startup::STORE_SHUTDOWN);
     let audit = audit?;

@@ -155,7 +155,7 @@ pub enum AdminError {
     #[error(transparent)]
     Open(#[from] ServeError),
     /// What was asked for is impossible, or the database refused.
-    #[error("{0}")]
+    #[error(transparent)]
     Refused(#[from] GatewayError),
 }
 

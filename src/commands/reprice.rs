@@ -90,7 +90,7 @@ pub fn reprice(settings: &Settings, order: &RepriceOrder, say: impl FnOnce(&str)
         prices: Arc::new(prices(settings, order.model.as_deref())?),
         dry_run: order.dry_run,
     };
-    let store = startup::open_store(settings)?;
+    let store = startup::open_existing_store(settings)?;
     let done = store.reprice(&repricing);
     store.shutdown(startup::STORE_SHUTDOWN);
     let mut done = done?;

@@ -27,6 +27,7 @@ mod provider_side;
 mod random;
 #[cfg(test)]
 mod replay;
+mod respelled;
 mod scanner;
 mod splice;
 mod sse;

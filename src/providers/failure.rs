@@ -26,6 +26,9 @@ const CONTEXT_WORDS: [&str; 10] = [
     "reduce the length",
 ];
 
+/// With these somebody between us and the model says that its answer took too long: it may have been made all the same.
+const TIMED_OUT_BEHIND: [u16; 2] = [504, 524];
+
 /// The request could not be sent, or no head of an answer came.
 pub(super) fn from_send_error(error: &SendRequestError) -> UpstreamFailure {
     match error {
@@ -119,7 +122,11 @@ pub(super) fn from_status(
         detail.push_str(": ");
         detail.push_str(&code);
     }
-    let mut failure = UpstreamFailure::new(kind, Billing::NotBilled, detail).with_status(status.as_u16());
+    let billing = match TIMED_OUT_BEHIND.contains(&status.as_u16()) {
+        true => Billing::Ambiguous,
+        false => Billing::NotBilled,
+    };
+    let mut failure = UpstreamFailure::new(kind, billing, detail).with_status(status.as_u16());
     failure.retry_after = retry_after(headers, SystemTime::now());
     failure.usage = explained.usage;
     failure
@@ -162,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_has_its_kind_and_none_is_billed() {
+    fn every_status_has_its_kind_and_none_is_billed_but_where_an_answer_was_waited_for() {
         let cases = [
             (302, FailureKind::Redirect),
             (400, FailureKind::Rejected),
@@ -180,13 +187,18 @@ mod tests {
             (502, FailureKind::ServerError),
             (503, FailureKind::ServerError),
             (504, FailureKind::ServerError),
+            (524, FailureKind::ServerError),
             (529, FailureKind::ServerError),
             (700, FailureKind::Malformed),
         ];
         for (status, kind) in cases {
             let failure = read(status, "{}");
             assert_eq!(failure.kind, kind, "{status}");
-            assert_eq!(failure.billing, Billing::NotBilled, "{status}");
+            let billing = match status {
+                504 | 524 => Billing::Ambiguous,
+                _ => Billing::NotBilled,
+            };
+            assert_eq!(failure.billing, billing, "{status}");
             assert_eq!(failure.status, Some(status));
         }
     }

@@ -53,6 +53,7 @@ async fn run(
     let (system, arbiters) = ActorSystem::start(settings, ports);
     // Lets the supervisor start: an actor that is dropped before it has started would start while everything ends.
     tokio::task::yield_now().await;
+    keys::spend_within_budgets(&ring, &system).await?;
     let (desk, orders) = Desk::new();
     let worker = start_cell(&system, orders).await?;
     let patience = settings.drain.stdio;

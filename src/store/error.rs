@@ -254,6 +254,17 @@ pub enum OpenError {
         /// The setting that gave the path.
         setting: &'static str,
     },
+    /// There is no database, and none was to be made.
+    #[error(
+        "there is no database {}: set the path in {setting} to the one that the gateway uses (and --data-dir, if it has one)",
+        path.display()
+    )]
+    NotThere {
+        /// The path.
+        path: PathBuf,
+        /// The setting that gave the path.
+        setting: &'static str,
+    },
     /// The folder or file cannot be made.
     #[error("cannot create {} for the database: check that its folder exists and may be written, or set another path in {setting}", path.display())]
     Create {
@@ -349,7 +360,8 @@ impl OpenError {
     /// The same error for a path that came from this setting.
     #[must_use]
     pub fn with_setting(mut self, name: &'static str) -> Self {
-        if let Self::Create { setting, .. } | Self::NotUtf8 { setting, .. } = &mut self {
+        if let Self::Create { setting, .. } | Self::NotThere { setting, .. } | Self::NotUtf8 { setting, .. } = &mut self
+        {
             *setting = name;
         }
         self

@@ -74,6 +74,20 @@ pub enum StoreConfig {
 }
 
 impl StoreConfig {
+    /// Checks that there is a database to look at, so that none is made by looking. A server is asked when it is opened.
+    ///
+    /// # Errors
+    /// [`OpenError::NotThere`].
+    pub fn is_there(&self) -> Result<(), OpenError> {
+        match self {
+            Self::Sqlite(config) if !config.path.exists() => Err(OpenError::NotThere {
+                path: config.path.clone(),
+                setting: error::ADDRESS,
+            }),
+            Self::Sqlite(_) | Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Checks what can be told without the database: the files with certificates that an address names.
     ///
     /// # Errors

@@ -114,3 +114,33 @@ fn an_impossible_number_of_answers_is_refused_by_its_name_before_anything_is_sen
     );
     gateway.finish();
 }
+
+#[test]
+fn a_beta_that_makes_the_window_longer_than_its_prices_goes_for_is_not_passed_on_where_a_budget_pays() {
+    let alpha = Provider::start("alpha");
+    let setup = Setup::new()
+        .provider_kind(&alpha, "anthropic", "")
+        .model(&Model::free("short", &alpha).priced("1", "2").window(200_000))
+        .model(&Model::free("long", &alpha).priced("1", "2").window(1_000_000));
+    let gateway = Gateway::start(setup);
+    let client = gateway.client();
+    let betas = "x-1, context-1m-2025-08-07,x-2";
+    let ask = |model: &str| {
+        let mut body = chat("hello");
+        body["model"] = json!(model);
+        body["max_tokens"] = json!(10);
+        let reply = client.with_header("anthropic-beta", betas).post("/v1/messages", &body);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let sent = alpha.last_request().header("anthropic-beta").map(str::to_owned);
+        (sent, reply.header("x-gateway-dropped").map(str::to_owned))
+    };
+    assert_eq!(ask("short"), (Some(betas.to_owned()), None));
+    let budget = json!({ "limitUsd": "1", "window": "total" });
+    assert_eq!(client.send_json("PUT", "/v1/admin/budgets/global", &budget).status, 200);
+    assert_eq!(
+        ask("short"),
+        (Some("x-1,x-2".to_owned()), Some("anthropic-beta".to_owned()))
+    );
+    assert_eq!(ask("long"), (Some(betas.to_owned()), None));
+    gateway.finish();
+}

@@ -355,6 +355,25 @@ fn an_audit_of_damaged_books_tells_the_difference_and_ends_with_1() {
 }
 
 #[test]
+fn books_that_are_not_there_are_not_made_by_looking_at_them() {
+    let alpha = Provider::start("alpha");
+    let setup = Setup::free_l0(&[&alpha]);
+    let gateway = Gateway::start(setup.clone());
+    let nowhere = setup.env("DATABASE_URL", "sqlite:elsewhere/gateway.db");
+    for command in ["audit", "reprice --since 2026-11-01"] {
+        let output = run(&gateway, &nowhere, command);
+        assert_eq!(output.status.code(), Some(69), "{command}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains("elsewhere/gateway.db") && said.contains("DATABASE_URL"),
+            "{said}"
+        );
+    }
+    assert!(!gateway.folder().join("elsewhere").exists());
+    gateway.finish();
+}
+
+#[test]
 fn a_day_that_costs_more_than_the_threshold_is_alerted_once_and_delivered_after_failures() {
     on_both(|setup| {
         let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));

@@ -11,6 +11,32 @@ on_each_database![
     e3_a_limit_of_nothing_lets_free_models_answer_and_no_others,
 ];
 
+#[test]
+fn e6_a_new_key_spends_within_its_budget_from_its_first_call_in_every_process() {
+    let scene = Scene::new(On::Postgres);
+    let replica = scene.replica(|setup| setup);
+    for number in 0..5 {
+        let budget = json!({ "limitNanoUsd": 0, "window": "total" });
+        let fields = json!({ "name": format!("key {number}"), "projectId": format!("p{number}"), "budget": budget });
+        let made = scene.admin().post("/v1/admin/keys", &fields).json();
+        let bearer = format!("Bearer {}", made["key"].as_str().unwrap());
+        let client = replica.anonymous().with_header("authorization", &bearer);
+        assert_exhausted(&client.post(COMPLETIONS, &paid(TOKENS)));
+        let budget = json!({ "limitNanoUsd": COST, "window": "total" });
+        let scope = format!("project:q{number}");
+        scene.set(&scope, &budget);
+        let fields = json!({ "name": "rich", "projectId": format!("q{number}") });
+        let made = scene.admin().post("/v1/admin/keys", &fields).json();
+        let bearer = format!("Bearer {}", made["key"].as_str().unwrap());
+        let client = replica.anonymous().with_header("authorization", &bearer);
+        assert_eq!(client.post(COMPLETIONS, &paid(TOKENS)).status, 200);
+        assert_exhausted(&client.post(COMPLETIONS, &paid(TOKENS)));
+        assert_eq!(scene.spent_at_rest(&scope), COST);
+    }
+    replica.finish_after(&for_model("free"));
+    scene.finish();
+}
+
 fn e1_every_budget_of_a_call_pays_for_it_or_none_does(on: On) {
     let scene = Scene::new(on);
     let (key, client) = scene.key(&json!({ "name": "all", "projectId": "p", "userId": "u" }));

@@ -5,9 +5,9 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::COMPLETIONS;
 use crate::scene::{COST, On, Scene, TOKENS, paid};

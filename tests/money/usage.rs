@@ -6,7 +6,7 @@ use crate::COMPLETIONS;
 use crate::scene::{
     COST, NANO_A_TOKEN, On, SOON, Scene, TOKENS, assert_exhausted, for_model, on_each_database, paid, paid_stream,
 };
-use crate::support::{Behaviour, CallRow, Model, Reply, UsageScript, wait_for};
+use crate::support::{Behaviour, CallRow, Model, RawClient, Reply, UsageScript, wait_for};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 const EVENTS: &[(&str, &str)] = &[("content-type", "text/event-stream")];
@@ -14,6 +14,7 @@ const EVENTS: &[(&str, &str)] = &[("content-type", "text/event-stream")];
 on_each_database![
     e10_usage_above_what_was_allowed_is_booked_in_full_told_and_stops_the_scope,
     e14_whenever_the_client_leaves_the_call_is_booked_for_what_the_provider_bills,
+    e14_a_stream_that_is_left_and_does_not_end_is_booked_for_all_that_was_held,
 ];
 
 /// An answer with these words about its usage.
@@ -75,11 +76,18 @@ fn e11_what_is_said_of_usage_is_booked_as_far_as_it_can_be_believed() {
     let mut sum = 0;
     // Whether it is flagged, and for what it is booked: at least, and at most.
     for (usage, estimated, (least, most)) in [
-        (String::new(), true, (4 * NANO_A_TOKEN, COST)),
-        ("null".to_owned(), true, (4 * NANO_A_TOKEN, COST)),
+        // It may have thought besides.
+        (String::new(), true, (COST, COST)),
+        ("null".to_owned(), true, (COST, COST)),
         (r#"{"prompt_tokens":0,"completion_tokens":0}"#.to_owned(), false, (0, 0)),
         (tokens("0"), false, (0, 0)),
         (tokens("4"), false, (4 * NANO_A_TOKEN, 4 * NANO_A_TOKEN)),
+        // Thoughts that only the total tells of.
+        (
+            r#"{"prompt_tokens":3,"completion_tokens":1,"total_tokens":8}"#.to_owned(),
+            false,
+            (COST, COST),
+        ),
         (tokens("-5"), true, (COST, COST)),
         (tokens("1e18"), true, (COST, COST)),
         (tokens("1000000000000000000"), true, (COST, COST)),
@@ -107,6 +115,24 @@ fn e11_what_is_said_of_usage_is_booked_as_far_as_it_can_be_believed() {
         "{call:?}"
     );
     assert_eq!(scene.spent_at_rest("global"), sum + booked.0);
+    scene.finish();
+}
+
+/// The provider may go on with what somebody between it and the gateway does not wait for any more.
+#[test]
+fn what_somebody_before_the_provider_has_given_up_on_is_booked_for_all_that_was_held() {
+    let scene = Scene::new(On::Sqlite);
+    scene.limit("global", 10 * COST);
+    let mut sum = 0;
+    for (status, booked) in [(500, 0), (502, 0), (503, 0), (504, COST), (524, COST), (529, 0)] {
+        scene.paid.set(Behaviour::Status(status, JSON, "{}"));
+        let reply = scene.ask();
+        assert_eq!(reply.status, 502, "{status}: {}", reply.text());
+        let call = last_call(&scene, &reply);
+        assert_eq!((call.cost_nano_usd, call.estimated), (booked, booked > 0), "{status}");
+        sum += booked;
+    }
+    assert_eq!(scene.spent_at_rest("global"), sum);
     scene.finish();
 }
 
@@ -138,6 +164,19 @@ fn e12_of_two_reports_in_one_stream_the_last_counts() {
     scene.finish();
 }
 
+/// Asks the priced model for a stream, over a connection that can be left.
+fn open_stream(scene: &Scene) -> RawClient {
+    let mut raw = RawClient::connect(scene.gateway.address());
+    let body = paid_stream(TOKENS).to_string();
+    raw.send(format!(
+        "POST {COMPLETIONS} HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        scene.gateway.authorization().unwrap(),
+        body.len()
+    ));
+    raw
+}
+
 fn e14_whenever_the_client_leaves_the_call_is_booked_for_what_the_provider_bills(on: On) {
     let scene = Scene::new(on);
     scene.limit("global", 100 * COST);
@@ -151,14 +190,7 @@ fn e14_whenever_the_client_leaves_the_call_is_booked_for_what_the_provider_bills
     .enumerate()
     {
         scene.paid.set(behaviour);
-        let mut raw = crate::support::RawClient::connect(scene.gateway.address());
-        let body = paid_stream(TOKENS).to_string();
-        raw.send(format!(
-            "POST {COMPLETIONS} HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            scene.gateway.authorization().unwrap(),
-            body.len()
-        ));
+        let mut raw = open_stream(&scene);
         wait_for("the call", SOON, || scene.paid.requests() > number);
         for event in 0..events.min(TOKENS) {
             assert!(raw.read_until(&format!("paid-{}", event + 1)));
@@ -175,6 +207,25 @@ fn e14_whenever_the_client_leaves_the_call_is_booked_for_what_the_provider_bills
         );
         assert_eq!(scene.spent_at_rest("global"), recorded);
     }
+    scene.finish();
+}
+
+/// Nobody reads on for ever what nobody wants, and how much more was made, seen or not, is not known then.
+fn e14_a_stream_that_is_left_and_does_not_end_is_booked_for_all_that_was_held(on: On) {
+    let scene = Scene::new(on);
+    scene.limit("global", 2 * COST);
+    scene.paid.set_usage(UsageScript {
+        reasoning: 3,
+        ..UsageScript::default()
+    });
+    scene.paid.set(Behaviour::StallMidStream);
+    let mut raw = open_stream(&scene);
+    assert!(raw.read_until("paid-1"));
+    drop(raw);
+    scene.gateway.wait_for_calls(1);
+    assert!(scene.bill() > NANO_A_TOKEN, "what is not shown is billed too");
+    assert_eq!(scene.spent_at_rest("global"), COST);
+    assert_eq!((scene.books().recorded(), scene.books().estimated()), (COST, COST));
     scene.finish();
 }
 

@@ -27,7 +27,7 @@ pub struct BudgetDirector {
     guard: Guard<DirectorCore>,
     ledger: Arc<dyn LedgerStore>,
     waiting: HashMap<WaiterId, oneshot::Sender<Result<Reserved, BudgetError>>>,
-    reloading: Vec<oneshot::Sender<()>>,
+    reloading: Vec<oneshot::Sender<bool>>,
     next_waiter: u64,
     /// How often changed budgets were looked for.
     looks: u64,
@@ -68,14 +68,17 @@ impl BudgetDirector {
         }
     }
 
-    /// Lets the core change, and does what it wants done.
-    fn change(&mut self, ctx: &Context<Self>, change: impl FnOnce(&mut DirectorCore, Instant) -> Vec<Action>) {
+    /// Lets the core change, and does what it wants done; whether that went well.
+    fn change(&mut self, ctx: &Context<Self>, change: impl FnOnce(&mut DirectorCore, Instant) -> Vec<Action>) -> bool {
         let now = Instant::now();
-        match self.guard.run(|core| change(core, now)) {
+        let changed = self.guard.run(|core| change(core, now));
+        let went_well = changed.is_ok();
+        match changed {
             Ok(actions) => actions.into_iter().for_each(|action| self.perform(ctx, action)),
             // The rebuilt core knows nobody who waits: they ask again.
             Err(_panicked) => self.waiting.clear(),
         }
+        went_well
     }
 
     /// Lets go of those who wait and whom the core does not know, wherever the one panicked that knew them: they ask again.
@@ -183,7 +186,7 @@ impl Handler<Refill> for BudgetDirector {
 }
 
 impl Handler<ReloadBudgets> for BudgetDirector {
-    type Result = Result<oneshot::Receiver<()>, BudgetError>;
+    type Result = Result<oneshot::Receiver<bool>, BudgetError>;
 
     fn handle(&mut self, _: ReloadBudgets, ctx: &mut Self::Context) -> Self::Result {
         let (waiting, reloaded) = oneshot::channel();
@@ -219,12 +222,13 @@ impl Handler<Answered> for BudgetDirector {
             // Of a director that was rebuilt since: the next has looked again, and must not hear how it was before.
             Answered::Changed(look, _) if look != self.looks => {}
             Answered::Changed(_, changes) => {
-                self.change(ctx, |core, now| core.changed(changes, now));
+                let was_told = changes.is_ok();
+                let is_known = self.change(ctx, |core, now| core.changed(changes, now)) && was_told;
                 // A look that was under way when somebody asked is followed by another; they wait for that.
                 let is_done = self.guard.run(|core| !core.is_reloading()).unwrap_or(true);
                 if is_done {
                     for waiting in self.reloading.drain(..) {
-                        let _ = waiting.send(());
+                        let _ = waiting.send(is_known);
                     }
                 }
             }

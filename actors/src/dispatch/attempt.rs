@@ -152,6 +152,7 @@ impl Attempt {
             output_bytes: self.output_bytes,
             reasons: self.reasons,
             usage: self.usage,
+            budgeted: dispatch.charges.is_some(),
         };
         let settlement = settle(end, size, dispatch.price.as_ref(), hold.amount());
         if settlement.cost > hold.amount() && dispatch.price.is_some() {

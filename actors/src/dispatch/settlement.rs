@@ -26,6 +26,8 @@ pub(super) struct Size {
     pub(super) reasons: bool,
     /// What the provider said of usage.
     pub(super) usage: UsageReport,
+    /// Whether a budget pays for it, so that nothing may be on the bill and not in the books.
+    pub(super) budgeted: bool,
 }
 
 /// What is booked.
@@ -52,7 +54,8 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
         },
         UsageReport::Absurd => full(held),
         UsageReport::Missing => match end {
-            End::Completed if size.reasons => full(held),
+            // What is seen of an answer may not be all that is billed: reasoning and calls of tools have more tokens.
+            End::Completed if size.budgeted || size.reasons => full(held),
             End::Completed => counted(size, price, held),
             End::Failed(failure) if failure.billing == Billing::NotBilled => Settlement {
                 usage: TokenUsage::default(),
@@ -113,6 +116,7 @@ mod tests {
             output_bytes: 50,
             reasons: false,
             usage,
+            budgeted: false,
         };
         let settlement = settle(end, size, Some(&PRICE), HELD);
         (settlement.cost.0, settlement.estimated)
@@ -140,16 +144,19 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_thought_and_nobody_saw_is_booked_at_its_worst_case() {
-        let mut size = Size {
-            input_bound: 100,
-            output_bytes: 50,
-            reasons: true,
-            usage: UsageReport::Missing,
-        };
-        assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD), full(HELD));
-        size.usage = reported(10, 5);
-        assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD).cost, NanoUsd(20));
+    fn an_answer_without_usage_costs_what_was_held_where_a_budget_pays_or_the_model_reasons() {
+        for (reasons, budgeted) in [(true, false), (false, true)] {
+            let mut size = Size {
+                input_bound: 100,
+                output_bytes: 50,
+                reasons,
+                usage: UsageReport::Missing,
+                budgeted,
+            };
+            assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD), full(HELD));
+            size.usage = reported(10, 5);
+            assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD).cost, NanoUsd(20));
+        }
     }
 
     #[test]

@@ -43,9 +43,9 @@ pub struct Refill {
     pub path: BudgetPath,
 }
 
-/// Asks the director to look for changed budgets now; answered when it has them, or could not get them.
+/// Asks the director to look for changed budgets now; answered when it has them (true), or could not get them.
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Result<oneshot::Receiver<()>, BudgetError>")]
+#[rtype(result = "Result<oneshot::Receiver<bool>, BudgetError>")]
 pub struct ReloadBudgets;
 
 /// Why money may not be spent.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_actors::protocol::{BudgetRule, LedgerStore, NanoUsd, OnExhausted, Reserved, Scope, Window};
+use gateway_actors::protocol::{BudgetRule, BudgetStore, NanoUsd, OnExhausted, Reserved, Scope, Window};
 
 use crate::process::Who;
 use crate::world::{CALLERS, Chaos, World, answer};

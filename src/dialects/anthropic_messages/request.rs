@@ -28,6 +28,9 @@ use crate::dialects::precheck::precheck;
 use crate::dialects::splice::{Splice, spliced};
 use crate::dialects::translation;
 
+/// The longest window of models that have a longer one only with a beta (`context-1m-2025-08-07`).
+const SHORT_WINDOW: u32 = 200_000;
+
 /// A `POST /v1/messages` body, or one of `/v1/messages/count_tokens`, read and checked.
 pub struct MessagesRequest {
     body: Bytes,
@@ -175,7 +178,15 @@ impl OutgoingRequest for MessagesRequest {
             bounding.of_count(&mut outgoing, model);
         }
         if let Some(betas) = &self.betas {
-            outgoing.headers.push(("anthropic-beta", Arc::clone(betas)));
+            match bounds.and_then(|_rules| without_longer_window(betas, model)) {
+                None => outgoing.headers.push(("anthropic-beta", Arc::clone(betas))),
+                Some(rest) => {
+                    outgoing.dropped.push(Cow::Borrowed("anthropic-beta"));
+                    if !rest.is_empty() {
+                        outgoing.headers.push(("anthropic-beta", rest));
+                    }
+                }
+            }
         }
         let cuts_unsigned = self.has_unsigned_reasoning && Takes::of(&model.api_model).signed_thinking;
         for (is_cut, feature) in [
@@ -189,6 +200,18 @@ impl OutgoingRequest for MessagesRequest {
         }
         Ok(outgoing)
     }
+}
+
+/// The betas without the one that makes the model's window longer than the catalogue has it: a longer input has prices that
+/// the catalogue does not have. Nothing if that one is not among them.
+fn without_longer_window(betas: &str, model: &Model) -> Option<Arc<str>> {
+    let is_longer = |beta: &&str| beta.starts_with("context-1m") && model.context_window <= SHORT_WINDOW;
+    let names = || betas.split(',').map(str::trim_ascii);
+    if !names().any(|beta| is_longer(&beta)) {
+        return None;
+    }
+    let rest: Vec<&str> = names().filter(|beta| !is_longer(beta)).collect();
+    Some(rest.join(",").into())
 }
 
 /// What the request needs of a model.

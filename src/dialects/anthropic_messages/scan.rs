@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::messages::{Content, Messages, MessagesSeed};
 use crate::dialects::json::is_object;
+use crate::dialects::respelled::{OtherName, respelled_model};
 
 /// A member of the request that the gateway reads. Each may be given once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -22,8 +23,7 @@ enum Field {
     Tools,
     OutputConfig,
     OutputFormat,
-    #[serde(other)]
-    Other,
+    Other(OtherName),
 }
 
 /// What the pass found: values as they stand in the body; `null` is kept as a value, so that its place is known.
@@ -67,6 +67,8 @@ pub(super) enum Problem {
     Body,
     /// A member is given twice.
     Twice(&'static str),
+    /// A member is `model` in other letters.
+    RespelledModel,
     /// `messages` is no array.
     Messages,
     /// `messages` is empty.
@@ -84,6 +86,7 @@ impl Problem {
                 ErrorKind::InvalidRequest,
                 "the body must be a JSON object with `model`, `max_tokens` and `messages`",
             ),
+            Self::RespelledModel => respelled_model(),
             Self::Twice(name) => GatewayError::invalid(name, format!("`{name}` is given more than once: send it once")),
             Self::Messages => GatewayError::invalid("messages", "`messages` must be an array of messages"),
             Self::NoMessages => GatewayError::invalid("messages", "`messages` must have at least one message"),
@@ -167,7 +170,8 @@ impl<'a> Visitor<'a> for TopLevel<'_, 'a> {
                     scan.messages = Some(map.next_value_seed(MessagesSeed { problem })?);
                     continue;
                 }
-                Field::Other => {
+                Field::Other(name) if name.is_model => return Err(stop(problem, Problem::RespelledModel)),
+                Field::Other(_) => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }

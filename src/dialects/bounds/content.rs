@@ -16,6 +16,7 @@ use crate::dialects::json::{raw_text, text};
 use crate::dialects::neutral::Feature;
 use crate::dialects::object::Text;
 use crate::dialects::place::At;
+use crate::dialects::respelled::is_respelled;
 
 /// What was found in a body beside text.
 #[derive(Debug, Default)]
@@ -197,9 +198,17 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
                     piece.tools.push(map.next_value()?);
                     continue;
                 }
+                "citations" => {
+                    piece.citations.push(map.next_value()?);
+                    continue;
+                }
                 name => {
                     match MEDIA.iter().find(|media| **media == name) {
                         Some(media) => piece.media.push((media, map.next_value()?)),
+                        None if is_respelled(name, MEDIA) || is_respelled(name, DECIDING) => {
+                            *self.problem = Some(self.at.wrong(OTHER_LETTERS));
+                            return Err(A::Error::custom("stopped"));
+                        }
                         None => map.next_value::<IgnoredAny>().map(drop)?,
                     }
                     continue;
@@ -240,6 +249,13 @@ const MEDIA: &[&str] = &[
     "video",
 ];
 
+/// Other members that decide what an object costs.
+const DECIDING: &[&str] = &["type", "content", "output", "parts", "tools", "citations"];
+
+/// What is wrong with a member that a provider may read as another.
+pub(super) const OTHER_LETTERS: &str =
+    "has a member that is another's name in other letters; write it as it is documented";
+
 /// What an object of the content says of its price.
 #[derive(Debug, Default)]
 struct Piece<'a> {
@@ -247,6 +263,7 @@ struct Piece<'a> {
     media: Vec<(&'static str, &'a RawValue)>,
     json: Vec<&'a RawValue>,
     tools: Vec<&'a RawValue>,
+    citations: Vec<&'a RawValue>,
 }
 
 impl<'a> Piece<'a> {
@@ -269,6 +286,9 @@ impl<'a> Piece<'a> {
         }
         for tools in &self.tools {
             read_tools(reading, tools, &at.member("tools"))?;
+        }
+        for citations in &self.citations {
+            cited(reading, at, citations)?;
         }
         if self.media.is_empty() && matches!(kind, Kind::Image | Kind::Document) {
             return Err(unbounded(reading, at, kind, None));
@@ -315,6 +335,25 @@ fn medium(
         ("video_url" | "video", _) => Err(unbounded(reading, at, Kind::Video, None)),
         _ => Err(unbounded(reading, at, Kind::State, None)),
     }
+}
+
+/// A document that is to be cited is cut into sentences, each of which gets a mark: of how many tokens, Anthropic's guide
+/// ("Citations") does not say. Nor does the text that counts for the rest of it bound them.
+fn cited(reading: &mut Reading<'_>, at: &At<'_>, citations: &RawValue) -> Result<(), GatewayError> {
+    // Of an answer they are an array, which is text.
+    let is_wanted =
+        citations.get().starts_with('{') && member(citations, "enabled").is_none_or(|on| on.get() != "false");
+    if !is_wanted {
+        return Ok(());
+    }
+    let Some(tokens) = document_tokens(reading.model) else {
+        let what = "how many tokens a document has that is to be cited is not documented";
+        let instead = "leave it out, or have the operator say `max_document_tokens` of the model";
+        let at = at.member("citations");
+        return Err(refuse(reading.names, &at, Feature::Document, what, instead));
+    };
+    reading.found.documents.add(tokens);
+    Ok(())
 }
 
 /// Where an image or document of Anthropic's dialect is.

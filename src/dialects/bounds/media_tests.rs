@@ -121,6 +121,38 @@ fn documents_are_refused_unless_they_are_text_or_the_operator_says_how_long_they
 }
 
 #[test]
+fn a_document_that_is_to_be_cited_has_no_bound_but_the_operators() {
+    let mut model = model(Vendor::Anthropic, "claude-opus-4-7");
+    let source = r#""source":{"type":"text","media_type":"text/plain","data":"A. B. C."}"#;
+    for (kind, citations, is_bounded) in [
+        ("document", r#"{"enabled":true}"#, false),
+        ("document", r#"{"enabled":1}"#, false),
+        ("search_result", r#"{"enabled":true}"#, false),
+        ("document", r#"{"enabled":true,"enabled":false}"#, false),
+        ("document", r#"{"enabled":false}"#, true),
+        ("document", "null", true),
+        ("text", r#"[{"type":"char_location","cited_text":"A."}]"#, true),
+    ] {
+        let source = if kind == "document" { source } else { r#""text":"a""# };
+        let part = format!(r#"{{"type":"{kind}",{source},"citations":{citations}}}"#);
+        let (body, at) = with_part(Form::Messages, &part);
+        match input(&body, Form::Messages, &model) {
+            Ok(_) => assert!(is_bounded, "{body}"),
+            Err(refused) => {
+                assert!(
+                    !is_bounded && refused.kind == ErrorKind::CostUnbounded,
+                    "{body}: {refused}"
+                );
+                assert_eq!(refused.param.as_deref(), Some(&*format!("{at}.citations")));
+            }
+        }
+        model.media.document = Some(50_000);
+        assert!(input(&body, Form::Messages, &model).is_ok());
+        model.media.document = None;
+    }
+}
+
+#[test]
 fn sound_video_and_what_a_provider_keeps_are_refused_where_they_stand() {
     for (form, part) in [
         (
@@ -222,4 +254,36 @@ fn conversations_with_calls_of_tools_and_reasoning_are_text() {
         let found = input(body, form, &model).unwrap_or_else(|error| panic!("{error:?}"));
         assert!(found > body.len() as u64);
     }
+}
+
+#[test]
+fn a_member_that_a_provider_may_read_as_another_is_refused() {
+    let mut model = model(Vendor::Openai, "gpt-4o");
+    (model.media.image, model.media.document) = (Some(1), Some(1));
+    for (body, form, at) in [
+        (
+            r#"{"messages":[{"content":[{"type":"text","text":"a","Type":"image_url","Image_URL":{"url":"https://x"}}]}]}"#,
+            Form::Chat,
+            "messages[0].content[0]",
+        ),
+        (
+            r#"{"messages":[],"tools":[{"Type":"web_search"}]}"#,
+            Form::Chat,
+            "tools[0]",
+        ),
+        (
+            r#"{"messages":[],"tools":[{"TYPE":"web_search_20250305","name":"web_search"}]}"#,
+            Form::Messages,
+            "tools[0]",
+        ),
+    ] {
+        let refused = input(body, form, &model).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::InvalidRequest, "{body}: {refused}");
+        assert_eq!(refused.param.as_deref(), Some(at), "{body}");
+    }
+    let hosted = r#"{"messages":[],"tools":[{"type":"bash_code_execution_20250825","name":"a"}]}"#;
+    assert_eq!(
+        input(hosted, Form::Messages, &model).unwrap_err().kind,
+        ErrorKind::CostUnbounded
+    );
 }

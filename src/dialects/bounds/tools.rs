@@ -1,19 +1,19 @@
 //! Tools and schemas: what a provider puts into the prompt for them, and which of them it would run itself.
 
-use std::borrow::Cow;
-
 use gateway_actors::protocol::GatewayError;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::Form;
-use super::content::Found;
+use super::content::{Found, OTHER_LETTERS};
 use super::reading::Reading;
 use super::refusal::{refuse, shown};
 use super::text::punctuation;
 use crate::dialects::neutral::Feature;
+use crate::dialects::object::{List, Text, object};
 use crate::dialects::place::At;
+use crate::dialects::respelled::is_respelled;
 
 /// Tokens added once where there are tools. Anthropic documents its system prompt for them by model and choice (guide "Tool
 /// use", "Pricing", as of July 2026): from 159 (Claude 3 Sonnet, `auto`) to 804 (Claude Opus 4.7, `any` and `tool`). Open
@@ -68,15 +68,23 @@ impl ToolTokens {
     }
 }
 
-/// As much of a tool as its price depends on. A member that is given twice is an error.
-#[derive(Deserialize)]
-struct Tool<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    execution: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    tools: Option<Vec<Tool<'a>>>,
+object! {
+    /// As much of a tool as its price depends on. A member that is given twice is an error.
+    Tool {
+        kind = "type": Text<'a>,
+        execution = "execution": Text<'a>,
+        tools = "tools": List<Tool<'a>>,
+    }
+}
+
+impl Tool<'_> {
+    fn kind(&self) -> Option<&str> {
+        self.kind.as_ref().map(|Text(kind)| &**kind)
+    }
+
+    fn execution(&self) -> Option<&str> {
+        self.execution.as_ref().map(|Text(execution)| &**execution)
+    }
 }
 
 /// As much of a tool set of Gemini's: nothing but functions may be in it.
@@ -111,10 +119,17 @@ fn each(reading: &mut Reading<'_>, tools: &[Tool<'_>], at: &At<'_>) -> Result<()
     for (place, tool) in tools.iter().enumerate() {
         let at = at.item(place);
         let Some(tokens) = own_tool(reading.form, tool) else {
-            return Err(hosted(reading, &at, tool.kind.as_deref()));
+            return Err(hosted(reading, &at, tool.kind()));
         };
+        if tool
+            .others
+            .iter()
+            .any(|name| is_respelled(name, &["type", "execution", "tools"]))
+        {
+            return Err(at.wrong(OTHER_LETTERS));
+        }
         reading.found.tools.add_tool(tokens);
-        if let Some(inner) = &tool.tools {
+        if let Some(List(inner)) = &tool.tools {
             each(reading, inner, &at.member("tools"))?;
         }
     }
@@ -123,18 +138,24 @@ fn each(reading: &mut Reading<'_>, tools: &[Tool<'_>], at: &At<'_>) -> Result<()
 
 /// Tokens of a tool that the client runs; nothing for any other, whose use is billed in ways that nobody here can count.
 fn own_tool(form: Form, tool: &Tool<'_>) -> Option<u64> {
-    let kind = tool.kind.as_deref().unwrap_or("function");
+    let kind = tool.kind().unwrap_or("function");
     let is_own = match form {
-        Form::Messages if kind.starts_with("bash_") || kind.starts_with("text_editor_") => {
+        Form::Messages if is_dated(kind, "bash_") || is_dated(kind, "text_editor_") => {
             return Some(TOKENS_PER_KNOWN_TOOL);
         }
         Form::Messages => tool.kind.is_none() || kind == "custom",
-        Form::Responses if kind == "tool_search" => tool.execution.as_deref() == Some("client"),
+        Form::Responses if kind == "tool_search" => tool.execution() == Some("client"),
         Form::Responses => matches!(kind, "function" | "custom" | "namespace"),
         Form::Chat => matches!(kind, "function" | "custom"),
         _ => kind == "function",
     };
     is_own.then_some(TOKENS_PER_TOOL)
+}
+
+/// Whether a kind of tool is this one, of some date: `bash_code_execution_…` is no `bash_…`.
+fn is_dated(kind: &str, name: &str) -> bool {
+    let date = kind.strip_prefix(name);
+    date.is_some_and(|date| !date.is_empty() && date.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 fn hosted(reading: &Reading<'_>, at: &At<'_>, kind: Option<&str>) -> GatewayError {

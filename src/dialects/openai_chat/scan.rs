@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::messages::{Messages, MessagesSeed};
+use crate::dialects::respelled::{OtherName, respelled_model};
 
 /// A member of the request that the gateway reads. Each may be given once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -26,8 +27,7 @@ enum Field {
     ResponseFormat,
     N,
     BestOf,
-    #[serde(other)]
-    Other,
+    Other(OtherName),
 }
 
 /// What the pass found: values as they stand in the body; `null` is kept as a value, so that its place is known.
@@ -54,6 +54,8 @@ pub(super) enum Problem {
     Body,
     /// A member is given twice.
     Twice(&'static str),
+    /// A member is `model` in other letters.
+    RespelledModel,
     /// `messages` is no array.
     Messages,
     /// `messages` is empty.
@@ -71,6 +73,7 @@ impl Problem {
                 ErrorKind::InvalidRequest,
                 "the body must be a JSON object with `model` and what the model is asked",
             ),
+            Self::RespelledModel => respelled_model(),
             Self::Twice(name) => GatewayError::invalid(name, format!("`{name}` is given more than once: send it once")),
             Self::Messages => GatewayError::invalid("messages", "`messages` must be an array of messages"),
             Self::NoMessages => GatewayError::invalid("messages", "`messages` must have at least one message"),
@@ -158,7 +161,8 @@ impl<'a> Visitor<'a> for TopLevel<'_, 'a> {
                     scan.messages = Some(map.next_value_seed(MessagesSeed { problem })?);
                     continue;
                 }
-                Field::Other => {
+                Field::Other(name) if name.is_model => return Err(stop(problem, Problem::RespelledModel)),
+                Field::Other(_) => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }

@@ -72,7 +72,7 @@ mod tests {
                 (&silent, if is_xai { (29, 9) } else { (20, 9) }),
                 (&within, (20, 9)),
                 (&beside, (29, 9)),
-                (&unnamed, if is_xai { (29, 9) } else { (20, 0) }),
+                (&unnamed, (29, 9)),
             ] {
                 assert_eq!(output(*vendor, usage), [expected; 4], "{vendor}: {usage}");
             }

@@ -23,6 +23,7 @@ use crate::dialects::object::{Count, List, Text, TextOr, object, read_body};
 use crate::dialects::openai_chat::owned::json_of;
 use crate::dialects::openai_chat::{BYTES_PER_TOKEN_AT_MOST, text_bytes};
 use crate::dialects::place::At;
+use crate::dialects::respelled::{OtherName, respelled_model};
 use crate::dialects::splice::{Splice, spliced};
 
 /// The most texts of one request, as OpenAI has it.
@@ -71,6 +72,9 @@ impl EmbeddingsRequest {
     pub fn scan(body: Bytes) -> Result<Self, GatewayError> {
         let json = json_of(&body)?;
         let found: Body<'_> = read_body(json)?;
+        if found.others.iter().any(|name| OtherName::of(name).is_model) {
+            return Err(respelled_model());
+        }
         let at = At::top("model");
         let model_value = found.model.ok_or_else(|| at.required())?;
         let model = text(model_value).filter(|model| !model.is_empty());

@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::measure::{Input, InputSeed};
+use crate::dialects::respelled::{OtherName, respelled_model};
 
 /// A member of the request that the gateway reads. Each may be given once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -25,8 +26,7 @@ enum Field {
     Background,
     Conversation,
     Prompt,
-    #[serde(other)]
-    Other,
+    Other(OtherName),
 }
 
 /// What the pass found: values as they stand in the body; `null` is kept as a value, so that its place is known.
@@ -53,6 +53,8 @@ pub(super) enum Problem {
     Body,
     /// A member is given twice.
     Twice(&'static str),
+    /// A member is `model` in other letters.
+    RespelledModel,
     /// `input` is neither a text nor items.
     Input,
     /// This item of the input is no object, or has a member twice.
@@ -66,6 +68,7 @@ impl Problem {
                 ErrorKind::InvalidRequest,
                 "the body must be a JSON object with `model` and `input`",
             ),
+            Self::RespelledModel => respelled_model(),
             Self::Twice(name) => GatewayError::invalid(name, format!("`{name}` is given more than once: send it once")),
             Self::Input => GatewayError::invalid("input", "`input` must be a string or an array of items"),
             Self::Item(place) => GatewayError::invalid(
@@ -148,7 +151,8 @@ impl<'a> Visitor<'a> for TopLevel<'_, 'a> {
                     scan.input = Some(map.next_value_seed(InputSeed { problem })?);
                     continue;
                 }
-                Field::Other => {
+                Field::Other(name) if name.is_model => return Err(stop(problem, Problem::RespelledModel)),
+                Field::Other(_) => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }

@@ -12,7 +12,7 @@ pub enum ReasoningTokens {
     /// Within `completion_tokens`, as OpenAI does.
     #[default]
     Within,
-    /// Beside them, as xAI does. What the total has beyond prompt and completion is then reasoning, named or not.
+    /// Beside them, as xAI does.
     Beside,
 }
 
@@ -62,9 +62,9 @@ struct Details<'a> {
 
 /// Reads the value of a chat completion's `usage` member.
 ///
-/// Of input and output one may be missing if the total is there. Where the total is exactly prompt, completion and
-/// reasoning, reasoning is added to the output, and where it is prompt and completion it is within; otherwise
-/// `reasoning` says. Cache writes do not tell how long they stay, and count as short ones.
+/// Of input and output one may be missing if the total is there. Where the total is prompt and completion, reasoning is
+/// within the completion; what it has beyond them is output, named as reasoning or not: Gemini's thoughts are in nothing
+/// but the total. Otherwise `reasoning` says. Cache writes do not tell how long they stay, and count as short ones.
 #[must_use]
 pub fn of_openai_chat(value: &RawValue, reasoning: ReasoningTokens) -> UsageReport {
     report(value, |usage| counts(usage, reasoning))
@@ -87,9 +87,10 @@ fn counts(usage: &Usage<'_>, usually: ReasoningTokens) -> Result<Option<TokenUsa
         (Some(prompt), Some(completion), _) => {
             let input = input_of(prompt, cached_input, total, completion, named.unwrap_or(0));
             let beyond = total.map_or(0, |total| total.saturating_sub(input + completion));
-            let reasoning = named.unwrap_or(if usually_beside { beyond } else { 0 });
+            let reasoning = named.unwrap_or(beyond);
             let is_beside = is_beside(total, input + completion, reasoning, usually_beside);
-            (input, completion + if is_beside { reasoning } else { 0 }, reasoning)
+            let beside = if is_beside { reasoning.max(beyond) } else { beyond };
+            (input, completion + beside, reasoning)
         }
         // What is not input is output, reasoning included.
         (Some(input), None, Some(total)) => {
@@ -260,15 +261,27 @@ mod tests {
     #[test]
     fn where_the_total_does_not_tell_the_provider_does() {
         let details = r#""completion_tokens_details":{"reasoning_tokens":9}"#;
-        for total in ["", r#""total_tokens":50,"#, r#""total_tokens":null,"#] {
+        for total in ["", r#""total_tokens":25,"#, r#""total_tokens":null,"#] {
             let usage = format!(r#"{{"prompt_tokens":10,"completion_tokens":20,{total}{details}}}"#);
             assert_eq!(within(raw(&usage)), used([10, 0, 0, 0, 20, 9]), "{usage}");
             assert_eq!(beside(raw(&usage)), used([10, 0, 0, 0, 29, 9]), "{usage}");
         }
-        // Reasoning that only the total tells of.
-        let usage = r#"{"prompt_tokens":10,"completion_tokens":20,"total_tokens":75}"#;
-        assert_eq!(beside(raw(usage)), used([10, 0, 0, 0, 65, 45]));
-        assert_eq!(within(raw(usage)), used([10, 0, 0, 0, 20, 0]));
+    }
+
+    #[test]
+    fn what_the_total_has_beyond_its_parts_is_output() {
+        for (more, expected) in [
+            // Gemini's, asked in this dialect: thoughts are in the total alone.
+            (r#""total_tokens":75"#, [10, 0, 0, 0, 65, 45]),
+            (
+                r#""total_tokens":75,"completion_tokens_details":{"reasoning_tokens":9}"#,
+                [10, 0, 0, 0, 65, 9],
+            ),
+        ] {
+            let usage = format!(r#"{{"prompt_tokens":10,"completion_tokens":20,{more}}}"#);
+            assert_eq!(within(raw(&usage)), used(expected), "{usage}");
+            assert_eq!(beside(raw(&usage)), used(expected), "{usage}");
+        }
         let usage = r#"{"prompt_tokens":10,"completion_tokens":20,"total_tokens":15}"#;
         assert_eq!(beside(raw(usage)), used([10, 0, 0, 0, 20, 0]));
     }

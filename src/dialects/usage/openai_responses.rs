@@ -4,7 +4,7 @@ use gateway_actors::protocol::{TokenUsage, UsageReport};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::count::{NoCount, count, details, is_beside, report, writes};
+use super::count::{NoCount, count, details, report, writes};
 
 #[derive(Deserialize)]
 struct Usage<'a> {
@@ -42,8 +42,8 @@ struct Lifetimes<'a> {
 
 /// Reads the value of a response's `usage` member.
 ///
-/// Cache reads and writes are part of the input, reasoning is part of the output, unless the total shows that it is
-/// beside it. Writes for 30 minutes count as short ones, those for 12 hours as long ones.
+/// Cache reads and writes are part of the input, reasoning is part of the output, and so is what the total has beyond
+/// both. Writes for 30 minutes count as short ones, those for 12 hours as long ones.
 #[must_use]
 pub fn of_openai_responses(value: &RawValue) -> UsageReport {
     report(value, counts)
@@ -64,13 +64,13 @@ fn counts(usage: &Usage<'_>) -> Result<Option<TokenUsage>, NoCount> {
     let (Some(input), Some(output)) = (count(usage.input_tokens)?, count(usage.output_tokens)?) else {
         return Ok(None);
     };
-    let is_beside = is_beside(total, input + output, reasoning, false);
+    let beyond = total.map_or(0, |total| total.saturating_sub(input + output));
     Ok(Some(TokenUsage {
         input,
         cached_input,
         cache_write_5m,
         cache_write_1h,
-        output: output + if is_beside { reasoning } else { 0 },
+        output: output + beyond,
         reasoning,
     }))
 }

@@ -13,7 +13,7 @@ mod rows;
 pub(super) use book::{Book, Changes, Entry};
 pub(super) use charges::{Charge, Posted, charges_of};
 pub(super) use rows::{
-    BudgetRow, LeaseKey, Locked, Missing, PeriodColumns, PeriodKey, PeriodRow, SliceRow, json_of_percents, lease_keys,
+    BudgetRow, LeaseKey, Locked, Missing, PeriodColumns, PeriodKey, PeriodRow, SliceRow, json_of_percents,
 };
 
 /// How far behind its cursor a reader of changes looks, in microseconds: a change may become visible after a later one.

@@ -22,13 +22,15 @@ pub(in crate::store) struct LeaseKey {
     pub(in crate::store) epoch: i64,
 }
 
-/// The leases with these columns.
-pub(in crate::store) fn lease_keys(rows: Vec<(String, i64)>) -> Vec<LeaseKey> {
-    let key = |(instance, epoch): (String, i64)| LeaseKey {
-        instance: instance.into(),
-        epoch,
-    };
-    rows.into_iter().map(key).collect()
+impl LeaseKey {
+    /// Those of rows with the instance and the epoch.
+    pub(in crate::store) fn all(rows: Vec<(String, i64)>) -> Vec<Self> {
+        let key = |(instance, epoch): (String, i64)| Self {
+            instance: instance.into(),
+            epoch,
+        };
+        rows.into_iter().map(key).collect()
+    }
 }
 
 impl From<LeaseId> for LeaseKey {

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::Connection;
 use super::books_write::Write;
 use crate::store::error::QueryError;
-use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, Missing, PeriodKey, PeriodRow, lease_keys};
+use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, Missing, PeriodKey, PeriodRow};
 use crate::store::schema::{budget_leases, budgets};
 
 /// Time, scope, name, posted, held, recall; and of the scope's budget the limit, the kind of its periods, the percents.
@@ -193,7 +193,7 @@ pub(super) async fn lock_overdue_leases(
         .select((budget_leases::instance_id, budget_leases::epoch))
         .for_no_key_update()
         .skip_locked();
-    Ok(lease_keys(overdue.load(connection).await?))
+    Ok(LeaseKey::all(overdue.load(connection).await?))
 }
 
 /// Locks the leases of these instances that have not ended.
@@ -204,7 +204,7 @@ pub(super) async fn lock_leases_of(connection: &mut Connection, instances: &[Str
         .order((budget_leases::instance_id, budget_leases::epoch))
         .select((budget_leases::instance_id, budget_leases::epoch))
         .for_no_key_update();
-    Ok(lease_keys(these.load(connection).await?))
+    Ok(LeaseKey::all(these.load(connection).await?))
 }
 
 /// Writes what was changed, in one statement.

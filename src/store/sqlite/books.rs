@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::Connection;
 use super::books_rows::{period, write_all};
 use crate::store::error::QueryError;
-use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, Missing, PeriodKey, PeriodRow, lease_keys};
+use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, Missing, PeriodKey, PeriodRow};
 use crate::store::now_us;
 use crate::store::schema::{budget_leases, budgets};
 
@@ -61,7 +61,7 @@ pub(super) async fn lock_overdue_leases(
         .order((budget_leases::instance_id, budget_leases::epoch))
         .limit(most)
         .select((budget_leases::instance_id, budget_leases::epoch));
-    Ok(lease_keys(overdue.load(connection).await?))
+    Ok(LeaseKey::all(overdue.load(connection).await?))
 }
 
 /// The leases of these instances that have not ended.
@@ -70,7 +70,7 @@ pub(super) async fn lock_leases_of(connection: &mut Connection, instances: &[Str
         .filter(budget_leases::instance_id.eq_any(instances))
         .filter(budget_leases::state.ne("ended"))
         .select((budget_leases::instance_id, budget_leases::epoch));
-    Ok(lease_keys(these.load(connection).await?))
+    Ok(LeaseKey::all(these.load(connection).await?))
 }
 
 /// Writes what was changed.

@@ -104,6 +104,7 @@ fn keys_and_budgets_are_administered_beside_a_running_gateway() {
             let refused = run(command, &setup, &gateway);
             assert_eq!(refused.code, 64, "{command}: {}{}", refused.out, refused.err);
             assert!(refused.err.contains(named), "{command}: {}", refused.err);
+            assert_eq!(refused.err.matches(named).count(), 1, "said once: {}", refused.err);
         }
         gateway.finish();
     }

@@ -46,6 +46,45 @@ fn c5_only_an_administrators_key_changes_anything() {
     });
 }
 
+/// Servers written in Go read it as `model`, so that another model would answer than the one that the key may use.
+#[test]
+fn a_model_that_is_named_in_other_letters_reaches_no_provider() {
+    let alpha = Provider::start("alpha");
+    let setup = Setup::new()
+        .env("GATEWAY_ADMIN_KEY", super::ADMIN_KEY)
+        .provider(&alpha)
+        .model(&Model::free("small", &alpha))
+        .model(&Model::free("large", &alpha).layer("L2").priced("1", "2"));
+    let gateway = Gateway::start(setup);
+    let client = make(&gateway, json!({ "models": ["small"] })).client(&gateway);
+    let bodies = [
+        (COMPLETIONS, r#""messages":[{"role":"user","content":"hello"}]"#),
+        (
+            "/v1/messages",
+            r#""max_tokens":5,"messages":[{"role":"user","content":"hello"}]"#,
+        ),
+        ("/v1/responses", r#""input":"hello""#),
+        ("/v1/completions", r#""prompt":"hello""#),
+        ("/v1/embeddings", r#""input":"hello""#),
+    ];
+    for (path, rest) in bodies {
+        for other in [r#""Model""#, r#""MODEL""#, r#""m\u004fdel""#] {
+            let body = format!(r#"{{"model":"small",{rest},{other}:"large-api"}}"#);
+            let reply = client.post_bytes(path, body);
+            assert_eq!(reply.status, 400, "{path} {other}: {}", reply.text());
+            assert!(
+                reply.text().contains("`model` must be written in small letters"),
+                "{}",
+                reply.text()
+            );
+        }
+    }
+    assert_eq!(alpha.requests(), 0);
+    let answer = client.post_bytes(COMPLETIONS, format!(r#"{{"model":"small",{}}}"#, bodies[0].1));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    gateway.finish();
+}
+
 #[test]
 fn a_key_reaches_the_models_and_layers_that_are_its_own_and_sees_no_others() {
     let alpha = Provider::start("alpha");

@@ -14,7 +14,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gateway_actors::protocol::{KeyHash, KeyId, KeyIdentity, KeyStore, LimitRules, StoreError, StoreFuture, StoredKey};
+use gateway_actors::protocol::{
+    IdMap, KeyHash, KeyId, KeyIdentity, KeyStore, LimitRules, StoreError, StoreFuture, StoredKey,
+};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -71,7 +73,7 @@ pub struct KeyRing {
 #[derive(Debug, Default)]
 struct Published {
     hasher: Option<Hasher>,
-    keys: Arc<HashMap<KeyHash, Good>>,
+    keys: Arc<IdMap<KeyHash, Good>>,
     look: Option<Look>,
 }
 
@@ -285,8 +287,8 @@ impl Known {
         true
     }
 
-    fn good(&self) -> HashMap<KeyHash, Good> {
-        let mut good = HashMap::with_capacity(self.keys.len());
+    fn good(&self) -> IdMap<KeyHash, Good> {
+        let mut good = IdMap::with_capacity_and_hasher(self.keys.len(), Default::default());
         for key in self.keys.values() {
             let with = |until| Good {
                 identity: Arc::clone(&key.identity),

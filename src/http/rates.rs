@@ -122,19 +122,29 @@ static ANTHROPICS_OF_TOKENS: Names = [
 
 /// As OpenAI writes it: `17ms`, `8.64s`, `1m30s`.
 fn span(time: Duration) -> String {
-    let millis = time.as_millis();
-    if millis < 1_000 {
-        return format!("{millis}ms");
-    }
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let (minutes, seconds, rest) = (millis / 60_000, millis / 1_000 % 60, millis % 1_000);
-    let fraction = match format!("{rest:03}").trim_end_matches('0') {
-        "" => String::new(),
-        digits => format!(".{digits}"),
-    };
-    match (minutes, seconds) {
-        (0, seconds) => format!("{seconds}{fraction}s"),
-        (minutes, seconds) => format!("{minutes}m{seconds}{fraction}s"),
+    let mut digits = itoa::Buffer::new();
+    let mut text = String::with_capacity(16);
+    if minutes == 0 && seconds == 0 {
+        text.push_str(digits.format(rest));
+        text.push_str("ms");
+        return text;
     }
+    if minutes > 0 {
+        text.push_str(digits.format(minutes));
+        text.push('m');
+    }
+    text.push_str(digits.format(seconds));
+    if rest > 0 {
+        text.push('.');
+        let digits = digits.format(rest);
+        let zeros = "000".get(digits.len()..).unwrap_or_default();
+        text.push_str(zeros);
+        text.push_str(digits.trim_end_matches('0'));
+    }
+    text.push('s');
+    text
 }
 
 /// The moment after so long as RFC 3339 in UTC.
@@ -158,6 +168,9 @@ mod tests {
             (8_640, "8.64s"),
             (60_000, "1m0s"),
             (90_500, "1m30.5s"),
+            (59_999, "59.999s"),
+            (2_050, "2.05s"),
+            (60_007, "1m0.007s"),
         ] {
             assert_eq!(span(Duration::from_millis(millis)), text);
         }

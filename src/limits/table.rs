@@ -1,11 +1,10 @@
 //! The meters of all scopes that were asked for lately.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::Scope;
+use gateway_actors::protocol::{IdMap, Scope};
 use tokio::sync::Mutex;
 
 use super::meter::Meter;
@@ -20,7 +19,7 @@ const MOST: usize = 4_096;
 #[derive(Debug)]
 pub(super) struct Table {
     span: Span,
-    shards: Vec<Mutex<HashMap<Scope, Arc<Meter>>>>,
+    shards: Vec<Mutex<IdMap<Scope, Arc<Meter>>>>,
     hasher: RandomState,
     most: usize,
 }

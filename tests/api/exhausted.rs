@@ -75,7 +75,7 @@ fn clients_do_not_try_again_when_a_spent_budget_answers_429() {
     for client in ["openai", "anthropic"] {
         let address = format!("http://{}", gateway.address());
         let output = Command::new(&python)
-            .args([CLIENTS, &address, ANY_KEY, client])
+            .args([CLIENTS, &address, ANY_KEY, client, "1"])
             .output();
         let output = output.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::cell::CellParts;
 use super::settlement::{End, Size, settle};
 use crate::protocol::{
-    CallRecord, Capability, DispatchRecord, GaugeGuard, Hold, Lease, Model, NanoUsd, Outcome, RecordCall, Report,
-    TokenMeter, TokenUsage, UpstreamFailure, UsageReport, UsageSource, Verdict,
+    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter, TokenUsage,
+    UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
 use crate::runtime::{AbortPoint, pass};
 
@@ -22,7 +22,6 @@ pub(super) struct Attempt {
     lease: Lease,
     sent: Instant,
     input_bound: u64,
-    reasons: bool,
     first_byte: Option<Duration>,
     status: Option<u16>,
     output_bytes: u64,
@@ -74,7 +73,6 @@ impl Attempt {
             lease,
             sent: Instant::now(),
             input_bound,
-            reasons: false,
             first_byte: None,
             status: None,
             output_bytes: 0,
@@ -88,12 +86,6 @@ impl Attempt {
     /// Its tokens are counted by this when it ends.
     pub(super) fn counted_by(mut self, counter: Option<&Arc<dyn TokenMeter>>) -> Self {
         self.counter = counter.map(Arc::clone);
-        self
-    }
-
-    /// It is a call of this model.
-    pub(super) fn of(mut self, model: &Model) -> Self {
-        self.reasons = model.capabilities.has(Capability::Reasoning);
         self
     }
 
@@ -150,7 +142,6 @@ impl Attempt {
         let size = Size {
             input_bound: self.input_bound,
             output_bytes: self.output_bytes,
-            reasons: self.reasons,
             usage: self.usage,
             budgeted: dispatch.charges.is_some(),
         };

@@ -323,7 +323,6 @@ impl Run {
         let ordinal = record.attempt.ordinal;
         let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, bound.input);
         let attempt = sent.map_err(|error| not_journalled(&error))?;
-        let attempt = attempt.of(&candidate.model);
         let mut attempt = attempt.counted_by(self.call.context.meter.as_ref());
         if let Some(watcher) = &self.call.context.watcher {
             watcher.tell(CallStep::Attempt {

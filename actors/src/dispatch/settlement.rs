@@ -22,8 +22,6 @@ pub(super) struct Size {
     pub(super) input_bound: u64,
     /// Bytes of answer that arrived: an upper bound of its tokens.
     pub(super) output_bytes: u64,
-    /// The model reasons: it may have made tokens that are billed and of which nothing was seen.
-    pub(super) reasons: bool,
     /// What the provider said of usage.
     pub(super) usage: UsageReport,
     /// Whether a budget pays for it, so that nothing may be on the bill and not in the books.
@@ -55,7 +53,7 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
         UsageReport::Absurd => full(held),
         UsageReport::Missing => match end {
             // What is seen of an answer may not be all that is billed: reasoning and calls of tools have more tokens.
-            End::Completed if size.budgeted || size.reasons => full(held),
+            End::Completed if size.budgeted => full(held),
             End::Completed => counted(size, price, held),
             End::Failed(failure) if failure.billing == Billing::NotBilled => Settlement {
                 usage: TokenUsage::default(),
@@ -114,7 +112,6 @@ mod tests {
         let size = Size {
             input_bound: 100,
             output_bytes: 50,
-            reasons: false,
             usage,
             budgeted: false,
         };
@@ -144,19 +141,16 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_usage_costs_what_was_held_where_a_budget_pays_or_the_model_reasons() {
-        for (reasons, budgeted) in [(true, false), (false, true)] {
-            let mut size = Size {
-                input_bound: 100,
-                output_bytes: 50,
-                reasons,
-                usage: UsageReport::Missing,
-                budgeted,
-            };
-            assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD), full(HELD));
-            size.usage = reported(10, 5);
-            assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD).cost, NanoUsd(20));
-        }
+    fn an_answer_without_usage_that_a_budget_pays_for_costs_what_was_held() {
+        let mut size = Size {
+            input_bound: 100,
+            output_bytes: 50,
+            usage: UsageReport::Missing,
+            budgeted: true,
+        };
+        assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD), full(HELD));
+        size.usage = reported(10, 5);
+        assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD).cost, NanoUsd(20));
     }
 
     #[test]

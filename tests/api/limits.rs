@@ -15,12 +15,6 @@ use crate::support::{
 const LIMIT: Duration = Duration::from_secs(30);
 const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
 
-const NONE: RateLimits = RateLimits {
-    rpm: None,
-    tpm: None,
-    max_concurrent: None,
-};
-
 /// A database with keys, and gateways on it.
 struct Scene {
     database: PostgresDatabase,
@@ -73,7 +67,10 @@ fn with_key(gateway: &Gateway, key: &str) -> Client {
 }
 
 fn rpm(rpm: u32) -> RateLimits {
-    RateLimits { rpm: Some(rpm), ..NONE }
+    RateLimits {
+        rpm: Some(rpm),
+        ..RateLimits::default()
+    }
 }
 
 #[track_caller]
@@ -104,7 +101,7 @@ fn answers_say_how_far_the_limits_are_used_in_the_way_of_each_dialect() {
         tpm: Some(1_000_000),
         max_concurrent: None,
     };
-    let [key, free] = scene.keys([limits, NONE], &[]);
+    let [key, free] = scene.keys([limits, RateLimits::default()], &[]);
     let gateway = Gateway::start(scene.setup());
     let client = with_key(&gateway, &key);
     let first = client.post(COMPLETIONS, &chat("one"));
@@ -172,7 +169,7 @@ fn requests_at_once_are_limited_until_the_end_of_streams() {
     let scene = Scene::new();
     let limits = RateLimits {
         max_concurrent: Some(2),
-        ..NONE
+        ..RateLimits::default()
     };
     let [key] = scene.keys([limits], &[]);
     let gateway = Gateway::start(scene.setup());
@@ -198,9 +195,12 @@ fn requests_at_once_are_limited_until_the_end_of_streams() {
 #[test]
 fn tokens_are_counted_by_what_was_used_and_the_rates_of_a_project_hold_for_all_its_keys() {
     let scene = Scene::new();
-    let limits = RateLimits { tpm: Some(200), ..NONE };
+    let limits = RateLimits {
+        tpm: Some(200),
+        ..RateLimits::default()
+    };
     let rules = [(Scope::Project("p".into()), limits)];
-    let [one, other] = scene.keys([NONE, NONE], &rules);
+    let [one, other] = scene.keys([RateLimits::default(), RateLimits::default()], &rules);
     let gateway = Gateway::start(scene.setup());
     scene.alpha.set_tokens(150);
     let first = with_key(&gateway, &one).post(COMPLETIONS, &chat("one"));
@@ -246,7 +246,7 @@ fn two_processes_on_one_redis_share_the_requests_at_once() {
     let scene = Scene::new();
     let limits = RateLimits {
         max_concurrent: Some(2),
-        ..NONE
+        ..RateLimits::default()
     };
     let [key] = scene.keys([limits], &[]);
     let gateways = [scene.with_redis(&redis_url()), scene.with_redis(&redis_url())];
@@ -292,7 +292,7 @@ fn rd1_without_redis_each_process_counts_by_itself() {
 fn rd2_rd5_a_redis_that_dies_hangs_and_comes_back_fails_no_request_and_limits_go_on() {
     const RPM: u32 = 60;
     let scene = Scene::new();
-    let [key, free] = scene.keys([rpm(RPM), NONE], &[]);
+    let [key, free] = scene.keys([rpm(RPM), RateLimits::default()], &[]);
     let mut redis = RedisServer::start();
     let gateway = Gateway::start(scene.setup().env("REDIS_URL", &redis.url()));
     wait_for_redis(&gateway, true);

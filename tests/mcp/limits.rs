@@ -11,12 +11,6 @@ use crate::support::{
     Behaviour, Gateway, KeyHolder, PostgresDatabase, Provider, Setup, chat, make_keys, redis_url, wait_for,
 };
 
-const NONE: RateLimits = RateLimits {
-    rpm: None,
-    tpm: None,
-    max_concurrent: None,
-};
-
 /// A database with one key, which belongs to the project `p`.
 struct Scene {
     database: PostgresDatabase,
@@ -55,7 +49,10 @@ fn task(text: &str) -> Value {
 }
 
 fn rpm(rpm: u32) -> RateLimits {
-    RateLimits { rpm: Some(rpm), ..NONE }
+    RateLimits {
+        rpm: Some(rpm),
+        ..RateLimits::default()
+    }
 }
 
 /// The call was refused for its rate, and says when to try again.
@@ -106,7 +103,7 @@ fn a_call_beyond_the_requests_of_a_minute_is_refused_until_the_time_that_is_told
 fn calls_at_once_are_limited_as_long_as_a_provider_is_busy_with_them() {
     let limits = RateLimits {
         max_concurrent: Some(1),
-        ..NONE
+        ..RateLimits::default()
     };
     let scene = Scene::new(limits, &[]);
     let mut process = scene.process(|setup| setup);
@@ -131,9 +128,9 @@ fn calls_at_once_are_limited_as_long_as_a_provider_is_busy_with_them() {
 fn tokens_are_counted_by_what_was_used_and_the_rates_of_a_project_hold() {
     let limits = RateLimits {
         tpm: Some(1_000),
-        ..NONE
+        ..RateLimits::default()
     };
-    let scene = Scene::new(NONE, &[(Scope::Project("p".into()), limits)]);
+    let scene = Scene::new(RateLimits::default(), &[(Scope::Project("p".into()), limits)]);
     scene.alpha.set_tokens(400);
     let mut process = scene.process(|setup| setup);
     for _ in 0..2 {

@@ -1,10 +1,10 @@
 //! The meters of all scopes that were asked for lately.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_actors::protocol::{IdMap, Scope};
+use gateway_actors::protocol::{IdHasher, IdMap, Scope};
 use tokio::sync::Mutex;
 
 use super::meter::Meter;
@@ -20,7 +20,7 @@ const MOST: usize = 4_096;
 pub(super) struct Table {
     span: Span,
     shards: Vec<Mutex<IdMap<Scope, Arc<Meter>>>>,
-    hasher: RandomState,
+    hasher: IdHasher,
     most: usize,
 }
 
@@ -33,7 +33,7 @@ impl Table {
         Self {
             span,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: IdHasher::default(),
             most,
         }
     }

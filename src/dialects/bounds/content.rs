@@ -30,35 +30,9 @@ pub(super) struct Found {
     pub(super) tools: ToolTokens,
 }
 
-/// Reads a field of content: a text, or objects with texts in them.
-pub(super) fn read_content(reading: &mut Reading<'_>, value: &RawValue, at: &At<'_>) -> Result<(), GatewayError> {
-    let mut problem = None;
-    let is_array = value.get().starts_with('[');
-    // An instruction has parts; everything else, messages or items.
-    let level = if at.is_top("system") || at.is_top("instructions") {
-        Level::Part
-    } else {
-        Level::Message
-    };
-    let walk = Walk {
-        reading,
-        at,
-        level: if is_array { Level::List(&level) } else { level },
-        problem: &mut problem,
-    };
-    let walked = walk.deserialize(&mut serde_json::Deserializer::from_str(value.get()));
-    match (problem, walked) {
-        (Some(error), _) => Err(error),
-        (None, Ok(())) => Ok(()),
-        (None, Err(_)) => Err(at.wrong("cannot be read")),
-    }
-}
-
-/// What stands where the walk is.
+/// What stands where the walk is, or in the array that does.
 #[derive(Debug, Clone, Copy)]
-enum Level<'l> {
-    /// An array of these.
-    List(&'l Level<'l>),
+enum Level {
     /// Messages, or items of the Responses dialect.
     Message,
     /// Parts of a content.
@@ -107,12 +81,31 @@ fn kind(form: Form, word: &str) -> Kind {
     }
 }
 
-/// Walks through content.
-struct Walk<'w, 'r, 'p> {
+/// Walks through content: a text, or objects with texts in them.
+#[derive(Debug)]
+pub(super) struct Walk<'w, 'r, 'p> {
     reading: &'w mut Reading<'r>,
     at: &'w At<'p>,
-    level: Level<'w>,
+    level: Level,
     problem: &'w mut Option<GatewayError>,
+}
+
+impl<'w, 'r, 'p> Walk<'w, 'r, 'p> {
+    /// That of a field of the body.
+    pub(super) fn of(reading: &'w mut Reading<'r>, at: &'w At<'p>, problem: &'w mut Option<GatewayError>) -> Self {
+        // An instruction has parts; everything else, messages or items.
+        let level = if at.is_top("system") || at.is_top("instructions") {
+            Level::Part
+        } else {
+            Level::Message
+        };
+        Self {
+            reading,
+            at,
+            level,
+            problem,
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Walk<'_, '_, '_> {
@@ -156,17 +149,13 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let level = match self.level {
-            Level::List(inner) => *inner,
-            other => other,
-        };
         let mut place = 0;
         loop {
             let at = self.at.item(place);
             let walk = Walk {
                 reading: &mut *self.reading,
                 at: &at,
-                level,
+                level: self.level,
                 problem: &mut *self.problem,
             };
             if seq.next_element_seed(walk)?.is_none() {
@@ -223,7 +212,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
             };
             map.next_value_seed(walk)?;
         }
-        let is_message = matches!(self.level, Level::Message | Level::List(_));
+        let is_message = matches!(self.level, Level::Message);
         piece.weigh(self.reading, self.at, is_message).map_err(|error| {
             *self.problem = Some(error);
             A::Error::custom("stopped")

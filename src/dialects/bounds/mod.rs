@@ -15,6 +15,7 @@ mod content;
 mod effect;
 mod fields;
 mod media;
+mod object;
 #[cfg(test)]
 mod page;
 mod reading;

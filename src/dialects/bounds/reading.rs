@@ -5,13 +5,14 @@ use std::fmt;
 
 use gateway_actors::protocol::{BoundRules, GatewayError, Model};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Form;
 use super::cap::{Cap, Caps};
-use super::content::{Found, read_content};
+use super::content::Found;
 use super::effect::{Effect, Field};
+use super::object::Fields;
 use super::refusal::{Names, refuse, refuse_named, shown};
 use super::tools::{read_schema, read_tools};
 use crate::dialects::json::{is_string, range_in, text};
@@ -57,9 +58,8 @@ impl<'a> Reading<'a> {
 
     /// Reads the whole body.
     pub(super) fn read(&mut self) -> Result<(), GatewayError> {
-        let Members(members) = members(self.json, "the body")?;
         self.caps.object = self.json.find('{').unwrap_or_default();
-        self.fields(self.form.fields(), members, None)
+        self.object(self.json, "the body", self.form.fields(), None)
     }
 
     /// The cap of every answer, and what has to be changed so that it is sent.
@@ -77,32 +77,30 @@ impl<'a> Reading<'a> {
         Ok(cap)
     }
 
-    fn fields(
+    /// Reads an object whose members are in a table.
+    fn object(
         &mut self,
+        json: &'a str,
+        name: &'static str,
         table: &'static [Field],
-        members: Vec<(Text<'a>, &'a RawValue)>,
         within: Option<&'static str>,
     ) -> Result<(), GatewayError> {
-        let mut seen: Vec<&'static str> = Vec::with_capacity(members.len());
-        for (Text(name), value) in members {
-            let Some(field) = table.iter().find(|field| field.name == name) else {
-                self.unlisted(&name, value)?;
-                continue;
-            };
-            if seen.contains(&field.name) {
-                let message = format!("`{}` is given more than once: send it once", field.name);
-                return Err(GatewayError::invalid(field.name, message));
-            }
-            seen.push(field.name);
-            // A cap is to be put in its place.
-            if value.get() != "null" || matches!(field.effect, Effect::Cap) {
-                self.field(*field, value, within)?;
-            }
+        let mut problem = None;
+        let fields = Fields {
+            reading: self,
+            table,
+            within,
+            problem: &mut problem,
+        };
+        let read = fields.deserialize(&mut serde_json::Deserializer::from_str(json));
+        match (problem, read) {
+            (Some(error), _) => Err(error),
+            (None, Ok(())) => Ok(()),
+            (None, Err(_)) => Err(GatewayError::invalid(name, format!("`{name}` must be an object"))),
         }
-        Ok(())
     }
 
-    fn unlisted(&self, name: &str, value: &RawValue) -> Result<(), GatewayError> {
+    pub(super) fn unlisted(&self, name: &str, value: &RawValue) -> Result<(), GatewayError> {
         let is_passed = self.rules.pass_fields.iter().any(|passed| **passed == *name);
         if is_passed || value.get() == "null" {
             return Ok(());
@@ -114,42 +112,37 @@ impl<'a> Reading<'a> {
         Err(refuse_named(name, "what this field costs is not known", instead))
     }
 
-    fn field(&mut self, field: Field, value: &'a RawValue, within: Option<&'static str>) -> Result<(), GatewayError> {
-        let above = At::top(within.unwrap_or(field.name));
-        let at = if within.is_some() {
-            above.member(field.name)
-        } else {
-            above
-        };
+    /// Reads the value of a field that is no content.
+    pub(super) fn field(&mut self, field: Field, value: &'a RawValue, at: &At<'_>) -> Result<(), GatewayError> {
         match field.effect {
             Effect::Free => {}
-            Effect::Content => read_content(self, value, &at)?,
-            Effect::Tools => read_tools(self, value, &at)?,
+            // Walked through where it stands.
+            Effect::Content => {}
+            Effect::Tools => read_tools(self, value, at)?,
             Effect::Schema => read_schema(&mut self.found, value),
             Effect::Prompt => self.prompts = self.texts(value),
             Effect::Input => {
                 self.texts(value);
             }
             Effect::Cap => self.caps.note(field.name, range_in(self.json, value), value.get()),
-            Effect::Answers => self.answers = self.answers.max(count(&at, value)?),
+            Effect::Answers => self.answers = self.answers.max(count(at, value)?),
             Effect::Echo => self.echoes = value.get() != "false",
             Effect::Thinking => self.thinking = self.thinking(value)?,
             Effect::Edits => self.edits(value)?,
-            Effect::Words(words) => self.word(&at, value, words)?,
+            Effect::Words(words) => self.word(at, value, words)?,
             Effect::Values(values, instead) => {
                 if !values.contains(&value.get()) {
                     let what = "what this costs is not known before";
-                    return Err(refuse(self.names, &at, Feature::OtherContent, what, instead));
+                    return Err(refuse(self.names, at, Feature::OtherContent, what, instead));
                 }
             }
             Effect::Nested(table) => {
-                let Members(members) = members(value.get(), field.name)?;
                 self.caps.object = range_in(self.json, value).start;
-                self.fields(table, members, Some(field.name))?;
+                self.object(value.get(), field.name, table, Some(field.name))?;
             }
             Effect::Refused(instead) => {
                 let what = "what this costs is not known before";
-                return Err(refuse(self.names, &at, Feature::ProviderState, what, instead));
+                return Err(refuse(self.names, at, Feature::ProviderState, what, instead));
             }
         }
         Ok(())
@@ -254,9 +247,4 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
         deserializer.deserialize_map(MembersVisitor)
     }
-}
-
-/// The members of an object of the body.
-fn members<'a>(json: &'a str, name: &'static str) -> Result<Members<'a>, GatewayError> {
-    serde_json::from_str(json).map_err(|_error| GatewayError::invalid(name, format!("`{name}` must be an object")))
 }

@@ -100,6 +100,7 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// A field that is in no table is refused, unless the operator lets it pass.
     pub(super) fn unlisted(&self, name: &str, value: &RawValue) -> Result<(), GatewayError> {
         let is_passed = self.rules.pass_fields.iter().any(|passed| **passed == *name);
         if is_passed || value.get() == "null" {
@@ -116,8 +117,8 @@ impl<'a> Reading<'a> {
     pub(super) fn field(&mut self, field: Field, value: &'a RawValue, at: &At<'_>) -> Result<(), GatewayError> {
         match field.effect {
             Effect::Free => {}
-            // Walked through where it stands.
-            Effect::Content => {}
+            // Content is walked through where it stands, and does not come here: if it did, it must not pass uncounted.
+            Effect::Content => return Err(at.wrong("cannot be read")),
             Effect::Tools => read_tools(self, value, at)?,
             Effect::Schema => read_schema(&mut self.found, value),
             Effect::Prompt => self.prompts = self.texts(value),

@@ -1,4 +1,4 @@
-//! What the crate of actors pulls in, with all that its dependencies pull in.
+//! What the crates of actors and of routing pull in, with all that their dependencies pull in.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,27 +15,31 @@ const FORBIDDEN: &[&str] = &[
     "rmcp",
 ];
 
-/// The forbidden crates among those that `gateway-actors` of this workspace needs to run.
-fn forbidden_in(workspace: &Path) -> Vec<String> {
+/// What routing, which only decides, does not need either.
+const FORBIDDEN_TO_ROUTING: &[&str] = &[
+    "gateway-actors",
+    "ai-mcp-gateway",
+    "actix",
+    "actix-rt",
+    "tokio",
+    "futures-core",
+    "tracing",
+];
+
+/// The forbidden crates among those that a crate of this workspace needs to run.
+fn forbidden_in(workspace: &Path, package: &str, forbidden: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .current_dir(workspace)
-        .args([
-            "tree",
-            "--package",
-            "gateway-actors",
-            "--edges",
-            "normal",
-            "--all-features",
-        ])
+        .args(["tree", "--package", package, "--edges", "normal", "--all-features"])
         .args(["--prefix", "none", "--format", "{p}", "--offline", "--quiet"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let tree = String::from_utf8(output.stdout).unwrap();
-    assert!(tree.starts_with("gateway-actors "), "{tree}");
+    assert!(tree.starts_with(&format!("{package} ")), "{tree}");
     let names = tree.lines().filter_map(|line| line.split_whitespace().next());
     names
-        .filter(|name| FORBIDDEN.contains(name))
+        .filter(|name| forbidden.contains(name))
         .map(str::to_owned)
         .collect()
 }
@@ -55,7 +59,15 @@ fn write_crate(workspace: &Path, name: &str, dependencies: &[&str]) {
 
 #[test]
 fn the_actors_pull_in_no_edge_and_no_adapter() {
-    assert_eq!(forbidden_in(Path::new(env!("CARGO_MANIFEST_DIR"))), [""; 0]);
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert_eq!(forbidden_in(workspace, "gateway-actors", FORBIDDEN), [""; 0]);
+}
+
+#[test]
+fn routing_pulls_in_none_of_ours_and_nothing_that_waits() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let forbidden = [FORBIDDEN, FORBIDDEN_TO_ROUTING].concat();
+    assert_eq!(forbidden_in(workspace, "gateway-routing", &forbidden), [""; 0]);
 }
 
 #[test]
@@ -67,6 +79,6 @@ fn a_forbidden_crate_is_found_behind_another_dependency() {
         write_crate(workspace.path(), name, &[]);
         write_crate(workspace.path(), "innocent", &[name]);
         write_crate(workspace.path(), "gateway-actors", &["innocent"]);
-        assert_eq!(forbidden_in(workspace.path()), [*name]);
+        assert_eq!(forbidden_in(workspace.path(), "gateway-actors", FORBIDDEN), [*name]);
     }
 }

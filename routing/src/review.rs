@@ -1,0 +1,213 @@
+//! What a reviewer says about an answer. Only one form counts; everything else says nothing.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// How many issues a verdict may list, and how many bytes each may have.
+const MOST_ISSUES: usize = 16;
+const LONGEST_ISSUE: usize = 500;
+
+/// How bad an issue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The answer does as it is.
+    Minor,
+    /// The answer is wrong, or leaves out what was asked for.
+    Major,
+}
+
+/// Something that a reviewer found.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReviewIssue {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, in the reviewer's words: 1 to 500 bytes that nobody has looked at.
+    pub what: String,
+}
+
+impl std::fmt::Debug for ReviewIssue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReviewIssue")
+            .field("severity", &self.severity)
+            .field("bytes", &self.what.len())
+            .finish()
+    }
+}
+
+/// A reviewer's verdict on an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewVerdict {
+    /// Whether the answer does. A rejection that names no major issue counts as yes.
+    pub accepts: bool,
+    /// What was found, at most 16.
+    pub issues: Vec<ReviewIssue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written<'a> {
+    verdict: String,
+    #[serde(borrow)]
+    issues: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenIssue {
+    severity: String,
+    what: String,
+}
+
+impl ReviewVerdict {
+    /// Reads a verdict. The whole text, or its only fenced block, must be
+    ///
+    /// ```text
+    /// {"verdict":"accept"|"reject","issues":[{"severity":"minor"|"major","what":"…"}]}
+    /// ```
+    ///
+    /// without other members, with at most 16 issues of 1 to 500 bytes. Anything else is none: prose, two objects, a
+    /// text that was cut, other words, and an acceptance that names a major issue, which says both.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let object = match text.trim() {
+            whole if whole.starts_with('{') => whole,
+            prose => only_block(prose)?.trim(),
+        };
+        let written: Written<'_> = read_object(object)?;
+        if written.issues.len() > MOST_ISSUES {
+            return None;
+        }
+        let issues = written.issues.into_iter().map(|issue| read_issue(issue.get()));
+        let issues = issues.collect::<Option<Vec<_>>>()?;
+        let major = issues.iter().any(|issue| issue.severity == Severity::Major);
+        let accepts = match written.verdict.as_str() {
+            "accept" if !major => true,
+            "reject" => !major,
+            _ => return None,
+        };
+        Some(Self { accepts, issues })
+    }
+}
+
+/// An object by its members' names; a list of the same values in order, which serde would take as well, is none.
+fn read_object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    text.starts_with('{').then(|| serde_json::from_str(text).ok())?
+}
+
+fn read_issue(text: &str) -> Option<ReviewIssue> {
+    let written: WrittenIssue = read_object(text)?;
+    let severity = match written.severity.as_str() {
+        "minor" => Severity::Minor,
+        "major" => Severity::Major,
+        _ => return None,
+    };
+    let says_something = !written.what.trim().is_empty() && written.what.len() <= LONGEST_ISSUE;
+    says_something.then_some(ReviewIssue {
+        severity,
+        what: written.what,
+    })
+}
+
+/// What stands between the fences of a text that has one fenced block.
+fn only_block(text: &str) -> Option<&str> {
+    let mut at = 0;
+    let mut fences = Vec::new();
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with("```") {
+            fences.push((at, at + line.len()));
+        }
+        at += line.len();
+    }
+    let [(_, begin), (end, _)] = *fences.as_slice() else {
+        return None;
+    };
+    text.get(begin..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAJOR: &str = r#"{"verdict":"reject","issues":[{"severity":"major","what":"The sum is wrong."}]}"#;
+
+    #[test]
+    fn a_verdict_is_read_whole_or_from_its_only_block() {
+        let accepted = ReviewVerdict::parse("{\"verdict\": \"accept\", \"issues\": []}").unwrap();
+        assert!(accepted.accepts && accepted.issues.is_empty());
+        for text in [
+            MAJOR.to_owned(),
+            format!("\n  {MAJOR}\n"),
+            format!("```json\n{MAJOR}\n```"),
+            format!("My verdict:\n\n  ```\n{MAJOR}\n  ```\nThat is all."),
+        ] {
+            let verdict = ReviewVerdict::parse(&text).unwrap();
+            assert!(!verdict.accepts, "{text}");
+            assert_eq!(verdict.issues.len(), 1);
+            assert_eq!(verdict.issues[0].severity, Severity::Major);
+            assert_eq!(verdict.issues[0].what, "The sum is wrong.");
+        }
+    }
+
+    #[test]
+    fn only_a_major_issue_rejects() {
+        for verdict in ["accept", "reject"] {
+            let text = format!(r#"{{"issues":[{{"what":"a typo","severity":"minor"}}],"verdict":"{verdict}"}}"#);
+            assert!(ReviewVerdict::parse(&text).unwrap().accepts, "{text}");
+        }
+        assert!(
+            ReviewVerdict::parse(r#"{"verdict":"reject","issues":[]}"#)
+                .unwrap()
+                .accepts
+        );
+    }
+
+    #[test]
+    fn anything_else_is_no_verdict() {
+        let issue = |inner: &str| format!(r#"{{"verdict":"reject","issues":[{inner}]}}"#);
+        let many = vec![r#"{"severity":"major","what":"x"}"#; 17].join(",");
+        for text in [
+            String::new(),
+            "reject".to_owned(),
+            "I reject this answer: \"verdict\": \"reject\".".to_owned(),
+            format!("Verdict: {MAJOR}"),
+            format!("{MAJOR} and more"),
+            format!("{MAJOR}{MAJOR}"),
+            format!("[{MAJOR}]"),
+            format!("```json\n{MAJOR}\n```\n```json\n{MAJOR}\n```"),
+            format!("```json\n{MAJOR}"),
+            format!("```json\n{MAJOR}\n{MAJOR}\n```"),
+            MAJOR[..MAJOR.len() - 1].to_owned(),
+            r#"{"verdict":"accept"}"#.to_owned(),
+            r#"{"issues":[]}"#.to_owned(),
+            r#"{"verdict":"Accept","issues":[]}"#.to_owned(),
+            r#"{"verdict":{"accept":null},"issues":[]}"#.to_owned(),
+            r#"{"verdict":"accept","issues":null}"#.to_owned(),
+            r#"{"verdict":"accept","issues":[],"confidence":1}"#.to_owned(),
+            r#"{"verdict":"accept","verdict":"reject","issues":[]}"#.to_owned(),
+            r#"{"verdict":"accept","issues":[{"severity":"major","what":"wrong"}]}"#.to_owned(),
+            issue(r#"["major","wrong"]"#),
+            issue(r#""wrong""#),
+            issue(r#"{"severity":"fatal","what":"wrong"}"#),
+            issue(r#"{"severity":"major"}"#),
+            issue(r#"{"severity":"major","what":" "}"#),
+            issue(r#"{"severity":"major","what":"x","fix":"y"}"#),
+            issue(&format!(r#"{{"severity":"major","what":"{}"}}"#, "x".repeat(501))),
+            issue(&many),
+        ] {
+            assert_eq!(ReviewVerdict::parse(&text), None, "{text}");
+        }
+        assert!(
+            ReviewVerdict::parse(&issue(&format!(
+                r#"{{"severity":"major","what":"{}"}}"#,
+                "x".repeat(500)
+            )))
+            .is_some()
+        );
+    }
+
+    #[test]
+    fn what_a_reviewer_wrote_is_not_printed() {
+        let verdict = ReviewVerdict::parse(MAJOR).unwrap();
+        assert!(!format!("{verdict:?}").contains("sum"));
+    }
+}

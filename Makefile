@@ -52,6 +52,7 @@ lint: ## clippy on everything, warnings are errors
 
 bench: ## the benchmarks
 	cargo bench --locked
+	cargo bench --locked -p gateway-routing
 
 clean-run: demo-stop ## forget what the scripts installed and wrote (.run/)
 	rm -rf .run

@@ -1,7 +1,11 @@
 //! What the actors cost: an ask, a plan, and a whole request without a network. `cargo bench --bench actors`.
 //!
 //! Every benchmark runs on one thread, as a worker's cell does; only the asks across arbiters have a second one.
-#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark fails by panicking"
+)]
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -13,9 +17,12 @@ use actix_rt::{Arbiter, System, SystemRunner};
 use arc_swap::ArcSwap;
 use criterion::{BenchmarkId, Criterion};
 use gateway_actors::dispatch::DispatchSettings;
-use gateway_actors::protocol::{Catalogue, FlushCalls, Layer, Model, PlanRequest};
+use gateway_actors::protocol::{
+    AnswerShape, Catalogue, FlushCalls, Layer, Model, PanelUse, PlanRequest, Question, Target,
+};
 use gateway_actors::router::{RouterActor, RouterSettings, RouterSources};
 use gateway_actors::runtime::{CrashReporter, LocalAddr, RemoteAddr, RemoteAsks, RestartPolicy};
+use gateway_actors::testkit::samples::learned;
 use gateway_actors::testkit::{TestCell, test_model};
 use tokio::time::Instant;
 
@@ -55,6 +62,7 @@ fn main() {
     let runtime = System::new();
     asks(&mut criterion, &runtime);
     plans(&mut criterion, &runtime);
+    decisions(&mut criterion, &runtime);
     pipeline(&mut criterion, &runtime);
     criterion.final_summary();
 }
@@ -103,13 +111,7 @@ fn models() -> Vec<Model> {
     vec![test_model("a", "alpha", 1_000), test_model("b", "beta", 1_001)]
 }
 
-fn router() -> RouterActor {
-    let models = models();
-    let rules = RouterSettings {
-        default_layer: Layer::L0,
-        max_layer: Layer::L3,
-        auto_escalate: false,
-    };
+fn router(models: Vec<Model>, rules: RouterSettings) -> RouterActor {
     let usable = models.iter().map(|model| model.provider.clone()).collect();
     let catalogue = Catalogue::new(models, Vec::new(), HashMap::new());
     let sources = RouterSources {
@@ -117,6 +119,7 @@ fn router() -> RouterActor {
         health: Arc::default(),
         usable: Arc::new(usable),
         key_variables: Arc::default(),
+        learned: learned(),
     };
     RouterActor::new(rules, sources, CrashReporter::new(RestartPolicy::default()))
 }
@@ -137,8 +140,9 @@ fn plan_request(runtime: &SystemRunner) -> PlanRequest {
 
 fn plans(criterion: &mut Criterion, runtime: &SystemRunner) {
     let request = plan_request(runtime);
-    let asked = runtime.block_on(async { LocalAddr::new(router().start()) });
-    let (mut called, mut context) = (router(), Context::new());
+    let start = || router(models(), RouterSettings::default());
+    let asked = runtime.block_on(async { LocalAddr::new(start().start()) });
+    let (mut called, mut context) = (start(), Context::new());
 
     let mut group = criterion.benchmark_group("plan of two candidates");
     group.bench_function("handler called as a function", |bencher| {
@@ -156,6 +160,52 @@ fn plans(criterion: &mut Criterion, runtime: &SystemRunner) {
         });
     });
     group.finish();
+}
+
+/// Plans for `auto`, question included: of so many bytes, over so many models, checked by a panel or not.
+fn decisions(criterion: &mut Criterion, runtime: &SystemRunner) {
+    const SENTENCE: &str = "Let $x$ be a real number such that $x^2 = 3$. How many of the 12 apples are left? ";
+    let mut group = criterion.benchmark_group("decision for auto");
+    for models in [2, 40, 400] {
+        let of = |number: usize| Model {
+            api_model: format!("{}-{number}", ["gpt", "claude", "gemma", "llama"][number % 4]).into(),
+            layer: Layer::ALL[number % 4],
+            ..test_model(&format!("m{number}"), "alpha", number as u64 * 100)
+        };
+        let rules = RouterSettings {
+            auto_escalate: true,
+            cross_check: true,
+            panel: PanelUse::Always,
+            ..RouterSettings::default()
+        };
+        let (mut called, mut context) = (router((0..models).map(of).collect(), rules), Context::new());
+        for bytes in [300, 4_096, 65_536] {
+            let text: String = SENTENCE.chars().cycle().take(bytes).collect();
+            let mut request = plan_request(runtime);
+            request.target = Target::Auto;
+            request.question = Some(Arc::new(question(text)));
+            group.bench_function(BenchmarkId::new(format!("{models} models"), bytes), |bencher| {
+                bencher.iter(|| called.handle(black_box(request.clone()), &mut context).unwrap());
+            });
+        }
+    }
+    group.finish();
+}
+
+fn question(text: String) -> Question {
+    Question {
+        text: text.into(),
+        user_turns: 1,
+        loop_key: None,
+        in_loop: false,
+        tool_errors: 0,
+        shape: AnswerShape::Free,
+        has_tools: false,
+        has_media: false,
+        stream: false,
+        answers: 1,
+        capped: false,
+    }
 }
 
 /// Requests from the pipeline's front door to a scripted provider and back, up to the record in a store in memory. The

@@ -1,4 +1,7 @@
-//! What every edge tells of an answer besides its text: who gave it, and what it took.
+//! What every edge tells of an answer besides its text: who gave it, what it took, and how it came to be.
+
+mod plan;
+mod routing;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,6 +10,8 @@ use gateway_actors::protocol::{Layer, NanoUsd, Served};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub(crate) use self::plan::{PlanCandidate, PlanRejected, candidates, rejected};
+pub(crate) use self::routing::{CrossCheck, Routing, Skipped, skipped};
 use crate::status::usd_number;
 
 /// Who answered. Nobody did when the same message had been answered before.

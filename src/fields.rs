@@ -147,6 +147,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Yes or no; nothing when it is absent or null.
+    pub(crate) fn flag(&self, name: &'static str) -> Result<Option<bool>, GatewayError> {
+        match self.value(name) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(wrong_type(name, "true or false")),
+        }
+    }
+
     /// An array of short texts without control characters: at least one, at most `most`.
     pub(crate) fn labels(
         &self,
@@ -309,6 +319,18 @@ mod tests {
     use super::*;
 
     const NAMES: &[&str] = &["text", "layer", "count", "ratio"];
+
+    #[test]
+    fn a_flag_is_yes_or_no_and_nothing_like_them() {
+        let flag = |text: &str| Fields::parse(text.as_bytes(), NAMES).unwrap().flag("text");
+        assert_eq!(flag("{}").unwrap(), None);
+        assert_eq!(flag(r#"{"text":null}"#).unwrap(), None);
+        assert_eq!(flag(r#"{"text":true}"#).unwrap(), Some(true));
+        assert_eq!(flag(r#"{"text":false}"#).unwrap(), Some(false));
+        for bad in [r#"{"text":"true"}"#, r#"{"text":1}"#, r#"{"text":[]}"#] {
+            assert_eq!(flag(bad).unwrap_err().param.as_deref(), Some("text"), "{bad}");
+        }
+    }
 
     #[test]
     fn what_is_not_json_is_told_from_what_is_no_object() {

@@ -8,6 +8,7 @@
 //! budgets hold at once; `alerts` tells operators of events.
 
 mod admin;
+mod agent;
 pub mod alerts;
 mod answer;
 pub mod auth;
@@ -18,6 +19,8 @@ pub mod commands;
 pub mod config;
 mod dates;
 pub mod dialects;
+pub mod escalation;
+pub mod eval;
 mod fields;
 #[cfg(test)]
 #[path = "tests/fuzz.rs"]
@@ -34,3 +37,4 @@ pub mod status;
 pub mod store;
 mod system;
 pub mod telemetry;
+mod test_results;

@@ -1,4 +1,5 @@
-//! The gateway's command line: `ai-mcp-gateway serve | mcp | migrate | keys | budgets | audit | reprice | check-config`.
+//! The gateway's command line: `ai-mcp-gateway serve | mcp | migrate | keys | budgets | audit | reprice | eval |
+//! calibrate | check-config`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -59,6 +60,11 @@ enum Command {
     /// Applies the catalogue's present prices to call records that were made at others, and corrects the budgets that paid for
     /// them. Stopped at any point it can be run again.
     Reprice(RepriceArgs),
+    /// Measures how well the gateway would have chosen models for recorded questions, and at what cost. Calls no provider.
+    Eval(commands::EvalArgs),
+    /// Fits the calibration's layers and models to the outcomes in the database, and tells what would change; with --apply
+    /// it applies.
+    Calibrate(CalibrateCommand),
     /// Prints every problem of the settings, then ends: with 0 if there is none, else with 78.
     CheckConfig(SettingArgs),
 }
@@ -129,6 +135,14 @@ struct RepriceArgs {
     /// Tells it as JSON.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct CalibrateCommand {
+    #[command(flatten)]
+    settings: SettingArgs,
+    #[command(flatten)]
+    order: commands::CalibrateArgs,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -260,6 +274,18 @@ fn main() -> ExitCode {
                 commands::reprice(settings, &order, say).map_err(|error| (error.exit_code(), error.into()))
             })
         }
+        Command::Eval(args) => match commands::eval(&args, say) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&format!("ai-mcp-gateway: {error:#}"));
+                ExitCode::from(error.exit_code())
+            }
+        },
+        Command::Calibrate(CalibrateCommand { settings, order }) => {
+            with_settings(settings.load(!LISTENS), |settings| {
+                commands::calibrate(settings, &order, say).map_err(|error| (error.exit_code(), error.into()))
+            })
+        }
         Command::CheckConfig(args) => check_config(args.load(LISTENS)),
     }
 }
@@ -285,8 +311,11 @@ fn check_config(loaded: Result<Loaded, Problems>) -> ExitCode {
     for warning in &loaded.warnings {
         complain(&format!("warning: {warning}"));
     }
-    if let Err(error) = startup::check_store(&loaded.settings) {
-        complain(&format!("1 problem in the settings:\n  {error}"));
+    let settings = &loaded.settings;
+    let trouble = startup::check_store(settings).err().map(|error| error.to_string());
+    let trouble = trouble.or_else(|| startup::calibration(settings).err().map(|error| error.to_string()));
+    if let Some(trouble) = trouble {
+        complain(&format!("1 problem in the settings:\n  {trouble}"));
         return ExitCode::from(BAD_SETTINGS);
     }
     say("the settings are good");
@@ -325,4 +354,16 @@ fn say(text: &str) {
 /// Says something on stderr.
 fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_does_not_contradict_itself() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,5 +1,6 @@
 //! Build, run, drain: the life of a serving process.
 
+mod calibration;
 mod drain;
 mod keys;
 mod limits;
@@ -23,6 +24,7 @@ use self::signals::Signals;
 use crate::alerts;
 use crate::auth::KeyRing;
 use crate::config::{Database, PostgresAddress, Settings};
+use crate::escalation::Offers;
 use crate::http::{self, EdgeParts, Lifecycle, Shared};
 use crate::limits::Limits;
 use crate::providers::WebhookClient;
@@ -34,6 +36,7 @@ use crate::store::{
 };
 use crate::system::{ActorSystem, CellError, Ports};
 
+pub use self::calibration::{CalibrationError, calibration};
 pub use self::mcp::mcp;
 pub(crate) use self::recovery::{Recovered, recover, recover_until};
 
@@ -60,6 +63,9 @@ pub enum ServeError {
     /// The virtual keys cannot be read.
     #[error("the virtual keys in the database cannot be read; mend the database and start again")]
     Keys(#[source] gateway_actors::protocol::StoreError),
+    /// The calibration cannot be used.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
     /// Redis cannot be used, wherever it is.
     #[error(transparent)]
     Redis(#[from] RedisOpenError),
@@ -98,6 +104,7 @@ impl ServeError {
         match self {
             Self::Store(OpenError::Corrupt { .. }) => 74,
             Self::Store(OpenError::Address { .. }) | Self::Redis(RedisOpenError::Address { .. }) => 78,
+            Self::Calibration(_) => 78,
             Self::Identity(error) if error.kind == ErrorKind::Unauthenticated => 78,
             Self::Identity(_) => 69,
             Self::Store(_) | Self::Journal(_) | Self::Recovery(_) | Self::Keys(_) | Self::Budgets(_) => 69,
@@ -123,6 +130,7 @@ fn in_system(
     settings: &Settings,
     work: impl AsyncFnOnce(&Store, Ports, Signals) -> Result<(), ServeError>,
 ) -> Result<(), ServeError> {
+    let calibration = calibration(settings)?;
     let system = actix_rt::System::new();
     let opened = system.block_on(async {
         let mut signals = Signals::new().map_err(ServeError::System)?;
@@ -148,6 +156,11 @@ fn in_system(
         conversations: store.conversations(),
         budgets: first_budgets(&store)?,
         ledger: store.ledger(),
+        outcomes: store.outcomes(),
+        notebook: store.notebook(),
+        events: store.events(),
+        todos: store.todos(),
+        calibration,
     };
     let purging = store.keep_purging();
     let threshold = settings.cost.alert_threshold;
@@ -326,6 +339,11 @@ fn deliver_events(settings: &Settings, store: &Store) -> Result<Option<actix_rt:
     })))
 }
 
+/// The offers to go on with a dearer layer.
+fn offers(settings: &Settings, store: &Store) -> Offers {
+    Offers::new(store.escalations(), settings.routing.escalation_ttl)
+}
+
 /// The configured providers, as the edges tell of them.
 fn provider_infos(settings: &Settings) -> Vec<ProviderInfo> {
     let infos = settings.providers.iter().map(|provider| ProviderInfo {
@@ -381,6 +399,11 @@ fn edge_parts(
         responses: store.responses(),
         response_settings: settings.responses,
         reports: store.reports(),
+        offers: offers(settings, store),
+        outcomes: store.outcomes(),
+        notebook: store.notebook(),
+        learned: Arc::clone(&system.learned),
+        learning: Arc::clone(&system.learning_totals),
         events: store.events(),
         idempotency,
         limits,

@@ -4,11 +4,13 @@
 //! main thread      SupervisorActor
 //! control          ProviderDirector            publishes health; asks for free models
 //!                  BudgetDirector              publishes budgets; fills and empties the process's slices
+//!                  LearningDirector            publishes what was learned; takes outcomes to the database
 //! conversations    ContextActor                orders turns
 //! worker 0..n      a cell each: RouterActor, ProviderActor per provider, BudgetActor, CostTracker, pipeline
 //! store runtime    the database (no actor)
 //! ```
 
+mod control;
 mod numbers;
 
 use std::cell::RefCell;
@@ -24,11 +26,13 @@ use arc_swap::ArcSwap;
 use gateway_actors::budget::{BudgetActor, BudgetDirector};
 use gateway_actors::context::ContextActor;
 use gateway_actors::cost::{CostSettings, CostTracker};
-use gateway_actors::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
+use gateway_actors::dispatch::{DispatchSettings, OrchestrationSettings, Pipeline, PipelineParts, ProviderHandle};
+use gateway_actors::learning::LearningDirector;
 use gateway_actors::protocol::{
-    AttemptJournal, BoundRules, BudgetBook, BudgetChanges, BudgetStore, BudgetTotals, CallStore, Catalogue, CellId,
-    CellTotals, ConversationStore, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, LedgerStore, ProviderName,
-    SystemHealth,
+    AttemptJournal, BoundRules, BudgetBook, BudgetChanges, BudgetStore, BudgetTotals, Calibration, CallStore,
+    Catalogue, CellId, CellTotals, ConversationStore, EventStore, Gauges, HealthSnapshot, InFlight, InstanceId,
+    LastResort, Learned, LearningTotals, LedgerStore, NotebookStore, OutcomeStore, ProviderName, SystemHealth,
+    TodoStore,
 };
 use gateway_actors::provider::{ProviderActor, ProviderDirector};
 use gateway_actors::router::{RouterActor, RouterSettings, RouterSources};
@@ -37,9 +41,11 @@ use gateway_actors::supervisor::SupervisorActor;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use self::control::{start_budget_director, start_learning};
 use crate::budgets::{AnnouncingBudgets, BudgetNews};
 use crate::catalogue::{AutoCheck, LiveCatalogue, RefreshTimes, keep_fresh};
 use crate::config::{ProviderSettings, Settings};
+use crate::dialects::ChatScribe;
 use crate::providers::{BuildError, FreeModels, Probes, Upstreams};
 use crate::store::{JournalDir, JournalLimits, JournalOpenError};
 
@@ -80,6 +86,12 @@ pub(crate) struct Ports {
     pub(crate) calls: Arc<dyn CallStore>,
     pub(crate) conversations: Arc<dyn ConversationStore>,
     pub(crate) ledger: Arc<dyn LedgerStore>,
+    pub(crate) outcomes: Arc<dyn OutcomeStore>,
+    pub(crate) notebook: Arc<dyn NotebookStore>,
+    pub(crate) events: Arc<dyn EventStore>,
+    pub(crate) todos: Arc<dyn TodoStore>,
+    /// What models and questions are judged by at first.
+    pub(crate) calibration: Calibration,
     /// The budgets that there are at the start: no call may come before they are known.
     pub(crate) budgets: BudgetChanges,
 }
@@ -95,6 +107,10 @@ pub(crate) struct ActorSystem {
     pub(crate) totals: Vec<Arc<CellTotals>>,
     pub(crate) budgets: Vec<Arc<BudgetTotals>>,
     pub(crate) crashes: CrashReporter,
+    /// The calibration, and what was learned.
+    pub(crate) learned: Arc<ArcSwap<Learned>>,
+    /// What the learning director counts.
+    pub(crate) learning_totals: Arc<LearningTotals>,
     pub(crate) system_health: watch::Receiver<SystemHealth>,
     cut: watch::Sender<bool>,
     ports: Ports,
@@ -103,6 +119,8 @@ pub(crate) struct ActorSystem {
     sources: RouterSources,
     routing: RouterSettings,
     dispatch: DispatchSettings,
+    orchestration: OrchestrationSettings,
+    learning: Addr<LearningDirector>,
     last_resort: Arc<LastResort>,
     remote_asks: Arc<RemoteAsks>,
     beats: Arc<Beats>,
@@ -187,6 +205,15 @@ impl ActorSystem {
         });
         let book = Arc::new(ArcSwap::from_pointee(numbers::first_book(&ports.budgets)));
         let budget_director = start_budget_director(settings, &arbiters.control, &ports, &book, &crashes);
+        let learned = Arc::new(ArcSwap::from_pointee(Learned::of(ports.calibration.clone())));
+        let learning_totals = Arc::<LearningTotals>::default();
+        let learning = start_learning(
+            settings,
+            &arbiters.control,
+            &ports,
+            (&learned, &learning_totals),
+            &crashes,
+        );
         let (reporter, beats_there) = (crashes.clone(), Arc::clone(&beats));
         let context = ContextActor::start_in_arbiter(&arbiters.conversations.handle(), move |_| {
             beats_there.start_here("conversations");
@@ -199,12 +226,9 @@ impl ActorSystem {
             health: Arc::clone(&health),
             usable: Arc::clone(&usable),
             key_variables: Arc::new(numbers::key_variables(settings)),
+            learned: Arc::clone(&learned),
         };
-        let routing = RouterSettings {
-            default_layer: settings.routing.default_layer,
-            max_layer: settings.routing.max_escalation_layer,
-            auto_escalate: settings.routing.auto_escalate,
-        };
+        let routing = numbers::routing(settings);
         let auto = AutoCheck::new(routing, sources.clone(), settings.free_model_provider().is_some());
         let live_catalogue = Arc::new(LiveCatalogue::new(Arc::clone(&catalogue), usable).checked_by(auto));
         refresh_free_models(settings, &arbiters.control, Arc::clone(&live_catalogue));
@@ -228,6 +252,10 @@ impl ActorSystem {
             providers: settings.providers.clone(),
             routing,
             dispatch: numbers::dispatch(settings),
+            orchestration: numbers::orchestration(settings),
+            learned,
+            learning_totals,
+            learning,
             last_resort: Arc::new(LastResort::new(now)),
             remote_asks: Arc::default(),
             beats,
@@ -269,6 +297,11 @@ impl ActorSystem {
     /// Cuts what is under way in every cell: each attempt settles by what has come, while its actors still live.
     pub(crate) fn cut(&self) {
         self.cut.send_replace(true);
+    }
+
+    /// Whoever takes outcomes to the database.
+    pub(crate) const fn learning(&self) -> &Addr<LearningDirector> {
+        &self.learning
     }
 
     /// The actors of the cells that were started.
@@ -334,12 +367,17 @@ impl ActorSystem {
             upstream,
             journal,
             conversations: Arc::clone(&self.ports.conversations),
+            scribe: Rc::new(ChatScribe),
+            learned: Arc::clone(&self.learned),
+            learning: Some(self.remote(&self.learning)),
+            todos: Arc::clone(&self.ports.todos),
             last_resort: Arc::clone(&self.last_resort),
             gauges: self.gauges.clone(),
             cut: self.cut.subscribe(),
             #[cfg(feature = "fault-injection")]
             crash_stream: Arc::clone(&self.crash_stream),
             settings: self.dispatch,
+            orchestration: self.orchestration.clone(),
         }))
     }
 
@@ -379,21 +417,6 @@ impl ActorSystem {
     }
 }
 
-fn start_budget_director(
-    settings: &Settings,
-    control: &Arbiter,
-    ports: &Ports,
-    book: &Arc<ArcSwap<BudgetBook>>,
-    crashes: &CrashReporter,
-) -> Addr<BudgetDirector> {
-    let (instance, ledger) = (ports.instance, Arc::clone(&ports.ledger));
-    let (book, reporter) = (Arc::clone(book), crashes.clone());
-    let budget = numbers::budget(settings);
-    BudgetDirector::start_in_arbiter(&control.handle(), move |_| {
-        BudgetDirector::new(budget, instance, book, ledger, reporter)
-    })
-}
-
 /// Lets the control thread ask for free models, if the settings name somebody to ask.
 fn refresh_free_models(settings: &Settings, control: &Arbiter, catalogue: Arc<LiveCatalogue>) {
     let Some(provider) = settings.free_model_provider().cloned() else {
@@ -430,6 +453,7 @@ impl ActorSystem {
             ("context", _) => tell(&self.context, Crash),
             ("provider-director", _) => tell(&self.director, Crash),
             ("budget-director", _) => tell(&self.budget_director, Crash),
+            ("learning", _) => tell(&self.learning, Crash),
             ("supervisor", _) => tell(&self.supervisor, Crash),
             ("router", Some(cell)) => tell(&cell.router, Crash),
             ("budget", Some(cell)) => tell(&cell.budget, Crash),

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod context;
 pub mod cost;
 pub mod dispatch;
+pub mod learning;
 pub mod protocol;
 pub mod provider;
 pub mod router;

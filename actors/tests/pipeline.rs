@@ -1,14 +1,16 @@
 //! The pipeline over real actors, with ports in memory.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::cell::Cell as StdCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_actors::dispatch::DispatchSettings;
 use gateway_actors::protocol::{
-    Billing, Completion, ErrorKind, FailureKind, FlushCalls, GatewayError, MessageStatus, NanoUsd, Needs, Outcome,
-    OutgoingRequest, StoredMessage, TurnCall, TurnDialect,
+    AnswerRead, Billing, BoundRules, ChatCall, Completion, ErrorKind, FailureKind, FlushCalls, GatewayError,
+    MessageStatus, Model, NanoUsd, Needs, Outcome, Outgoing, OutgoingRequest, PlanRequest, Question, StoredMessage,
+    Target, TurnCall, TurnDialect,
 };
 use gateway_actors::testkit::{PlainRequest, Script, TestCell, test_model};
 use tokio::sync::Notify;
@@ -295,6 +297,7 @@ fn turn(cell: &TestCell, conversation: &str) -> TurnCall {
         plan: call.plan,
         dialect: Rc::new(PlainTurns),
         context: call.context,
+        amend: None,
     }
 }
 
@@ -399,5 +402,51 @@ async fn a_turn_that_is_cut_is_stored_as_failed() {
     let messages = cell.store.messages(&"c".parse().unwrap());
     assert_eq!(messages[1].status, MessageStatus::Failed);
     assert_eq!(records(&cell).await[0].1, Outcome::Cut);
+    cell.stop();
+}
+
+/// A request that must not be read, and says how often it was.
+#[derive(Debug, Clone, Default)]
+struct ClosedBook {
+    read: Rc<StdCell<u32>>,
+}
+
+impl OutgoingRequest for ClosedBook {
+    fn write_for(&self, model: &Model, bounds: Option<&BoundRules>) -> Result<Outgoing, GatewayError> {
+        PlainRequest.write_for(model, bounds)
+    }
+
+    fn question(&self) -> Option<Question> {
+        self.read.set(self.read.get() + 1);
+        None
+    }
+
+    fn read_answer(&self, _: &Completion) -> Option<AnswerRead> {
+        self.read.set(self.read.get() + 1);
+        None
+    }
+}
+
+#[actix_rt::test]
+async fn a_named_model_reads_no_question_and_asks_no_more() {
+    let cell = cell();
+    let book = ClosedBook::default();
+    let named = || ChatCall {
+        plan: PlanRequest {
+            target: Target::Named("a".into()),
+            ..cell.call().plan
+        },
+        outgoing: Rc::new(book.clone()),
+        ..cell.call()
+    };
+    let answer = cell.pipeline.complete(named()).await.unwrap();
+    assert!(answer.served.routing.is_none());
+    let mut stream = cell.pipeline.stream(named()).await.unwrap();
+    assert!(stream.routing.is_none());
+    while stream.events.recv().await.is_some() {}
+    assert_eq!(cell.upstream.calls(), ["a", "a"]);
+    assert_eq!(book.read.get(), 0);
+    assert_eq!(cell.remote_asks.count(), 0);
+    settled(&cell).await;
     cell.stop();
 }

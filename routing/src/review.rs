@@ -37,7 +37,7 @@ impl std::fmt::Debug for ReviewIssue {
 /// A reviewer's verdict on an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewVerdict {
-    /// Whether the answer does. A rejection that names no major issue counts as yes.
+    /// Whether the answer does.
     pub accepts: bool,
     /// What was found, at most 16.
     pub issues: Vec<ReviewIssue>,
@@ -66,7 +66,8 @@ impl ReviewVerdict {
     /// ```
     ///
     /// without other members, with at most 16 issues of 1 to 500 bytes. Anything else is none: prose, two objects, a
-    /// text that was cut, other words, and an acceptance that names a major issue, which says both.
+    /// text that was cut, other words, and what says both: an acceptance that names a major issue, or a rejection that
+    /// names none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let object = match text.trim() {
@@ -82,7 +83,7 @@ impl ReviewVerdict {
         let major = issues.iter().any(|issue| issue.severity == Severity::Major);
         let accepts = match written.verdict.as_str() {
             "accept" if !major => true,
-            "reject" => !major,
+            "reject" if major => false,
             _ => return None,
         };
         Some(Self { accepts, issues })
@@ -149,16 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_major_issue_rejects() {
-        for verdict in ["accept", "reject"] {
-            let text = format!(r#"{{"issues":[{{"what":"a typo","severity":"minor"}}],"verdict":"{verdict}"}}"#);
-            assert!(ReviewVerdict::parse(&text).unwrap().accepts, "{text}");
-        }
-        assert!(
-            ReviewVerdict::parse(r#"{"verdict":"reject","issues":[]}"#)
-                .unwrap()
-                .accepts
-        );
+    fn a_rejection_names_a_major_issue_and_an_acceptance_none() {
+        let with_a_typo =
+            |verdict: &str| format!(r#"{{"issues":[{{"what":"a typo","severity":"minor"}}],"verdict":"{verdict}"}}"#);
+        assert!(ReviewVerdict::parse(&with_a_typo("accept")).unwrap().accepts);
+        assert_eq!(ReviewVerdict::parse(&with_a_typo("reject")), None);
+        assert_eq!(ReviewVerdict::parse(r#"{"verdict":"reject","issues":[]}"#), None);
     }
 
     #[test]

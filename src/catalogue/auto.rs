@@ -84,14 +84,15 @@ mod tests {
     fn said(default_layer: Layer, auto_escalate: bool, has_stand_in: bool, models: Vec<Model>) -> Option<String> {
         let rules = RouterSettings {
             default_layer,
-            max_layer: Layer::L3,
             auto_escalate,
+            ..RouterSettings::default()
         };
         let sources = RouterSources {
             catalogue: Arc::default(),
             health: Arc::default(),
             usable: Arc::new([ProviderName::from("open")].into()),
             key_variables: Arc::new(HashMap::from([("locked".into(), "LOCKED_KEY".into())])),
+            learned: gateway_actors::testkit::samples::learned(),
         };
         let catalogue = Arc::new(Catalogue::new(models, Vec::new(), HashMap::new()));
         AutoCheck::new(rules, sources, has_stand_in).trouble(&catalogue)

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use gateway_actors::protocol::{Layer, TaskType};
+use gateway_actors::protocol::{Catalogue, Layer, PanelUse, SecondOpinion, Strategy, TaskType};
 
+use super::problem::{Report, quoted};
 use super::reader::{Names, Reader, key};
-use super::value::{integer, millis, names, switch, word};
+use super::value::{integer, integers, millis, name, names, seconds, switch, text, word};
 
 /// Which layers may answer, and which models are preferred for which work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +21,39 @@ pub struct RoutingSettings {
     pub max_escalation_layer: Layer,
     /// Whether a dearer layer is entered without asking (`auto_escalate`, `ENABLE_AUTO_ESCALATE`). Default no.
     pub auto_escalate: bool,
-    /// Whether critical answers are checked by a second model (`cross_check`, `ENABLE_CROSS_CHECK`). Default no; not
-    /// in this build yet.
+    /// Whether answers may be checked by other models (`cross_check`, `ENABLE_CROSS_CHECK`). Default no.
     pub cross_check: bool,
+    /// When several cheap models answer side by side (`panel`). Default where it is needed.
+    pub panel: PanelUse,
+    /// How the first model is chosen (`strategy`). Default by layers.
+    pub strategy: Strategy,
+    /// Below this chance of a right answer, in percent, a layer is passed over for a complex request; for the qualities
+    /// normal, high and critical, 0 to 99 each (`skip_below_percent`). Default 35, 55, 75.
+    pub skip_below_percent: [u8; 3],
+    /// When a model is asked how hard a request is (`second_opinion`). Default never.
+    pub second_opinion: SecondOpinion,
+    /// The model that is asked (`rating_model`). Default the first free one of layer L0 that works.
+    pub rating_model: Option<String>,
+    /// How long it may take, 100 ms to 30 s (`rating_timeout_ms`). Default 1.5 s.
+    pub rating_timeout: Duration,
+    /// How long a reviewer may take, 500 ms to 5 min (`review_timeout_ms`). Default 20 s.
+    pub review_timeout: Duration,
+    /// How long the last of several models is waited for when all others have answered, up to 1 min (`straggler_ms`).
+    /// Default 3 s.
+    pub straggler: Duration,
+    /// About how many tokens a better model is told of the attempts before, 200 to 16,000 (`handoff_tokens`). Default 1,500.
+    pub handoff_tokens: u32,
+    /// How long an offer to go on with a dearer layer holds, 1 s to 24 h (`escalation_ttl_s`). Default 15 min.
+    pub escalation_ttl: Duration,
+    /// Whether the first model is chosen by what was learned (`adaptive`). Default no.
+    pub adaptive: bool,
+    /// How often such a choice is made at random among what costs no more, in percent, 0 to 50 (`adaptive_floor_percent`).
+    /// Default 5.
+    pub adaptive_floor_percent: u8,
+    /// How many outcomes the calibration counts for beside those that were learned, 1 to 10,000 (`adaptive_prior`). Default 50.
+    pub adaptive_prior: u32,
+    /// Another file than the shipped one that models and questions are judged by (`calibration`).
+    pub calibration: Option<PathBuf>,
     /// The names preferred for each kind of work, best first (`chat_models`, `CHAT_MODELS` and their like). Only
     /// names that the catalogue knows, by id or by `api_model`, are kept.
     pub task_lists: HashMap<TaskType, Vec<String>>,
@@ -34,6 +66,20 @@ impl Default for RoutingSettings {
             max_escalation_layer: Layer::L3,
             auto_escalate: false,
             cross_check: false,
+            panel: PanelUse::Needed,
+            strategy: Strategy::Layers,
+            skip_below_percent: [35, 55, 75],
+            second_opinion: SecondOpinion::Off,
+            rating_model: None,
+            rating_timeout: Duration::from_millis(1_500),
+            review_timeout: Duration::from_secs(20),
+            straggler: Duration::from_secs(3),
+            handoff_tokens: 1_500,
+            escalation_ttl: Duration::from_secs(900),
+            adaptive: false,
+            adaptive_floor_percent: 5,
+            adaptive_prior: 50,
+            calibration: None,
             task_lists: HashMap::new(),
         }
     }
@@ -70,6 +116,7 @@ impl RoutingSettings {
         reader.set(auto_escalate, &mut self.auto_escalate, switch);
         let cross_check = key("cross_check").or_variable("ENABLE_CROSS_CHECK");
         reader.set(cross_check, &mut self.cross_check, switch);
+        self.read_checks(reader);
         for (task, list) in TASK_LISTS {
             if let Some(names) = reader.optional(list, names) {
                 let place = reader.place_of(list);
@@ -84,6 +131,52 @@ impl RoutingSettings {
                 );
             }
         }
+    }
+}
+
+impl RoutingSettings {
+    /// Warns of a rating model that nobody knows: no request would ever be rated, and none would fail for it.
+    pub(super) fn check_rater(&self, catalogue: &Catalogue, report: &mut Report) {
+        let unknown = self
+            .rating_model
+            .as_ref()
+            .filter(|name| catalogue.called(name).is_none());
+        if let Some(name) = unknown {
+            let message = format!(
+                "no model has the id or api_model {}, and no alias stands for it: nobody is asked how hard a request is",
+                quoted(name)
+            );
+            report.warn("routing.rating_model", message);
+        }
+    }
+
+    /// What decides about models, checks and offers.
+    fn read_checks(&mut self, reader: &mut Reader<'_>) {
+        reader.set(key("panel"), &mut self.panel, word);
+        reader.set(key("strategy"), &mut self.strategy, word);
+        reader.set(
+            key("skip_below_percent"),
+            &mut self.skip_below_percent,
+            integers(0..=99),
+        );
+        reader.set(key("second_opinion"), &mut self.second_opinion, word);
+        reader.set_some(key("rating_model"), &mut self.rating_model, name);
+        reader.set(key("rating_timeout_ms"), &mut self.rating_timeout, millis(100..=30_000));
+        reader.set(
+            key("review_timeout_ms"),
+            &mut self.review_timeout,
+            millis(500..=300_000),
+        );
+        reader.set(key("straggler_ms"), &mut self.straggler, millis(0..=60_000));
+        reader.set(key("handoff_tokens"), &mut self.handoff_tokens, integer(200..=16_000));
+        reader.set(key("escalation_ttl_s"), &mut self.escalation_ttl, seconds(1..=86_400));
+        reader.set(key("adaptive"), &mut self.adaptive, switch);
+        let floor = key("adaptive_floor_percent");
+        reader.set(floor, &mut self.adaptive_floor_percent, integer(0..=50));
+        reader.set(key("adaptive_prior"), &mut self.adaptive_prior, integer(1..=10_000));
+        reader.set_some(key("calibration"), &mut self.calibration, |written| {
+            text(written).map(PathBuf::from)
+        });
     }
 }
 

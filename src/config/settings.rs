@@ -261,6 +261,7 @@ impl Draft {
             lists: self.lists,
         };
         let assembled = assemble(parts, &self.builtins, &providers, report);
+        self.routing.check_rater(&assembled.catalogue, report);
         let mut settings = Settings {
             drain: self.drain.resolve(self.http.is_loopback()),
             http: self.http,

@@ -29,12 +29,6 @@ pub(super) fn check(settings: &Settings, environment: &Environment, report: &mut
 }
 
 fn check_features(settings: &Settings, report: &mut Report) {
-    if settings.routing.cross_check {
-        report.warn(
-            "routing.cross_check (ENABLE_CROSS_CHECK)",
-            "not used by this build: no second model checks answers yet",
-        );
-    }
     if !settings.cost.tracking {
         report.warn(
             "cost.tracking (ENABLE_COST_TRACKING)",

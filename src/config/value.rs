@@ -66,6 +66,28 @@ pub(super) fn integer<T: TryFrom<u64>>(range: RangeInclusive<u64>) -> impl Fn(Wr
     }
 }
 
+/// A list of so many whole numbers, each in the range: a TOML array, or text separated by commas.
+pub(super) fn integers<const N: usize>(range: RangeInclusive<u64>) -> impl Fn(Written<'_>) -> Result<[u8; N], String> {
+    let wanted = format!(
+        "be a list of {N} whole numbers from {} to {}",
+        range.start(),
+        range.end()
+    );
+    let number = integer::<u8>(range);
+    move |written| {
+        let numbers: Option<Vec<u8>> = match written {
+            Written::Toml(DeValue::Array(items)) => {
+                let numbers = items.iter().map(|item| number(Written::Toml(item.get_ref())).ok());
+                numbers.collect()
+            }
+            Written::Toml(_) => None,
+            Written::Text(text) => text.split(',').map(|item| number(Written::Text(item)).ok()).collect(),
+        };
+        let numbers = numbers.unwrap_or_default().try_into();
+        numbers.map_err(|_wrong: Vec<u8>| wanted.clone())
+    }
+}
+
 /// A span of time, written in milliseconds.
 pub(super) fn millis(range: RangeInclusive<u64>) -> impl Fn(Written<'_>) -> Result<Duration, String> {
     let milliseconds = integer::<u64>(range);

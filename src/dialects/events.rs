@@ -3,6 +3,8 @@
 use gateway_actors::protocol::{Dialect, Operation, TokenUsage, UsageReport, Vendor};
 
 use super::fault::{ErrorObject, Inspected, ShapeError};
+use super::neutral::PartKind;
+use super::provider_side::read_answer;
 use super::sse::{EventText, Framing};
 use super::{anthropic_messages, gemini, ollama, openai_chat, openai_embeddings, openai_responses};
 
@@ -87,6 +89,45 @@ impl EventReader {
 /// # Errors
 /// Why it is no answer; [`ShapeError::NoText`] is not among them.
 pub fn inspect(operation: Operation, dialect: Dialect, vendor: Vendor, body: &[u8]) -> Result<Inspected, ShapeError> {
+    let inspected = glance(operation, dialect, vendor, body)?;
+    let has_content = || match operation {
+        Operation::Embed | Operation::CountTokens => false,
+        Operation::CompleteText => says_something(Dialect::OpenaiChat, vendor, body),
+        Operation::Generate => says_something(dialect, vendor, body),
+    };
+    let is_missing = has_no_output(inspected.usage) && has_content();
+    Ok(if is_missing {
+        Inspected {
+            usage: UsageReport::Missing,
+        }
+    } else {
+        inspected
+    })
+}
+
+/// Whether usage was reported, and no output in it: of an answer that says something, that is no report.
+pub(super) fn has_no_output(usage: UsageReport) -> bool {
+    matches!(usage, UsageReport::Reported(TokenUsage { output: 0, .. }))
+}
+
+/// Whether there is something in a whole answer that a model must have made.
+fn says_something(dialect: Dialect, vendor: Vendor, body: &[u8]) -> bool {
+    let answer = std::str::from_utf8(body).ok();
+    let answer = answer.and_then(|body| read_answer(dialect, vendor, body).ok());
+    answer.is_some_and(|answer| {
+        answer
+            .choices
+            .iter()
+            .flat_map(|choice| &choice.parts)
+            .any(|part| match part {
+                PartKind::Text(text) | PartKind::Refusal(text) | PartKind::Reasoning { text, .. } => !text.is_empty(),
+                PartKind::ToolCall(_) => true,
+                _ => false,
+            })
+    })
+}
+
+fn glance(operation: Operation, dialect: Dialect, vendor: Vendor, body: &[u8]) -> Result<Inspected, ShapeError> {
     match (operation, dialect) {
         (Operation::Embed, dialect) => openai_embeddings::inspect(dialect, body),
         (Operation::CountTokens, Dialect::Gemini) => count(gemini::read_count(body)),
@@ -103,7 +144,7 @@ pub fn inspect(operation: Operation, dialect: Dialect, vendor: Vendor, body: &[u
 fn count(count: Option<u64>) -> Result<Inspected, ShapeError> {
     match count {
         Some(_) => Ok(Inspected {
-            usage: UsageReport::Reported(TokenUsage::default()),
+            usage: UsageReport::Unused,
         }),
         None => Err(ShapeError::Malformed("no count of tokens")),
     }

@@ -14,6 +14,7 @@ mod json;
 #[cfg(test)]
 mod matrix;
 mod neutral;
+mod noted;
 mod object;
 mod ollama;
 pub mod openai_chat;
@@ -23,12 +24,15 @@ pub mod openai_responses;
 mod place;
 mod precheck;
 mod provider_side;
+mod question;
 #[cfg(test)]
 mod random;
+mod reading;
 #[cfg(test)]
 mod replay;
 mod respelled;
 mod scanner;
+mod scribe;
 mod splice;
 mod sse;
 mod translation;
@@ -37,6 +41,7 @@ pub mod usage;
 pub use events::inspect;
 pub use fault::{ErrorObject, Explanation, Inspected, ShapeError, StreamFault, explanation};
 pub use scanner::{StreamScanner, UsageEvents};
+pub use scribe::ChatScribe;
 
 use std::sync::Arc;
 

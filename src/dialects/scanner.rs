@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use gateway_actors::protocol::{Dialect, StreamFrame, UsageReport, Vendor};
 
-use super::events::{BadEvent, EventReader, Seen};
+use super::events::{BadEvent, EventReader, Seen, has_no_output};
 use super::fault::StreamFault;
 use super::sse::Splitter;
 
@@ -42,6 +42,8 @@ pub struct StreamScanner {
     usage: UsageReport,
     /// Whether it is of the whole answer, since a choice was finished by then and nothing has come behind it.
     usage_is_final: bool,
+    /// Whether there was something that a model must have made.
+    has_content: bool,
 }
 
 impl StreamScanner {
@@ -63,6 +65,7 @@ impl StreamScanner {
             terminal: false,
             usage: UsageReport::Missing,
             usage_is_final: false,
+            has_content: false,
         }
     }
 
@@ -80,10 +83,11 @@ impl StreamScanner {
     }
 
     /// What is known of the usage of the whole answer. What a provider tells on the way, as some do in every event, is not
-    /// that: more may have been made than has come.
+    /// that: more may have been made than has come. A report without output of a stream that said something is none.
     #[must_use]
-    pub const fn usage(&self) -> UsageReport {
-        if self.usage_is_final || self.terminal {
+    pub fn usage(&self) -> UsageReport {
+        let is_of_all = self.usage_is_final || self.terminal;
+        if is_of_all && !(self.has_content && has_no_output(self.usage)) {
             self.usage
         } else {
             UsageReport::Missing
@@ -239,6 +243,7 @@ impl StreamScanner {
     }
 
     fn note_usage(&mut self, seen: &Seen) {
+        self.has_content |= seen.content_bytes > 0;
         if let Some(usage) = seen.usage {
             self.usage = usage;
             self.usage_is_final = self.finished && (seen.finished || seen.content_bytes == 0);

@@ -22,7 +22,7 @@ mod sse;
 #[cfg(test)]
 mod access_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

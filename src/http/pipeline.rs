@@ -4,7 +4,9 @@ use std::fmt;
 
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::dispatch::Pipeline;
-use gateway_actors::protocol::{Answer, AnswerStream, ChatCall, GatewayError, TurnAnswer, TurnCall};
+use gateway_actors::protocol::{
+    AgentAnswer, AgentCall, Answer, AnswerStream, ChatCall, ConversationId, GatewayError, Plan, TurnAnswer, TurnCall,
+};
 
 /// Takes requests to the models; see [`Pipeline`], whose methods these are.
 pub trait RequestPipeline: fmt::Debug {
@@ -16,6 +18,16 @@ pub trait RequestPipeline: fmt::Debug {
 
     /// Runs a turn of a stored conversation.
     fn turn(&self, call: TurnCall) -> LocalBoxFuture<'_, Result<TurnAnswer, GatewayError>>;
+
+    /// Does a code agent's task.
+    fn agent(&self, call: AgentCall) -> LocalBoxFuture<'_, Result<AgentAnswer, GatewayError>>;
+
+    /// What would be done for a request, without doing it.
+    fn explain(
+        &self,
+        call: ChatCall,
+        conversation: Option<ConversationId>,
+    ) -> LocalBoxFuture<'_, Result<Plan, GatewayError>>;
 }
 
 /// The pipeline of a worker whose cell may have failed to start: the process is about to end then.
@@ -30,6 +42,19 @@ impl<P: RequestPipeline> RequestPipeline for Option<P> {
 
     fn turn(&self, call: TurnCall) -> LocalBoxFuture<'_, Result<TurnAnswer, GatewayError>> {
         self.as_ref().map_or_else(broken, |pipeline| pipeline.turn(call))
+    }
+
+    fn agent(&self, call: AgentCall) -> LocalBoxFuture<'_, Result<AgentAnswer, GatewayError>> {
+        self.as_ref().map_or_else(broken, |pipeline| pipeline.agent(call))
+    }
+
+    fn explain(
+        &self,
+        call: ChatCall,
+        conversation: Option<ConversationId>,
+    ) -> LocalBoxFuture<'_, Result<Plan, GatewayError>> {
+        self.as_ref()
+            .map_or_else(broken, |pipeline| pipeline.explain(call, conversation))
     }
 }
 
@@ -48,5 +73,17 @@ impl RequestPipeline for Pipeline {
 
     fn turn(&self, call: TurnCall) -> LocalBoxFuture<'_, Result<TurnAnswer, GatewayError>> {
         Box::pin(self.turn(call))
+    }
+
+    fn agent(&self, call: AgentCall) -> LocalBoxFuture<'_, Result<AgentAnswer, GatewayError>> {
+        Box::pin(self.agent(call))
+    }
+
+    fn explain(
+        &self,
+        call: ChatCall,
+        conversation: Option<ConversationId>,
+    ) -> LocalBoxFuture<'_, Result<Plan, GatewayError>> {
+        Box::pin(self.explain(call, conversation))
     }
 }

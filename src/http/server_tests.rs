@@ -102,6 +102,7 @@ fn a_client_that_leaves_in_the_middle_of_a_stream_is_noticed_at_once() {
                 Ok(AnswerStream {
                     model,
                     dropped: Vec::new(),
+                    routing: None,
                     events,
                 })
             }),

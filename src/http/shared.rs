@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
     BudgetStore, BudgetTotals, Catalogue, CellTotals, ConversationStore, EventStore, Gauges, HealthSnapshot, KeyStore,
-    ReportStore, ResponseStore, StoreHealth, SystemHealth,
+    Learned, LearningTotals, NotebookStore, OutcomeStore, ReportStore, ResponseStore, StoreHealth, SystemHealth,
 };
 use gateway_actors::runtime::Bell;
 use tokio::sync::watch;
@@ -25,6 +25,7 @@ use super::middleware::Admission;
 use super::pipeline::RequestPipeline;
 use crate::auth::Auth;
 use crate::config::{ExhaustedStatus, HttpSettings, ResponsesSettings};
+use crate::escalation::Offers;
 use crate::limits::Limits;
 use crate::status::{ProviderInfo, RequestTotals, StoreProbe};
 
@@ -89,6 +90,16 @@ pub struct EdgeParts {
     pub response_settings: ResponsesSettings,
     /// Reports over the call records.
     pub reports: Arc<dyn ReportStore>,
+    /// The offers to go on with a dearer layer.
+    pub offers: Offers,
+    /// What became of requests.
+    pub outcomes: Arc<dyn OutcomeStore>,
+    /// Experiments, heuristics, bugs and calibrations.
+    pub notebook: Arc<dyn NotebookStore>,
+    /// The calibration, and what was learned.
+    pub learned: Arc<ArcSwap<Learned>>,
+    /// What the learning director counts.
+    pub learning: Arc<LearningTotals>,
     /// What operators are told of.
     pub events: Arc<dyn EventStore>,
     /// The answers to requests with an idempotency key.
@@ -132,6 +143,7 @@ pub(crate) struct Endpoints {
     pub(crate) count_tokens: Arc<str>,
     pub(crate) responses: Arc<str>,
     pub(crate) route: Arc<str>,
+    pub(crate) code_agent: Arc<str>,
     pub(crate) chat: Arc<str>,
 }
 
@@ -153,6 +165,7 @@ impl Shared {
                 count_tokens: "/v1/messages/count_tokens".into(),
                 responses: "/v1/responses".into(),
                 route: "/v1/route".into(),
+                code_agent: "/v1/code-agent".into(),
                 chat: "/v1/chat".into(),
             },
             started: Instant::now(),

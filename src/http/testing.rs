@@ -10,13 +10,16 @@ use actix_web::{App, Error, test};
 use arc_swap::ArcSwap;
 use futures_util::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    Answer, AnswerStream, CallFilter, Capabilities, Capability, Catalogue, CellTotals, ChatCall, ClaimedEvent,
-    CloseTurn, ConversationId, ConversationPage, ConversationStore, Dialect, EventStore, GatewayError, GatewayEvent,
-    Gauges, HealthSnapshot, InstanceId, Layer, MediaTokens, Model, NanoUsd, OpenTurn, Period, Price, ReportGroup,
-    ReportQuestion, ReportStore, ReportedCall, StoreFuture, StoreHealth, SystemHealth, TurnAnswer, TurnCall,
-    TurnOpened, Vendor,
+    AgentAnswer, AgentCall, AmendAnswer, Answer, AnswerStream, CallFilter, Capabilities, Capability, Catalogue,
+    CellTotals, ChatCall, CheckPlan, CheckStatus, ClaimedEvent, CloseTurn, Complexity, ConversationId,
+    ConversationPage, ConversationStore, Decision, Dialect, EscalationNeed, EventStore, Evidence, GatewayError,
+    GatewayEvent, Gauges, HandOff, HealthSnapshot, InstanceId, Layer, MediaTokens, Model, NanoUsd, OpenTurn, Period,
+    Plan, PlanRequest, Price, ReportGroup, ReportQuestion, ReportStore, ReportedCall, RoutingStory, Served,
+    StoreFuture, StoreHealth, Strategy, SystemHealth, TaskType, TokenUsage, TurnAnswer, TurnCall, TurnOpened,
+    UsageSource, Vendor,
 };
-use gateway_actors::testkit::{MemoryAnswers, MemoryKeys, MemoryLedger, MemoryStore};
+use gateway_actors::testkit::samples::learned;
+use gateway_actors::testkit::{MemoryAnswers, MemoryKeys, MemoryLedger, MemoryNotes, MemoryStore};
 use tokio::sync::watch;
 
 use super::idempotency::Idempotency;
@@ -24,6 +27,7 @@ use super::pipeline::RequestPipeline;
 use super::shared::{Edge, EdgeParts, Lifecycle, Shared};
 use crate::auth::{Auth, KeyRing};
 use crate::config::{ExhaustedStatus, HttpSettings, IdempotencySettings, ResponsesSettings};
+use crate::escalation::Offers;
 use crate::limits::{Limits, Span};
 use crate::status::ProviderInfo;
 
@@ -46,11 +50,75 @@ pub(crate) fn model(id: &str, provider: &str) -> Model {
     }
 }
 
+/// A request that was decided on and answered at L0, with this wanting leave.
+pub(crate) fn story(escalation: Option<EscalationNeed>) -> RoutingStory {
+    RoutingStory {
+        decision: Decision {
+            task: TaskType::Code,
+            complexity: Complexity::Complex,
+            unsure: false,
+            difficulty: 0.5,
+            signals: vec![("code", 0.25)],
+            start: Layer::L0,
+            strategy: Strategy::Layers,
+            skipped: Vec::new(),
+            check: CheckPlan::Off,
+            arm: None,
+            heuristic: None,
+            estimates: Vec::new(),
+        },
+        check: CheckStatus::Off,
+        check_reason: None,
+        checkers: Vec::new(),
+        votes: None,
+        legs: Vec::new(),
+        rises: Vec::new(),
+        confidence: None,
+        escalation,
+        candidates: Vec::new(),
+        rejected: Vec::new(),
+    }
+}
+
+/// What L2 might do better.
+pub(crate) fn need() -> EscalationNeed {
+    EscalationNeed {
+        current: Layer::L0,
+        suggested: Layer::L2,
+        evidence: Evidence::Disagreement,
+        estimated_cost: Some(NanoUsd(12_300_000)),
+        package: Arc::new(HandOff {
+            summary: "a first turn".into(),
+            task: TaskType::Chat,
+            attempts: Vec::new(),
+            known_issues: Vec::new(),
+            open_questions: Vec::new(),
+            request: "What is 6 x 9?".into(),
+            tokens: 10,
+        }),
+    }
+}
+
+/// An answer of the model `small` that came about like this.
+pub(crate) fn served_with(routing: Option<RoutingStory>) -> Served {
+    Served {
+        model: Arc::new(model("small", "alpha")),
+        attempts: Vec::new(),
+        usage: TokenUsage::default(),
+        usage_source: UsageSource::Reported,
+        cost: NanoUsd(2_000_000),
+        dropped: Vec::new(),
+        routing: routing.map(Box::new),
+    }
+}
+
 /// A pipeline that answers as it is told to, and panics when nobody told it.
 pub(crate) struct Told {
     pub(crate) complete: Box<dyn Fn(ChatCall) -> Result<Answer, GatewayError>>,
     pub(crate) stream: Box<dyn Fn(ChatCall) -> Result<AnswerStream, GatewayError>>,
     pub(crate) turn: Box<dyn Fn(TurnCall) -> Result<TurnAnswer, GatewayError>>,
+    pub(crate) agent: Box<dyn Fn(AgentCall) -> Result<AgentAnswer, GatewayError>>,
+    pub(crate) explain: Box<dyn Fn(PlanRequest) -> Result<Plan, GatewayError>>,
 }
 
 impl Default for Told {
@@ -59,6 +127,8 @@ impl Default for Told {
             complete: Box::new(|call| panic!("nobody expected {call:?}")),
             stream: Box::new(|call| panic!("nobody expected {call:?}")),
             turn: Box::new(|call| panic!("nobody expected {call:?}")),
+            agent: Box::new(|call| panic!("nobody expected {call:?}")),
+            explain: Box::new(|plan| panic!("nobody expected {plan:?}")),
         }
     }
 }
@@ -81,6 +151,14 @@ impl RequestPipeline for Told {
     fn turn(&self, call: TurnCall) -> LocalBoxFuture<'_, Result<TurnAnswer, GatewayError>> {
         Box::pin(async { (self.turn)(call) })
     }
+
+    fn agent(&self, call: AgentCall) -> LocalBoxFuture<'_, Result<AgentAnswer, GatewayError>> {
+        Box::pin(async { (self.agent)(call) })
+    }
+
+    fn explain(&self, call: ChatCall, _: Option<ConversationId>) -> LocalBoxFuture<'_, Result<Plan, GatewayError>> {
+        Box::pin(async { (self.explain)(call.plan) })
+    }
 }
 
 /// A database that works and holds one conversation.
@@ -97,6 +175,10 @@ impl ConversationStore for OneConversation {
 
     fn close_turn(&self, turn: CloseTurn) -> StoreFuture<()> {
         panic!("the edge closed a turn: {turn:?}")
+    }
+
+    fn amend_answer(&self, amendment: AmendAnswer) -> StoreFuture<bool> {
+        panic!("the edge amended an answer: {amendment:?}")
     }
 
     fn page(&self, id: ConversationId, _: u32, _: Option<i64>) -> StoreFuture<Option<ConversationPage>> {
@@ -174,6 +256,7 @@ pub(crate) fn parts() -> EdgeParts {
         page: ConversationPage::default(),
     });
     let keys = Arc::new(MemoryKeys::default());
+    let notes = Arc::new(MemoryNotes::default());
     EdgeParts {
         settings: HttpSettings::default(),
         auth: auth(None, &keys),
@@ -198,6 +281,11 @@ pub(crate) fn parts() -> EdgeParts {
         responses: Arc::new(MemoryStore::default()),
         response_settings: ResponsesSettings::default(),
         reports: Arc::new(NoRecords),
+        offers: Offers::new(notes.clone(), Duration::from_secs(900)),
+        outcomes: notes.clone(),
+        notebook: notes,
+        learned: learned(),
+        learning: Arc::default(),
         events: Arc::new(NoRecords),
         limits: Arc::new(Limits::new(Arc::default(), Span::default(), None)),
         idempotency: Idempotency::new(

@@ -56,6 +56,7 @@ fn served() -> Served {
         usage_source: UsageSource::Reported,
         cost: NanoUsd(2_000_000),
         dropped: Vec::new(),
+        routing: None,
     }
 }
 
@@ -109,6 +110,7 @@ async fn a_stream_keeps_its_place_until_its_last_byte() {
             Ok(AnswerStream {
                 model: Arc::new(model("small", "alpha")),
                 dropped: Vec::new(),
+                routing: None,
                 events: events.take().unwrap(),
             })
         }),
@@ -198,6 +200,8 @@ async fn a_message_is_a_turn_of_its_conversation_and_a_lone_question_is_not() {
             Ok(TurnAnswer {
                 text: format!("in {}", call.conversation).into(),
                 served: Some(served()),
+                user_seq: Some(1),
+                stored: true,
             })
         }),
         ..Told::default()

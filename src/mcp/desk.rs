@@ -4,54 +4,44 @@
 //! and its answer comes back the same way.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use gateway_actors::dispatch::Pipeline;
-use gateway_actors::protocol::{
-    CallContext, ChatCall, ConversationId, GatewayError, PlanRequest, Served, TurnCall, TurnDialect,
-};
+use gateway_actors::protocol::{AgentAnswer, AgentCall, CallContext, ConversationId, GatewayError, PlanRequest};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::dialects::openai_chat::PlainText;
+use crate::agent::AgentText;
 
 /// Orders that wait to be taken to the pipeline. They are taken at once, and the slots bound how many there are.
 const WAITING: usize = 16;
 
-/// What is to be asked.
+/// A task, and all that is needed to do it.
 #[derive(Debug)]
-pub(crate) struct Question {
-    /// Instructions for the model.
-    pub(crate) system: &'static str,
-    /// The message.
-    pub(crate) message: Arc<str>,
+pub(crate) struct Task {
+    /// How the task is written for a provider.
+    pub(crate) text: AgentText,
     /// The conversation it is a turn of.
     pub(crate) conversation: Option<ConversationId>,
     /// What to plan for, with the needs left open.
     pub(crate) plan: PlanRequest,
     /// Who asks, where, and until when.
     pub(crate) context: CallContext,
-}
-
-/// What was answered.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    /// The answer's text.
-    pub(crate) text: Arc<str>,
-    /// How it came to be; nothing when the message had been answered before.
-    pub(crate) served: Option<Served>,
+    /// Whether it is too small to be split, as far as its size tells.
+    pub(crate) is_small: bool,
+    /// The place of the message whose stored answer this is to replace.
+    pub(crate) amend: Option<i64>,
 }
 
 #[derive(Debug)]
 struct Order {
-    question: Question,
-    reply: oneshot::Sender<Result<Reply, GatewayError>>,
+    task: Task,
+    reply: oneshot::Sender<Result<AgentAnswer, GatewayError>>,
 }
 
-/// Takes questions. Cheap to clone.
+/// Takes tasks. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Desk(mpsc::Sender<Order>);
 
-/// The questions handed in, for the thread of the cell.
+/// The tasks handed in, for the thread of the cell.
 #[derive(Debug)]
 pub(crate) struct Orders(mpsc::Receiver<Order>);
 
@@ -66,10 +56,10 @@ impl Desk {
     ///
     /// # Errors
     /// See `ErrorKind`; `component_failed` when the cell is gone.
-    pub(crate) async fn ask(&self, question: Question) -> Result<Reply, GatewayError> {
+    pub(crate) async fn ask(&self, task: Task) -> Result<AgentAnswer, GatewayError> {
         let (reply, answer) = oneshot::channel();
         let gone = || GatewayError::component_failed("worker");
-        let order = Order { question, reply };
+        let order = Order { task, reply };
         self.0.send(order).await.map_err(|_order| gone())?;
         answer.await.unwrap_or_else(|_dropped| Err(gone()))
     }
@@ -78,11 +68,11 @@ impl Desk {
 impl Orders {
     /// Takes every order to the pipeline. Runs on the thread of the pipeline's cell, until the desk is gone.
     pub(crate) async fn serve(mut self, pipeline: Pipeline) {
-        while let Some(Order { question, mut reply }) = self.0.recv().await {
+        while let Some(Order { task, mut reply }) = self.0.recv().await {
             let pipeline = pipeline.clone();
             actix_rt::spawn(async move {
                 let answered = tokio::select! {
-                    answered = answer(&pipeline, question) => answered,
+                    answered = pipeline.agent(call(task)) => answered,
                     // The pipeline carries on what must be carried on.
                     () = reply.closed() => return,
                 };
@@ -93,45 +83,33 @@ impl Orders {
     }
 }
 
-async fn answer(pipeline: &Pipeline, question: Question) -> Result<Reply, GatewayError> {
-    let Question {
-        system,
-        message,
+fn call(task: Task) -> AgentCall {
+    let Task {
+        text,
         conversation,
         plan,
         context,
-    } = question;
-    let dialect = PlainText {
-        system: Some(system.into()),
-        message: Arc::clone(&message),
-        max_tokens: None,
-        temperature: None,
-    };
-    if let Some(conversation) = conversation {
-        let turn = pipeline.turn(TurnCall {
-            conversation,
-            client_message_id: None,
-            message,
-            plan,
-            dialect: Rc::new(dialect),
-            context,
-        });
-        let given = turn.await?;
-        return Ok(Reply {
-            text: given.text,
-            served: given.served,
-        });
-    }
-    let (outgoing, needs) = dialect.request(&[]);
-    let plan = PlanRequest { needs, ..plan };
-    let call = ChatCall {
+        is_small,
+        amend,
+    } = task;
+    AgentCall {
+        turn: conversation.map(|conversation| (conversation, None)),
+        instructions: text.instructions(),
+        message: text.message(),
         plan,
-        outgoing,
         context,
-    };
-    let given = pipeline.complete(call).await?;
-    Ok(Reply {
-        text: dialect.answer_text(&given.completion)?.into(),
-        served: Some(given.served),
-    })
+        dialect: Rc::new(text),
+        is_trivial: is_small,
+        amend,
+    }
+}
+
+#[cfg(test)]
+impl Orders {
+    /// Answers every task by this, in the pipeline's place.
+    pub(crate) async fn answer_by(mut self, answer: impl Fn(Task) -> Result<AgentAnswer, GatewayError>) {
+        while let Some(Order { task, reply }) = self.0.recv().await {
+            let _ = reply.send(answer(task));
+        }
+    }
 }

@@ -50,6 +50,14 @@ pub(crate) enum Fault {
         /// The method.
         method: String,
     },
+    /// It is not known which of them is meant.
+    #[error("the parameters of {method} have the member {name:?} twice; give it once")]
+    GivenTwice {
+        /// The method.
+        method: String,
+        /// The member.
+        name: String,
+    },
     /// There is no such tool.
     #[error("there is no tool {name:?}; tools/list lists those there are")]
     UnknownTool {
@@ -67,7 +75,7 @@ impl Fault {
                 ErrorCode::INVALID_REQUEST
             }
             Self::UnknownMethod { .. } => ErrorCode::METHOD_NOT_FOUND,
-            Self::BadParams { .. } | Self::UnknownTool { .. } => ErrorCode::INVALID_PARAMS,
+            Self::BadParams { .. } | Self::GivenTwice { .. } | Self::UnknownTool { .. } => ErrorCode::INVALID_PARAMS,
         }
     }
 }

@@ -39,3 +39,10 @@ pub(crate) async fn serve(server: GatewayServer, transport: StdioTransport) {
     }
     written.wait().await;
 }
+
+#[cfg(test)]
+mod kept_tests;
+#[cfg(test)]
+mod raw_client_tests;
+#[cfg(test)]
+mod session_tests;

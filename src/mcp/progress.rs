@@ -69,6 +69,10 @@ fn in_words(step: &CallStep) -> String {
         CallStep::Routed { candidates, first } => {
             format!("routed: {} {} first, of {candidates}", first.layer, first.id)
         }
+        CallStep::Leg { role, models } => {
+            let models: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+            format!("{role}: asking {}", models.join(", "))
+        }
         CallStep::Attempt { ordinal, model } => format!("attempt {ordinal}: asking {} {}", model.layer, model.id),
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use gateway_actors::protocol::RequestId;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -23,6 +23,7 @@ use super::slots::Slots;
 use super::status::{Status, StatusParts};
 use super::tools::{self, Given};
 use crate::auth::LocalIdentity;
+use crate::escalation::Offers;
 use crate::limits::Limits;
 
 /// The revisions served here. 2025-03-26 is left out: it alone demands batches. A client that asks for it is offered
@@ -35,7 +36,8 @@ const REVISIONS: &[ProtocolVersion] = &[
 ];
 
 const INSTRUCTIONS: &str = "A gateway to many language models. code_agent hands a programming task to the model that \
-                            suits it, free models first, and says which model answered and what it cost. \
+                            suits it, free models first, and says which model answered and what it cost; \
+                            before it spends more than it may, it asks. \
                             gateway_status tells which models and providers work at the moment.";
 
 /// The MCP server of this process.
@@ -57,6 +59,7 @@ impl GatewayServer {
         limits: Arc<Limits>,
         desk: Desk,
         status: StatusParts,
+        offers: Offers,
         patience: Duration,
         give_up: watch::Receiver<bool>,
     ) -> Self {
@@ -67,6 +70,7 @@ impl GatewayServer {
                 desk,
                 slots: Slots::new(),
                 status: Status::new(status),
+                offers,
                 patience,
             },
             give_up,
@@ -110,6 +114,8 @@ impl ServerHandler for GatewayServer {
         let given = Given {
             request: request_id,
             arguments: request.arguments.unwrap_or_default(),
+            state: request.request_state,
+            responses: request.input_responses,
             arrived,
             context: &context,
         };
@@ -123,22 +129,25 @@ impl ServerHandler for GatewayServer {
         if tool.counts() {
             self.0.shared.status.calls.add(took);
         }
-        let outcome = result.as_ref().map_or_else(ToolFailure::kind, |_| "ok");
+        let outcome = match &result {
+            Ok(CallToolResponse::InputRequired(_)) => "asks",
+            Ok(_) => "ok",
+            Err(failure) => failure.kind(),
+        };
         tracing::info!(
             tool = tool.name(),
             outcome,
             duration_ms = took.as_millis(),
             "tool called"
         );
-        let result = result.unwrap_or_else(ToolFailure::into_result);
-        Ok(CallToolResponse::Complete(result))
+        Ok(result.unwrap_or_else(|failure| failure.into_result().into()))
     }
 }
 
 /// Runs a tool so that a panic in it is a failed call and not one that is never answered.
 async fn guarded(
-    call: impl Future<Output = Result<CallToolResult, ToolFailure>>,
-) -> Result<CallToolResult, ToolFailure> {
+    call: impl Future<Output = Result<CallToolResponse, ToolFailure>>,
+) -> Result<CallToolResponse, ToolFailure> {
     let result = AssertUnwindSafe(call).catch_unwind().await;
     // The panic itself is logged where it happens.
     result.unwrap_or_else(|_panic| Err(ToolFailure::internal()))

@@ -7,6 +7,7 @@ use super::desk::Desk;
 use super::slots::Slots;
 use super::status::Status;
 use crate::auth::LocalIdentity;
+use crate::escalation::Offers;
 use crate::limits::Limits;
 
 /// What every call of a tool works with.
@@ -22,6 +23,8 @@ pub(super) struct Shared {
     pub(super) slots: Slots,
     /// What `gateway_status` tells of.
     pub(super) status: Status,
+    /// The offers to go on with a dearer layer.
+    pub(super) offers: Offers,
     /// How long a call may take, from its arrival on.
     pub(super) patience: Duration,
 }

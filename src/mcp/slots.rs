@@ -13,10 +13,14 @@ pub(super) const AT_ONCE: usize = 8;
 /// Calls that wait besides. With messages of at most 2 MiB they are 256 MiB at the very worst.
 pub(super) const WAITING: usize = 128;
 
+/// Calls that wait for a person. They run nothing, and hold no place among those that do.
+const ASKED: usize = 32;
+
 /// The calls that run and wait.
 #[derive(Debug)]
 pub(super) struct Slots {
     running: Arc<Semaphore>,
+    asked: Arc<Semaphore>,
     inside: Arc<AtomicUsize>,
 }
 
@@ -41,6 +45,7 @@ impl Slots {
     pub(super) fn new() -> Self {
         Self {
             running: Arc::new(Semaphore::new(AT_ONCE)),
+            asked: Arc::new(Semaphore::new(ASKED)),
             inside: Arc::default(),
         }
     }
@@ -48,6 +53,11 @@ impl Slots {
     /// How many calls run or wait.
     pub(super) fn inside(&self) -> usize {
         self.inside.load(Ordering::Acquire)
+    }
+
+    /// Lets a call wait for a person, unless too many do.
+    pub(super) fn ask(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.asked).try_acquire_owned().ok()
     }
 
     /// Waits for a place. They are given in the order in which they were asked for.

@@ -26,8 +26,8 @@ use std::rc::Rc;
 
 use futures_core::future::LocalBoxFuture;
 use gateway_actors::protocol::{
-    AnswerForm, Billing, Completion, FailureKind, IdMap, ProviderName, TokenUsage, Upstream, UpstreamCall,
-    UpstreamFailure, UpstreamReply, UsageReport,
+    AnswerForm, Billing, Completion, FailureKind, IdMap, ProviderName, Upstream, UpstreamCall, UpstreamFailure,
+    UpstreamReply, UsageReport,
 };
 
 use crate::config::{ProviderKind, ProviderSettings};
@@ -114,7 +114,7 @@ impl Upstream for Upstreams {
             let known = Completion {
                 status: 200,
                 body: body.clone(),
-                usage: UsageReport::Reported(TokenUsage::default()),
+                usage: UsageReport::Unused,
             };
             return Box::pin(std::future::ready(Ok(UpstreamReply::Complete(known))));
         }

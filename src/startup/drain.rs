@@ -1,19 +1,20 @@
-//! The end of a process's work: what is under way ends or is cut, and its call records reach the database.
+//! The end of a process's work: what is under way ends or is cut, and its call records and outcomes reach the database.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::ServerHandle;
-use gateway_actors::protocol::FlushCalls;
-use gateway_actors::runtime::{RemoteAddr, RemoteAsks};
-use tokio::sync::watch;
+use gateway_actors::protocol::{FlushCalls, FlushOutcomes};
+use gateway_actors::runtime::{RemoteAddr, RemoteAsks, tell};
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::DrainSettings;
 use crate::http::{Lifecycle, Shared};
 use crate::system::ActorSystem;
 
-/// How long call records may take to reach the database at the end; what does not is in the journal.
+/// How long call records and outcomes may take to reach the database at the end; the records that do not are in the
+/// journal.
 pub(super) const FLUSH: Duration = Duration::from_secs(5);
 /// How long what is cut may take to be told so, to settle, and to be written when nobody waits any longer.
 pub(super) const CUT: Duration = Duration::from_secs(2);
@@ -67,10 +68,18 @@ pub(super) fn nothing_under_way(system: &ActorSystem) -> bool {
     gauges.turns.get() == 0 && gauges.attempts.get() == 0 && gauges.streams.get() == 0
 }
 
-/// Takes the call records to the database, within this time.
+/// Takes the call records and outcomes to the database, within this time.
 pub(super) async fn settle(system: &ActorSystem, at_most: Duration) {
-    if timeout(at_most, flush(system)).await.is_err() {
+    // Side by side: outcomes are not money, and records do not wait for them.
+    let (records, outcomes) = tokio::join!(
+        timeout(at_most, flush(system)),
+        timeout(at_most, flush_outcomes(system))
+    );
+    if records.is_err() {
         tracing::warn!("call records are left in the journal for the next start");
+    }
+    if outcomes.is_err() {
+        tracing::warn!("outcomes did not reach the database in time; nothing will be learned of them");
     }
 }
 
@@ -94,5 +103,14 @@ async fn flush(system: &ActorSystem) {
             // A tracker that was rebuilt meanwhile says nothing; its records are in the journal.
             let _ = flushed.await;
         }
+    }
+}
+
+/// Waits until every outcome is in the database.
+async fn flush_outcomes(system: &ActorSystem) {
+    let (stored, waiting) = oneshot::channel();
+    if tell(system.learning(), FlushOutcomes(stored)).is_ok() {
+        // A director that was rebuilt meanwhile has lost what it held, and counted it.
+        let _ = waiting.await;
     }
 }

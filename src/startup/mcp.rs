@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::drain::{CUT, FLUSH, nothing_under_way, settle, until};
 use super::signals::Signals;
-use super::{ServeError, describe, fatal, in_system, keys, limits, provider_infos};
+use super::{ServeError, describe, fatal, in_system, keys, limits, offers, provider_infos};
 use crate::auth::LocalIdentity;
 use crate::config::Settings;
 use crate::mcp::{self, Desk, GatewayServer, Orders, Pipes, StatusParts, StdioTransport};
@@ -64,6 +64,7 @@ async fn run(
         limits,
         desk,
         parts,
+        offers(settings, store),
         settings.http.default_deadline,
         end.give_up(),
     );

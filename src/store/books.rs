@@ -109,6 +109,12 @@ pub(super) trait Books: fmt::Debug + Send + Sync {
     /// The same of events that are so old, except those of budgets whose period never ends.
     fn purge_events(&self, kept: Duration) -> StoreFuture<usize>;
 
+    /// The same of offers that ended so long ago.
+    fn purge_offers(&self, kept: Duration) -> StoreFuture<usize>;
+
+    /// The same of outcomes that are so old.
+    fn purge_outcomes(&self, kept: Duration) -> StoreFuture<usize>;
+
     /// Reprices the batch of records behind this attempt, in one transaction; the last attempt looked at, or nothing when
     /// there are no more.
     fn reprice(&self, repricing: Repricing, behind: Option<String>) -> StoreFuture<(Repriced, Option<String>)>;

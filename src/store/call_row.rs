@@ -48,6 +48,7 @@ pub(super) struct CallRow<'a> {
     pub(super) price: Option<String>,
     pub(super) key_id: Option<&'a str>,
     pub(super) charges: Option<String>,
+    pub(super) purpose: &'static str,
 }
 
 /// The printed ids of a call record, which its row refers to.
@@ -151,6 +152,7 @@ impl<'a> CallRow<'a> {
             price: sent.price.as_ref().and_then(whole_price),
             key_id: sent.key_id.as_ref().map(KeyId::as_str),
             charges: sent.charges.as_deref().and_then(json_of),
+            purpose: sent.purpose.as_str(),
         }
     }
 }
@@ -245,6 +247,7 @@ macro_rules! call_columns {
             price: Nullable<Text> => Option<String>,
             key_id: Nullable<Text> => Option<&'a str>,
             charges: Nullable<Text> => Option<String>,
+            purpose: Text => &'static str,
         }
     };
 }

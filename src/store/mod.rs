@@ -1,5 +1,6 @@
 //! The database and the journal: the adapters behind the ports `ConversationStore`, `CallStore`, `ResponseStore`,
-//! `KeyStore`, `LedgerStore`, `IdempotencyStore`, `StoreHealth` and `AttemptJournal`.
+//! `KeyStore`, `LedgerStore`, `IdempotencyStore`, `EscalationStore`, `OutcomeStore`, `NotebookStore`, `TodoStore`,
+//! `StoreHealth` and `AttemptJournal`.
 //!
 //! [`Store`] owns its threads and, in `sqlite` or `postgres`, its connections. What is done to conversations and
 //! responses is written once, in `queries`; the databases differ in how they lock, insert call records, change their
@@ -10,6 +11,7 @@ mod books;
 mod call_row;
 mod cost_watch;
 mod error;
+mod escalation_row;
 mod files;
 mod health;
 mod idempotency_row;
@@ -19,6 +21,8 @@ mod ledger;
 mod migrations;
 mod models;
 mod name;
+mod notebook_row;
+mod outcome_row;
 mod postgres;
 mod purge;
 mod runtime;
@@ -33,8 +37,9 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, HashSecret, IdempotencyStore, InstanceId, KeyStore, LedgerStore, NanoUsd,
-    ReportStore, ResponseStore, StoreError, StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EscalationStore, EventStore, HashSecret, IdempotencyStore, InstanceId, KeyStore,
+    LedgerStore, NanoUsd, NotebookStore, OutcomeStore, ReportStore, ResponseStore, StoreError, StoreFuture,
+    StoreHealth, TodoStore,
 };
 
 use self::books::Books;
@@ -61,6 +66,10 @@ pub use self::transfer::{TableMoved, Transfer, TransferError};
 
 /// How long leases that have ended are kept, with their slices, and slices of periods that are over.
 const LEASES_KEPT: Duration = Duration::from_secs(24 * 3_600);
+/// How long offers are kept after they ended: whoever comes later is told so by the token itself.
+const OFFERS_KEPT: Duration = Duration::from_secs(3_600);
+/// How long outcomes are kept.
+const OUTCOMES_KEPT: Duration = Duration::from_secs(180 * 24 * 3_600);
 /// How long events are kept: longer than any period that ends, so that none is raised again.
 const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
 
@@ -134,6 +143,14 @@ trait Engine: fmt::Debug + Send + Sync {
     fn ledger(&self) -> Arc<dyn LedgerStore>;
 
     fn health(&self) -> Arc<dyn StoreHealth>;
+
+    fn escalations(&self) -> Arc<dyn EscalationStore>;
+
+    fn outcomes(&self) -> Arc<dyn OutcomeStore>;
+
+    fn notebook(&self) -> Arc<dyn NotebookStore>;
+
+    fn todos(&self) -> Arc<dyn TodoStore>;
 
     /// Closes what these processes left open, and gives up what they had claimed; the answer is how many conversations were given back.
     fn release_leases_of(&self, instances: Vec<String>) -> StoreFuture<usize>;
@@ -215,12 +232,36 @@ impl Store {
         self.engine.idempotency()
     }
 
-    /// Removes what has expired (responses, answers under idempotency keys, old events) and what has ended (leases of
-    /// budgets, their slices), now and every hour, until the answer is dropped. A few at a time, so that others are served
+    /// The offers to go on with a dearer layer.
+    #[must_use]
+    pub fn escalations(&self) -> Arc<dyn EscalationStore> {
+        self.engine.escalations()
+    }
+
+    /// What became of requests.
+    #[must_use]
+    pub fn outcomes(&self) -> Arc<dyn OutcomeStore> {
+        self.engine.outcomes()
+    }
+
+    /// Experiments, heuristics, bugs and calibrations.
+    #[must_use]
+    pub fn notebook(&self) -> Arc<dyn NotebookStore> {
+        self.engine.notebook()
+    }
+
+    /// The to-do lists.
+    #[must_use]
+    pub fn todos(&self) -> Arc<dyn TodoStore> {
+        self.engine.todos()
+    }
+
+    /// Removes what has expired (responses, answers under idempotency keys, old events, offers and outcomes) and what has
+    /// ended (leases of budgets, their slices), now and every hour, until the answer is dropped. A few at a time, so that others are served
     /// in between.
     pub fn keep_purging(&self) -> Purging {
         let (responses, answers) = (self.responses(), self.idempotency());
-        let [slices, leases, events] = std::array::from_fn(|_| self.engine.books());
+        let [slices, leases, events, offers, outcomes] = std::array::from_fn(|_| self.engine.books());
         let rubbish = vec![
             Rubbish::new("responses that have expired", move || responses.purge_expired()),
             Rubbish::new("answers under idempotency keys that have expired", move || {
@@ -233,6 +274,8 @@ impl Store {
                 leases.purge_leases(LEASES_KEPT)
             }),
             Rubbish::new("events of long ago", move || events.purge_events(EVENTS_KEPT)),
+            Rubbish::new("offers that ended long ago", move || offers.purge_offers(OFFERS_KEPT)),
+            Rubbish::new("outcomes of long ago", move || outcomes.purge_outcomes(OUTCOMES_KEPT)),
         ];
         Purging::start(rubbish, self.runtime.handle())
     }
@@ -251,6 +294,16 @@ impl Store {
     /// they were.
     pub fn purge_events(&self, kept: Duration) -> StoreFuture<usize> {
         self.engine.books().purge_events(kept)
+    }
+
+    /// Removes a batch of offers that ended so long ago; how many they were.
+    pub fn purge_offers(&self, kept: Duration) -> StoreFuture<usize> {
+        self.engine.books().purge_offers(kept)
+    }
+
+    /// Removes a batch of outcomes that are so old; how many they were.
+    pub fn purge_outcomes(&self, kept: Duration) -> StoreFuture<usize> {
+        self.engine.books().purge_outcomes(kept)
     }
 
     /// Reports over the call records.
@@ -329,7 +382,7 @@ impl Store {
     }
 }
 
-/// A fresh secret to hash keys with. Without randomness none is made, and no key can be.
+/// A fresh secret, to hash keys with or to sign. Without randomness none is made.
 fn fresh_secret() -> Result<HashSecret, error::Fault> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| error::Fault::failed(&error.to_string()))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use gateway_actors::protocol::{MessageStatus, ResponseId, Role, StoredMessage, StoredResponse};
+use gateway_actors::protocol::{Layer, MessageStatus, ResponseId, Role, StoredMessage, StoredResponse};
 
 use super::error::Fault;
 use super::schema::{messages, responses};
@@ -43,6 +43,12 @@ pub(super) fn status(text: &str) -> Result<MessageStatus, Fault> {
         .into_iter()
         .find(|status| status.as_str() == text)
         .ok_or_else(|| Fault::failed("a message has an unknown status"))
+}
+
+/// The dearest layer that answered in a conversation.
+pub(super) fn route_layer(text: Option<&str>) -> Result<Option<Layer>, Fault> {
+    let layer = text.map(str::parse).transpose();
+    layer.map_err(|_unknown| Fault::failed("a conversation has an unknown layer"))
 }
 
 /// A message as it is stored.

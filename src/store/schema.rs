@@ -13,6 +13,7 @@ diesel::table! {
         lease_request -> Nullable<Text>,
         lease_instance -> Nullable<Text>,
         lease_expires_at -> Nullable<BigInt>,
+        route_layer -> Nullable<Text>,
     }
 }
 
@@ -94,6 +95,7 @@ diesel::table! {
         price -> Nullable<Text>,
         key_id -> Nullable<Text>,
         charges -> Nullable<Text>,
+        purpose -> Text,
     }
 }
 
@@ -267,6 +269,109 @@ diesel::table! {
         max_concurrent -> Nullable<BigInt>,
         updated_at -> BigInt,
         deleted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// Offers to go on with a dearer layer.
+    escalations (id) {
+        id -> Text,
+        caller -> Text,
+        endpoint -> Text,
+        request_id -> Text,
+        conversation_id -> Nullable<Text>,
+        user_seq -> Nullable<BigInt>,
+        body -> Text,
+        request_hash -> Text,
+        from_layer -> Text,
+        to_layer -> Text,
+        reason -> Text,
+        estimated_nano_usd -> BigInt,
+        note -> Text,
+        answer -> Nullable<Text>,
+        state -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        decided_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// What became of requests whose model the gateway chose.
+    outcomes (request_id) {
+        request_id -> Text,
+        key_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        project_id -> Nullable<Text>,
+        conversation_id -> Nullable<Text>,
+        endpoint -> Text,
+        task -> Text,
+        complexity -> Nullable<Text>,
+        quality -> Text,
+        difficulty_milli -> Nullable<BigInt>,
+        start_layer -> Nullable<Text>,
+        layer -> Text,
+        model_id -> Text,
+        strategy -> Nullable<Text>,
+        cross_check -> Text,
+        votes -> Nullable<Integer>,
+        confidence_milli -> Nullable<Integer>,
+        evidence -> Nullable<Text>,
+        escalated -> Bool,
+        replaced_model_id -> Nullable<Text>,
+        ended -> Text,
+        accepted -> Nullable<Bool>,
+        rating -> Nullable<Integer>,
+        tests_passed -> Nullable<BigInt>,
+        tests_failed -> Nullable<BigInt>,
+        comment -> Nullable<Text>,
+        experiment_id -> Nullable<Text>,
+        arm -> Nullable<Text>,
+        cost_nano_usd -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Comparisons of ways to choose a model.
+    experiments (id) {
+        id -> Text,
+        name -> Text,
+        status -> Text,
+        task -> Nullable<Text>,
+        sticky -> Text,
+        arms -> Text,
+        guard -> Text,
+        stopped_reason -> Nullable<Text>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// Rules for choosing models, and notes of bugs.
+    improvements (id) {
+        id -> Text,
+        kind -> Text,
+        title -> Text,
+        data -> Text,
+        enabled -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// Calibrations that were applied on top of the file that a gateway starts with.
+    calibrations (id) {
+        id -> Text,
+        data -> Text,
+        summary -> Text,
+        superseded_at -> Nullable<BigInt>,
+        created_at -> BigInt,
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gateway_actors::budget::BudgetSettings;
-use gateway_actors::dispatch::{AmbiguousFailover, DispatchSettings};
+use gateway_actors::dispatch::{AmbiguousFailover, DispatchSettings, OrchestrationSettings};
 use gateway_actors::protocol::{BoundRules, BudgetBook, BudgetChanges, BudgetEntry, ProviderName};
 use gateway_actors::provider::BreakerSettings;
+use gateway_actors::router::RouterSettings;
 
 use crate::config::{AmbiguousRetry, ProviderSettings, Settings};
 
@@ -56,6 +57,35 @@ pub(super) fn key_variables(settings: &Settings) -> HashMap<ProviderName, Arc<st
         Some((provider.name.clone(), variable.into()))
     };
     settings.providers.iter().filter_map(variable).collect()
+}
+
+pub(super) fn routing(settings: &Settings) -> RouterSettings {
+    let written = &settings.routing;
+    RouterSettings {
+        default_layer: written.default_layer,
+        max_layer: written.max_escalation_layer,
+        auto_escalate: written.auto_escalate,
+        cross_check: written.cross_check,
+        panel: written.panel,
+        strategy: written.strategy,
+        skip_below_percent: written.skip_below_percent,
+        adaptive: written.adaptive,
+        adaptive_floor_percent: written.adaptive_floor_percent,
+        adaptive_prior: written.adaptive_prior,
+        ..RouterSettings::default()
+    }
+}
+
+pub(super) fn orchestration(settings: &Settings) -> OrchestrationSettings {
+    let written = &settings.routing;
+    OrchestrationSettings {
+        second_opinion: written.second_opinion,
+        rating_model: written.rating_model.as_deref().map(Into::into),
+        rating_timeout: written.rating_timeout,
+        review_timeout: written.review_timeout,
+        straggler: written.straggler,
+        handoff_tokens: written.handoff_tokens,
+    }
 }
 
 pub(super) fn dispatch(settings: &Settings) -> DispatchSettings {

@@ -325,6 +325,42 @@ fn a_client_that_leaves_finds_its_answer_when_it_comes_back() {
     });
 }
 
+/// A claim that is still being written when its client goes has somebody who does its work.
+#[test]
+fn a_client_that_leaves_at_once_never_finds_its_key_taken_by_nobody() {
+    on_each_database(|setup| {
+        let alpha = Provider::start("alpha");
+        let gateway = gateway(setup, &alpha);
+        let body = chat("one");
+        let text = body.to_string();
+        let mut asked = 0;
+        for number in 0..24 {
+            let key = format!("at-once-{number}");
+            let mut leaves = RawClient::connect(gateway.address());
+            leaves.send(format!(
+                "POST {COMPLETIONS} HTTP/1.1\r\nhost: localhost\r\nidempotency-key: {key}\r\n\
+                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{text}",
+                text.len()
+            ));
+            // It is at another place of its way each time.
+            for _ in 0..number % 4 {
+                assert_eq!(gateway.client().get("/health").status, 200);
+            }
+            leaves.reset();
+            let client = with_key(&gateway.client(), &key);
+            wait_for("the answer", Duration::from_secs(10), || {
+                let reply = client.post(COMPLETIONS, &body);
+                assert!(matches!(reply.status, 200 | 409), "{}", reply.text());
+                reply.status == 200
+            });
+            asked += 1;
+            // Whether the first was read or not, the work was done once.
+            assert_eq!(alpha.requests(), asked);
+        }
+        gateway.finish();
+    });
+}
+
 #[test]
 fn an_answer_that_is_too_large_to_be_kept_is_neither_given_nor_paid_again() {
     let alpha = Provider::start("alpha");
@@ -368,5 +404,32 @@ fn what_has_expired_is_done_again_and_removed() {
     wait_for("the expired answer to be gone", LIMIT, || {
         database.texts("SELECT count(*)::text FROM idempotency") == ["0"]
     });
+    gateway.finish();
+}
+
+#[test]
+fn a_panel_whose_members_all_fail_is_paid_once() {
+    let members = ["ann", "bob", "cid"].map(Provider::start);
+    let mut setup = Setup::new()
+        .env("ENABLE_CROSS_CHECK", "true")
+        .toml("[routing]\npanel = \"always\"");
+    for member in &members {
+        member.set(Behaviour::DieAfterEvents(1));
+        let model = Model::free(member.name(), member).priced("0.15", "0.60");
+        setup = setup.provider(member).model(&model);
+    }
+    let gateway = Gateway::start(setup);
+    let client = with_key(&gateway.client(), "panel");
+    let sum = json!({ "message": "How many apples are 3 apples and 4 apples? End with `Answer: <number>`" });
+    let first = client.post("/v1/route", &sum);
+    assert_eq!(first.status, 502, "{}", first.text());
+    let requests = || members.iter().map(Provider::requests).sum::<usize>();
+    let asked = requests();
+    assert!(asked >= 3, "all three were asked: {asked}");
+    assert_is_replay_of(&client.post("/v1/route", &sum), &first);
+    assert_eq!(requests(), asked, "nobody is asked again");
+    for member in &members {
+        member.set(Behaviour::Answer);
+    }
     gateway.finish();
 }

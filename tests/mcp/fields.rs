@@ -35,7 +35,7 @@ fn b8_a_task_that_is_missing_is_named() {
 fn b12_words_outside_their_list_are_refused() {
     let cases = ["ultra", "exec", "", "High"].map(|word| json!({"task": "x", "quality": word}));
     refuses("quality", &cases);
-    refuses("7", &[json!({"task": "x", "quality": 7})]);
+    refuses("a text", &[json!({"task": "x", "quality": 7})]);
     refuses("mode", &[json!({"task": "x", "mode": "exec"})]);
 }
 
@@ -51,7 +51,7 @@ fn b15_impossible_lists_of_files_are_refused_and_names_are_only_names() {
         ],
     );
     refuses(
-        "string",
+        "texts",
         &[json!({"task": "x", "files": "x"}), json!({"task": "x", "files": [7]})],
     );
 
@@ -75,10 +75,10 @@ fn b16_a_context_of_the_wrong_type_is_refused() {
     for (named, context) in [
         ("files", json!({"files": "x"})),
         ("gitStatus", json!({"gitStatus": {}})),
-        ("sequence", json!({"requirements": "x"})),
-        ("string", json!({"existingCode": {}})),
-        ("string", json!({"language": 7})),
-        ("Context", json!("x")),
+        ("requirements", json!({"requirements": "x"})),
+        ("existingCode", json!({"existingCode": {}})),
+        ("language", json!({"language": 7})),
+        ("context", json!("x")),
     ] {
         refuses(named, &[json!({"task": "x", "context": context})]);
     }

@@ -2,11 +2,13 @@
 
 #![cfg(test)]
 
+mod agent;
 mod budgets;
 mod calls;
 mod clients;
 mod desktop;
 mod ending;
+mod escalation;
 mod fields;
 mod fuzz;
 mod limits;

@@ -11,6 +11,7 @@ mod books;
 mod budgets;
 mod clients;
 mod crash;
+mod cross_check;
 mod deadlocks;
 mod kills;
 mod observer;

@@ -116,3 +116,19 @@ fn e21_while_another_program_holds_the_ledger_paid_calls_are_refused_in_time_and
     assert_eq!(scene.spent_at_rest("global"), COST);
     scene.finish();
 }
+
+#[test]
+fn e21_a_request_whose_deadline_passes_while_the_ledger_is_asked_is_told_of_its_deadline() {
+    let scene = Scene::with(On::Postgres, |setup, _| setup.toml("[store]\nlock_timeout_ms = 10000"));
+    scene.limit("global", 100 * COST);
+    let database = scene.database.as_ref().unwrap();
+    let blocker = database.begin("LOCK TABLE budget_periods IN ACCESS EXCLUSIVE MODE");
+    let hurried = scene.admin().with_header("x-request-timeout-ms", "400");
+    let error = hurried.post(COMPLETIONS, &paid(TOKENS)).error(504);
+    assert_eq!(error["code"], "deadline_exceeded", "{error}");
+    assert_eq!(scene.paid.requests(), 0);
+    blocker.roll_back();
+    wait_for("paid calls to be made again", SOON, || scene.ask().status == 200);
+    assert_eq!(scene.spent_at_rest("global"), COST);
+    scene.finish();
+}

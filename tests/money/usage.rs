@@ -79,8 +79,18 @@ fn e11_what_is_said_of_usage_is_booked_as_far_as_it_can_be_believed() {
         // It may have thought besides.
         (String::new(), true, (COST, COST)),
         ("null".to_owned(), true, (COST, COST)),
-        (r#"{"prompt_tokens":0,"completion_tokens":0}"#.to_owned(), false, (0, 0)),
-        (tokens("0"), false, (0, 0)),
+        // No request is without input, and no text without output.
+        (
+            r#"{"prompt_tokens":0,"completion_tokens":0}"#.to_owned(),
+            true,
+            (COST, COST),
+        ),
+        (
+            r#"{"prompt_tokens":0,"completion_tokens":4}"#.to_owned(),
+            true,
+            (COST, COST),
+        ),
+        (tokens("0"), true, (COST, COST)),
         (tokens("4"), false, (4 * NANO_A_TOKEN, 4 * NANO_A_TOKEN)),
         // Thoughts that only the total tells of.
         (
@@ -106,6 +116,13 @@ fn e11_what_is_said_of_usage_is_booked_as_far_as_it_can_be_believed() {
         assert!((least..=most).contains(&booked), "{usage}: {booked}");
         sum += booked;
     }
+    // An answer that says nothing has no output.
+    let silent = r#"{"id":"c-1","object":"chat.completion","created":1,"model":"paid-api","choices":[{"index":0,
+        "message":{"role":"assistant","content":""},"finish_reason":"stop"}],
+        "usage":{"prompt_tokens":3,"completion_tokens":0}}"#;
+    scene.paid.set(Behaviour::Status(200, JSON, silent));
+    let call = last_call(&scene, &scene.ask());
+    assert_eq!((call.cost_nano_usd, call.estimated), (0, false));
     // A number in a text may be taken for that number.
     scene.paid.set(answer(&tokens("\"4\"")));
     let call = last_call(&scene, &scene.ask());
@@ -161,6 +178,36 @@ fn e12_of_two_reports_in_one_stream_the_last_counts() {
     assert!(reply.is_done(), "{}", reply.text());
     let call = last_call(&scene, &reply);
     assert_eq!((call.cost_nano_usd, call.estimated), (3 * NANO_A_TOKEN, false));
+    scene.finish();
+}
+
+#[test]
+fn e11_a_stream_that_says_it_used_nothing_is_booked_as_one_that_says_nothing() {
+    let scene = Scene::new(On::Sqlite);
+    scene.limit("global", 10 * COST);
+    let chunk = |choices: &str, usage: &str| {
+        format!(
+            "data: {{\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"paid-api\",\
+             \"choices\":[{choices}],\"usage\":{usage}}}\n\n"
+        )
+    };
+    for usage in [
+        r#"{"prompt_tokens":0,"completion_tokens":0}"#,
+        r#"{"prompt_tokens":3,"completion_tokens":0}"#,
+    ] {
+        let text = [
+            chunk(r#"{"index":0,"delta":{"role":"assistant","content":"a b"}}"#, "null"),
+            chunk(r#"{"index":0,"delta":{},"finish_reason":"stop"}"#, "null"),
+            chunk("", usage),
+            "data: [DONE]\n\n".to_owned(),
+        ];
+        scene.paid.set(Behaviour::Status(200, EVENTS, text.concat().leak()));
+        let reply = scene.admin().post(COMPLETIONS, &paid_stream(TOKENS));
+        assert!(reply.is_done(), "{}", reply.text());
+        let call = last_call(&scene, &reply);
+        assert_eq!((call.cost_nano_usd, call.estimated), (COST, true), "{usage}");
+    }
+    assert_eq!(scene.spent_at_rest("global"), 2 * COST);
     scene.finish();
 }
 

@@ -49,6 +49,7 @@ fn a_record_keeps_what_it_says(test: &TestStore) {
         ("provider", "alpha".into()),
         ("layer", "L1".into()),
         ("task", "create-project".into()),
+        ("purpose", "panel".into()),
         ("input_tokens", "10".into()),
         ("cached_input_tokens", "4".into()),
         ("cache_write_5m_tokens", "3".into()),

@@ -38,7 +38,7 @@ fn open(store: &Store, turn: &OpenTurn) -> Result<TurnOpened, StoreError> {
 /// Opens a turn that must open; its place and its history.
 fn opened(store: &Store, turn: &OpenTurn) -> (i64, Vec<StoredMessage>) {
     match open(store, turn).unwrap() {
-        TurnOpened::Opened { seq, history } => (seq, history),
+        TurnOpened::Opened { seq, history, .. } => (seq, history),
         other => panic!("{other:?}"),
     }
 }

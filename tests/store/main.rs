@@ -2,21 +2,28 @@
 
 #![cfg(test)]
 
+mod amend;
 mod books;
 mod calls;
 mod connecting;
 mod conversations;
 mod database;
+mod escalations;
 mod events;
+mod feedback;
 mod foreign;
 mod keys;
 mod ledger;
+mod notebook;
+mod outcomes;
+mod plans;
 mod reports;
 mod responses;
 mod schema;
 mod servers;
 #[path = "../support/mod.rs"]
 mod support;
+mod todos;
 mod transfer;
 
 use gateway_actors::testkit::samples;

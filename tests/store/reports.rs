@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gateway_actors::protocol::{
-    CallFilter, CallRecord, CallSums, Dimension, Interval, KeyId, Layer, NanoUsd, Outcome, RecordOwner, ReportGroup,
-    ReportQuestion, StoreError, TokenUsage, UsageSource,
+    CallFilter, CallRecord, CallSums, Dimension, Interval, KeyId, Layer, LegRole, NanoUsd, Outcome, RecordOwner,
+    ReportGroup, ReportQuestion, StoreError, TokenUsage, UsageSource,
 };
 
 use crate::database::{TestStore, on_each_database};
@@ -91,6 +91,7 @@ fn value(record: &CallRecord, dimension: Dimension) -> Option<String> {
         Dimension::User => sent.user_id.as_deref().map(Into::into),
         Dimension::Key => sent.key_id.as_ref().map(ToString::to_string),
         Dimension::Outcome => Some(record.outcome.as_str().to_owned()),
+        Dimension::Purpose => Some(sent.purpose.to_string()),
     }
 }
 
@@ -112,6 +113,7 @@ fn drawn(draw: &mut Draw, count: u64) -> Vec<CallRecord> {
         sent.model = format!("model-{}", pick(4)).into();
         sent.provider = format!("provider-{}", pick(2)).into();
         sent.layer = Layer::ALL[pick(4)];
+        sent.purpose = LegRole::ALL[pick(LegRole::ALL.len())];
         sent.project_id = [None, Some("p".into()), Some("=q".into())][pick(3)].clone();
         sent.user_id = [None, Some("u".into())][pick(2)].clone();
         sent.key_id = [None, Some(keys[pick(3)].clone())][pick(2)].clone();
@@ -158,6 +160,7 @@ fn sums_are_those_of_the_records_whatever_they_are_told_apart_by(test: &TestStor
             vec![],
             vec![Dimension::User, Dimension::Project],
             vec![Dimension::Provider, Dimension::Model, Dimension::Outcome],
+            vec![Dimension::Purpose, Dimension::Layer],
         ])
         .collect();
     for interval in intervals {
@@ -346,6 +349,7 @@ fn the_dearest_calls_come_first(test: &TestStore) {
     let costs: Vec<i64> = dearest.iter().map(|call| call.cost.0).collect();
     assert_eq!(costs, [9, 9, 9, 9, 9, 5, 5]);
     let first = &records[2];
+    assert_eq!(dearest[0].purpose, first.dispatch.purpose.as_str());
     assert_eq!(dearest[0].attempt, first.dispatch.attempt.to_string());
     assert_eq!(dearest[0].key, first.dispatch.key_id.as_ref().map(ToString::to_string));
 }

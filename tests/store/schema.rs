@@ -125,9 +125,9 @@ fn call_records_of_an_older_version_are_kept_by_the_upgrade() {
         let rows = database.texts(
             "SELECT input_tokens || ' ' || cached_input_tokens || ' ' || cache_write_5m_tokens || ' '
                 || cache_write_1h_tokens || ' ' || output_price_pico_usd || ' ' || coalesce(price, '-')
-             FROM llm_calls ORDER BY started_at",
+                || ' ' || purpose FROM llm_calls ORDER BY started_at",
         );
-        assert_eq!(rows, ["10 4 0 0 1 -", "10 4 3 2 600000 -"], "{name}");
+        assert_eq!(rows, ["10 4 0 0 1 - answer", "10 4 3 2 600000 - panel"], "{name}");
     }
 }
 
@@ -236,6 +236,8 @@ fn j16_stores_that_open_a_new_database_at_once_all_succeed(test: &TestStore) {
                   DROP TABLE conversations; DROP TABLE responses; DROP TABLE moves; DROP TABLE secrets; DROP TABLE api_keys;
                   DROP TABLE rate_limits; DROP TABLE budgets; DROP TABLE budget_periods; DROP TABLE budget_leases;
                   DROP TABLE budget_slices; DROP TABLE budget_ledger; DROP TABLE idempotency; DROP TABLE events;
+                  DROP TABLE escalations; DROP TABLE outcomes; DROP TABLE experiments; DROP TABLE improvements;
+                  DROP TABLE calibrations;
                   DELETE FROM __diesel_schema_migrations",
     );
     let together = Barrier::new(6);

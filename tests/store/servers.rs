@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ai_mcp_gateway::store::{OpenError, Store};
-use gateway_actors::protocol::{StoreError, TurnOpened};
+use gateway_actors::protocol::{Decided, EscalationDecision, Feedback, RecordOwner, RequestId, StoreError, TurnOpened};
 use tokio::time::Instant;
 
 use crate::database::{TestDatabase, postgres_config, query};
+use crate::escalations::{new_offer, offered};
+use crate::outcomes::outcome;
 use crate::samples::{close, conversation, finished_call, turn};
 use crate::support::{OpenTransaction, PostgresDatabase, PostgresServer, wait_for};
 
@@ -59,6 +61,45 @@ fn j2_connections_that_the_server_cuts_fail_no_job() {
         let results = store.block_on(futures_util::future::join_all(jobs));
         assert!(results.iter().all(Result::is_ok), "{results:?}");
     }
+}
+
+#[test]
+fn j2_while_the_server_is_away_nothing_is_decided_or_learned_and_afterwards_it_is() {
+    #[track_caller]
+    fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+        assert!(matches!(result, Err(StoreError::Unavailable { .. })), "{result:?}");
+    }
+
+    let mut server = PostgresServer::start(None);
+    let store = Store::open(postgres_config(server.url()).into()).unwrap();
+    let offer = new_offer(i64::MAX);
+    offered(&store, &offer);
+    open_every_connection(&store);
+    server.stop();
+    let (escalations, outcomes, notebook) = (store.escalations(), store.outcomes(), store.notebook());
+    let decide = || store.block_on(escalations.decide(offer.id, EscalationDecision::Approve));
+    let row = outcome();
+    let feedback = Feedback {
+        request: RequestId::generate(),
+        rating: Some(1),
+        accepted: None,
+        tests: None,
+        comment: None,
+    };
+    unavailable(decide());
+    unavailable(store.block_on(escalations.offer(new_offer(1))));
+    unavailable(store.block_on(escalations.find(offer.id)));
+    unavailable(store.block_on(outcomes.insert(vec![row.clone()])));
+    unavailable(store.block_on(outcomes.feedback(feedback, RecordOwner::Everyone)));
+    unavailable(store.block_on(outcomes.table(0)));
+    unavailable(store.block_on(notebook.experiments()));
+    unavailable(store.block_on(notebook.calibration()));
+    unavailable(store.block_on(store.todos().open_list(conversation("conv-1"))));
+    server.start_again();
+    let decided = decide();
+    assert!(matches!(decided, Ok(Decided::Done(_))), "{decided:?}");
+    store.block_on(outcomes.insert(vec![row.clone()])).unwrap();
+    assert_eq!(store.block_on(outcomes.page(0, None, 10)).unwrap(), [row]);
 }
 
 #[test]
@@ -166,8 +207,8 @@ fn j5_a_connection_that_may_only_read_is_given_up() {
     insert().unwrap();
 }
 
-/// Makes the first `failing` inserts of call records do this instead.
-fn fail_inserts(database: &PostgresDatabase, failing: u32, what: &str, when: &str) {
+/// Makes the first `failing` writes that a trigger is for do this instead.
+fn fail_when(database: &PostgresDatabase, failing: u32, what: &str, when: &str) {
     database.execute(&format!(
         "CREATE SEQUENCE tries;
          CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
@@ -192,7 +233,7 @@ fn j6_a_job_that_loses_against_another_transaction_is_run_again() {
     ] {
         let database = PostgresDatabase::create();
         let store = Store::open(postgres_config(&database.url()).into()).unwrap();
-        fail_inserts(&database, 7, what, when);
+        fail_when(&database, 7, what, when);
         // Four runs that fail, then three, then the one that does not.
         let refused = store.block_on(store.calls().insert_calls(vec![finished_call()]));
         assert!(
@@ -211,7 +252,7 @@ fn j6_a_job_that_loses_against_another_transaction_is_run_again() {
 fn j9_a_job_whose_connection_ends_while_it_commits_is_done_once() {
     let database = PostgresDatabase::create();
     let store = Store::open(postgres_config(&database.url()).into()).unwrap();
-    fail_inserts(
+    fail_when(
         &database,
         1,
         "PERFORM pg_terminate_backend(pg_backend_pid())",
@@ -222,6 +263,27 @@ fn j9_a_job_whose_connection_ends_while_it_commits_is_done_once() {
         .unwrap();
     assert_eq!(database.texts("SELECT count(*)::text FROM llm_calls"), ["1"]);
     assert_eq!(database.texts("SELECT last_value::text FROM tries"), ["2"]);
+}
+
+#[test]
+fn j9_a_decision_whose_connection_ends_while_it_commits_is_made_once_and_told() {
+    let database = PostgresDatabase::create();
+    let store = Store::open(postgres_config(&database.url()).into()).unwrap();
+    fail_when(
+        &database,
+        1,
+        "PERFORM pg_terminate_backend(pg_backend_pid())",
+        "CONSTRAINT TRIGGER fail AFTER UPDATE ON escalations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW",
+    );
+    let offer = new_offer(i64::MAX);
+    offered(&store, &offer);
+    let decide = || store.block_on(store.escalations().decide(offer.id, EscalationDecision::Reject));
+    let decided = decide();
+    assert!(
+        matches!(&decided, Ok(Decided::Done(stored)) if stored.new == offer),
+        "{decided:?}"
+    );
+    assert!(matches!(decide(), Ok(Decided::Used)));
 }
 
 #[test]

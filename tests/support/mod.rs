@@ -41,4 +41,4 @@ pub(crate) use redis::{RedisServer, redis_url};
 pub(crate) use setup::{Model, Setup};
 pub(crate) use slicing_proxy::{Cuts, SlicingProxy};
 pub(crate) use sse::{SseEvent, json_lines, sse_events};
-pub(crate) use wait::{look_for, wait_for};
+pub(crate) use wait::{look_for, look_until, wait_for};

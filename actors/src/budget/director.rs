@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::action::{Action, WaiterId};
 use super::director_core::{BudgetSettings, DirectorCore};
 use crate::protocol::{
-    BudgetBook, BudgetChanges, BudgetError, GiveBack, Grant, GrantRequest, InstanceId, LeaseId, LedgerStore, Recall,
-    Refill, ReloadBudgets, Reserved, StoreError,
+    BudgetBook, BudgetChanges, BudgetEntry, BudgetError, BudgetStatus, GiveBack, Grant, GrantRequest, InstanceId,
+    LeaseId, LedgerStore, LookAt, Recall, Refill, ReloadBudgets, Reserved, Scope, StoreError,
 };
 use crate::runtime::{AbortPoint, CrashReporter, Guard, accept_injected_faults, pass, tell};
 
@@ -28,6 +28,8 @@ pub struct BudgetDirector {
     ledger: Arc<dyn LedgerStore>,
     waiting: HashMap<WaiterId, oneshot::Sender<Result<Reserved, BudgetError>>>,
     reloading: Vec<oneshot::Sender<bool>>,
+    /// Budgets that the ledger is being asked about, and who waits for it.
+    looking: HashMap<Scope, Vec<oneshot::Sender<()>>>,
     next_waiter: u64,
     /// How often changed budgets were looked for.
     looks: u64,
@@ -45,6 +47,8 @@ enum Answered {
     Recalled(LeaseId, Result<Vec<Recall>, StoreError>),
     /// What the look of this number found.
     Changed(u64, Result<BudgetChanges, StoreError>),
+    /// How this budget stands.
+    Looked(Arc<BudgetEntry>, Result<Option<BudgetStatus>, StoreError>),
 }
 
 impl BudgetDirector {
@@ -63,6 +67,7 @@ impl BudgetDirector {
             ledger,
             waiting: HashMap::new(),
             reloading: Vec::new(),
+            looking: HashMap::new(),
             next_waiter: 0,
             looks: 0,
         }
@@ -196,6 +201,22 @@ impl Handler<ReloadBudgets> for BudgetDirector {
     }
 }
 
+impl Handler<LookAt> for BudgetDirector {
+    type Result = Result<oneshot::Receiver<()>, BudgetError>;
+
+    fn handle(&mut self, LookAt { entry }: LookAt, ctx: &mut Self::Context) -> Self::Result {
+        let (waiting, looked) = oneshot::channel();
+        let all = self.looking.entry(entry.scope.clone()).or_default();
+        all.push(waiting);
+        // One question at a time is under way about a budget.
+        if all.len() == 1 {
+            let status = self.ledger.budget(entry.scope.clone());
+            answer(ctx, async move { Answered::Looked(entry, status.await) });
+        }
+        Ok(looked)
+    }
+}
+
 impl Handler<Answered> for BudgetDirector {
     type Result = ();
 
@@ -218,6 +239,13 @@ impl Handler<Answered> for BudgetDirector {
             }
             Answered::Recalled(lease, recalls) => {
                 self.change(ctx, |core, now| core.recalled(lease, recalls, now));
+            }
+            Answered::Looked(entry, status) => {
+                let left = |status: BudgetStatus| status.rule.limit - status.posted - status.held;
+                entry.note_left(status.ok().flatten().map(left), Instant::now());
+                for waiting in self.looking.remove(&entry.scope).unwrap_or_default() {
+                    let _ = waiting.send(());
+                }
             }
             // Of a director that was rebuilt since: the next has looked again, and must not hear how it was before.
             Answered::Changed(look, _) if look != self.looks => {}

@@ -7,7 +7,9 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use tokio::sync::oneshot;
 
 use super::core::{ContextCore, LiveTurns};
-use crate::protocol::{BeginTurn, ContextError, EndTurn, PermitSender, TurnPermit, TurnSink};
+use crate::protocol::{
+    BeginTurn, ContextError, EndTurn, FindLoop, KeepLoop, LoopNote, PermitSender, TurnPermit, TurnSink,
+};
 use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
 
 /// Orders the turns of every conversation. One per process, on an arbiter of its own.
@@ -68,6 +70,24 @@ impl Handler<EndTurn> for ContextActor {
         let Some(sink) = &self.sink else { return };
         // An end lost to a panic needs no second telling: a turn whose permit is gone counts as over.
         let _ = self.guard.run(|core| core.end(&end, sink));
+    }
+}
+
+impl Handler<FindLoop> for ContextActor {
+    type Result = Option<LoopNote>;
+
+    fn handle(&mut self, find: FindLoop, _: &mut Self::Context) -> Self::Result {
+        // What a panic lost is not known.
+        self.guard.run(|core| core.find_loop(find)).ok().flatten()
+    }
+}
+
+impl Handler<KeepLoop> for ContextActor {
+    type Result = ();
+
+    fn handle(&mut self, keep: KeepLoop, _: &mut Self::Context) {
+        // What a panic lost is not known, and need not be.
+        let _ = self.guard.run(|core| core.keep_loop(keep));
     }
 }
 

@@ -5,8 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
+use super::loops::Loops;
 use crate::protocol::{
-    BeginTurn, ContextError, ConversationId, EndTurn, PermitSender, RunningTurn, TurnPermit, TurnSink,
+    BeginTurn, ContextError, ConversationId, EndTurn, FindLoop, KeepLoop, LoopNote, PermitSender, RunningTurn,
+    TurnPermit, TurnSink,
 };
 
 /// Turns that may wait for a conversation besides the one that runs.
@@ -20,6 +22,7 @@ pub(super) type LiveTurns = Rc<RefCell<Vec<Weak<RunningTurn>>>>;
 pub(super) struct ContextCore {
     conversations: HashMap<ConversationId, Turns>,
     live: LiveTurns,
+    loops: Loops,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +51,7 @@ impl ContextCore {
         Self {
             conversations: conversations.collect(),
             live,
+            loops: Loops::default(),
         }
     }
 
@@ -82,6 +86,16 @@ impl ContextCore {
         if self.conversations.get(&end.conversation).is_some_and(over) {
             self.run_next(&end.conversation, sink);
         }
+    }
+
+    /// What is known of a conversation that has no id.
+    pub(super) fn find_loop(&self, find: FindLoop) -> Option<LoopNote> {
+        self.loops.find(find.tenant, find.conversation, find.now)
+    }
+
+    /// Notes what is to be known of one.
+    pub(super) fn keep_loop(&mut self, keep: KeepLoop) {
+        self.loops.keep(keep.tenant, keep.conversation, keep.note, keep.now);
     }
 
     fn run_next(&mut self, conversation: &ConversationId, sink: &Arc<dyn TurnSink>) {

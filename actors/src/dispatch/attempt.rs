@@ -20,6 +20,7 @@ pub(super) struct Attempt {
     /// Nothing once it has ended.
     open: Option<Open>,
     lease: Lease,
+    ordinal: u8,
     sent: Instant,
     input_bound: u64,
     first_byte: Option<Duration>,
@@ -42,6 +43,7 @@ struct Open {
 /// What a finished attempt contributes to its request's account.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Finished {
+    pub(super) ordinal: u8,
     pub(super) outcome: Outcome,
     pub(super) usage: TokenUsage,
     pub(super) source: UsageSource,
@@ -69,6 +71,7 @@ impl Attempt {
         let gauges = [cell.gauges.attempts.enter(), cell.gauges.holds.enter()];
         Ok(Self {
             cell,
+            ordinal: record.attempt.ordinal,
             open: Some(Open { record, hold }),
             lease,
             sent: Instant::now(),
@@ -87,6 +90,11 @@ impl Attempt {
     pub(super) fn counted_by(mut self, counter: Option<&Arc<dyn TokenMeter>>) -> Self {
         self.counter = counter.map(Arc::clone);
         self
+    }
+
+    /// What is held for it; nothing once it has ended.
+    pub(super) fn held(&self) -> NanoUsd {
+        self.open.as_ref().map_or(NanoUsd::ZERO, |open| open.record.held)
     }
 
     /// Notes the provider's status and that its first meaningful byte is there.
@@ -135,9 +143,14 @@ impl Attempt {
         self.finish(End::Completed, Outcome::ClientLeft)
     }
 
+    /// Another answer was taken, and this one was not waited for any longer. That says nothing of its provider.
+    pub(super) fn superseded(mut self) -> Finished {
+        self.finish(End::Left, Outcome::Superseded)
+    }
+
     fn finish(&mut self, end: End<'_>, outcome: Outcome) -> Finished {
         let Some(Open { record: dispatch, hold }) = self.open.take() else {
-            return Finished::nothing(outcome);
+            return Finished::nothing(self.ordinal, outcome);
         };
         let size = Size {
             input_bound: self.input_bound,
@@ -187,6 +200,7 @@ impl Attempt {
             tracing::error!("the cost tracker is gone; a call record is in the journal only");
         }
         Finished {
+            ordinal: self.ordinal,
             outcome,
             usage: settlement.usage,
             source: settlement.source,
@@ -253,8 +267,9 @@ impl Drop for Attempt {
 }
 
 impl Finished {
-    fn nothing(outcome: Outcome) -> Self {
+    fn nothing(ordinal: u8, outcome: Outcome) -> Self {
         Self {
+            ordinal,
             outcome,
             usage: TokenUsage::default(),
             source: UsageSource::None,

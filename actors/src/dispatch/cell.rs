@@ -9,14 +9,17 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::retry::RetryBudget;
-use super::settings::DispatchSettings;
+use super::settings::{DispatchSettings, OrchestrationSettings};
 use crate::budget::{BudgetActor, BudgetDirector};
 use crate::context::ContextActor;
 use crate::cost::CostTracker;
+use crate::learning::LearningDirector;
 use crate::protocol::{
     AttemptJournal, BoundRules, BudgetBook, BudgetTotals, CellId, ConversationStore, Gauges, InFlight, InstanceId,
-    LastResort, ProviderName, Upstream,
+    LastResort, Learned, ProviderName, Scribe, TodoStore, Upstream,
 };
+#[cfg(feature = "testkit")]
+use crate::protocol::{Plan, PlanRequest, RouteError};
 use crate::provider::ProviderActor;
 use crate::router::RouterActor;
 use crate::runtime::{Bell, LocalAddr, RemoteAddr};
@@ -61,6 +64,14 @@ pub struct PipelineParts {
     pub journal: Rc<dyn AttemptJournal>,
     /// The stored conversations.
     pub conversations: Arc<dyn ConversationStore>,
+    /// Writes the gateway's own requests, and reads their answers.
+    pub scribe: Rc<dyn Scribe>,
+    /// The calibration, and what was learned.
+    pub learned: Arc<ArcSwap<Learned>>,
+    /// Is told what became of requests; nothing where nobody learns.
+    pub learning: Option<RemoteAddr<LearningDirector>>,
+    /// The stored to-do lists.
+    pub todos: Arc<dyn TodoStore>,
     /// The process's leave to call a provider whose gate is open.
     pub last_resort: Arc<LastResort>,
     /// The process's counters.
@@ -72,6 +83,8 @@ pub struct PipelineParts {
     pub crash_stream: Arc<std::sync::atomic::AtomicBool>,
     /// The pipeline's numbers.
     pub settings: DispatchSettings,
+    /// The numbers of requests that are answered in several calls.
+    pub orchestration: OrchestrationSettings,
 }
 
 /// The parts, and the little state that the pipeline itself keeps.
@@ -81,6 +94,23 @@ pub(super) struct CellParts {
     cutting: Bell,
     pub(super) retries: RefCell<RetryBudget>,
     pub(super) lingering: Cell<i64>,
+    /// Plans in the router's place.
+    #[cfg(feature = "testkit")]
+    planner: RefCell<Option<Planner>>,
+}
+
+/// Plans in the router's place, or leaves it to the router.
+#[cfg(feature = "testkit")]
+pub(super) struct Planner(pub(super) Box<PlanBy>);
+
+#[cfg(feature = "testkit")]
+pub(super) type PlanBy = dyn Fn(&PlanRequest) -> Option<Result<Plan, RouteError>>;
+
+#[cfg(feature = "testkit")]
+impl std::fmt::Debug for Planner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Planner")
+    }
 }
 
 impl CellParts {
@@ -89,9 +119,24 @@ impl CellParts {
         Self {
             retries: RefCell::new(RetryBudget::new(&parts.settings, now)),
             lingering: Cell::new(0),
+            #[cfg(feature = "testkit")]
+            planner: RefCell::default(),
             cutting: Bell::when(parts.cut.clone(), |cut| *cut),
             parts,
         }
+    }
+
+    /// Has requests planned by this, where it does, and not by the router.
+    #[cfg(feature = "testkit")]
+    pub(super) fn plan_by(&self, planner: Planner) {
+        self.planner.replace(Some(planner));
+    }
+
+    /// The plan that is made in the router's place.
+    #[cfg(feature = "testkit")]
+    pub(super) fn planned(&self, request: &PlanRequest) -> Option<Result<Plan, RouteError>> {
+        let planner = self.planner.borrow();
+        planner.as_ref().and_then(|planner| (planner.0)(request))
     }
 
     /// Comes true when what is under way is to be cut.

@@ -7,10 +7,14 @@
 //!   and, for a conversation, to the ContextActor and the store. It alone asks; no actor awaits another.
 //! * **On a panic** in a request's task that request ends, and its attempt is booked at its worst case.
 
+mod account;
+mod agent;
 mod attempt;
+mod candidates;
 mod cell;
 mod client;
 mod failure;
+mod orchestrate;
 mod payment;
 mod pump;
 mod retry;
@@ -24,14 +28,17 @@ use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot};
 
 pub use cell::{PipelineParts, ProviderHandle};
-pub use settings::{AmbiguousFailover, DispatchSettings};
+pub use settings::{AmbiguousFailover, DispatchSettings, OrchestrationSettings};
 
 use crate::protocol::{
-    Answer, AnswerStream, Billing, ChatCall, ErrorKind, FailureKind, GatewayError, TurnAnswer, TurnCall,
-    UpstreamFailure, UpstreamReply,
+    AgentAnswer, AgentCall, Answer, AnswerStream, Billing, ChatCall, ConversationId, ErrorKind, FailureKind,
+    GatewayError, OutcomeEnd, Plan, TurnAnswer, TurnCall, UpstreamFailure, UpstreamReply,
 };
+#[cfg(feature = "testkit")]
+use crate::protocol::{PlanRequest, RouteError};
 use cell::CellParts;
-use run::{Begun, Run};
+use orchestrate::Streamed;
+use run::Begun;
 
 /// Takes requests through the actors of one cell. Cheap to clone; stays on its cell's thread.
 #[derive(Debug, Clone)]
@@ -48,6 +55,12 @@ impl Pipeline {
         }
     }
 
+    /// Has requests planned by this and not by the router, where it gives a plan. For tests of what is done with a plan.
+    #[cfg(feature = "testkit")]
+    pub fn plan_by(&self, plan: impl Fn(&PlanRequest) -> Option<Result<Plan, RouteError>> + 'static) {
+        self.cell.plan_by(cell::Planner(Box::new(plan)));
+    }
+
     /// Gets a whole answer. The attempt goes on, and is settled, when the returned future is dropped.
     ///
     /// # Errors
@@ -56,11 +69,10 @@ impl Pipeline {
         let (mut reply, answer) = oneshot::channel();
         let cell = Rc::clone(&self.cell);
         spawn(async move {
-            let mut run = Run::new(Rc::clone(&cell), call, None, false);
             let result = tokio::select! {
                 biased;
                 () = cell.cut() => Err(shut_down()),
-                result = run.complete(&mut reply) => result,
+                result = orchestrate::answer(Rc::clone(&cell), call, None, &mut reply) => result,
             };
             // Whoever waited may have left.
             let _ = reply.send(result);
@@ -102,6 +114,29 @@ impl Pipeline {
         answer.await.unwrap_or_else(|_| Err(self.lost()))
     }
 
+    /// Does a code agent's task, in steps where it is not small.
+    ///
+    /// # Errors
+    /// When no candidate could answer, or the turn could not begin or be stored.
+    pub async fn agent(&self, call: AgentCall) -> Result<AgentAnswer, GatewayError> {
+        let (mut reply, answer) = oneshot::channel();
+        let cell = Rc::clone(&self.cell);
+        spawn(async move {
+            let result = agent::run(cell, call, &mut reply).await;
+            // Whoever waited may have left; what was stored is stored.
+            let _ = reply.send(result);
+        });
+        answer.await.unwrap_or_else(|_| Err(self.lost()))
+    }
+
+    /// What would be done for a request, without doing it.
+    ///
+    /// # Errors
+    /// When there is no plan for it.
+    pub async fn explain(&self, call: ChatCall, conversation: Option<ConversationId>) -> Result<Plan, GatewayError> {
+        orchestrate::explain(&self.cell, call, conversation).await
+    }
+
     /// The request's task ended without an answer.
     fn lost(&self) -> GatewayError {
         if self.cell.is_cut() {
@@ -122,25 +157,46 @@ fn spawn(task: impl Future<Output = ()> + 'static) {
 
 async fn stream(cell: Rc<CellParts>, call: ChatCall, mut reply: oneshot::Sender<Result<AnswerStream, GatewayError>>) {
     let _gauge = cell.gauges.streams.enter();
-    let mut run = Run::new(Rc::clone(&cell), call, None, true);
-    let begun = run.begin(&mut reply).await;
+    let begun = orchestrate::stream(&cell, call, &mut reply).await;
+    let Streamed {
+        begun,
+        routing,
+        outcome,
+    } = match begun {
+        Ok(streamed) => streamed,
+        Err(error) => {
+            let _ = reply.send(Err(error));
+            return;
+        }
+    };
     let answer = match begun {
-        Err(error) => Err(error),
-        Ok(Begun {
+        Begun {
             attempt,
             candidate,
             reply: UpstreamReply::Stream(frames),
             dropped,
-        }) => {
+        } => {
             let (client, events) = mpsc::channel(pump::CHANNEL);
             let model = candidate.model;
             // A client that left meanwhile drops the receiver, which the pump sees.
-            let _ = reply.send(Ok(AnswerStream { model, dropped, events }));
-            return pump::pump(cell, attempt, frames, client).await;
+            let _ = reply.send(Ok(AnswerStream {
+                model,
+                dropped,
+                routing,
+                events,
+            }));
+            let (end, finished) = pump::pump(cell, attempt, frames, client).await;
+            if let Some(outcome) = outcome {
+                outcome.ended(end, finished.cost);
+            }
+            return;
         }
-        Ok(Begun { attempt, .. }) => {
+        Begun { attempt, .. } => {
             let failure = UpstreamFailure::new(FailureKind::Malformed, Billing::Ambiguous, "no stream");
-            attempt.failed(&failure);
+            let finished = attempt.failed(&failure);
+            if let Some(outcome) = outcome {
+                outcome.ended(OutcomeEnd::Failed, finished.cost);
+            }
             Err(failure::told(&failure))
         }
     };

@@ -1,17 +1,27 @@
 //! What pays for a request: the budgets that concern it, and the hold on each attempt's worst case.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::cell::CellParts;
 use crate::protocol::{
-    AttemptId, BudgetError, BudgetPath, CallContext, ConversationId, ErrorKind, GatewayError, Hold, Model, NanoUsd,
-    OnExhausted, Payer, Refill, Reserve, Reserved,
+    AttemptId, BudgetEntry, BudgetError, BudgetPath, CallContext, ConversationId, ErrorKind, GatewayError, Hold, Layer,
+    LookAt, Model, NanoUsd, OnExhausted, Payer, Refill, Reserve, Reserved,
 };
 
 /// How often a hold is asked for while other calls take what was got for it, or the actors restart.
 const TRIES: usize = 3;
+
+/// What is known of a budget is looked at again when it is older than this, without waiting for it.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// It says nothing any more when it is older than this.
+const OLD: Duration = Duration::from_secs(60);
+
+/// How long the ledger is waited for when nothing is known of a budget.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The budgets that have to pay for a request, and what they still allow.
 #[derive(Debug)]
@@ -50,13 +60,49 @@ impl Payment {
         !self.path.is_empty() && !model.is_free()
     }
 
+    /// Whether a budget ran dry that goes on with free models.
+    pub(super) fn is_dry(&self) -> bool {
+        self.ran_dry.is_some()
+    }
+
+    /// The dearest layer that the budgets pay for.
+    pub(super) fn max_layer(&self) -> Option<Layer> {
+        self.path.iter().filter_map(|entry| entry.rule.max_layer).min()
+    }
+
+    /// About how much the budgets have left; nothing where none pays. It is asked of the ledger now and then, and may be as
+    /// old as [`OLD`]; of a budget that nothing is known of, it is the limit.
+    pub(super) async fn left(&self, cell: &CellParts) -> Option<NanoUsd> {
+        let now = Instant::now();
+        for entry in &self.path {
+            let age = entry.told_at(now).map(|at| now.saturating_duration_since(at));
+            let look = LookAt {
+                entry: Arc::clone(entry),
+            };
+            match age {
+                Some(age) if age < FRESH => {}
+                Some(age) if age < OLD => {
+                    if cell.budget_director.tell(look).is_err() {
+                        tracing::debug!("the budget director is gone; what a budget has left is not asked for");
+                    }
+                }
+                _ => {
+                    let looked = async { cell.budget_director.ask(look).await.ok()?.ok()?.await.ok() };
+                    // Who has not heard by then goes by what is known.
+                    let _late = timeout(PATIENCE, looked).await;
+                }
+            }
+        }
+        let left = |entry: &Arc<BudgetEntry>| entry.left(now).unwrap_or(entry.rule.limit);
+        self.path.iter().map(left).min()
+    }
+
     /// Whether the budgets let this model answer at all.
     ///
     /// # Errors
     /// `layer_not_allowed`, `model_unpriced`, or `budget_exceeded` once only free models may answer.
     pub(super) fn allows(&self, model: &Model) -> Result<(), GatewayError> {
-        let most = self.path.iter().filter_map(|entry| entry.rule.max_layer).min();
-        if let Some(most) = most.filter(|most| model.layer > *most) {
+        if let Some(most) = self.max_layer().filter(|most| model.layer > *most) {
             let message =
                 format!("the budget of this call allows no layer above {most}; choose a model of a lower one");
             return Err(GatewayError::new(ErrorKind::LayerNotAllowed, message));
@@ -130,7 +176,7 @@ impl Payment {
             Ok(Ok(answer)) => answer,
             // The director was rebuilt.
             Ok(Err(_)) => Err(BudgetError::Restarting),
-            Err(_) => Err(BudgetError::LedgerUnavailable),
+            Err(_) => Err(BudgetError::TooLate),
         }
     }
 

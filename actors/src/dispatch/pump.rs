@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Finished};
 use super::cell::CellParts;
 use super::failure::told;
-use crate::protocol::{Billing, FailureKind, GatewayError, StreamFrame, UpstreamFailure, UpstreamStream};
+use crate::protocol::{Billing, FailureKind, GatewayError, OutcomeEnd, StreamFrame, UpstreamFailure, UpstreamStream};
 use crate::runtime::{AbortPoint, pass};
 
 /// Frames that may wait for a slow client; beyond it the provider is read no further.
@@ -55,13 +55,14 @@ impl Downstream {
     }
 }
 
-/// Carries a stream to its end. A failure after the first event is told in the stream, never mended by another model.
+/// Carries a stream to its end, and tells how it ended. A failure after the first event is told in the stream, never mended
+/// by another model.
 pub(super) async fn pump(
     cell: Rc<CellParts>,
     mut attempt: Attempt,
     mut stream: UpstreamStream,
     client: mpsc::Sender<Result<Bytes, GatewayError>>,
-) {
+) -> (OutcomeEnd, Finished) {
     let mut downstream = Downstream::Present(client);
     loop {
         let item = match &downstream {
@@ -77,15 +78,9 @@ pub(super) async fn pump(
             }
             Downstream::Lingering { until, .. } => match timeout_at(*until, stream.frames.next()).await {
                 Ok(item) => item,
-                Err(_) => {
-                    attempt.client_left();
-                    return;
-                }
+                Err(_) => return (OutcomeEnd::Left, attempt.client_left()),
             },
-            Downstream::Gone => {
-                attempt.client_left();
-                return;
-            }
+            Downstream::Gone => return (OutcomeEnd::Left, attempt.client_left()),
         };
         match item {
             Some(Ok(frame)) => {
@@ -94,10 +89,10 @@ pub(super) async fn pump(
                 attempt.meter(frame.content_bytes, frame.usage);
                 downstream = downstream.after(&frame);
                 if frame.terminal {
-                    end(&cell, attempt, downstream, frame).await;
+                    let ended = end(&cell, attempt, downstream, frame).await;
                     // Only its connection is still of interest.
                     let _ = timeout(CLOSING, async { while stream.frames.next().await.is_some() {} }).await;
-                    return;
+                    return ended;
                 }
                 pass(AbortPoint::MidStream);
                 if let Downstream::Present(client) = &downstream
@@ -123,24 +118,33 @@ fn panic_if_told(cell: &CellParts) {
 }
 
 /// The end mark is there: the attempt is journalled before the last bytes go out.
-async fn end(cell: &CellParts, attempt: Attempt, downstream: Downstream, last: StreamFrame) {
+async fn end(cell: &CellParts, attempt: Attempt, downstream: Downstream, last: StreamFrame) -> (OutcomeEnd, Finished) {
     let Downstream::Present(client) = downstream else {
-        attempt.completed_for_nobody();
-        return;
+        return (OutcomeEnd::Left, attempt.completed_for_nobody());
     };
-    attempt.completed();
+    let finished = attempt.completed();
     // A client that has gone by now has lost nothing but the end mark.
     if last.bytes.is_empty() || deliver(&client, Ok(last.bytes), cell.settings.write_stall).await {
         deliver(&client, Ok(Bytes::new()), cell.settings.write_stall).await;
     }
+    (OutcomeEnd::Answered, finished)
 }
 
-async fn fail(cell: &CellParts, attempt: Attempt, downstream: Downstream, failure: &UpstreamFailure) {
+async fn fail(
+    cell: &CellParts,
+    attempt: Attempt,
+    downstream: Downstream,
+    failure: &UpstreamFailure,
+) -> (OutcomeEnd, Finished) {
     tracing::info!(failure = %failure, status = failure.status, "a stream broke after it had begun");
-    attempt.failed(failure);
-    if let Downstream::Present(client) = downstream {
-        deliver(&client, Err(told(failure)), cell.settings.write_stall).await;
-    }
+    let finished = attempt.failed(failure);
+    let Downstream::Present(client) = downstream else {
+        return (OutcomeEnd::Left, finished);
+    };
+    let error = told(failure);
+    let end = OutcomeEnd::of_error(error.kind);
+    deliver(&client, Err(error), cell.settings.write_stall).await;
+    (end, finished)
 }
 
 /// Hands an item to the client; `false` when it has gone or takes nothing for too long.

@@ -6,32 +6,33 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::attempt::{Attempt, Finished};
+use super::account::Account;
+use super::attempt::Attempt;
 use super::cell::CellParts;
-use super::client::{Client, gone};
+use super::client::{Client, gone, superseded};
 use super::failure::{Blocked, told};
 use super::payment::{NotPaid, Payment};
-use super::settings::AmbiguousFailover;
 use crate::protocol::{
-    Acquire, Answer, AttemptId, AttemptTrace, Billing, CallStep, Candidate, ChatCall, ConversationId, DispatchRecord,
-    ErrorKind, FailureKind, GatewayError, HealthNote, Hold, Lease, Model, NanoUsd, Outcome, Outgoing, Plan, Price,
-    RouteError, Served, TokenBound, TokenUsage, Unavailable, UpstreamCall, UpstreamFailure, UpstreamReply, UsageSource,
+    Answer, AttemptId, Billing, CallContext, CallStep, Candidate, ChatCall, ConversationId, DispatchRecord, ErrorKind,
+    FailureKind, GatewayError, Hold, Lease, LegRole, Model, NanoUsd, Ordinals, Outgoing, Plan, PlanRequest, Price,
+    RouteError, TokenBound, UpstreamCall, UpstreamFailure, UpstreamReply,
 };
 use crate::runtime::{AbortPoint, pass, unix_micros};
 
-/// A request on its way.
+/// A request on its way, or one leg of one.
 pub(super) struct Run {
-    cell: Rc<CellParts>,
-    call: ChatCall,
+    pub(super) cell: Rc<CellParts>,
+    pub(super) call: ChatCall,
     conversation: Option<ConversationId>,
     payment: Payment,
     stream: bool,
-    attempts: Vec<AttemptTrace>,
-    usage: TokenUsage,
-    source: UsageSource,
-    cost: NanoUsd,
+    /// What its calls are made for.
+    role: LegRole,
+    /// Where its attempts get their places.
+    ordinals: Ordinals,
+    pub(super) account: Account,
 }
 
 /// An attempt that a provider has begun to answer.
@@ -60,55 +61,72 @@ impl Run {
             conversation,
             payment,
             stream,
-            attempts: Vec::new(),
-            usage: TokenUsage::default(),
-            source: UsageSource::None,
-            cost: NanoUsd::ZERO,
+            role: LegRole::Answer,
+            ordinals: Ordinals::default(),
+            account: Account::default(),
         }
+    }
+
+    /// The same as one of a request's legs, which share the places of their attempts.
+    pub(super) fn into_leg(mut self, role: LegRole, ordinals: &Ordinals) -> Self {
+        self.role = role;
+        self.ordinals = ordinals.clone();
+        self
     }
 
     /// Gets a whole answer.
     pub(super) async fn complete(&mut self, client: &mut dyn Client) -> Result<Answer, GatewayError> {
+        let begun = self.begin(client).await?;
+        self.ended(begun)
+    }
+
+    /// Gets a whole answer of one of these models.
+    pub(super) async fn complete_with(
+        &mut self,
+        candidates: Vec<Candidate>,
+        client: &mut dyn Client,
+    ) -> Result<Answer, GatewayError> {
+        let begun = self.begin_with(candidates, client).await?;
+        self.ended(begun)
+    }
+
+    fn ended(&mut self, begun: Begun) -> Result<Answer, GatewayError> {
         let Begun {
             mut attempt,
             candidate,
             reply,
             dropped,
-        } = self.begin(client).await?;
+        } = begun;
         let UpstreamReply::Complete(completion) = reply else {
             let failure = UpstreamFailure::new(FailureKind::Malformed, Billing::Ambiguous, "a stream nobody asked for");
             let finished = attempt.failed(&failure);
-            self.account(&candidate, finished);
+            self.account.add(self.role, &candidate, finished);
             return Err(told(&failure));
         };
         let bytes = u64::try_from(completion.body.len()).unwrap_or(u64::MAX);
         attempt.meter(bytes, Some(completion.usage));
         let finished = attempt.completed();
-        self.account(&candidate, finished);
+        self.account.add(self.role, &candidate, finished);
         Ok(Answer {
             completion,
-            served: Served {
-                model: candidate.model,
-                attempts: std::mem::take(&mut self.attempts),
-                usage: self.usage,
-                usage_source: self.source,
-                cost: self.cost,
-                dropped,
-            },
+            served: std::mem::take(&mut self.account).served(candidate.model, dropped),
         })
     }
 
-    /// Tries candidates until one begins to answer.
+    /// Plans, and tries candidates until one begins to answer.
     pub(super) async fn begin(&mut self, client: &mut dyn Client) -> Result<Begun, GatewayError> {
-        let plan = self.plan().await?;
-        if let (Some(watcher), Some(first)) = (&self.call.context.watcher, plan.candidates.first()) {
-            watcher.tell(CallStep::Routed {
-                candidates: plan.candidates.len(),
-                first: Arc::clone(&first.model),
-            });
-        }
-        self.cell.retries.borrow_mut().request(Instant::now());
-        let mut queue: VecDeque<Candidate> = plan.candidates.into();
+        let plan = plan(&self.cell, &self.call.plan).await?;
+        routed(&self.cell, &self.call.context, &plan.candidates);
+        self.begin_with(plan.candidates, client).await
+    }
+
+    /// Tries candidates until one begins to answer.
+    pub(super) async fn begin_with(
+        &mut self,
+        candidates: Vec<Candidate>,
+        client: &mut dyn Client,
+    ) -> Result<Begun, GatewayError> {
+        let mut queue: VecDeque<Candidate> = candidates.into();
         let mut blocked = Blocked::default();
         let mut last: Option<(Candidate, UpstreamFailure)> = None;
         let mut untold: Option<GatewayError> = None;
@@ -153,143 +171,6 @@ impl Run {
         }
     }
 
-    async fn plan(&self) -> Result<Plan, GatewayError> {
-        for _ in 0..2 {
-            match self.cell.router.ask(self.call.plan.clone()).await {
-                Ok(Err(RouteError::Restarting)) | Err(_) => {}
-                Ok(plan) => return plan.map_err(GatewayError::from),
-            }
-        }
-        Err(RouteError::Restarting.into())
-    }
-
-    /// The next candidate that may be tried, with its lease.
-    async fn next(
-        &self,
-        queue: &mut VecDeque<Candidate>,
-        blocked: &mut Blocked,
-        last: Option<&(Candidate, UpstreamFailure)>,
-    ) -> Result<Option<(Candidate, Lease)>, GatewayError> {
-        let now = Instant::now();
-        if now >= self.call.context.deadline {
-            return Err(GatewayError::new(
-                ErrorKind::DeadlineExceeded,
-                "the request's deadline passed before a provider had answered",
-            ));
-        }
-        while let Some(candidate) = queue.pop_front() {
-            if !self.may_try(&candidate, last, now) {
-                continue;
-            }
-            match self.acquire(&candidate, false).await {
-                Ok(lease) => return Ok(Some((candidate, lease))),
-                Err(why) => blocked.note(candidate, why),
-            }
-        }
-        match last {
-            None => self.when_all_are_blocked(blocked).await,
-            Some((candidate, failure)) => self.once_more(candidate, failure, now).await,
-        }
-    }
-
-    /// Whether a candidate may be tried after the failures so far. One that is known to work always may, within the
-    /// number of attempts; others are paid for out of the retry budget.
-    fn may_try(&self, candidate: &Candidate, last: Option<&(Candidate, UpstreamFailure)>, now: Instant) -> bool {
-        let Some((failed, failure)) = last else {
-            return true;
-        };
-        if self.attempts.len() > usize::from(self.cell.settings.extra_attempts) {
-            return false;
-        }
-        let model = &candidate.model;
-        // Another entry of the catalogue for what has just failed is no alternative.
-        let is_same =
-            |tried: &AttemptTrace| tried.model.provider == model.provider && tried.model.api_model == model.api_model;
-        if self.attempts.iter().any(is_same) {
-            return false;
-        }
-        if failure.kind == FailureKind::ContextTooLong && model.context_window <= failed.model.context_window {
-            return false;
-        }
-        let may_be_billed_twice = failure.billing == Billing::Ambiguous && !model.is_free();
-        if may_be_billed_twice && self.cell.settings.ambiguous == AmbiguousFailover::FreeOnly {
-            return false;
-        }
-        candidate.reason.health == HealthNote::Healthy || self.cell.retries.borrow_mut().try_retry(now)
-    }
-
-    /// The same candidate a second time, when there was no other: only for a call that cannot be billed twice.
-    async fn once_more(
-        &self,
-        candidate: &Candidate,
-        failure: &UpstreamFailure,
-        now: Instant,
-    ) -> Result<Option<(Candidate, Lease)>, GatewayError> {
-        let safe = match failure.kind {
-            FailureKind::Connect => true,
-            FailureKind::Reset => candidate.model.is_free(),
-            _ => false,
-        };
-        let allowed = self.cell.settings.extra_attempts > 0;
-        if self.attempts.len() != 1 || !safe || !allowed || !self.cell.retries.borrow_mut().try_retry(now) {
-            return Ok(None);
-        }
-        let lease = self.acquire(candidate, false).await.ok();
-        Ok(lease.map(|lease| (candidate.clone(), lease)))
-    }
-
-    /// Nothing could be tried: waits for a place, or lets one call a second through an open gate.
-    async fn when_all_are_blocked(&self, blocked: &Blocked) -> Result<Option<(Candidate, Lease)>, GatewayError> {
-        if let Some(candidate) = &blocked.full {
-            return Ok(self
-                .wait_for_place(candidate)
-                .await
-                .map(|lease| (candidate.clone(), lease)));
-        }
-        if let Some(candidate) = &blocked.open
-            && self.cell.last_resort.try_pass(Instant::now())
-        {
-            let lease = self.acquire(candidate, true).await.ok();
-            return Ok(lease.map(|lease| (candidate.clone(), lease)));
-        }
-        Ok(None)
-    }
-
-    async fn wait_for_place(&self, candidate: &Candidate) -> Option<Lease> {
-        let provider = self.cell.provider(&candidate.model.provider)?;
-        let left = self.call.context.deadline.saturating_duration_since(Instant::now());
-        let patience = self.cell.settings.capacity_wait.min(left);
-        let waiting = async {
-            loop {
-                let freed = provider.in_flight.freed();
-                match self.acquire(candidate, false).await {
-                    Err(Unavailable::AtCapacity) => freed.await,
-                    result => return result.ok(),
-                }
-            }
-        };
-        timeout(patience, waiting).await.ok().flatten()
-    }
-
-    async fn acquire(&self, candidate: &Candidate, force: bool) -> Result<Lease, Unavailable> {
-        let provider = self
-            .cell
-            .provider(&candidate.model.provider)
-            .ok_or(Unavailable::Restarting)?;
-        for _ in 0..2 {
-            let wanted = Acquire {
-                model: candidate.model.id.clone(),
-                force,
-                now: Instant::now(),
-            };
-            match provider.actor.ask(wanted).await {
-                Ok(Err(Unavailable::Restarting)) | Err(_) => {}
-                Ok(lease) => return lease,
-            }
-        }
-        Err(Unavailable::Restarting)
-    }
-
     async fn attempt(
         &mut self,
         candidate: Candidate,
@@ -299,9 +180,13 @@ impl Run {
     ) -> Result<Tried, GatewayError> {
         let bound = outgoing.bound;
         let dropped = outgoing.dropped.clone();
+        let ordinal = self
+            .ordinals
+            .next(self.account.attempts.len())
+            .ok_or_else(too_many_attempts)?;
         let attempt = AttemptId {
             request: self.call.plan.request,
-            ordinal: u8::try_from(self.attempts.len() + 1).unwrap_or(u8::MAX),
+            ordinal,
         };
         let held = Self::worst_case(&candidate.model, bound);
         let deadline = self.call.context.deadline;
@@ -310,6 +195,10 @@ impl Run {
             Err(NotPaid::OnlyFree) => return Ok(Tried::NotPaid),
             Err(NotPaid::Refused(error)) => return Err(error),
         };
+        // Whoever wanted it may have left while the budgets were asked: the hold goes back, and nothing is sent.
+        if gone(client).now_or_never().is_some() {
+            return Err(client_left());
+        }
         pass(AbortPoint::Held);
         let record = self.dispatch_record(attempt, &candidate, &hold);
         let call = UpstreamCall {
@@ -320,7 +209,7 @@ impl Run {
             stream: self.stream,
             deadline,
         };
-        let ordinal = record.attempt.ordinal;
+        client.sending(ordinal, record.held);
         let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, bound.input);
         let attempt = sent.map_err(|error| not_journalled(&error))?;
         let mut attempt = attempt.counted_by(self.call.context.meter.as_ref());
@@ -331,22 +220,28 @@ impl Run {
             });
         }
         let linger = self.cell.settings.linger;
-        // A whole answer is waited for even when nobody reads it: it is being generated, and will be billed.
         let only_streams = self.stream;
+        let is_free = candidate.model.is_free();
+        // A whole answer is waited for even when nobody reads it: it is being generated, and will be billed. One that was
+        // asked for beside others, and is not needed any more, is waited for only to learn what it costs.
         let abandoned = async {
-            if !only_streams {
-                std::future::pending::<()>().await;
+            if only_streams {
+                gone(client).await;
+                sleep(linger).await;
+            } else {
+                superseded(client).await;
+                if !is_free {
+                    sleep(linger).await;
+                }
             }
-            gone(client).await;
-            sleep(linger).await;
         };
         pass(AbortPoint::Sending);
         let result = tokio::select! {
             biased;
             result = self.cell.upstream.call(call) => result,
             () = abandoned => {
-                let finished = attempt.client_left();
-                self.account(&candidate, finished);
+                let finished = if only_streams { attempt.client_left() } else { attempt.superseded() };
+                self.account.add(self.role, &candidate, finished);
                 return Err(client_left());
             }
         };
@@ -374,7 +269,7 @@ impl Run {
                     "an attempt failed"
                 );
                 let finished = attempt.failed(&failure);
-                self.account(&candidate, finished);
+                self.account.add(self.role, &candidate, finished);
                 Ok(Tried::Failed(failure))
             }
         }
@@ -405,35 +300,50 @@ impl Run {
             price: model.price,
             held: hold.amount(),
             charges: hold.charges().map(Arc::new),
+            purpose: self.role,
             streamed: self.stream,
             started_at: unix_micros(),
         }
     }
 
-    /// Adds a finished attempt to the request's account.
-    pub(super) fn account(&mut self, candidate: &Candidate, finished: Finished) {
-        self.attempts.push(AttemptTrace {
-            model: candidate.model.clone(),
-            reason: candidate.reason,
-            outcome: finished.outcome,
-            cost: finished.cost,
-        });
-        self.usage += finished.usage;
-        self.cost += finished.cost;
-        self.source = match (self.source, finished.source) {
-            (UsageSource::Estimated, _) | (_, UsageSource::Estimated) => UsageSource::Estimated,
-            (UsageSource::Reported, _) | (_, UsageSource::Reported) => UsageSource::Reported,
-            (UsageSource::None, UsageSource::None) => UsageSource::None,
-        };
-        debug_assert!(
-            !matches!(finished.outcome, Outcome::Cut | Outcome::Interrupted),
-            "only a dropped attempt is cut or interrupted"
-        );
+    /// Whether a budget ran dry that goes on with models that cost nothing.
+    pub(super) fn pays_only_free(&self) -> bool {
+        self.payment.is_dry()
     }
+}
+
+/// Tells that the router has answered, and counts the request.
+pub(super) fn routed(cell: &CellParts, context: &CallContext, candidates: &[Candidate]) {
+    if let (Some(watcher), Some(first)) = (&context.watcher, candidates.first()) {
+        watcher.tell(CallStep::Routed {
+            candidates: candidates.len(),
+            first: Arc::clone(&first.model),
+        });
+    }
+    cell.retries.borrow_mut().request(Instant::now());
+}
+
+/// Asks the cell's router; once more when it was just being rebuilt.
+pub(super) async fn plan(cell: &CellParts, request: &PlanRequest) -> Result<Plan, GatewayError> {
+    #[cfg(feature = "testkit")]
+    if let Some(plan) = cell.planned(request) {
+        return plan.map_err(GatewayError::from);
+    }
+    for _ in 0..2 {
+        match cell.router.ask(request.clone()).await {
+            Ok(Err(RouteError::Restarting)) | Err(_) => {}
+            Ok(plan) => return plan.map_err(GatewayError::from),
+        }
+    }
+    Err(RouteError::Restarting.into())
 }
 
 pub(super) fn client_left() -> GatewayError {
     GatewayError::new(ErrorKind::ClientClosed, "the client left")
+}
+
+fn too_many_attempts() -> GatewayError {
+    GatewayError::new(ErrorKind::Internal, "this request has made as many attempts as one may")
 }
 
 fn not_journalled(error: &crate::protocol::JournalError) -> GatewayError {

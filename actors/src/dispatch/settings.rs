@@ -1,6 +1,9 @@
 //! The pipeline's numbers.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::protocol::SecondOpinion;
 
 /// What is done after a call that was sent and got no answer: it may be on the provider's bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +53,36 @@ impl Default for DispatchSettings {
             most_lingering: 32,
             write_stall: Duration::from_secs(30),
             capacity_wait: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The numbers of requests that are answered in several calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrchestrationSettings {
+    /// When a model is asked how hard a request is. Default never.
+    pub second_opinion: SecondOpinion,
+    /// The model that is; the first free healthy one of layer L0 where none is named.
+    pub rating_model: Option<Arc<str>>,
+    /// How long it may take. Default 1.5 s.
+    pub rating_timeout: Duration,
+    /// How long a reviewer may take. Default 20 s.
+    pub review_timeout: Duration,
+    /// How long the last member of a panel is waited for when all others have answered. Default 3 s.
+    pub straggler: Duration,
+    /// About how many tokens a better model is told of the attempts before. Default 1,500.
+    pub handoff_tokens: u32,
+}
+
+impl Default for OrchestrationSettings {
+    fn default() -> Self {
+        Self {
+            second_opinion: SecondOpinion::Off,
+            rating_model: None,
+            rating_timeout: Duration::from_millis(1_500),
+            review_timeout: Duration::from_secs(20),
+            straggler: Duration::from_secs(3),
+            handoff_tokens: 1_500,
         }
     }
 }

@@ -43,11 +43,17 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
         End::Failed(failure) if size.usage == UsageReport::Missing => failure.usage,
         _ => size.usage,
     };
-    match usage {
+    match believed(usage, price) {
         UsageReport::Reported(usage) => Settlement {
             usage,
             source: UsageSource::Reported,
             cost: price.map_or(NanoUsd::ZERO, |price| price.cost(&usage)),
+            estimated: false,
+        },
+        UsageReport::Unused => Settlement {
+            usage: TokenUsage::default(),
+            source: UsageSource::Reported,
+            cost: NanoUsd::ZERO,
             estimated: false,
         },
         UsageReport::Absurd => full(held),
@@ -63,6 +69,17 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
             },
             End::Failed(_) | End::Left | End::Abandoned => full(held),
         },
+    }
+}
+
+/// What is said of usage, as far as it can be: every request has input, so that a report without any of what is paid for
+/// says nothing.
+fn believed(usage: UsageReport, price: Option<&Price>) -> UsageReport {
+    match usage {
+        UsageReport::Reported(TokenUsage { input: 0, .. }) if price.is_some_and(|price| !price.is_free()) => {
+            UsageReport::Missing
+        }
+        usage => usage,
     }
 }
 
@@ -125,7 +142,13 @@ mod tests {
         let reset = UpstreamFailure::new(FailureKind::Reset, Billing::Ambiguous, "reset");
         for (end, usage, expected) in [
             (End::Completed, reported(10, 5), (20, false)),
-            (End::Completed, reported(0, 0), (0, false)),
+            (End::Completed, reported(0, 0), (200, true)),
+            (End::Completed, reported(0, 5), (200, true)),
+            (End::Completed, reported(10, 0), (10, false)),
+            (End::Completed, UsageReport::Unused, (0, false)),
+            (End::Left, reported(0, 0), (1_000, true)),
+            (End::Failed(&refused), reported(0, 0), (0, false)),
+            (End::Failed(&reset), reported(0, 0), (1_000, true)),
             (End::Completed, UsageReport::Missing, (200, true)),
             (End::Completed, UsageReport::Absurd, (1_000, true)),
             (End::Completed, reported(5_000, 0), (5_000, false)),
@@ -148,9 +171,31 @@ mod tests {
             usage: UsageReport::Missing,
             budgeted: true,
         };
-        assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD), full(HELD));
+        for usage in [UsageReport::Missing, reported(0, 0)] {
+            size.usage = usage;
+            assert_eq!(
+                settle(End::Completed, size, Some(&PRICE), HELD),
+                full(HELD),
+                "{usage:?}"
+            );
+        }
         size.usage = reported(10, 5);
         assert_eq!(settle(End::Completed, size, Some(&PRICE), HELD).cost, NanoUsd(20));
+    }
+
+    #[test]
+    fn a_free_models_counts_are_booked_as_they_are() {
+        let free = Price::plain(PicoUsdPerToken(0), PicoUsdPerToken(0), PicoUsdPerToken(0));
+        let size = Size {
+            input_bound: 100,
+            output_bytes: 50,
+            usage: reported(0, 0),
+            budgeted: false,
+        };
+        for price in [None, Some(&free)] {
+            let settlement = settle(End::Completed, size, price, NanoUsd::ZERO);
+            assert_eq!((settlement.usage, settlement.estimated), (TokenUsage::default(), false));
+        }
     }
 
     #[test]

@@ -8,15 +8,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::cell::CellParts;
 use super::client::{Client, Patient, gone};
-use super::run::{Run, client_left};
-use super::shut_down;
+use super::run::client_left;
+use super::{orchestrate, shut_down};
 use crate::protocol::{
-    BeginTurn, ChatCall, CloseTurn, ContextError, ErrorKind, GatewayError, OpenTurn, StoreError, TurnAnswer, TurnCall,
-    TurnOpened, TurnPermit,
+    AmendAnswer, BeginTurn, ChatCall, CloseTurn, ContextError, ErrorKind, GatewayError, Layer, MessageStatus, OpenTurn,
+    Served, StoreError, StoredMessage, TurnAnswer, TurnCall, TurnOpened, TurnPermit,
 };
 
 /// Stored messages that go along with a new one.
-const HISTORY: u32 = 50;
+pub(super) const HISTORY: u32 = 50;
 
 /// How much longer than the request's deadline a turn's lease on its conversation lasts.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
@@ -41,46 +41,117 @@ pub(super) async fn run(
         () = gone(client) => return Err(client_left()),
         permit = permit(&cell, &call) => permit?,
     };
+    if let Some(user_seq) = call.amend {
+        return amend(&cell, &call, user_seq).await;
+    }
     let opened = cell.conversations.open_turn(open(&cell, &call)).await;
     match opened.map_err(|error| store_error(error, &call))? {
         TurnOpened::AlreadyAnswered { answer } => Ok(TurnAnswer {
             text: answer.content,
             served: None,
+            user_seq: None,
+            stored: true,
         }),
-        TurnOpened::Opened { seq, history } => {
-            let (outgoing, needs) = call.dialect.request(&history);
-            let mut plan = call.plan.clone();
-            plan.needs = needs;
-            let chat = ChatCall {
-                plan,
-                outgoing,
-                context: call.context.clone(),
-            };
-            let mut run = Run::new(Rc::clone(&cell), chat, Some(call.conversation.clone()), false);
-            let mut client = Patient;
-            let answer = tokio::select! {
-                biased;
-                () = cell.cut() => Err(shut_down()),
-                answer = run.complete(&mut client) => answer,
-            };
-            let answer = answer.and_then(|answer| {
-                let text = call.dialect.answer_text(&answer.completion)?;
-                Ok((Arc::<str>::from(text), answer.served))
-            });
+        TurnOpened::Opened {
+            seq,
+            history,
+            route_layer,
+        } => {
+            let answer = answer(&cell, &call, &history, route_layer).await;
             let text = answer.as_ref().ok().map(|(text, _)| Arc::clone(text));
-            let closed = close(&cell, &call, seq, text).await;
+            let reached = answer.as_ref().ok().and_then(|(_, served)| chosen_layer(served));
+            let closed = close(&cell, &call, seq, text, reached.max(route_layer)).await;
             let (text, served) = answer?;
             closed?;
             Ok(TurnAnswer {
                 text,
                 served: Some(served),
+                user_seq: Some(seq),
+                stored: true,
             })
         }
     }
 }
 
+/// The answer to the turn's message after this history. A turn is carried to its end whether or not somebody waits.
+async fn answer(
+    cell: &Rc<CellParts>,
+    call: &TurnCall,
+    history: &[StoredMessage],
+    route_layer: Option<Layer>,
+) -> Result<(Arc<str>, Served), GatewayError> {
+    let (outgoing, needs) = call.dialect.request(history);
+    let mut plan = call.plan.clone();
+    plan.needs = needs;
+    plan.wish.floor = plan.wish.floor.max(route_layer);
+    let chat = ChatCall {
+        plan,
+        outgoing,
+        context: call.context.clone(),
+    };
+    let mut client = Patient;
+    let conversation = Some(call.conversation.clone());
+    let answer = tokio::select! {
+        biased;
+        () = cell.cut() => Err(shut_down()),
+        answer = orchestrate::answer(Rc::clone(cell), chat, conversation, &mut client) => answer,
+    }?;
+    let text = call.dialect.answer_text(&answer.completion)?;
+    Ok((text.into(), answer.served))
+}
+
+/// The layer that answered, where the gateway chose it.
+fn chosen_layer(served: &Served) -> Option<Layer> {
+    served.routing.as_ref().map(|_| served.model.layer)
+}
+
+/// Has a message that was answered answered better. The answer is given whether or not it can be stored: it was paid for.
+async fn amend(cell: &Rc<CellParts>, call: &TurnCall, user_seq: i64) -> Result<TurnAnswer, GatewayError> {
+    let conversation = call.conversation.clone();
+    let page = cell.conversations.page(conversation, HISTORY, Some(user_seq)).await;
+    let page = page.map_err(|error| store_error(error, call))?.unwrap_or_default();
+    let mut history = page.messages;
+    history.retain(|message| message.status == MessageStatus::Done && message.seq < user_seq);
+    let (text, served) = answer(cell, call, &history, page.route_layer).await?;
+    let stored = store_better(cell, call, user_seq, &text, chosen_layer(&served)).await;
+    Ok(TurnAnswer {
+        text,
+        served: Some(served),
+        user_seq: Some(user_seq),
+        stored,
+    })
+}
+
+/// Puts the better answer in the place of the stored one; whether that was still possible.
+pub(super) async fn store_better(
+    cell: &CellParts,
+    call: &TurnCall,
+    user_seq: i64,
+    answer: &Arc<str>,
+    route_layer: Option<Layer>,
+) -> bool {
+    let mut pauses = STORE_AGAIN.iter();
+    loop {
+        let amended = cell.conversations.amend_answer(AmendAnswer {
+            conversation: call.conversation.clone(),
+            user_seq,
+            request: call.plan.request,
+            answer: Arc::clone(answer),
+            route_layer,
+        });
+        match (amended.await, pauses.next()) {
+            (Ok(stored), _) => return stored,
+            (Err(StoreError::Unavailable { .. }), Some(pause)) => sleep(*pause).await,
+            (Err(error), _) => {
+                let _told = store_error(error, call);
+                return false;
+            }
+        }
+    }
+}
+
 /// Waits for the turn. A wait that ends without a permit means that the ContextActor was rebuilt: asks once more.
-async fn permit(cell: &CellParts, call: &TurnCall) -> Result<TurnPermit, GatewayError> {
+pub(super) async fn permit(cell: &CellParts, call: &TurnCall) -> Result<TurnPermit, GatewayError> {
     for _ in 0..2 {
         let begin = BeginTurn {
             conversation: call.conversation.clone(),
@@ -105,7 +176,7 @@ async fn permit(cell: &CellParts, call: &TurnCall) -> Result<TurnPermit, Gateway
     Err(ContextError::Restarting.into())
 }
 
-fn open(cell: &CellParts, call: &TurnCall) -> OpenTurn {
+pub(super) fn open(cell: &CellParts, call: &TurnCall) -> OpenTurn {
     let left = call.context.deadline.saturating_duration_since(Instant::now());
     OpenTurn {
         conversation: call.conversation.clone(),
@@ -121,7 +192,13 @@ fn open(cell: &CellParts, call: &TurnCall) -> OpenTurn {
 }
 
 /// Stores how the turn ended. The answer may be acknowledged only when this succeeded.
-async fn close(cell: &CellParts, call: &TurnCall, user_seq: i64, answer: Option<Arc<str>>) -> Result<(), GatewayError> {
+pub(super) async fn close(
+    cell: &CellParts,
+    call: &TurnCall,
+    user_seq: i64,
+    answer: Option<Arc<str>>,
+    route_layer: Option<Layer>,
+) -> Result<(), GatewayError> {
     let mut pauses = STORE_AGAIN.iter();
     loop {
         let closed = cell.conversations.close_turn(CloseTurn {
@@ -129,6 +206,7 @@ async fn close(cell: &CellParts, call: &TurnCall, user_seq: i64, answer: Option<
             request: call.plan.request,
             user_seq,
             answer: answer.clone(),
+            route_layer,
         });
         match (closed.await, pauses.next()) {
             (Ok(()), _) => return Ok(()),
@@ -138,7 +216,7 @@ async fn close(cell: &CellParts, call: &TurnCall, user_seq: i64, answer: Option<
     }
 }
 
-fn store_error(error: StoreError, call: &TurnCall) -> GatewayError {
+pub(super) fn store_error(error: StoreError, call: &TurnCall) -> GatewayError {
     let request = call.plan.request;
     match &error {
         // The client's doing, or another process's: nothing is wrong with the store.

@@ -9,7 +9,7 @@ use actix::Message;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::budget_book::BudgetPath;
+use super::budget_book::{BudgetEntry, BudgetPath};
 use super::errors::{ErrorKind, GatewayError};
 use super::ids::AttemptId;
 use super::ledger::{Charges, OnExhausted};
@@ -43,6 +43,14 @@ pub struct Refill {
     pub path: BudgetPath,
 }
 
+/// Asks the director to find out what a budget has left; answered when that is noted with the budget, known or not.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<oneshot::Receiver<()>, BudgetError>")]
+pub struct LookAt {
+    /// The budget.
+    pub entry: Arc<BudgetEntry>,
+}
+
 /// Asks the director to look for changed budgets now; answered when it has them (true), or could not get them.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<oneshot::Receiver<bool>, BudgetError>")]
@@ -70,6 +78,9 @@ pub enum BudgetError {
     /// The ledger cannot be asked.
     #[error("the ledger cannot be reached")]
     LedgerUnavailable,
+    /// The request's own deadline passed before the ledger had answered.
+    #[error("the request's deadline passed before the ledger had answered")]
+    TooLate,
 }
 
 /// The kind of a scope in words that a caller understands, without the id of anybody else.
@@ -100,6 +111,11 @@ impl From<BudgetError> for GatewayError {
                 "the ledger cannot be reached, so that no paid call can be made; try again shortly",
             )
             .with_retry_after(Duration::from_secs(1)),
+            BudgetError::TooLate => Self::new(
+                ErrorKind::DeadlineExceeded,
+                "the request's deadline passed before its budgets had answered, and nothing was sent; try again or allow \
+                 more time",
+            ),
         }
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::time::Instant;
 
 use super::ids::ConversationId;
 use super::ledger::BudgetRule;
+use super::money::NanoUsd;
 use super::scope::Scope;
 use super::slice::{LeaseTerm, Slice};
 use super::tenancy::KeyId;
@@ -30,6 +32,18 @@ struct EntryState {
     asked: AtomicU64,
     answered: AtomicU64,
     gone: AtomicBool,
+    told: ArcSwapOption<Told>,
+}
+
+/// What the ledger said of a budget.
+#[derive(Debug)]
+struct Told {
+    /// What it could have granted then; nothing where it could not be asked.
+    left: Option<NanoUsd>,
+    at: Instant,
+    /// The slice that was spent from then, and what this process had of it.
+    slice: Option<Arc<Slice>>,
+    had: NanoUsd,
 }
 
 impl BudgetEntry {
@@ -53,9 +67,10 @@ impl BudgetEntry {
         entry
     }
 
-    /// The same budget under another rule.
+    /// The same budget under another rule. What it had left under this one says nothing of it.
     #[must_use]
     pub fn with_rule(&self, rule: BudgetRule) -> Self {
+        self.state.told.store(None);
         Self {
             scope: self.scope.clone(),
             rule,
@@ -102,6 +117,32 @@ impl BudgetEntry {
         self.state.answered.store(0, Ordering::Release);
     }
 
+    /// Notes what the ledger could still grant, or that it could not be asked.
+    pub fn note_left(&self, left: Option<NanoUsd>, at: Instant) {
+        let slice = self.slice();
+        let had = slice.as_ref().map_or(NanoUsd::ZERO, |slice| slice.had());
+        self.state.told.store(Some(Arc::new(Told { left, at, slice, had })));
+    }
+
+    /// When the ledger was asked for it last; nothing where that says nothing of now.
+    #[must_use]
+    pub fn told_at(&self, now: Instant) -> Option<Instant> {
+        let told = self.state.told.load();
+        let told = told.as_ref()?;
+        told.known_of(self.slice().as_ref(), now).then_some(told.at)
+    }
+
+    /// About how much is left: what the ledger could grant when it was asked last, and what this process has got and spent
+    /// since. What others have got and spent since is not in it. Nothing where it is not known.
+    #[must_use]
+    pub fn left(&self, now: Instant) -> Option<NanoUsd> {
+        let told = self.state.told.load();
+        let (told, slice) = (told.as_ref()?, self.slice());
+        let left = told.left.filter(|_| told.known_of(slice.as_ref(), now))?;
+        let Some(slice) = slice else { return Some(left) };
+        Some((left + told.had - slice.had() + slice.available()).max(NanoUsd::ZERO))
+    }
+
     /// Notes that there is no such budget any more: whoever has it in hand need not heed it.
     pub fn remove(&self) {
         self.state.gone.store(true, Ordering::Release);
@@ -111,6 +152,17 @@ impl BudgetEntry {
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.state.gone.load(Ordering::Acquire)
+    }
+}
+
+impl Told {
+    /// Whether it says something of this slice: one of another period, or of another lease, has other sums.
+    fn known_of(&self, slice: Option<&Arc<Slice>>, now: Instant) -> bool {
+        match (&self.slice, slice) {
+            (_, None) => true,
+            (None, Some(slice)) => !slice.is_over(now),
+            (Some(then), Some(slice)) => Arc::ptr_eq(then, slice) && !slice.is_over(now),
+        }
     }
 }
 
@@ -258,5 +310,72 @@ impl BudgetBook {
         let projects_and_users = self.projects.values().chain(self.users.values());
         let others = self.keys.values().chain(self.conversations.values());
         self.global.iter().chain(projects_and_users).chain(others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{InstanceId, LeaseId, OnExhausted, Reserved, Window};
+
+    fn entry() -> Arc<BudgetEntry> {
+        let rule = BudgetRule {
+            limit: NanoUsd(1_000),
+            window: Window::Total,
+            on_exhausted: OnExhausted::Refuse,
+            max_layer: None,
+            alert_percents: Vec::new(),
+        };
+        Arc::new(BudgetEntry::new(Scope::Global, rule))
+    }
+
+    fn slice(ends: Option<Instant>, now: Instant) -> Arc<Slice> {
+        let lease = LeaseId {
+            instance: InstanceId::generate(),
+            epoch: 1,
+        };
+        let term = LeaseTerm::new(lease, now, now + std::time::Duration::from_secs(60));
+        let period = Window::Total.period_at(0);
+        Arc::new(Slice::new(Scope::Global, period, ends, Arc::new(term)))
+    }
+
+    #[test]
+    fn what_is_left_follows_what_this_process_gets_spends_and_gives_back() {
+        let (entry, now) = (entry(), Instant::now());
+        assert_eq!((entry.left(now), entry.told_at(now)), (None, None));
+        entry.note_left(Some(NanoUsd(500)), now);
+        assert_eq!((entry.left(now), entry.told_at(now)), (Some(NanoUsd(500)), Some(now)));
+        let slice = slice(None, now);
+        slice.granted(NanoUsd(300));
+        entry.replace_slice(Some(Arc::clone(&slice)));
+        assert_eq!(entry.left(now), Some(NanoUsd(500)), "what it was granted it has");
+        let path = [Arc::clone(&entry)];
+        let held = Reserved::take(&path, NanoUsd(100), now).unwrap();
+        assert_eq!(entry.left(now), Some(NanoUsd(400)), "what is held is not left");
+        held.settle(NanoUsd(30));
+        assert_eq!(entry.left(now), Some(NanoUsd(470)));
+        slice.drain();
+        assert_eq!(
+            entry.left(now),
+            Some(NanoUsd(470)),
+            "what was given back can be granted again"
+        );
+        // The ledger says the same later, when it knows what was spent.
+        entry.note_left(Some(NanoUsd(470)), now);
+        assert_eq!(entry.left(now), Some(NanoUsd(470)));
+        entry.note_left(None, now);
+        assert_eq!((entry.left(now), entry.told_at(now)), (None, Some(now)));
+    }
+
+    #[test]
+    fn what_was_told_of_another_slice_or_period_says_nothing() {
+        let (entry, now) = (entry(), Instant::now());
+        let later = now + std::time::Duration::from_secs(1);
+        entry.replace_slice(Some(slice(Some(later), now)));
+        entry.note_left(Some(NanoUsd(500)), now);
+        assert_eq!(entry.left(now), Some(NanoUsd(500)));
+        assert_eq!((entry.left(later), entry.told_at(later)), (None, None));
+        entry.replace_slice(Some(slice(None, now)));
+        assert_eq!((entry.left(now), entry.told_at(now)), (None, None));
     }
 }

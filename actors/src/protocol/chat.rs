@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -13,10 +14,12 @@ use super::catalogue::Model;
 use super::errors::GatewayError;
 use super::ids::ConversationId;
 use super::money::NanoUsd;
+use super::orchestra::LegRole;
 use super::outgoing::OutgoingRequest;
 use super::record::Outcome;
 use super::router::{Needs, PlanRequest, Reason};
 use super::store::StoredMessage;
+use super::story::RoutingStory;
 use super::tenancy::Caller;
 use super::upstream::Completion;
 use super::usage::{TokenUsage, UsageSource};
@@ -60,6 +63,13 @@ pub enum CallStep {
         /// The one that is tried first.
         first: Arc<Model>,
     },
+    /// Calls are begun for something: side by side where there are several models.
+    Leg {
+        /// What for.
+        role: LegRole,
+        /// The models that are asked first.
+        models: Vec<Arc<Model>>,
+    },
     /// A call is being sent to a provider.
     Attempt {
         /// 1 for the request's first attempt.
@@ -69,22 +79,36 @@ pub enum CallStep {
     },
 }
 
-/// Watches a request's steps. Nobody waits for it: a step that it has no room for is not told.
+/// Watches a request's steps. Nobody waits for it: a step that it has no room for is not told. That something was sent is
+/// never missed.
 #[derive(Debug, Clone)]
-pub struct CallWatcher(mpsc::Sender<CallStep>);
+pub struct CallWatcher {
+    steps: mpsc::Sender<CallStep>,
+    has_sent: Arc<AtomicBool>,
+}
 
 impl CallWatcher {
     /// A watcher, and the receiver of the steps. It has room for this many that were not read yet, at least one.
     #[must_use]
     pub fn channel(room: usize) -> (Self, mpsc::Receiver<CallStep>) {
-        let (sender, receiver) = mpsc::channel(room.max(1));
-        (Self(sender), receiver)
+        let (steps, receiver) = mpsc::channel(room.max(1));
+        let has_sent = Arc::default();
+        (Self { steps, has_sent }, receiver)
     }
 
     /// Tells a step.
     pub fn tell(&self, step: CallStep) {
+        if matches!(step, CallStep::Attempt { .. }) {
+            self.has_sent.store(true, Ordering::Release);
+        }
         // A watcher that is gone or slow misses it.
-        let _ = self.0.try_send(step);
+        let _ = self.steps.try_send(step);
+    }
+
+    /// Whether a call was sent to a provider by now, whichever steps were missed.
+    #[must_use]
+    pub fn has_sent(&self) -> bool {
+        self.has_sent.load(Ordering::Acquire)
     }
 }
 
@@ -126,11 +150,17 @@ pub struct TurnCall {
     pub dialect: Rc<dyn TurnDialect>,
     /// Who asks, where, and until when.
     pub context: CallContext,
+    /// The place of the user's message whose stored answer is replaced by a better one: no turn is opened then.
+    pub amend: Option<i64>,
 }
 
 /// One attempt, as the routing summary tells it.
 #[derive(Debug, Clone)]
 pub struct AttemptTrace {
+    /// Its place among the request's attempts, from 1.
+    pub ordinal: u8,
+    /// What it was made for.
+    pub role: LegRole,
     /// The model tried.
     pub model: Arc<Model>,
     /// Why it was tried at this place.
@@ -146,7 +176,7 @@ pub struct AttemptTrace {
 pub struct Served {
     /// The model that answered.
     pub model: Arc<Model>,
-    /// Every attempt, the answering one last.
+    /// Every attempt that has ended, in the order of their places: the answering one last, unless others checked it.
     pub attempts: Vec<AttemptTrace>,
     /// The tokens of all attempts.
     pub usage: TokenUsage,
@@ -156,24 +186,20 @@ pub struct Served {
     pub cost: NanoUsd,
     /// The client's names for what the answering model was not told, since its dialect has nothing for it.
     pub dropped: Vec<Cow<'static, str>>,
+    /// What was decided and done for it; nothing where the caller named the model.
+    pub routing: Option<Box<RoutingStory>>,
 }
 
 impl Served {
-    /// The attempts in one line, for example `L0 fast (breaker open): timed_out -> L0 small (next in its layer by price)`.
+    /// The attempts in one line, for example `L0 fast (breaker open): timed_out -> L0 small (next in its layer by price)`;
+    /// of a request of several legs as [`RoutingStory::summary`] tells it.
     #[must_use]
     pub fn summary(&self) -> String {
-        let mut text = String::new();
-        for (place, attempt) in self.attempts.iter().enumerate() {
-            if place > 0 {
-                text.push_str(" -> ");
-            }
-            let model = &attempt.model;
-            text.push_str(&format!("{} {} ({})", model.layer, model.id, attempt.reason));
-            if attempt.outcome != Outcome::Completed {
-                text.push_str(&format!(": {}", attempt.outcome.as_str()));
-            }
+        if let Some(story) = self.routing.as_ref().filter(|story| !story.legs.is_empty()) {
+            return story.summary();
         }
-        text
+        let attempts: Vec<String> = self.attempts.iter().map(AttemptTrace::text).collect();
+        attempts.join(" -> ")
     }
 }
 
@@ -193,6 +219,10 @@ pub struct TurnAnswer {
     pub text: Arc<str>,
     /// How it came to be; nothing when the same client message id had been answered before.
     pub served: Option<Served>,
+    /// The place of the user's message; nothing when it had been answered before.
+    pub user_seq: Option<i64>,
+    /// Whether the answer is stored: one that replaces another may come too late for that.
+    pub stored: bool,
 }
 
 /// A stream that has begun: its first meaningful event is there.
@@ -205,6 +235,8 @@ pub struct AnswerStream {
     pub model: Arc<Model>,
     /// The client's names for what it was not told, since its dialect has nothing for it.
     pub dropped: Vec<Cow<'static, str>>,
+    /// What was decided for it; nothing where the caller named the model.
+    pub routing: Option<Box<RoutingStory>>,
     /// Whole events in the client's dialect. The last item is an error when the stream was cut, and an empty piece
     /// when it came to its end: some providers send no end mark, and none is made up.
     pub events: mpsc::Receiver<Result<Bytes, GatewayError>>,

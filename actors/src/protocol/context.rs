@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use actix::Message;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::errors::{ErrorKind, GatewayError};
-use super::ids::{ConversationId, RequestId};
+use super::ids::{ConversationId, ModelId, RequestId};
+use super::layer::Layer;
+use super::orchestra::ConversationMark;
 
 /// Asks for the right to run a turn. The permit comes when the turns before it are over.
 #[derive(Debug, Message)]
@@ -27,6 +30,43 @@ pub struct EndTurn {
     pub conversation: ConversationId,
     /// The request whose turn it was.
     pub request: RequestId,
+}
+
+/// Asks what is known of a conversation that has no id.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Option<LoopNote>")]
+pub struct FindLoop {
+    /// Whose it is.
+    pub tenant: Option<Arc<str>>,
+    /// What it is known by ([`LoopKey::conversation`](super::LoopKey::conversation)).
+    pub conversation: ConversationMark,
+    /// When it is asked.
+    pub now: Instant,
+}
+
+/// Tells what is to be known of a conversation that has no id (one way).
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct KeepLoop {
+    /// Whose it is.
+    pub tenant: Option<Arc<str>>,
+    /// What it is known by.
+    pub conversation: ConversationMark,
+    /// What is to be known.
+    pub note: LoopNote,
+    /// When it is told.
+    pub now: Instant,
+}
+
+/// What is known of a conversation that has no id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoopNote {
+    /// The dearest layer that has answered in it.
+    pub floor: Layer,
+    /// The newest user turn ([`LoopKey::turn`](super::LoopKey::turn)).
+    pub turn: [u8; 16],
+    /// The model that answered it.
+    pub model: ModelId,
 }
 
 /// Why a turn cannot begin.

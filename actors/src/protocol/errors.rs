@@ -21,6 +21,12 @@ pub enum ErrorKind {
     Forbidden,
     /// The layer is not open to this caller or request.
     LayerNotAllowed,
+    /// The token of an offer is none, or another's.
+    EscalationInvalid,
+    /// The offer has ended.
+    EscalationExpired,
+    /// The offer was decided before.
+    EscalationUsed,
     /// There is no such thing.
     NotFound,
     /// No model has this name.
@@ -101,6 +107,9 @@ impl ErrorKind {
             Self::BudgetExceeded => "budget_exceeded",
             Self::Forbidden => "forbidden",
             Self::LayerNotAllowed => "layer_not_allowed",
+            Self::EscalationInvalid => "escalation_invalid",
+            Self::EscalationExpired => "escalation_expired",
+            Self::EscalationUsed => "escalation_used",
             Self::NotFound => "not_found",
             Self::ModelNotFound => "model_not_found",
             Self::PreviousResponseNotFound => "previous_response_not_found",

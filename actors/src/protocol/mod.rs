@@ -1,5 +1,6 @@
 //! What everyone shares: ids, money, usage, the catalogue, errors, one message file per receiving actor, and the ports.
 
+mod agent;
 mod budget;
 mod budget_book;
 mod catalogue;
@@ -8,7 +9,9 @@ mod context;
 mod cost;
 mod dialect;
 mod errors;
+mod escalations;
 mod events;
+mod fence;
 mod gauges;
 mod health;
 mod id_map;
@@ -18,8 +21,13 @@ mod ids;
 mod journal;
 mod keys;
 mod layer;
+mod learned;
 mod ledger;
 mod money;
+mod notebook;
+mod orchestra;
+mod orchestra_ids;
+mod outcomes;
 mod outgoing;
 mod price;
 mod prober;
@@ -31,26 +39,34 @@ mod router;
 mod scope;
 mod slice;
 mod store;
+mod story;
 mod supervisor;
 mod tenancy;
 #[cfg(test)]
 pub(crate) mod testkit;
+mod todos;
 mod upstream;
 mod usage;
 mod vendor;
 
-pub use budget::{BudgetError, BudgetTotals, Hold, Refill, ReloadBudgets, Reserve, Spending};
+pub use agent::{AgentAnswer, AgentCall, AgentDialect, AgentStatus};
+pub use budget::{BudgetError, BudgetTotals, Hold, LookAt, Refill, ReloadBudgets, Reserve, Spending};
 pub use budget_book::{BudgetBook, BudgetEntry, BudgetPath, Holdings, Payer};
 pub use catalogue::{Alias, Catalogue, MediaTokens, Model};
 pub use chat::{
     Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TokenMeter, TurnAnswer,
     TurnCall, TurnDialect,
 };
-pub use context::{BeginTurn, ContextError, EndTurn, PermitSender, RunningTurn, TurnPermit, TurnSink};
+pub use context::{
+    BeginTurn, ContextError, EndTurn, FindLoop, KeepLoop, LoopNote, PermitSender, RunningTurn, TurnPermit, TurnSink,
+};
 pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};
 pub use dialect::{Dialect, Operation};
 pub use errors::{ErrorKind, GatewayError};
+pub use escalations::{Decided, EscalationDecision, EscalationState, EscalationStore, NewEscalation, StoredEscalation};
 pub use events::{ClaimedEvent, EventStore, GatewayEvent};
+pub use fence::code_fence;
+pub(crate) use fence::fence;
 pub use gauges::{Gauge, GaugeGuard, Gauges};
 pub use health::{
     Gate, HealthSnapshot, LastResort, ModelHealth, Passage, ProbePermit, ProviderHealth, ProviderTrouble,
@@ -65,11 +81,23 @@ pub use keys::{
     StoredKey,
 };
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
+pub use learned::{Calibration, FlushOutcomes, Learned, LearnedModel, LearningTotals, NoteOutcome};
 pub use ledger::{
     Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore, Charges, ExpiredSlice, GiveBack, Grant,
     GrantRequest, LeaseId, LedgerStore, OnExhausted, Recall,
 };
 pub use money::NanoUsd;
+pub use notebook::{
+    Arm, Experiment, ExperimentStatus, GuardRails, Heuristic, HeuristicCase, HeuristicRule, Improvement,
+    ImprovementKind, NotebookStore, Sticky, StoredCalibration,
+};
+pub use orchestra::{
+    AnswerShape, ArmChosen, ArmSpec, CheckPlan, CheckStatus, Complexity, ConversationMark, Decision, Estimate,
+    Evidence, Leave, LegRole, LoopKey, PanelPlan, PanelPolicy, PanelUse, Question, SecondOpinion, Strategy,
+    TestResults, Wish,
+};
+pub use orchestra_ids::{EscalationId, ExperimentId, ImprovementId, Ordinals};
+pub use outcomes::{ArmSum, Feedback, OutcomeEnd, OutcomeRow, OutcomeStore, SuccessRow};
 pub use outgoing::{
     AnswerForm, AnswerTranslation, BoundRules, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TokenBound,
     TranslationError,
@@ -84,17 +112,21 @@ pub use reports::{
 };
 pub use responses::{CHAIN_BYTES, Chain, PURGE_BATCH, ResponseId, ResponseStore, StoredResponse};
 pub use router::{
-    Candidate, Complexity, Confirmation, CrossCheck, HealthNote, Needs, Plan, PlanRequest, Reason, RejectReason,
-    Rejected, RouteError, Selection, Target,
+    Candidate, Confirmation, HealthNote, Needs, Plan, PlanRequest, Reason, RejectReason, Rejected, RouteError,
+    Selection, Target,
 };
 pub use scope::{Period, Scope, Window};
 pub use slice::{LeaseTerm, Reserved, Shortage, Slice};
 pub use store::{
-    CallStore, CloseTurn, ConversationPage, ConversationStore, MessageStatus, OpenTurn, Role, StoreError, StoreFuture,
-    StoreHealth, StoredMessage, TurnOpened,
+    AmendAnswer, CallStore, CloseTurn, ConversationPage, ConversationStore, MessageStatus, OpenTurn, Role, StoreError,
+    StoreFuture, StoreHealth, StoredMessage, TurnOpened,
+};
+pub use story::{
+    AnswerEnd, AnswerRead, EscalationNeed, HandOff, HandOffAttempt, LegTrace, OwnPrompt, RoutingStory, Scribe,
 };
 pub use supervisor::{ActorHealth, GetSystemHealth, SupervisorError, SystemHealth};
 pub use tenancy::{AccessRole, Caller, KeyId, KeyIdentity, RateLimits};
+pub use todos::{TodoList, TodoStatus, TodoStep, TodoStore};
 pub use upstream::{
     Billing, Completion, FailureKind, StreamFrame, Upstream, UpstreamCall, UpstreamFailure, UpstreamReply,
     UpstreamStream,

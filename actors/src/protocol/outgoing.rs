@@ -11,7 +11,10 @@ use bytes::Bytes;
 use super::catalogue::Model;
 use super::dialect::Operation;
 use super::errors::GatewayError;
+use super::orchestra::Question;
 use super::router::Needs;
+use super::story::AnswerRead;
+use super::upstream::Completion;
 
 /// A request that can be written for any candidate. Where the client and the model's provider speak the same dialect,
 /// what the client sent goes out byte for byte save the fields that the gateway owns; else it is translated.
@@ -33,6 +36,23 @@ pub trait OutgoingRequest: fmt::Debug {
     /// `invalid_request` naming the field that cannot be carried to this model and is not harmless to leave out. Another
     /// model may take it. With `bounds` also `cost_unbounded` naming what may cost any amount at this model.
     fn write_for(&self, model: &Model, bounds: Option<&BoundRules>) -> Result<Outgoing, GatewayError>;
+
+    /// What is asked, read from the request; nothing where there is no user's text. It costs a look at the whole request:
+    /// only where the gateway is to choose the model.
+    fn question(&self) -> Option<Question> {
+        None
+    }
+
+    /// What an answer to this request says, in the client's dialect; nothing where it cannot be read.
+    fn read_answer(&self, _completion: &Completion) -> Option<AnswerRead> {
+        None
+    }
+
+    /// The same request with a note for the model behind the client's own system text; nothing where there is no place for
+    /// it, or something would be lost.
+    fn with_note(&self, _note: &str) -> Option<Rc<dyn OutgoingRequest>> {
+        None
+    }
 }
 
 /// What is let pass where a budget pays.

@@ -8,6 +8,7 @@ use super::ids::{AttemptId, CellId, ConversationId, InstanceId, ModelId, Provide
 use super::layer::{Layer, TaskType};
 use super::ledger::Charges;
 use super::money::NanoUsd;
+use super::orchestra::LegRole;
 use super::price::Price;
 use super::tenancy::KeyId;
 use super::usage::{TokenUsage, UsageSource};
@@ -30,6 +31,8 @@ pub enum Outcome {
     Malformed,
     /// The client left before the whole answer.
     ClientLeft,
+    /// Another answer was taken before this one had come.
+    Superseded,
     /// The gateway shut down in order before the whole answer, and settled what had come.
     Cut,
     /// The task or the process ended while the attempt ran, without a word; the latter is found in the journal afterwards.
@@ -48,6 +51,7 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Malformed => "malformed",
             Self::ClientLeft => "client_left",
+            Self::Superseded => "superseded",
             Self::Cut => "cut",
             Self::Interrupted => "interrupted",
         }
@@ -92,6 +96,9 @@ pub struct DispatchRecord {
     /// The budgets that pay for it; nothing where none has to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charges: Option<Arc<Charges>>,
+    /// What it was made for.
+    #[serde(default, skip_serializing_if = "LegRole::is_answer")]
+    pub purpose: LegRole,
     /// Whether a stream was asked for.
     pub streamed: bool,
     /// When it was sent, in microseconds since 1970 (UTC).

@@ -30,6 +30,8 @@ words! {
         Key = "key",
         /// How the call ended, for example `completed`.
         Outcome = "outcome",
+        /// What the call was made for, for example `answer` ([`LegRole`](super::LegRole)).
+        Purpose = "purpose",
     }
 }
 
@@ -79,7 +81,17 @@ impl RecordOwner {
     #[must_use]
     pub fn seen_by(caller: &Caller) -> Self {
         match caller.key() {
-            Some(key) if key.role == AccessRole::User => match (&key.project, &key.user) {
+            Some(key) if key.role == AccessRole::Operator => Self::Everyone,
+            _ => Self::judged_by(caller),
+        }
+    }
+
+    /// The records that a caller may say something of: its own, where an operator, who reads only, has no more than a
+    /// user; an administrator may of all.
+    #[must_use]
+    pub fn judged_by(caller: &Caller) -> Self {
+        match caller.key() {
+            Some(key) if key.role != AccessRole::Admin => match (&key.project, &key.user) {
                 (None, None) => Self::Key(key.id.clone()),
                 (project, user) => Self::Labels {
                     project: project.clone(),
@@ -228,6 +240,8 @@ pub struct ReportedCall {
     pub provider: String,
     /// The model's layer.
     pub layer: String,
+    /// What it was made for.
+    pub purpose: String,
     /// How it ended.
     pub outcome: String,
     /// What it cost.
@@ -295,6 +309,23 @@ mod tests {
             );
         }
         assert_eq!(RecordOwner::seen_by(&Caller::Local), RecordOwner::Everyone);
+    }
+
+    #[test]
+    fn an_operator_judges_its_own_answers_only_and_an_administrator_all() {
+        let (operator, id) = caller(AccessRole::Operator, None, None);
+        assert_eq!(RecordOwner::judged_by(&operator), RecordOwner::Key(id));
+        let (user, id) = caller(AccessRole::User, None, None);
+        assert_eq!(RecordOwner::judged_by(&user), RecordOwner::Key(id));
+        let (member, _) = caller(AccessRole::Operator, Some("p"), None);
+        let own = RecordOwner::Labels {
+            project: Some("p".into()),
+            user: None,
+        };
+        assert_eq!(RecordOwner::judged_by(&member), own);
+        let (admin, _) = caller(AccessRole::Admin, Some("p"), None);
+        assert_eq!(RecordOwner::judged_by(&admin), RecordOwner::Everyone);
+        assert_eq!(RecordOwner::judged_by(&Caller::Local), RecordOwner::Everyone);
     }
 
     #[test]

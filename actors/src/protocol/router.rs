@@ -9,6 +9,7 @@ use super::catalogue::Model;
 use super::errors::{ErrorKind, GatewayError};
 use super::ids::RequestId;
 use super::layer::{Capabilities, Capability, Layer, QualityLevel, TaskType};
+use super::orchestra::{Decision, Evidence, Question, Wish};
 use super::tenancy::Caller;
 
 /// What the caller asked to be answered by.
@@ -127,6 +128,10 @@ pub struct PlanRequest {
     pub quality: QualityLevel,
     /// What it needs of a model.
     pub needs: Needs,
+    /// What is asked, where the gateway is to choose the model and the request has a user's text. The pipeline fills it.
+    pub question: Option<Arc<Question>>,
+    /// What the caller, its conversation and its budget add.
+    pub wish: Wish,
 }
 
 impl PlanRequest {
@@ -186,6 +191,9 @@ pub struct Reason {
     pub health: HealthNote,
     /// Its price rank: input and output price together, in pico-USD per token; `u64::MAX` when unknown.
     pub price_rank: u64,
+    /// Whether its cheapest possible call costs more than the budgets are thought to have left, so that it stands behind
+    /// the others.
+    pub is_too_dear: bool,
 }
 
 impl fmt::Display for Reason {
@@ -198,11 +206,15 @@ impl fmt::Display for Reason {
             Selection::Layer => f.write_str("next in its layer by price")?,
         }
         match self.health {
-            HealthNote::Healthy => Ok(()),
-            HealthNote::Shaky => f.write_str(", its last call failed"),
-            HealthNote::Probing => f.write_str(", being probed"),
-            HealthNote::Open => f.write_str(", breaker open"),
+            HealthNote::Healthy => {}
+            HealthNote::Shaky => f.write_str(", its last call failed")?,
+            HealthNote::Probing => f.write_str(", being probed")?,
+            HealthNote::Open => f.write_str(", breaker open")?,
         }
+        if self.is_too_dear {
+            f.write_str(", more than the budget has left")?;
+        }
+        Ok(())
     }
 }
 
@@ -235,27 +247,13 @@ pub struct Rejected {
     pub reason: RejectReason,
 }
 
-/// How hard a request is. Rating comes with calibrated classification; until then every request is unrated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Complexity {
-    /// Nobody has rated it: no signal is not "simple".
-    #[default]
-    Unrated,
-}
-
-/// Whether a second model checks the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CrossCheck {
-    /// No second model is asked.
-    #[default]
-    Off,
-}
-
 /// What would need the caller's leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmation {
     /// The layer that could answer, if the caller allows it.
     pub layer: Layer,
+    /// What speaks for it.
+    pub evidence: Evidence,
 }
 
 /// Which models may answer a request, in which order, and why.
@@ -265,10 +263,8 @@ pub struct Plan {
     pub candidates: Vec<Candidate>,
     /// Models of the allowed layers that were left out.
     pub rejected: Vec<Rejected>,
-    /// How hard the request is.
-    pub complexity: Complexity,
-    /// Whether a second model checks the answer.
-    pub cross_check: CrossCheck,
+    /// What was decided about the request; nothing where the caller named the model, or there is no question to read.
+    pub decision: Option<Box<Decision>>,
     /// A dearer layer that was not entered for want of leave.
     pub confirmation: Option<Confirmation>,
 }

@@ -168,6 +168,12 @@ impl Slice {
         NanoUsd(self.returned.load(Ordering::Acquire))
     }
 
+    /// What this process got of it and has not given back: what it may spend, holds, or has spent.
+    #[must_use]
+    pub fn had(&self) -> NanoUsd {
+        NanoUsd(self.granted.load(Ordering::Acquire)) - self.returned()
+    }
+
     fn try_take(&self, amount: NanoUsd) -> bool {
         let taken = self
             .available

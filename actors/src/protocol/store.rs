@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::errors::{ErrorKind, GatewayError};
 use super::ids::{ConversationId, InstanceId, RequestId};
+use super::layer::Layer;
 use super::record::CallRecord;
 
 /// The answer of a store job.
@@ -176,6 +177,8 @@ pub enum TurnOpened {
         seq: i64,
         /// The newest messages that were answered before this one, oldest first, without failed turns.
         history: Vec<StoredMessage>,
+        /// The dearest layer that has answered in the conversation.
+        route_layer: Option<Layer>,
     },
     /// The same client message id was answered before: this is the answer.
     AlreadyAnswered {
@@ -195,6 +198,23 @@ pub struct CloseTurn {
     pub user_seq: i64,
     /// The answer, or nothing when the turn failed.
     pub answer: Option<Arc<str>>,
+    /// The layer that answered, where the gateway chose it: the conversation does not fall below it any more.
+    pub route_layer: Option<Layer>,
+}
+
+/// Puts a better answer in the place of a stored one.
+#[derive(Debug, Clone)]
+pub struct AmendAnswer {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The place of the user message that it answers.
+    pub user_seq: i64,
+    /// The request that made it.
+    pub request: RequestId,
+    /// The better answer.
+    pub answer: Arc<str>,
+    /// The layer that gave it, where the gateway chose it: the conversation does not fall below it any more.
+    pub route_layer: Option<Layer>,
 }
 
 /// A page of a conversation.
@@ -206,6 +226,8 @@ pub struct ConversationPage {
     pub messages: Vec<StoredMessage>,
     /// To-do lists as JSON texts.
     pub todos: Vec<String>,
+    /// The dearest layer that has answered in the conversation, where the gateway chose it.
+    pub route_layer: Option<Layer>,
     /// Ask with `before` set to this for the page that comes before; absent on the first page.
     pub next_before: Option<i64>,
 }
@@ -217,6 +239,10 @@ pub trait ConversationStore: fmt::Debug + Send + Sync {
 
     /// Closes a turn; durable when the future is ready.
     fn close_turn(&self, turn: CloseTurn) -> StoreFuture<()>;
+
+    /// Replaces the answer to a message, if it is the conversation's newest message and no turn holds the conversation;
+    /// whether it did. Durable when the future is ready.
+    fn amend_answer(&self, amendment: AmendAnswer) -> StoreFuture<bool>;
 
     /// Reads up to `limit` messages with a `seq` below `before` (or the newest); nothing for an unknown conversation.
     fn page(

@@ -1,8 +1,16 @@
 //! Records for unit tests.
 
-use super::ids::{AttemptId, CellId, InstanceId};
-use super::layer::{Layer, TaskType};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gateway_routing::RoutingModel;
+
+use super::ids::{AttemptId, CellId, InstanceId, RequestId};
+use super::layer::{Layer, QualityLevel, TaskType};
+use super::learned::{Calibration, Learned};
 use super::money::NanoUsd;
+use super::orchestra::{CheckStatus, Complexity, LegRole, Strategy};
+use super::outcomes::{OutcomeEnd, OutcomeRow};
 use super::record::{CallRecord, DispatchRecord, Outcome};
 use super::usage::{TokenUsage, UsageSource};
 
@@ -25,6 +33,7 @@ pub(crate) fn dispatch_record(attempt: AttemptId, held: i64) -> DispatchRecord {
         price: None,
         held: NanoUsd(held),
         charges: None,
+        purpose: LegRole::Answer,
         streamed: false,
         started_at: 0,
     }
@@ -46,5 +55,44 @@ pub(crate) fn call_record(attempt: AttemptId, held: i64, cost: i64) -> CallRecor
         estimated: false,
         first_byte_us: Some(10),
         duration_us: 20,
+    }
+}
+
+/// The shipped calibration, and nothing learned.
+pub(crate) fn learned() -> Arc<ArcSwap<Learned>> {
+    let shipped = Calibration::Shipped(RoutingModel::shipped().unwrap());
+    Arc::new(ArcSwap::from_pointee(Learned::of(shipped)))
+}
+
+/// What became of a new request.
+pub(crate) fn outcome() -> OutcomeRow {
+    OutcomeRow {
+        request: RequestId::generate(),
+        key_id: None,
+        user_id: None,
+        project_id: None,
+        conversation: None,
+        endpoint: "/v1/route".into(),
+        task: TaskType::Chat,
+        complexity: Some(Complexity::Simple),
+        quality: QualityLevel::Normal,
+        difficulty: Some(-0.5),
+        start: Some(Layer::L0),
+        layer: Layer::L0,
+        model: "m".into(),
+        strategy: Some(Strategy::Layers),
+        check: CheckStatus::Off,
+        votes: None,
+        confidence: None,
+        evidence: None,
+        escalated: false,
+        replaced: None,
+        ended: OutcomeEnd::Answered,
+        accepted: None,
+        rating: None,
+        tests: None,
+        experiment: None,
+        cost: NanoUsd::ZERO,
+        created_at: 1,
     }
 }

@@ -95,6 +95,8 @@ pub enum UsageReport {
     Reported(TokenUsage),
     /// Something that cannot be a count: negative, fractional, absurdly large or not a number.
     Absurd,
+    /// It is known that nothing was used: no model was asked.
+    Unused,
 }
 
 /// Where the token counts of a call record come from.

@@ -72,9 +72,9 @@ fn a_plan_tells_of_a_dearer_layer_only_if_it_could_answer() {
     ]);
     bench.core.settings.max_layer = Layer::L3;
     let asked = |bench: &Bench| bench.core.plan(&bench.request, Instant::now()).unwrap().confirmation;
-    assert_eq!(asked(&bench), Some(Confirmation { layer: Layer::L2 }));
+    assert_eq!(asked(&bench), Some(too_hard_below(Layer::L2)));
     with_image(&mut bench);
-    assert_eq!(asked(&bench), Some(Confirmation { layer: Layer::L3 }));
+    assert_eq!(asked(&bench), Some(too_hard_below(Layer::L3)));
 }
 
 #[test]
@@ -159,6 +159,7 @@ fn settings_are_named_only_where_they_lead_to_the_layer() {
             default_layer,
             max_layer,
             auto_escalate,
+            ..RouterSettings::default()
         };
         let expected = format!(
             "no model is available in {default_layer}; layer {there} has one: ask for it with `layer` or `model` set \

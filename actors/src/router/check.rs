@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::core::RouterCore;
 use super::settings::{RouterSettings, RouterSources};
-use crate::protocol::{Catalogue, Needs, PlanRequest, QualityLevel, RequestId, RouteError, Target, TaskType};
+use crate::protocol::{Catalogue, Needs, PlanRequest, QualityLevel, RequestId, RouteError, Target, TaskType, Wish};
 
 /// Whether a plain request for `auto` would have a model of this catalogue, whatever the providers' health is.
 ///
@@ -30,6 +30,8 @@ pub fn check_auto(
         task: TaskType::General,
         quality: QualityLevel::Normal,
         needs: Needs::default(),
+        question: None,
+        wish: Wish::default(),
     };
     let plan = RouterCore::new(settings, sources).plan(&request, Instant::now());
     plan.map(|_| ())

@@ -1,88 +1,120 @@
-//! The planning itself.
+//! The planning itself: who may be used, and the order of requests that nothing is decided about.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::advice::Impasse;
+use super::known::KnownModels;
 use super::order::{Rank, health_note, rank, task_place};
 use super::settings::{RouterSettings, RouterSources};
 use crate::protocol::{
-    Candidate, Catalogue, Complexity, Confirmation, CrossCheck, HealthSnapshot, Layer, Model, Needs, Plan, PlanRequest,
-    ProviderName, Reason, RejectReason, Rejected, RouteError, Selection, Target,
+    Candidate, Catalogue, Confirmation, Evidence, HealthSnapshot, Layer, Leave, Model, Needs, Plan, PlanRequest,
+    ProviderName, Reason, RejectReason, Rejected, RouteError, Selection, Target, TaskType,
 };
 
-/// Plans from snapshots; keeps no state of its own.
+/// Plans from snapshots; keeps no state of its own but what it would else look up for every request.
 #[derive(Debug)]
 pub(super) struct RouterCore {
     pub(super) settings: RouterSettings,
     pub(super) sources: RouterSources,
+    pub(super) known: RefCell<KnownModels>,
+}
+
+/// One request, and the snapshots that it is planned from.
+pub(super) struct Scene<'a> {
+    pub(super) catalogue: &'a Arc<Catalogue>,
+    pub(super) health: &'a HealthSnapshot,
+    pub(super) request: &'a PlanRequest,
+    pub(super) now: Instant,
 }
 
 /// Models that may be used if they can do it, and what was kept out for want of leave.
-struct Field {
-    models: Vec<(Selection, Arc<Model>)>,
-    layers: Vec<Layer>,
-    confirmation: Option<Confirmation>,
+pub(super) struct Field {
+    pub(super) models: Vec<(Selection, Arc<Model>)>,
+    pub(super) layers: Vec<Layer>,
+    /// The lowest layer of all.
+    pub(super) bottom: Layer,
+    /// Usable models that want nothing but leave.
+    pub(super) beyond: Vec<Arc<Model>>,
+    /// Usable models that may judge an answer, and are not asked for one.
+    pub(super) judges: Vec<Arc<Model>>,
+}
+
+/// Those of a field that can do it, and those that cannot.
+pub(super) struct Fitting {
+    pub(super) ranked: Vec<(Rank, Candidate)>,
+    pub(super) rejected: Vec<Rejected>,
 }
 
 impl RouterCore {
     pub(super) fn new(settings: RouterSettings, sources: RouterSources) -> Self {
-        Self { settings, sources }
+        Self {
+            settings,
+            sources,
+            known: RefCell::default(),
+        }
     }
 
     /// The candidates of a request, best first.
     pub(super) fn plan(&self, request: &PlanRequest, now: Instant) -> Result<Plan, RouteError> {
         let catalogue = self.sources.catalogue.load();
         let health = self.sources.health.load();
+        let scene = Scene {
+            catalogue: &catalogue,
+            health: &health,
+            request,
+            now,
+        };
         let field = self.field(&catalogue, request)?;
-        let mut rejected = Vec::new();
-        let mut ranked: Vec<(Rank, Candidate)> = Vec::with_capacity(field.models.len());
-        for (selection, model) in field.models {
-            match self.reject(&model, &request.needs) {
-                Some(reason) => rejected.push(Rejected { model, reason }),
-                None => ranked.push(self.candidate(&catalogue, &health, request, selection, model, now)),
-            }
+        match (&request.target, &request.question) {
+            (Target::Named(_), _) | (_, None) => self.undecided(&scene, field),
+            (Target::Auto | Target::Layer(_), Some(question)) => self.decided(&scene, field, question),
         }
-        if ranked.is_empty() {
-            return Err(self.no_candidate(Impasse {
-                catalogue: &catalogue,
-                request,
-                layers: field.layers,
-                rejected: &rejected,
-            }));
-        }
+    }
+
+    /// By layer, task list, price and health alone.
+    fn undecided(&self, scene: &Scene<'_>, field: Field) -> Result<Plan, RouteError> {
+        let nearest = field.beyond.iter().map(|model| model.layer).min();
+        let Fitting { mut ranked, rejected } = self.fitting(scene, field.models, field.layers, scene.request.task)?;
         ranked.sort_by_key(|(rank, _)| *rank);
         Ok(Plan {
             candidates: ranked.into_iter().map(|(_, candidate)| candidate).collect(),
             rejected,
-            complexity: Complexity::Unrated,
-            cross_check: CrossCheck::Off,
-            confirmation: field.confirmation,
+            decision: None,
+            confirmation: nearest.map(|layer| Confirmation {
+                layer,
+                evidence: Evidence::TooHard,
+            }),
         })
     }
 
-    fn candidate(
+    /// Those of these models that can do it, with their places; an error with the mend where none can.
+    pub(super) fn fitting(
         &self,
-        catalogue: &Catalogue,
-        health: &HealthSnapshot,
-        request: &PlanRequest,
-        selection: Selection,
-        model: Arc<Model>,
-        now: Instant,
-    ) -> (Rank, Candidate) {
-        let place = task_place(catalogue, request.task, &model);
-        let note = health_note(health, &model, now);
-        let selection = match (selection, place) {
-            (Selection::Layer, Some(place)) => Selection::TaskList(place),
-            _ => selection,
-        };
-        let reason = Reason {
-            selection,
-            health: note,
-            price_rank: model.price_rank(),
-        };
-        (rank(&model, place, note, health), Candidate { model, reason })
+        scene: &Scene<'_>,
+        models: Vec<(Selection, Arc<Model>)>,
+        layers: Vec<Layer>,
+        task: TaskType,
+    ) -> Result<Fitting, RouteError> {
+        let mut rejected = Vec::new();
+        let mut ranked: Vec<(Rank, Candidate)> = Vec::with_capacity(models.len());
+        for (selection, model) in models {
+            match self.reject(&model, &scene.request.needs) {
+                Some(reason) => rejected.push(Rejected { model, reason }),
+                None => ranked.push(candidate(scene, task, selection, model)),
+            }
+        }
+        if ranked.is_empty() {
+            return Err(self.no_candidate(Impasse {
+                catalogue: scene.catalogue,
+                request: scene.request,
+                layers,
+                rejected: &rejected,
+            }));
+        }
+        Ok(Fitting { ranked, rejected })
     }
 
     fn field(&self, catalogue: &Catalogue, request: &PlanRequest) -> Result<Field, RouteError> {
@@ -113,14 +145,26 @@ impl RouterCore {
             .max_layer
             .unwrap_or(Layer::L3)
             .min(self.settings.max_layer.max(start));
+        let leave = match request.wish.leave {
+            Leave::Standing => start,
+            Leave::UpTo(layer) => layer.max(start),
+        };
         let mut field = Field {
             models: Vec::new(),
             layers: vec![start],
-            confirmation: None,
+            bottom: start,
+            beyond: Vec::new(),
+            judges: Vec::new(),
         };
+        let has_answered = |model: &Model| request.wish.above.is_some_and(|above| model.layer <= above);
+        if request.wish.above.is_some_and(|above| ceiling <= above) {
+            return Err(RouteError::LayerNotAllowed {
+                layer: leave,
+                max: ceiling,
+            });
+        }
         let mut is_kept_out = false;
         for model in catalogue.models() {
-            let above = model.layer > start;
             // What is for something else altogether, such as embeddings, is none of the layer's models here.
             let is_for_this = request.needs.suit(model.capabilities);
             if !is_for_this || model.layer < start || model.layer > ceiling {
@@ -130,13 +174,16 @@ impl RouterCore {
                 is_kept_out = true;
                 continue;
             }
-            if above && !self.settings.auto_escalate && !model.is_free() {
-                if self.reject(model, &request.needs).is_some() {
-                    continue;
+            if model.layer > leave && !self.settings.auto_escalate && !model.is_free() {
+                if self.reject(model, &request.needs).is_none() {
+                    field.beyond.push(Arc::clone(model));
                 }
-                let nearest = field.confirmation.as_ref().map_or(model.layer, |known| known.layer);
-                let layer = nearest.min(model.layer);
-                field.confirmation = Some(Confirmation { layer });
+                continue;
+            }
+            if has_answered(model) {
+                if self.reject(model, &request.needs).is_none() {
+                    field.judges.push(Arc::clone(model));
+                }
                 continue;
             }
             if !field.layers.contains(&model.layer) {
@@ -144,7 +191,7 @@ impl RouterCore {
             }
             field.models.push((Selection::Layer, Arc::clone(model)));
         }
-        if is_kept_out && field.models.is_empty() && field.confirmation.is_none() {
+        if is_kept_out && field.models.is_empty() && field.beyond.is_empty() {
             return Err(RouteError::ModelNotAllowed { name: None });
         }
         field.layers.sort();
@@ -161,6 +208,28 @@ impl RouterCore {
     pub(super) fn has_key(&self, provider: &ProviderName) -> bool {
         self.sources.usable.contains(provider)
     }
+}
+
+/// A model with its place, and why it has it.
+pub(super) fn candidate(
+    scene: &Scene<'_>,
+    task: TaskType,
+    selection: Selection,
+    model: Arc<Model>,
+) -> (Rank, Candidate) {
+    let place = task_place(scene.catalogue, task, &model);
+    let note = health_note(scene.health, &model, scene.now);
+    let selection = match (selection, place) {
+        (Selection::Layer, Some(place)) => Selection::TaskList(place),
+        _ => selection,
+    };
+    let reason = Reason {
+        selection,
+        health: note,
+        price_rank: model.price_rank(),
+        is_too_dear: false,
+    };
+    (rank(&model, place, note, scene.health), Candidate { model, reason })
 }
 
 /// Why a model cannot do what a request needs, whether or not its provider can be called.
@@ -187,6 +256,7 @@ fn named(catalogue: &Catalogue, name: &Arc<str>, request: &PlanRequest) -> Resul
     let mut layers: Vec<Layer> = models.iter().map(|model| model.layer).collect();
     layers.sort();
     layers.dedup();
+    let bottom = layers.first().copied().unwrap_or(Layer::L0);
     if let (Some(max), Some(&lowest)) = (max, layers.first())
         && lowest > max
     {
@@ -200,7 +270,9 @@ fn named(catalogue: &Catalogue, name: &Arc<str>, request: &PlanRequest) -> Resul
             .map(|model| (selection, model))
             .collect(),
         layers,
-        confirmation: None,
+        bottom,
+        beyond: Vec::new(),
+        judges: Vec::new(),
     })
 }
 

@@ -4,10 +4,18 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::*;
+use crate::protocol::testkit::learned;
 use crate::protocol::{
     Alias, Capabilities, Capability, Dialect, Gate, HealthNote, ModelHealth, PicoUsdPerToken, Price, ProviderName,
-    QualityLevel, RequestId, TaskType, Vendor,
+    QualityLevel, RequestId, TaskType, Vendor, Wish,
 };
+
+fn too_hard_below(layer: Layer) -> Confirmation {
+    Confirmation {
+        layer,
+        evidence: Evidence::TooHard,
+    }
+}
 
 fn model(id: &str, provider: &str, layer: Layer, usd_per_mtok: Option<u64>) -> Model {
     let price = usd_per_mtok.map(|usd| {
@@ -42,15 +50,15 @@ impl Bench {
 
     fn with(catalogue: Catalogue, usable: std::collections::HashSet<ProviderName>) -> Self {
         let settings = RouterSettings {
-            default_layer: Layer::L0,
             max_layer: Layer::L2,
-            auto_escalate: false,
+            ..RouterSettings::default()
         };
         let sources = RouterSources {
             catalogue: Arc::new(ArcSwap::from_pointee(catalogue)),
             health: Arc::default(),
             usable: Arc::new(usable),
             key_variables: Arc::new(HashMap::from([("locked".into(), "LOCKED_KEY".into())])),
+            learned: learned(),
         };
         let request = PlanRequest {
             request: RequestId::generate(),
@@ -60,6 +68,8 @@ impl Bench {
             task: TaskType::General,
             quality: QualityLevel::Normal,
             needs: Needs::default(),
+            question: None,
+            wish: Wish::default(),
         };
         Self {
             core: RouterCore::new(settings, sources),
@@ -98,7 +108,7 @@ fn a_dearer_layer_is_entered_only_with_leave_but_its_free_models_are() {
     let mut bench = Bench::new(models);
     assert_eq!(bench.ids(), ["base", "gift"]);
     let plan = bench.core.plan(&bench.request, Instant::now()).unwrap();
-    assert_eq!(plan.confirmation, Some(Confirmation { layer: Layer::L1 }));
+    assert_eq!(plan.confirmation, Some(too_hard_below(Layer::L1)));
     bench.core.settings.auto_escalate = true;
     assert_eq!(
         bench.ids(),

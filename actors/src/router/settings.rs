@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::protocol::{Catalogue, HealthSnapshot, Layer, ProviderName};
+use crate::protocol::{Catalogue, HealthSnapshot, Layer, Learned, PanelUse, ProviderName, Strategy};
 
 /// The operator's rules of routing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RouterSettings {
     /// Where `auto` starts.
     pub default_layer: Layer,
@@ -16,6 +16,45 @@ pub struct RouterSettings {
     pub max_layer: Layer,
     /// Whether failover may enter a dearer layer without the caller's leave.
     pub auto_escalate: bool,
+    /// Whether answers may be checked by other models.
+    pub cross_check: bool,
+    /// When several cheap models answer side by side.
+    pub panel: PanelUse,
+    /// How the first model is chosen.
+    pub strategy: Strategy,
+    /// Below this chance of a right answer, in percent, a layer is passed over for a complex request; by the quality asked
+    /// for, from normal to critical.
+    pub skip_below_percent: [u8; 3],
+    /// Whether the first model is chosen by what was learned, with some exploration.
+    pub adaptive: bool,
+    /// How often an adaptive choice is made among what costs no more, in percent.
+    pub adaptive_floor_percent: u8,
+    /// How many outcomes the calibration counts for beside those that were learned.
+    pub adaptive_prior: u32,
+    /// Whether reviewers may be asked; a replay of recorded answers has none of theirs.
+    pub reviews: bool,
+    /// What a call of the best model must add to the chance of a right answer to be worth its price, in the place of the
+    /// quality's: for measurements.
+    pub lambda: Option<f64>,
+}
+
+impl Default for RouterSettings {
+    fn default() -> Self {
+        Self {
+            default_layer: Layer::L0,
+            max_layer: Layer::L3,
+            auto_escalate: false,
+            cross_check: false,
+            panel: PanelUse::Needed,
+            strategy: Strategy::Layers,
+            skip_below_percent: [35, 55, 75],
+            adaptive: false,
+            adaptive_floor_percent: 5,
+            adaptive_prior: 50,
+            reviews: true,
+            lambda: None,
+        }
+    }
 }
 
 /// The published snapshots that the router reads.
@@ -29,4 +68,6 @@ pub struct RouterSources {
     pub usable: Arc<HashSet<ProviderName>>,
     /// The environment variables that hold the providers' keys, as far as they want one. For messages.
     pub key_variables: Arc<HashMap<ProviderName, Arc<str>>>,
+    /// The calibration, and what was learned.
+    pub learned: Arc<ArcSwap<Learned>>,
 }

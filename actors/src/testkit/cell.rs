@@ -11,18 +11,23 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::events::MemoryEvents;
 use super::journal::MemoryJournal;
 use super::ledger::MemoryLedger;
+use super::notes::MemoryNotes;
+use super::samples::learned;
 use super::store::MemoryStore;
-use super::upstream::{PlainRequest, ScriptedUpstream};
+use super::upstream::{PlainRequest, PlainScribe, ScriptedUpstream, TextRequest};
 use crate::budget::{BudgetActor, BudgetDirector, BudgetSettings};
 use crate::context::ContextActor;
 use crate::cost::{CostSettings, CostTracker};
-use crate::dispatch::{DispatchSettings, Pipeline, PipelineParts, ProviderHandle};
+use crate::dispatch::{DispatchSettings, OrchestrationSettings, Pipeline, PipelineParts, ProviderHandle};
+use crate::learning::{LearningDirector, LearningParts};
 use crate::protocol::{
     AttemptJournal, BoundRules, BudgetBook, BudgetTotals, CallContext, Caller, Capabilities, Capability, Catalogue,
     CellId, CellTotals, ChatCall, Dialect, Gauges, HealthSnapshot, InFlight, InstanceId, LastResort, Layer,
     MediaTokens, Model, Needs, PicoUsdPerToken, PlanRequest, Price, QualityLevel, RequestId, Target, TaskType, Vendor,
+    Wish,
 };
 use crate::provider::{BreakerSettings, ProviderActor, ProviderDirector};
 use crate::router::{RouterActor, RouterSettings, RouterSources};
@@ -47,6 +52,8 @@ pub struct TestCell {
     pub ledger: Arc<MemoryLedger>,
     /// The published budgets.
     pub book: Arc<ArcSwap<BudgetBook>>,
+    /// What became of requests that the gateway chose the model for.
+    pub notes: Arc<MemoryNotes>,
     /// The published health.
     pub health: Arc<ArcSwap<HealthSnapshot>>,
     /// What is under way.
@@ -62,6 +69,17 @@ pub struct TestCell {
     /// Cuts what is under way when it is set.
     pub cut: watch::Sender<bool>,
     arbiter: Arbiter,
+}
+
+/// What a cell may be told besides its models.
+#[derive(Debug, Clone, Default)]
+pub struct TestSettings {
+    /// How hard the pipeline tries.
+    pub dispatch: DispatchSettings,
+    /// The numbers of requests that are answered in several calls.
+    pub orchestration: OrchestrationSettings,
+    /// The router's rules.
+    pub router: RouterSettings,
 }
 
 /// A model of layer L0 at this price in pico-USD per token.
@@ -90,6 +108,19 @@ impl TestCell {
     /// Starts a cell on this thread, and the ContextActor and the director on another.
     #[must_use]
     pub fn start(models: Vec<Model>, settings: DispatchSettings) -> Self {
+        let dispatch = settings;
+        Self::start_with(
+            models,
+            TestSettings {
+                dispatch,
+                ..TestSettings::default()
+            },
+        )
+    }
+
+    /// The same with more settings.
+    #[must_use]
+    pub fn start_with(models: Vec<Model>, settings: TestSettings) -> Self {
         let crashes = CrashReporter::new(RestartPolicy::default());
         let health: Arc<ArcSwap<HealthSnapshot>> = Arc::default();
         let (upstream, journal) = (Rc::<ScriptedUpstream>::default(), Rc::<MemoryJournal>::default());
@@ -127,13 +158,9 @@ impl TestCell {
             health: Arc::clone(&health),
             usable: Arc::new(usable),
             key_variables: Arc::default(),
+            learned: learned(),
         };
-        let rules = RouterSettings {
-            default_layer: Layer::L0,
-            max_layer: Layer::L3,
-            auto_escalate: false,
-        };
-        let router = LocalAddr::new(RouterActor::new(rules, sources, crashes.clone()).start());
+        let router = LocalAddr::new(RouterActor::new(settings.router, sources, crashes.clone()).start());
         let log: Rc<dyn AttemptJournal> = journal.clone();
         let holds = BudgetActor::new(Arc::clone(&budget), crashes.clone());
         let instance = InstanceId::generate();
@@ -142,6 +169,21 @@ impl TestCell {
         let published = Arc::clone(&book);
         let budget_director = BudgetDirector::start_in_arbiter(&arbiter.handle(), move |_| {
             BudgetDirector::new(BudgetSettings::default(), instance, published, for_director, reporter)
+        });
+        let notes = Arc::<MemoryNotes>::default();
+        let (told, reporter) = (Arc::clone(&notes), crashes.clone());
+        let learning = LearningDirector::start_in_arbiter(&arbiter.handle(), move |_| {
+            let learned = learned();
+            let parts = LearningParts {
+                outcomes: told.clone(),
+                notebook: told,
+                events: Arc::<MemoryEvents>::default(),
+                calibration: learned.load().model.clone(),
+                learned,
+                totals: Arc::default(),
+                is_adaptive: false,
+            };
+            LearningDirector::new(parts, reporter)
         });
         let calls: Arc<MemoryStore> = Arc::clone(&store);
         let cost = CostTracker::new(
@@ -153,6 +195,7 @@ impl TestCell {
         );
         let cost = LocalAddr::new(cost.start());
         let conversations: Arc<MemoryStore> = Arc::clone(&store);
+        let todos: Arc<MemoryStore> = Arc::clone(&store);
         let pipeline = Pipeline::new(PipelineParts {
             instance,
             cell: CellId(0),
@@ -168,12 +211,21 @@ impl TestCell {
             upstream: upstream.clone(),
             journal: log,
             conversations,
+            scribe: Rc::new(PlainScribe),
+            learned: learned(),
+            learning: Some(RemoteAddr::new(
+                learning,
+                Arc::clone(&remote_asks),
+                Duration::from_secs(5),
+            )),
+            todos,
             last_resort: Arc::new(LastResort::new(Instant::now())),
             gauges: gauges.clone(),
             cut: watched,
             #[cfg(feature = "fault-injection")]
             crash_stream: Arc::default(),
-            settings,
+            settings: settings.dispatch,
+            orchestration: settings.orchestration,
         });
         Self {
             pipeline,
@@ -184,6 +236,7 @@ impl TestCell {
             budget,
             ledger,
             book,
+            notes,
             health,
             gauges,
             remote_asks,
@@ -192,6 +245,15 @@ impl TestCell {
             crashes,
             cut,
             arbiter,
+        }
+    }
+
+    /// A request that asks this.
+    #[must_use]
+    pub fn ask(&self, text: &str) -> ChatCall {
+        ChatCall {
+            outgoing: Rc::new(TextRequest::new(text)),
+            ..self.call()
         }
     }
 
@@ -210,6 +272,8 @@ impl TestCell {
                     input_bound: 20,
                     ..Needs::default()
                 },
+                question: None,
+                wish: Wish::default(),
             },
             outgoing: Rc::new(PlainRequest),
             context: CallContext {

@@ -3,11 +3,70 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use gateway_routing::RoutingModel;
+
 use crate::protocol::{
-    AttemptId, CallRecord, CellId, Charges, CloseTurn, ConversationId, DispatchRecord, InstanceId, KeyId, Layer,
-    NanoUsd, OpenTurn, Outcome, PicoUsdPerToken, Price, RequestId, ResponseId, Scope, StoredResponse, TaskType,
-    TokenUsage, UsageSource,
+    AttemptId, Calibration, CallRecord, Candidate, CellId, Charges, CheckPlan, CloseTurn, Complexity, ConversationId,
+    Decision, DispatchRecord, HealthNote, InstanceId, KeyId, Layer, Learned, LegRole, Model, NanoUsd, OpenTurn,
+    Outcome, PicoUsdPerToken, Plan, Price, Reason, RequestId, ResponseId, Scope, Selection, StoredResponse, Strategy,
+    TaskType, TokenUsage, UsageSource,
 };
+
+/// The shipped calibration, and nothing learned.
+///
+/// # Panics
+/// When this build was made with a file of another version.
+#[must_use]
+#[expect(clippy::unwrap_used, reason = "a build without a calibration is no build to test")]
+pub fn learned() -> Arc<ArcSwap<Learned>> {
+    let shipped = Calibration::Shipped(RoutingModel::shipped().unwrap());
+    Arc::new(ArcSwap::from_pointee(Learned::of(shipped)))
+}
+
+/// A candidate that is well.
+#[must_use]
+pub fn candidate(model: &Arc<Model>) -> Candidate {
+    Candidate {
+        model: Arc::clone(model),
+        reason: Reason {
+            selection: Selection::Layer,
+            health: HealthNote::Healthy,
+            price_rank: model.price_rank(),
+            is_too_dear: false,
+        },
+    }
+}
+
+/// What might be decided of a request of medium complexity, whose answer is checked like this.
+#[must_use]
+pub fn decision(check: CheckPlan) -> Decision {
+    Decision {
+        task: TaskType::General,
+        complexity: Complexity::Medium,
+        unsure: false,
+        difficulty: 0.0,
+        signals: Vec::new(),
+        start: Layer::L0,
+        strategy: Strategy::Layers,
+        skipped: Vec::new(),
+        check,
+        arm: None,
+        heuristic: None,
+        estimates: Vec::new(),
+    }
+}
+
+/// A plan of these models, best first, with this decision.
+#[must_use]
+pub fn plan(models: &[Arc<Model>], decision: Decision) -> Plan {
+    Plan {
+        candidates: models.iter().map(candidate).collect(),
+        rejected: Vec::new(),
+        decision: Some(Box::new(decision)),
+        confirmation: None,
+    }
+}
 
 /// A conversation's id.
 ///
@@ -43,6 +102,7 @@ pub fn close(turn: &OpenTurn, user_seq: i64, answer: Option<&str>) -> CloseTurn 
         request: turn.request,
         user_seq,
         answer: answer.map(Into::into),
+        route_layer: None,
     }
 }
 
@@ -79,6 +139,7 @@ pub fn dispatch() -> DispatchRecord {
                 (Scope::Project("project \"one\"".into()), "total".into()),
             ],
         })),
+        purpose: LegRole::Panel,
         streamed: true,
         started_at: 1_700_000_000_000_000,
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::protocol::{
-    AttemptId, CallRecord, CallStore, Chain, CloseTurn, ConversationId, ConversationPage, ConversationStore,
-    MessageStatus, OpenTurn, ResponseId, ResponseStore, Role, StoreError, StoreFuture, StoredMessage, StoredResponse,
-    TurnOpened,
+    AmendAnswer, AttemptId, CallRecord, CallStore, Chain, CloseTurn, ConversationId, ConversationPage,
+    ConversationStore, MessageStatus, OpenTurn, ResponseId, ResponseStore, Role, StoreError, StoreFuture,
+    StoredMessage, StoredResponse, TodoList, TodoStore, TurnOpened,
 };
 
 /// Call records, conversations and responses in memory. It keeps to the shape of the ports, not to every rule of the
@@ -17,7 +17,10 @@ use crate::protocol::{
 pub struct MemoryStore {
     calls: ArcSwap<HashMap<AttemptId, Arc<CallRecord>>>,
     conversations: ArcSwap<HashMap<ConversationId, Vec<StoredMessage>>>,
+    /// The places of messages that their clients have names for.
+    named: ArcSwap<HashMap<(ConversationId, Arc<str>), i64>>,
     responses: ArcSwap<HashMap<ResponseId, StoredResponse>>,
+    todos: ArcSwap<HashMap<ConversationId, Vec<TodoList>>>,
     away: ArcSwap<bool>,
 }
 
@@ -93,8 +96,27 @@ impl ConversationStore for MemoryStore {
     fn open_turn(&self, turn: OpenTurn) -> StoreFuture<TurnOpened> {
         self.answer(|store| {
             let history = store.messages(&turn.conversation);
+            let name = turn.client_message_id.map(|id| (turn.conversation.clone(), id));
+            let before = name.as_ref().and_then(|name| store.named.load().get(name).copied());
+            let is_its_answer = |message: &&StoredMessage| {
+                before.is_some_and(|seq| message.seq == seq + 1) && message.status == MessageStatus::Done
+            };
+            if let Some(answer) = history.iter().find(is_its_answer).cloned() {
+                return TurnOpened::AlreadyAnswered { answer };
+            }
             let seq = store.append(&turn.conversation, Role::User, &turn.message, MessageStatus::Pending);
-            TurnOpened::Opened { seq, history }
+            if let Some(name) = name {
+                store.named.rcu(|named| {
+                    let mut named = HashMap::clone(named);
+                    named.insert(name.clone(), seq);
+                    named
+                });
+            }
+            TurnOpened::Opened {
+                seq,
+                history,
+                route_layer: None,
+            }
         })
     }
 
@@ -104,7 +126,35 @@ impl ConversationStore for MemoryStore {
                 Some(text) => (text, MessageStatus::Done),
                 None => ("".into(), MessageStatus::Failed),
             };
+            store.conversations.rcu(|conversations| {
+                let mut conversations = HashMap::clone(conversations);
+                let messages = conversations.get_mut(&turn.conversation).into_iter().flatten();
+                for message in messages.filter(|message| message.seq == turn.user_seq) {
+                    message.status = status;
+                }
+                conversations
+            });
             store.append(&turn.conversation, Role::Assistant, &text, status);
+        })
+    }
+
+    fn amend_answer(&self, amendment: AmendAnswer) -> StoreFuture<bool> {
+        self.answer(|store| {
+            let mut is_amended = false;
+            store.conversations.rcu(|conversations| {
+                let mut conversations = HashMap::clone(conversations);
+                let newest = conversations.get_mut(&amendment.conversation);
+                let newest = newest.and_then(|messages| messages.last_mut());
+                is_amended = newest.is_some_and(|newest| {
+                    let is_answer = newest.seq == amendment.user_seq + 1 && newest.status == MessageStatus::Done;
+                    if is_answer {
+                        newest.content = Arc::clone(&amendment.answer);
+                    }
+                    is_answer
+                });
+                conversations
+            });
+            is_amended
         })
     }
 
@@ -115,6 +165,30 @@ impl ConversationStore for MemoryStore {
                 messages,
                 ..ConversationPage::default()
             })
+        })
+    }
+}
+
+impl TodoStore for MemoryStore {
+    fn open_list(&self, conversation: ConversationId) -> StoreFuture<Option<TodoList>> {
+        self.answer(|store| {
+            let lists = store.todos.load();
+            let newest = lists.get(&conversation).and_then(|lists| lists.last());
+            newest.filter(|list| list.is_open()).cloned()
+        })
+    }
+
+    fn put(&self, conversation: ConversationId, list: TodoList) -> StoreFuture<()> {
+        self.answer(|store| {
+            store.todos.rcu(|todos| {
+                let mut todos = HashMap::clone(todos);
+                let lists = todos.entry(conversation.clone()).or_default();
+                match lists.iter_mut().find(|there| there.id == list.id) {
+                    Some(there) => *there = list.clone(),
+                    None => lists.push(list.clone()),
+                }
+                todos
+            });
         })
     }
 }

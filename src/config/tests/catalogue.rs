@@ -83,6 +83,20 @@ fn fallback_models_without_the_key_are_told_to_have_no_effect() {
 }
 
 #[test]
+fn a_rating_model_that_nobody_knows_is_told() {
+    let with = |name: &str| format!("{CONTRACT}\n[routing]\nrating_model = \"{name}\"\n");
+    let said = warnings(&with("alpha-smal"), &[]);
+    assert!(
+        said.contains("routing.rating_model: no model has the id or api_model `alpha-smal`"),
+        "{said}"
+    );
+    for known in ["alpha-small", "gpt-4o-mini"] {
+        let said = warnings(&with(known), &[]);
+        assert!(!said.contains("rating_model"), "{said}");
+    }
+}
+
+#[test]
 fn task_lists_keep_known_names_and_warn_of_the_rest() {
     let env = [("CHAT_MODELS", "nobody,gpt-4o-mini"), ("CODE_MODELS", "nobody")];
     let settings = settings(CONTRACT, &env);

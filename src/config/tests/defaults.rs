@@ -349,3 +349,25 @@ fn the_example_of_a_dotenv_file_can_be_read_with_every_line_in_effect() {
     assert_eq!(unknown, None);
     assert_eq!(loaded.settings.routing.task_lists.len(), 4);
 }
+
+#[test]
+fn chances_below_which_layers_are_passed_over_are_three_percents() {
+    let set = |list: &str| format!("{CONTRACT}\n[routing]\nskip_below_percent = {list}\n");
+    assert_eq!(
+        settings(&set("[0, 50, 99]"), &[]).routing.skip_below_percent,
+        [0, 50, 99]
+    );
+    for bad in [
+        "[35, 55]",
+        "[35, 55, 75, 80]",
+        "[35, 55, 100]",
+        "[35, 55, -1]",
+        "55",
+        "\"a, b, c\"",
+        "[1.5, 2, 3]",
+    ] {
+        let said = problems(&set(bad), &[]);
+        let names = ["skip_below_percent", "a list of 3 whole numbers from 0 to 99"];
+        assert!(names.iter().all(|name| said.contains(name)), "{bad}: {said}");
+    }
+}

@@ -437,7 +437,6 @@ fn what_this_build_does_not_have_is_told() {
     for (name, value) in [
         ("REDIS_PASSWORD", "p"),
         ("POSTGRES_DB", "gateway"),
-        ("ENABLE_CROSS_CHECK", "true"),
         ("ENABLE_COST_TRACKING", "false"),
         ("MODE", "mcp"),
     ] {

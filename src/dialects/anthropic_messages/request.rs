@@ -7,12 +7,13 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    BoundRules, Capabilities, Capability, Dialect, ErrorKind, GatewayError, Model, Needs, Operation, Outgoing,
-    OutgoingBody, OutgoingRequest,
+    AnswerRead, BoundRules, Capabilities, Capability, Completion, Dialect, ErrorKind, GatewayError, Model, Needs,
+    Operation, Outgoing, OutgoingBody, OutgoingRequest, Question,
 };
 use serde_json::value::RawValue;
 
@@ -20,13 +21,12 @@ use super::foreign::foreign_reasoning;
 use super::models::Takes;
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE};
-use crate::dialects::ClientRequest;
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_non_empty_container, push_string, range_in, text};
 use crate::dialects::neutral::Feature;
 use crate::dialects::precheck::precheck;
 use crate::dialects::splice::{Splice, spliced};
-use crate::dialects::translation;
+use crate::dialects::{ClientRequest, noted, question, reading, translation};
 
 /// The longest window of models that have a longer one only with a beta (`context-1m-2025-08-07`).
 const SHORT_WINDOW: u32 = 200_000;
@@ -199,6 +199,27 @@ impl OutgoingRequest for MessagesRequest {
             }
         }
         Ok(outgoing)
+    }
+
+    fn question(&self) -> Option<Question> {
+        if self.operation != Operation::Generate {
+            return None;
+        }
+        let known = question::Known {
+            needs: &self.needs,
+            stream: self.stream,
+        };
+        question::of_messages(&self.body, known)
+    }
+
+    fn read_answer(&self, completion: &Completion) -> Option<AnswerRead> {
+        reading::of_messages(completion)
+    }
+
+    fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {
+        let body = noted::in_messages(&self.body, note, self.model_value.end)?;
+        let noted = Self::read(body, self.operation).ok()?;
+        Some(Rc::new(noted.with_betas(self.betas.clone())))
     }
 }
 

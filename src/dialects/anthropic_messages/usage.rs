@@ -33,7 +33,7 @@ impl WireUsage {
     pub(super) fn of(report: UsageReport) -> Self {
         let usage = match report {
             UsageReport::Reported(usage) => usage.within_totals(),
-            UsageReport::Missing | UsageReport::Absurd => TokenUsage::default(),
+            UsageReport::Missing | UsageReport::Absurd | UsageReport::Unused => TokenUsage::default(),
         };
         Self {
             input_tokens: usage.uncached_input(),

@@ -1,18 +1,19 @@
 //! Chat completion bodies for the gateway's own endpoints, which know turns of plain text.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    BoundRules, Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingRequest,
-    Role, TokenBound,
+    AnswerRead, BoundRules, Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing,
+    OutgoingRequest, Question, Role, TokenBound,
 };
 use serde::Serialize;
 
 use super::response::answer_text;
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
 use crate::dialects::bounds::{Bounding, Form};
-use crate::dialects::translation;
+use crate::dialects::{question, reading, translation};
 
 /// How many bytes of text are taken to be one token when the history is fitted into a window. Most text has more
 /// bytes for each token, so what is taken to fit nearly always does.
@@ -126,6 +127,30 @@ impl OutgoingRequest for ConversationRequest {
         let mut outgoing = Outgoing::as_sent(body.into(), true, TokenBound::default());
         bounding.written(&mut outgoing, Form::Chat, Dialect::OpenaiChat, model)?;
         Ok(outgoing)
+    }
+
+    fn question(&self) -> Option<Question> {
+        let earlier = self.history.iter().filter(|(role, _)| *role == Role::User).count();
+        let known = question::Known {
+            needs: &self.needs(),
+            stream: false,
+        };
+        question::of_text(&self.message, earlier, known)
+    }
+
+    fn read_answer(&self, completion: &Completion) -> Option<AnswerRead> {
+        reading::of_chat(completion)
+    }
+
+    fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {
+        let system = match &self.system {
+            Some(system) if !system.is_empty() => format!("{system}\n\n{note}").into(),
+            _ => note.into(),
+        };
+        Some(Rc::new(Self {
+            system: Some(system),
+            ..self.clone()
+        }))
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    BoundRules, Capabilities, Capability, Dialect, GatewayError, Model, Needs, Outgoing, OutgoingRequest,
+    AnswerRead, BoundRules, Capabilities, Capability, Completion, Dialect, GatewayError, Model, Needs, Outgoing,
+    OutgoingRequest, Question,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,7 +21,7 @@ use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_non_empty_container, text};
 use crate::dialects::neutral::{Feature, holds_marked};
 use crate::dialects::splice::Splice;
-use crate::dialects::{ClientRequest, translation};
+use crate::dialects::{ClientRequest, noted, question, reading, translation};
 
 /// A `POST /v1/chat/completions` body, read and checked.
 pub struct ChatCompletionsRequest {
@@ -102,6 +104,23 @@ impl OutgoingRequest for ChatCompletionsRequest {
             outgoing.dropped.push(Cow::Borrowed(name));
         }
         Ok(outgoing)
+    }
+
+    fn question(&self) -> Option<Question> {
+        let known = question::Known {
+            needs: &self.needs,
+            stream: self.owned.stream,
+        };
+        question::of_chat(&self.body, known)
+    }
+
+    fn read_answer(&self, completion: &Completion) -> Option<AnswerRead> {
+        reading::of_chat(completion)
+    }
+
+    fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {
+        let body = noted::in_chat(&self.body, note)?;
+        Some(Rc::new(Self::scan(body).ok()?))
     }
 }
 

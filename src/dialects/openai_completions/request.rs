@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    BoundRules, Capabilities, Capability, Dialect, GatewayError, Model, Needs, Operation, Outgoing, OutgoingRequest,
+    AnswerRead, BoundRules, Capabilities, Capability, Completion, Dialect, GatewayError, Model, Needs, Operation,
+    Outgoing, OutgoingRequest,
 };
 use serde_json::value::RawValue;
 
 use super::{Writer, read_request, write_answer};
-use crate::dialects::ClientRequest;
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::is_string;
 use crate::dialects::openai_chat::owned::{Owned, answers, json_of, required, token_count};
 use crate::dialects::openai_chat::scan::{Scan, scan};
 use crate::dialects::openai_chat::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE, text_bytes};
 use crate::dialects::translation::{self, ClientSide};
+use crate::dialects::{ClientRequest, reading};
 
 /// The most texts that a request may have gone on with, as OpenAI has it for embeddings.
 const MOST_PROMPTS: usize = 2048;
@@ -110,6 +111,11 @@ impl OutgoingRequest for CompletionsRequest {
         let splices = bounded.as_ref().map_or(&[][..], |bounded| &bounded.splices);
         let body = self.owned.body_for(&self.body, model, splices);
         Ok(bounding.outgoing(body, self.owned.wants_usage, bounded.as_ref(), model))
+    }
+
+    // A text that is to be gone on with asks nothing, and has no place for a note.
+    fn read_answer(&self, completion: &Completion) -> Option<AnswerRead> {
+        reading::of_chat(completion)
     }
 }
 

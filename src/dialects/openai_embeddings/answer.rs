@@ -44,7 +44,7 @@ pub(super) fn write(
     push_string(&mut out, answer.model.as_deref().unwrap_or(asked));
     let tokens = match answer.usage {
         UsageReport::Reported(usage) => usage.input,
-        UsageReport::Missing | UsageReport::Absurd => 0,
+        UsageReport::Missing | UsageReport::Absurd | UsageReport::Unused => 0,
     };
     let usage = format!(r#","usage":{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}}}"#);
     out.extend_from_slice(usage.as_bytes());

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    BoundRules, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody, OutgoingRequest,
+    AnswerRead, BoundRules, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody,
+    OutgoingRequest, Question,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -20,7 +22,7 @@ use crate::dialects::json::{is_string, push_string, range_in, text};
 use crate::dialects::neutral::holds_marked;
 use crate::dialects::precheck::precheck;
 use crate::dialects::splice::{Splice, spliced};
-use crate::dialects::{ClientRequest, translation};
+use crate::dialects::{ClientRequest, noted, question, reading, translation};
 
 /// A `POST /v1/responses` body, read and checked.
 #[derive(Clone)]
@@ -218,6 +220,26 @@ impl OutgoingRequest for ResponsesRequest {
         let splices = bounded.as_ref().map_or(&[][..], |bounded| &bounded.splices);
         let body = self.body_for(model, splices);
         Ok(bounding.outgoing(body, true, bounded.as_ref(), model))
+    }
+
+    fn question(&self) -> Option<Question> {
+        let known = question::Known {
+            needs: &self.needs,
+            stream: self.stream,
+        };
+        question::of_responses(&self.body, known)
+    }
+
+    fn read_answer(&self, completion: &Completion) -> Option<AnswerRead> {
+        reading::of_responses(completion)
+    }
+
+    fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {
+        let noted = Self::scan(noted::in_responses(&self.body, note)?).ok()?;
+        Some(Rc::new(Self {
+            continued: self.continued.clone(),
+            ..noted
+        }))
     }
 }
 

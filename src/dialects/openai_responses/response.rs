@@ -92,7 +92,7 @@ impl<'a> Response<'a> {
             output,
             usage: match usage {
                 UsageReport::Reported(usage) => Some(Usage::of(&usage)),
-                UsageReport::Missing | UsageReport::Absurd => None,
+                UsageReport::Missing | UsageReport::Absurd | UsageReport::Unused => None,
             },
         }
     }

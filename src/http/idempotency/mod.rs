@@ -23,8 +23,8 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use gateway_actors::protocol::{
-    CallStep, CallWatcher, Claimed, Dialect, ErrorKind, GatewayError, IdempotencyClaim, IdempotencyName,
-    IdempotencyStore, InstanceId, KeptAnswer, RequestId,
+    CallWatcher, Claimed, Dialect, ErrorKind, GatewayError, IdempotencyClaim, IdempotencyName, IdempotencyStore,
+    InstanceId, KeptAnswer, RequestId,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -44,8 +44,6 @@ const MARGIN: Duration = Duration::from_secs(30);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Streams that are read to their end although their clients have left.
 const LEFT_STREAMS: usize = 64;
-/// More steps than are told before the first attempt, and that one.
-const STEPS: usize = 2;
 
 /// What the edge needs for idempotency keys.
 #[derive(Debug, Clone)]
@@ -90,30 +88,30 @@ pub(super) async fn once<F>(
 where
     F: Future<Output = Result<HttpResponse, Failure>> + 'static,
 {
-    let parts = &asking.edge.shared().idempotency;
+    let parts = asking.edge.shared().idempotency.clone();
     let tenant = tenant(&asking.request).unwrap_or_default();
     let name = IdempotencyName {
         owner: format!("{tenant}|{}", asking.endpoint).into(),
         key: key.0,
     };
-    let claim = IdempotencyClaim {
+    let wanted = IdempotencyClaim {
         name: name.clone(),
         body_hash: format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(&asking.body))).into(),
         request: asking.id,
         instance: parts.instance,
         running_for: asking.deadline.saturating_duration_since(Instant::now()) + MARGIN,
     };
-    match parts.store.claim(claim).await? {
-        Claimed::Run => {}
-        Claimed::Answered(answer) => return answer::replay(answer),
-        Claimed::Running => return Err(in_progress().into()),
-        Claimed::OtherBody => return Err(mismatch().into()),
-    }
-    let claim = Claim::new(parts.clone(), name, asking.id);
+    let claim = Claim::new(parts, name, asking.id);
     let (shape, exhausted) = (asking.shape, asking.edge.shared().exhausted_status);
-    // A task of its own: it goes on when the client leaves and this future is dropped.
+    // A task of its own: it goes on when the client leaves and this future is dropped, also while the database still
+    // writes the claim. Otherwise nobody would do the work that is claimed then, nor give the claim up.
     let done = actix_rt::spawn(async move {
-        let (watcher, mut steps) = CallWatcher::channel(STEPS);
+        if let Some(answered) = claim.make(wanted).await? {
+            return Ok(answered);
+        }
+        // Nobody reads the steps: whether something was sent is all that matters.
+        let (watcher, _steps) = CallWatcher::channel(1);
+        let watched = watcher.clone();
         let (head, awaited) = oneshot::channel();
         let once = Once {
             claim: Rc::clone(&claim),
@@ -130,9 +128,7 @@ where
             }
             Ok(response) => keep_whole(&claim, response).await,
             Err(failure) => {
-                let was_sent =
-                    std::iter::from_fn(|| steps.try_recv().ok()).any(|step| matches!(step, CallStep::Attempt { .. }));
-                if was_sent && is_final(failure.error()) {
+                if watched.has_sent() && is_final(failure.error()) {
                     let told = failure.render(shape, exhausted, claim.request);
                     let (head, body) = (answer::Head::of(&told), told.into_body().try_into_bytes());
                     claim.keep(head, body.unwrap_or_default()).await;
@@ -209,7 +205,7 @@ impl Once {
     }
 }
 
-/// A claim that was granted. When it is dropped before anything was kept, it is given up.
+/// A claim that was granted, or may have been. When it is dropped before anything was kept, it is given up.
 #[derive(Debug)]
 struct Claim {
     parts: Idempotency,
@@ -226,6 +222,19 @@ impl Claim {
             request,
             is_open: Cell::new(true),
         })
+    }
+
+    /// Makes the claim; the answer, if the work was done before.
+    async fn make(&self, wanted: IdempotencyClaim) -> Result<Option<HttpResponse>, Failure> {
+        // An error may hide that it was granted: then it stays open, and is given up when it is dropped.
+        let claimed = self.parts.store.claim(wanted).await?;
+        self.is_open.set(claimed == Claimed::Run);
+        match claimed {
+            Claimed::Run => Ok(None),
+            Claimed::Answered(answer) => answer::replay(answer).map(Some),
+            Claimed::Running => Err(in_progress().into()),
+            Claimed::OtherBody => Err(mismatch().into()),
+        }
     }
 
     /// Keeps the answer. One that cannot be kept is delivered all the same, since it is paid for: who asks again is told

@@ -10,7 +10,8 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Answer, CallContext, Caller, ChatCall, Dialect, Model, PlanRequest, QualityLevel, Target, TaskType,
+    Answer, CallContext, Caller, ChatCall, Dialect, Model, PlanRequest, QualityLevel, RoutingStory, Target, TaskType,
+    Wish,
 };
 use tokio::time::Instant;
 
@@ -31,6 +32,7 @@ static X_GATEWAY_MODEL: HeaderName = HeaderName::from_static("x-gateway-model");
 static X_GATEWAY_PROVIDER: HeaderName = HeaderName::from_static("x-gateway-provider");
 static X_GATEWAY_LAYER: HeaderName = HeaderName::from_static("x-gateway-layer");
 static X_GATEWAY_DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped");
+static X_GATEWAY_ESCALATION: HeaderName = HeaderName::from_static("x-gateway-escalation");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
 /// A request to an endpoint of a dialect, its body read.
@@ -139,7 +141,8 @@ impl Asked {
                 None => answer.events,
             };
             let body = EventBody::new(dialect, self.incoming.id, events, self.edge.shared().ending());
-            Ok(streamed(&answer.model, &answer.dropped, body.keeping(keep)))
+            let story = answer.routing.as_deref();
+            Ok(streamed(&answer.model, &answer.dropped, story, body.keeping(keep)))
         } else {
             let answer = self.edge.pipeline().complete(call).await?;
             if let Some(keep) = keep {
@@ -150,7 +153,7 @@ impl Asked {
     }
 
     fn call<R: ClientRequest + 'static>(&self, request: R, once: Option<&Once>) -> Result<ChatCall, Failure> {
-        let plan = PlanRequest {
+        let mut plan = PlanRequest {
             request: self.incoming.id,
             target: Target::from_model_field(request.model()),
             max_layer: None,
@@ -158,9 +161,12 @@ impl Asked {
             task: TaskType::Chat,
             quality: QualityLevel::Normal,
             needs: request.needs(),
+            question: None,
+            wish: Wish::default(),
         }
         .of(&self.caller);
         let owner = owner(&self.caller, Owner::default())?;
+        plan.wish.unit_user.clone_from(&owner.user);
         let context = CallContext {
             endpoint: Arc::clone(&self.endpoint),
             caller: self.caller.clone(),
@@ -185,15 +191,22 @@ fn whole(answer: Answer) -> HttpResponse {
     response.insert_header((header::CONTENT_TYPE, JSON));
     name_the_model(&mut response, &answer.served.model);
     tell_dropped(&mut response, &answer.served.dropped);
+    tell_escalation(&mut response, answer.served.routing.as_deref());
     response.body(answer.completion.body)
 }
 
-fn streamed(model: &Model, dropped: &[Cow<'static, str>], body: EventBody) -> HttpResponse {
+fn streamed(
+    model: &Model,
+    dropped: &[Cow<'static, str>],
+    story: Option<&RoutingStory>,
+    body: EventBody,
+) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, EVENT_STREAM));
     response.insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
     name_the_model(&mut response, model);
     tell_dropped(&mut response, dropped);
+    tell_escalation(&mut response, story);
     response.body(body)
 }
 
@@ -217,5 +230,16 @@ fn tell_dropped(response: &mut HttpResponseBuilder, dropped: &[Cow<'static, str>
     }
     if let Ok(value) = HeaderValue::from_str(&dropped.join(", ")) {
         response.insert_header((X_GATEWAY_DROPPED.clone(), value));
+    }
+}
+
+/// Says that a dearer layer might answer better. A dialect has no words to ask for leave, so that nothing is offered.
+fn tell_escalation(response: &mut HttpResponseBuilder, story: Option<&RoutingStory>) {
+    let Some(need) = story.and_then(|story| story.escalation.as_ref()) else {
+        return;
+    };
+    let text = format!("required; layer={}; reason={}", need.suggested, need.evidence);
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        response.insert_header((X_GATEWAY_ESCALATION.clone(), value));
     }
 }

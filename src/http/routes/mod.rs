@@ -4,13 +4,19 @@ mod admin;
 mod analytics;
 mod ask;
 mod chat_completions;
+mod code_agent;
 mod completions;
 mod context;
 mod embeddings;
+mod escalations;
+mod experiments;
+mod explain;
 #[cfg(feature = "fault-injection")]
 mod faults;
+mod feedback;
 mod generate;
 mod health;
+mod improvement;
 mod messages;
 mod models;
 mod quota;
@@ -116,7 +122,9 @@ impl Rule {
 
 const GET: &str = "GET, HEAD";
 const POST: &str = "POST";
+const GET_POST: &str = "GET, HEAD, POST";
 const GET_DELETE: &str = "GET, HEAD, DELETE";
+const GET_PATCH_DELETE: &str = "GET, HEAD, PATCH, DELETE";
 const GET_PUT_DELETE: &str = "GET, HEAD, PUT, DELETE";
 
 /// Every route of the gateway.
@@ -145,6 +153,15 @@ pub(crate) static TABLE: &[Rule] = &[
     .by_headers(),
     Rule::work("/v1/route", POST, |route| route.post(ask::post_route)),
     Rule::work("/v1/chat", POST, |route| route.post(ask::post_chat)),
+    Rule::work("/v1/route/explain", POST, |route| route.post(explain::post)),
+    Rule::work("/v1/code-agent", POST, |route| route.post(code_agent::post)),
+    Rule::work("/v1/escalations/{token}/approve", POST, |route| {
+        route.post(escalations::approve)
+    }),
+    Rule::work("/v1/escalations/{token}/reject", POST, |route| {
+        route.post(escalations::reject)
+    }),
+    Rule::work("/v1/feedback", POST, |route| route.post(feedback::post)),
     Rule::work("/v1/context/{id}", GET, |route| {
         route.get(context::get).head(context::get)
     }),
@@ -165,10 +182,10 @@ pub(crate) static TABLE: &[Rule] = &[
         route.get(quota::status).head(quota::status)
     }),
     Rule::admin("/v1/quota/update", POST, |route| route.post(quota::update)),
-    Rule::admin("/v1/admin/keys", "GET, HEAD, POST", |route| {
+    Rule::admin("/v1/admin/keys", GET_POST, |route| {
         route.get(admin::list).head(admin::list).post(admin::create)
     }),
-    Rule::admin("/v1/admin/keys/{id}", "GET, HEAD, PATCH, DELETE", |route| {
+    Rule::admin("/v1/admin/keys/{id}", GET_PATCH_DELETE, |route| {
         let route = route.get(admin::get).head(admin::get);
         route.patch(admin::update).delete(admin::revoke)
     }),
@@ -183,6 +200,37 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::admin("/v1/admin/limits/{scope:.+}", GET_PUT_DELETE, |route| {
         let route = route.get(admin::limits).head(admin::limits);
         route.put(admin::put_limits).delete(admin::delete_limits)
+    }),
+    Rule::admin("/v1/experiments", GET_POST, |route| {
+        let route = route.get(experiments::list).head(experiments::list);
+        route.post(experiments::create)
+    }),
+    Rule::admin("/v1/experiments/{id}", GET_PATCH_DELETE, |route| {
+        let route = route.get(experiments::get).head(experiments::get);
+        route.patch(experiments::update).delete(experiments::delete)
+    }),
+    Rule::admin("/v1/improvement/models", GET, |route| {
+        route.get(improvement::models).head(improvement::models)
+    }),
+    Rule::admin("/v1/improvement/routing", GET, |route| {
+        route.get(improvement::routing).head(improvement::routing)
+    }),
+    Rule::admin("/v1/improvement/heuristics", GET_POST, |route| {
+        let route = route.get(improvement::heuristics).head(improvement::heuristics);
+        route.post(improvement::create_heuristic)
+    }),
+    Rule::admin("/v1/improvement/heuristics/{id}", GET_PATCH_DELETE, |route| {
+        let route = route.get(improvement::heuristic).head(improvement::heuristic);
+        let route = route.patch(improvement::update_heuristic);
+        route.delete(improvement::delete_heuristic)
+    }),
+    Rule::admin("/v1/improvement/bugs", GET_POST, |route| {
+        let route = route.get(improvement::bugs).head(improvement::bugs);
+        route.post(improvement::create_bug)
+    }),
+    Rule::admin("/v1/improvement/bugs/{id}", GET_PATCH_DELETE, |route| {
+        let route = route.get(improvement::bug).head(improvement::bug);
+        route.patch(improvement::update_bug).delete(improvement::delete_bug)
     }),
     Rule::exempt("/health", Access::Role(AccessRole::Operator), |route| {
         route.get(health::get).head(health::get)

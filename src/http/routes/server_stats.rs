@@ -19,7 +19,15 @@ struct ServerStats<'a> {
     memory: Memory,
     providers: BTreeMap<&'a str, bool>,
     gateway: UnderWay,
+    learning: Learning,
     timestamp: String,
+}
+
+/// What became of requests, as far as it is kept to learn from.
+#[derive(Serialize)]
+struct Learning {
+    /// Outcomes that were not stored.
+    dropped: u64,
 }
 
 pub(super) async fn get(request: HttpRequest, edge: Edge) -> Result<HttpResponse, Failure> {
@@ -40,6 +48,9 @@ pub(super) async fn get(request: HttpRequest, edge: Edge) -> Result<HttpResponse
             .map(|provider| (provider.name.as_str(), provider.has_key))
             .collect(),
         gateway: gateway.with_http(admission.waiting(), shared.bodies.held(), &shared.gauges),
+        learning: Learning {
+            dropped: shared.learning.dropped(),
+        },
         timestamp: now_text(),
     };
     std::future::ready(json(&stats)).await

@@ -2,7 +2,7 @@
 
 use gateway_actors::protocol::RequestId;
 use rmcp::RoleServer;
-use rmcp::model::JsonObject;
+use rmcp::model::{InputResponses, JsonObject};
 use rmcp::service::RequestContext;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -16,6 +16,9 @@ pub(crate) struct Given<'a> {
     /// By which the call's records are found.
     pub(crate) request: RequestId,
     pub(crate) arguments: JsonObject,
+    /// What an earlier answer wanted to be sent back, and what the client answers to what it was asked there.
+    pub(crate) state: Option<String>,
+    pub(crate) responses: Option<InputResponses>,
     pub(crate) arrived: Instant,
     pub(crate) context: &'a RequestContext<RoleServer>,
 }

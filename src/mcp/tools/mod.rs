@@ -4,7 +4,7 @@ mod code_agent;
 mod gateway_status;
 mod given;
 
-use rmcp::model::{CallToolResult, Tool};
+use rmcp::model::{CallToolResponse, Tool};
 
 pub(super) use self::given::Given;
 use super::error::ToolFailure;
@@ -49,10 +49,10 @@ pub(super) fn find(name: &str) -> Option<Named> {
 }
 
 /// Calls a tool.
-pub(super) async fn call(tool: Named, shared: &Shared, given: Given<'_>) -> Result<CallToolResult, ToolFailure> {
+pub(super) async fn call(tool: Named, shared: &Shared, given: Given<'_>) -> Result<CallToolResponse, ToolFailure> {
     match tool {
         Named::CodeAgent => Box::pin(code_agent::call(shared, given)).await,
-        Named::GatewayStatus => gateway_status::call(shared, given).await,
+        Named::GatewayStatus => gateway_status::call(shared, given).await.map(CallToolResponse::from),
     }
 }
 

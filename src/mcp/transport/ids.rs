@@ -1,4 +1,5 @@
-//! The ids of requests: which are under way, so that each is answered once and the end waits for them.
+//! The ids of requests: which are under way, so that each is answered once and the end waits for them; and what was asked
+//! of the client, so that only what answers it is let in.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -45,6 +46,35 @@ impl Ids {
     }
 }
 
+/// What was asked of the client and is not answered yet. The client's own requests have other ids, even where they look
+/// the same.
+#[derive(Debug, Default)]
+pub(super) struct Asked(HashSet<RequestId>);
+
+impl Asked {
+    /// The client is asked something.
+    pub(super) fn begin(&mut self, id: RequestId) {
+        self.0.insert(id);
+    }
+
+    /// The client answers, or is not asked any more; whether it was asked. Some clients send a number back as a text.
+    pub(super) fn end(&mut self, id: &RequestId) -> bool {
+        self.0.remove(id)
+            || match id {
+                RequestId::String(text) => text
+                    .parse()
+                    .is_ok_and(|number| self.0.remove(&RequestId::Number(number))),
+                RequestId::Number(_) => false,
+            }
+    }
+
+    /// Takes one that will not be answered any more.
+    pub(super) fn give_up(&mut self) -> Option<RequestId> {
+        let id = self.0.iter().next().cloned()?;
+        self.0.take(&id)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +93,17 @@ mod tests {
         assert!(!ids.none_open());
         ids.end(&text);
         assert!(ids.none_open());
+    }
+
+    #[test]
+    fn only_what_was_asked_can_be_answered_and_once() {
+        let mut asked = Asked::default();
+        assert!(!asked.end(&RequestId::Number(0)));
+        asked.begin(RequestId::Number(0));
+        asked.begin(RequestId::Number(1));
+        assert!(asked.end(&RequestId::String("0".into())) && !asked.end(&RequestId::Number(0)));
+        assert!(!asked.end(&RequestId::String("one".into())));
+        assert_eq!((asked.give_up(), asked.give_up()), (Some(RequestId::Number(1)), None));
     }
 
     #[test]

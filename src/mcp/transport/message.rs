@@ -3,15 +3,19 @@
 use std::borrow::Cow;
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientNotification, ClientRequest, JsonRpcMessage, RequestId};
+use rmcp::model::{ClientNotification, ClientRequest, ErrorData, JsonRpcMessage, RequestId};
 use rmcp::service::RxJsonRpcMessage;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::twice::given_twice;
 use crate::mcp::error::Fault;
 
 /// The requests that are answered here. All others are unknown, those too that rmcp knows and would decline.
-const METHODS: &[&str] = &["initialize", "ping", "server/discover", "tools/list", "tools/call"];
+const METHODS: &[&str] = &["initialize", "ping", "server/discover", "tools/list", CALL];
+
+/// The one whose parameters decide about money.
+const CALL: &str = "tools/call";
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -35,6 +39,8 @@ struct Envelope<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     method: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -75,8 +81,7 @@ fn message(line: &str, envelope: &Envelope<'_>) -> Incoming {
     let Some(method) = envelope.method else {
         let is_response = envelope.result.is_some() || envelope.error.is_some();
         return if is_response {
-            // Nothing was asked of the client.
-            Incoming::Ignored
+            response(line, envelope)
         } else {
             Incoming::Refused(id(envelope).ok().flatten(), Fault::NotAMessage)
         };
@@ -97,9 +102,30 @@ fn message(line: &str, envelope: &Envelope<'_>) -> Incoming {
     if !METHODS.contains(&method.as_str()) {
         return Incoming::Refused(Some(id), Fault::UnknownMethod { method });
     }
+    if method == CALL
+        && let Some(name) = envelope.params.and_then(|params| given_twice(params.get()))
+    {
+        return Incoming::Refused(Some(id), Fault::GivenTwice { method, name });
+    }
     match parsed {
         Ok(message) if !is_custom(&message) => Incoming::Message(Box::new(message)),
         _ => Incoming::Refused(Some(id), Fault::BadParams { method }),
+    }
+}
+
+/// What a client answers to something that it was asked. What cannot be read as an answer is not answered itself.
+fn response(line: &str, envelope: &Envelope<'_>) -> Incoming {
+    if envelope.jsonrpc.map(RawValue::get) != Some("\"2.0\"") {
+        return Incoming::Ignored;
+    }
+    match serde_json::from_str::<RxJsonRpcMessage<RoleServer>>(line) {
+        // An answer of which nobody knows what it says is as good as none.
+        Ok(JsonRpcMessage::Response(answer)) if envelope.result.is_some_and(|it| given_twice(it.get()).is_some()) => {
+            let error = ErrorData::invalid_params("the client's answer has a member twice", None);
+            Incoming::Message(Box::new(JsonRpcMessage::error(error, Some(answer.id))))
+        }
+        Ok(message @ (JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_))) => Incoming::Message(Box::new(message)),
+        _ => Incoming::Ignored,
     }
 }
 
@@ -126,8 +152,6 @@ pub(super) fn cancels(notification: &ClientNotification) -> Option<&RequestId> {
 
 #[cfg(test)]
 mod tests {
-    use rmcp::model::ErrorData;
-
     use super::*;
 
     fn refused(line: &[u8]) -> (Option<String>, i32) {
@@ -157,7 +181,7 @@ mod tests {
             "[".repeat(5_000),
             "]".repeat(5_000)
         );
-        let cases: [(&[u8], Option<&str>, i32); 22] = [
+        let cases: [(&[u8], Option<&str>, i32); 25] = [
             (br#"{"jsonrpc":"2.0","id":"x","method":"no/such"}"#, Some("x"), -32601),
             (
                 br#"{"jsonrpc":"2.0","id":5,"method":"resources/list"}"#,
@@ -170,6 +194,21 @@ mod tests {
                 -32602,
             ),
             (br#"{"jsonrpc":"2.0","id":7,"method":"tools/call"}"#, Some("7"), -32602),
+            (
+                br#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"a","arguments":{"task":"x","task":"y"}}}"#,
+                Some("8"),
+                -32602,
+            ),
+            (
+                br#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"a","arguments":{},"arguments":{}}}"#,
+                Some("8"),
+                -32602,
+            ),
+            (
+                br#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"a","inputResponses":{"q":{"content":{"e":1,"e":2}}}}}"#,
+                Some("8"),
+                -32602,
+            ),
             (b"hello", None, -32700),
             (b"{\"jsonrpc\":\"2.0\",\"id\":1", None, -32700),
             (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", None, -32700),
@@ -204,14 +243,43 @@ mod tests {
     }
 
     #[test]
-    fn empty_lines_and_answers_to_nothing_are_ignored() {
+    fn empty_lines_and_answers_that_cannot_be_read_are_ignored() {
         for line in [
             "",
             " \r",
-            r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#,
+            r#"{"id":1,"result":{}}"#,
+            r#"{"jsonrpc":"1.0","id":1,"result":{}}"#,
+            r#"{"jsonrpc":"2.0","result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":{},"result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"error":"x"}"#,
         ] {
             assert!(matches!(read(line.as_bytes()), Incoming::Ignored), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_answers_is_read_with_its_id() {
+        for (line, is_error) in [
+            (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, false),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"result":{"action":"accept","content":{"escalate":"approve"}}}"#,
+                false,
+            ),
+            (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#, true),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"result":{"action":"accept","content":{"escalate":"reject","escalate":"approve"}}}"#,
+                true,
+            ),
+        ] {
+            let Incoming::Message(message) = read(line.as_bytes()) else {
+                panic!("{line}")
+            };
+            let id = match *message {
+                JsonRpcMessage::Response(response) if !is_error => Some(response.id),
+                JsonRpcMessage::Error(error) if is_error => error.id,
+                other => panic!("{line}: {other:?}"),
+            };
+            assert_eq!(id, Some(RequestId::Number(1)), "{line}");
         }
     }
 

@@ -8,20 +8,21 @@ mod ids;
 mod input;
 mod message;
 mod output;
+mod twice;
 
-use std::io;
+use std::io::{self, BufRead};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{ErrorData, JsonRpcMessage, RequestId};
+use rmcp::model::{ErrorData, JsonRpcMessage, RequestId, ServerNotification};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use self::ids::Ids;
+use self::ids::{Asked, Ids};
 use self::input::{Line, MOST_BYTES};
 use self::message::Incoming;
 use self::output::{Output, Written};
@@ -68,6 +69,7 @@ pub(crate) struct StdioTransport {
     lines: mpsc::Receiver<Line>,
     output: Output,
     ids: Ids,
+    asked: Asked,
     /// The ids of answers that nothing can overtake any more. rmcp sends each on a task of its own, and reads on.
     answers: (mpsc::UnboundedSender<RequestId>, mpsc::UnboundedReceiver<RequestId>),
     begun: Beginning,
@@ -87,6 +89,15 @@ impl StdioTransport {
     /// # Errors
     /// When a thread cannot be started.
     pub(crate) fn start(pipes: Pipes, patience: Duration) -> io::Result<(Self, End)> {
+        Self::over(|| io::stdin().lock(), pipes, patience)
+    }
+
+    /// The same over any input.
+    pub(super) fn over<R: BufRead>(
+        input: impl FnOnce() -> R + Send + 'static,
+        pipes: Pipes,
+        patience: Duration,
+    ) -> io::Result<(Self, End)> {
         let (stop, stopped) = watch::channel(false);
         let (give_up, given_up) = watch::channel(false);
         let end = End {
@@ -94,9 +105,10 @@ impl StdioTransport {
             give_up: given_up,
         };
         let transport = Self {
-            lines: input::start(|| io::stdin().lock())?,
+            lines: input::start(input)?,
             output: Output::start(pipes)?,
             ids: Ids::default(),
+            asked: Asked::default(),
             answers: mpsc::unbounded_channel(),
             begun: Beginning(Arc::default()),
             refusal: None,
@@ -155,9 +167,20 @@ impl StdioTransport {
                 // rmcp would end the process for a notification that comes before the first request.
                 self.begun.0.load(Ordering::Acquire).then_some(message)
             }
-            // Nothing was asked of the client.
-            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => None,
+            // Before the session has begun nothing is asked: rmcp would end the process for an answer.
+            JsonRpcMessage::Response(response) => self.asked.end(&response.id).then_some(message),
+            JsonRpcMessage::Error(error) => {
+                let was_asked = error.id.as_ref().is_some_and(|id| self.asked.end(id));
+                was_asked.then_some(message)
+            }
         }
+    }
+
+    /// An answer to something that the client was asked and cannot answer any more.
+    fn unanswered(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        let id = self.asked.give_up()?;
+        let error = ErrorData::invalid_request("the client's input has ended", None);
+        Some(JsonRpcMessage::error(error, Some(id)))
     }
 
     /// Frees the ids of requests that are answered.
@@ -211,7 +234,18 @@ impl Transport<RoleServer> for StdioTransport {
         let answered = match &item {
             JsonRpcMessage::Response(response) => Some(response.id.clone()),
             JsonRpcMessage::Error(error) => error.id.clone(),
-            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+            JsonRpcMessage::Request(request) => {
+                self.asked.begin(request.id.clone());
+                None
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let ServerNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.asked.end(id);
+                }
+                None
+            }
         };
         let line = output::line(&item);
         let sending = self.output.sender();
@@ -234,6 +268,9 @@ impl Transport<RoleServer> for StdioTransport {
             self.end_answered();
             let closed = self.output.closed();
             if let Some(since) = self.ending {
+                if let Some(message) = self.unanswered() {
+                    return Some(message);
+                }
                 tokio::select! {
                     more = self.last_calls(since) => if !more { return None },
                     () = closed => return None,

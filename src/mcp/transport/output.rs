@@ -36,6 +36,14 @@ impl Pipes {
     }
 }
 
+#[cfg(test)]
+impl Pipes {
+    /// Another output than this process's own.
+    pub(crate) fn over(output: File) -> Self {
+        Self { output }
+    }
+}
+
 /// A message as a line.
 ///
 /// # Errors

@@ -59,6 +59,7 @@ impl Json<'_> {
             price,
             held,
             charges,
+            purpose,
             streamed,
             started_at,
         } = record;
@@ -97,6 +98,10 @@ impl Json<'_> {
         if let Some(charges) = charges {
             self.put(r#","charges":"#);
             self.value(charges)?;
+        }
+        if !purpose.is_answer() {
+            self.put(r#","purpose":"#);
+            self.text(purpose.as_str())?;
         }
         self.put(r#","streamed":"#);
         self.value(streamed)?;
@@ -174,7 +179,7 @@ impl Json<'_> {
 
 #[cfg(test)]
 mod tests {
-    use gateway_actors::protocol::{Layer, Outcome, TaskType, UsageSource};
+    use gateway_actors::protocol::{Layer, LegRole, Outcome, TaskType, UsageSource};
     use gateway_actors::testkit::samples::{dispatch, finished};
 
     use super::*;
@@ -212,6 +217,10 @@ mod tests {
             record.task = *task;
             assert_as_serde_writes(EventRef::Dispatched(&record));
         }
+        for purpose in LegRole::ALL {
+            record.purpose = *purpose;
+            assert_as_serde_writes(EventRef::Dispatched(&record));
+        }
         let mut end = finished(&record);
         for outcome in [
             Outcome::Completed,
@@ -221,6 +230,7 @@ mod tests {
             Outcome::Refused,
             Outcome::Malformed,
             Outcome::ClientLeft,
+            Outcome::Superseded,
             Outcome::Cut,
             Outcome::Interrupted,
         ] {

@@ -1,4 +1,6 @@
-//! The server's clock.
+//! The server's clock, and how long it may work on a statement.
+
+use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -15,4 +17,11 @@ pub(super) async fn now_us(connection: &mut Connection) -> QueryResult<i64> {
     ))
     .get_result(connection)
     .await
+}
+
+/// Gives the statements of this transaction as much time as the job has.
+pub(super) async fn be_patient(connection: &mut Connection, limit: Duration) -> QueryResult<()> {
+    let statement = format!("SET LOCAL statement_timeout = {}", limit.as_millis());
+    diesel::sql_query(statement).execute(connection).await?;
+    Ok(())
 }

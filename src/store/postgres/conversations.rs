@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use gateway_actors::protocol::{
-    CloseTurn, ConversationId, ConversationPage, ConversationStore, OpenTurn, StoreFuture, TurnOpened,
+    AmendAnswer, CloseTurn, ConversationId, ConversationPage, ConversationStore, OpenTurn, StoreFuture, TurnOpened,
 };
 
 use super::transactions::{Access, Transactions};
@@ -42,6 +42,18 @@ impl ConversationStore for Conversations {
             async move {
                 let now = clock::now_us(connection).await?;
                 queries::close(connection, &turn, now).await
+            }
+            .boxed()
+        })
+    }
+
+    fn amend_answer(&self, amendment: AmendAnswer) -> StoreFuture<bool> {
+        let amendment = Arc::new(amendment);
+        self.transactions.submit(Access::Write, move |connection| {
+            let amendment = Arc::clone(&amendment);
+            async move {
+                let now = clock::now_us(connection).await?;
+                queries::amend(connection, &amendment, now).await
             }
             .boxed()
         })

@@ -26,7 +26,7 @@ impl Keys {
 impl KeyStore for Keys {
     fn hash_secret(&self) -> StoreFuture<HashSecret> {
         self.transactions.submit(Access::Write, move |connection| {
-            async move { queries::hash_secret(connection, &fresh_secret()?).await }.boxed()
+            async move { queries::secret(connection, queries::KEY_HASH, &fresh_secret()?).await }.boxed()
         })
     }
 

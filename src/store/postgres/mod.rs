@@ -10,11 +10,14 @@ mod call_rows;
 mod calls;
 mod clock;
 mod conversations;
+mod escalations;
 mod health;
 mod idempotency;
 mod keys;
 mod ledger;
 mod migrate;
+mod new_outcomes;
+mod notes;
 mod outage;
 #[expect(
     clippy::duplicate_mod,
@@ -34,8 +37,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, IdempotencyStore, KeyStore, LedgerStore, ReportStore, ResponseStore,
-    StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EscalationStore, EventStore, IdempotencyStore, KeyStore, LedgerStore, NotebookStore,
+    OutcomeStore, ReportStore, ResponseStore, StoreFuture, StoreHealth, TodoStore,
 };
 use tokio::runtime::Handle;
 
@@ -159,6 +162,22 @@ impl Engine for Postgres {
 
     fn health(&self) -> Arc<dyn StoreHealth> {
         Arc::new(health::Health::new(self.transactions.clone()))
+    }
+
+    fn escalations(&self) -> Arc<dyn EscalationStore> {
+        Arc::new(escalations::Escalations::new(self.transactions.clone()))
+    }
+
+    fn outcomes(&self) -> Arc<dyn OutcomeStore> {
+        Arc::new(notes::Notes::new(self.transactions.clone()))
+    }
+
+    fn notebook(&self) -> Arc<dyn NotebookStore> {
+        Arc::new(notes::Notes::new(self.transactions.clone()))
+    }
+
+    fn todos(&self) -> Arc<dyn TodoStore> {
+        Arc::new(notes::Notes::new(self.transactions.clone()))
     }
 
     fn release_leases_of(&self, instances: Vec<String>) -> StoreFuture<usize> {

@@ -3,18 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use gateway_actors::protocol::{
     CallFilter, ClaimedEvent, EventStore, GatewayEvent, NanoUsd, Period, ReportGroup, ReportQuestion, ReportStore,
     ReportedCall, StoreFuture,
 };
 
-use super::session::Connection;
 use super::transactions::{Access, Transactions};
 use super::{clock, queries};
 use crate::store::books::{Audit, BOOKS_LIMIT, Books, Repriced, Repricing};
-use crate::store::error::QueryError;
 use crate::store::micros;
 
 /// The reports, events and books of one database.
@@ -121,7 +118,7 @@ impl Books for Reports {
         let patient = self.transactions.with_limit(BOOKS_LIMIT);
         patient.submit(Access::Read, |connection| {
             async move {
-                be_patient(connection).await?;
+                clock::be_patient(connection, BOOKS_LIMIT).await?;
                 let now = clock::now_us(connection).await?;
                 queries::audit(connection, now).await
             }
@@ -159,24 +156,37 @@ impl Books for Reports {
         })
     }
 
+    fn purge_offers(&self, kept: Duration) -> StoreFuture<usize> {
+        self.transactions.submit(Access::Write, move |connection| {
+            async move {
+                let before = clock::now_us(connection).await?.saturating_sub(micros(kept));
+                queries::purge_offers(connection, before).await
+            }
+            .boxed()
+        })
+    }
+
+    fn purge_outcomes(&self, kept: Duration) -> StoreFuture<usize> {
+        self.transactions.submit(Access::Write, move |connection| {
+            async move {
+                let before = clock::now_us(connection).await?.saturating_sub(micros(kept));
+                queries::purge_outcomes(connection, before).await
+            }
+            .boxed()
+        })
+    }
+
     fn reprice(&self, repricing: Repricing, behind: Option<String>) -> StoreFuture<(Repriced, Option<String>)> {
         let asked = Arc::new((repricing, behind));
         let patient = self.transactions.with_limit(BOOKS_LIMIT);
         patient.submit(Access::Write, move |connection| {
             let asked = Arc::clone(&asked);
             async move {
-                be_patient(connection).await?;
+                clock::be_patient(connection, BOOKS_LIMIT).await?;
                 let now = clock::now_us(connection).await?;
                 queries::reprice(connection, &asked.0, asked.1.as_deref(), now).await
             }
             .boxed()
         })
     }
-}
-
-/// Gives the statements of this transaction as much time as the job has.
-async fn be_patient(connection: &mut Connection) -> Result<(), QueryError> {
-    let statement = format!("SET LOCAL statement_timeout = {}", BOOKS_LIMIT.as_millis());
-    diesel::sql_query(statement).execute(connection).await?;
-    Ok(())
 }

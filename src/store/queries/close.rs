@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use gateway_actors::protocol::{CloseTurn, MessageStatus, Role};
+use gateway_actors::protocol::{CloseTurn, Layer, MessageStatus, Role};
 
 use super::{Connection, lock};
 use crate::store::error::QueryError;
@@ -34,7 +34,11 @@ pub(in super::super) async fn close(connection: &mut Connection, turn: &CloseTur
             MessageStatus::Pending => {
                 let conversation = turn.conversation.as_str();
                 let answer = Some((&*request, turn.answer.as_deref()));
-                return end_turn(connection, conversation, turn.user_seq, answer, now).await;
+                end_turn(connection, conversation, turn.user_seq, answer, now).await?;
+                return match turn.route_layer.filter(|_| turn.answer.is_some()) {
+                    Some(layer) => raise_route_layer(connection, conversation, layer).await,
+                    None => Ok(()),
+                };
             }
             MessageStatus::Done => return Ok(()),
             MessageStatus::Failed => {
@@ -57,6 +61,24 @@ pub(in super::super) async fn close(connection: &mut Connection, turn: &CloseTur
         }),
         None => Ok(()),
     }
+}
+
+/// Notes that this layer answered, if none above it did before.
+pub(super) async fn raise_route_layer(
+    connection: &mut Connection,
+    conversation: &str,
+    layer: Layer,
+) -> Result<(), QueryError> {
+    // The layers' names are in their order.
+    let lower = conversations::route_layer
+        .is_null()
+        .or(conversations::route_layer.lt(layer.as_str()));
+    let this = conversations::table.find(conversation).filter(lower);
+    diesel::update(this)
+        .set(conversations::route_layer.eq(layer.as_str()))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Ends the turn whose user message is at `user_seq` and pending: stores what the closing request says of the answer

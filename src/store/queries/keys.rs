@@ -13,27 +13,30 @@ use crate::store::schema::{api_keys, rate_limits, secrets};
 use crate::store::transfer::KeyRow;
 
 /// The name of what keys are hashed with.
-const KEY_HASH: &str = "key_hash";
+pub(in super::super) const KEY_HASH: &str = "key_hash";
+/// The name of what tokens of offers are signed with.
+pub(in super::super) const ESCALATION: &str = "escalation";
 
 /// The secret of this name, which is `fresh` if there was none. Inside the running transaction.
-pub(in super::super) async fn hash_secret(
+pub(in super::super) async fn secret(
     connection: &mut Connection,
+    name: &str,
     fresh: &HashSecret,
 ) -> Result<HashSecret, QueryError> {
     // Whoever comes second waits for the first, and finds its secret.
     diesel::insert_into(secrets::table)
-        .values((secrets::name.eq(KEY_HASH), secrets::value.eq(fresh.to_hex())))
+        .values((secrets::name.eq(name), secrets::value.eq(fresh.to_hex())))
         .on_conflict(secrets::name)
         .do_nothing()
         .execute(connection)
         .await?;
     let value: String = secrets::table
-        .find(KEY_HASH)
+        .find(name)
         .select(secrets::value)
         .first(connection)
         .await?;
     let secret = value.parse();
-    Ok(secret.map_err(|_invalid| Fault::failed("the secret that keys are hashed with is none"))?)
+    Ok(secret.map_err(|_invalid| Fault::failed("a secret in the database is none"))?)
 }
 
 /// Stores a key, unless that was done before.

@@ -10,43 +10,60 @@
 //!
 //! Reports, audits and repricings are statements in SQL that both databases understand.
 //!
+//! Offers, outcomes and the notebook are rows, too; of an offer one decision alone is taken.
+//!
 //! The ledger (`ledger`) is what was spent and is held of budgets.
 //!
 //! This module is compiled once inside each database's module. What it takes from there is all that the databases
 //! differ in: `Connection` is the connection's type, `lock` makes others wait who want to change the same
-//! conversation, `books` locks and writes rows of the ledger, and `dialect` has the words of SQL that are not the same.
+//! conversation, `books` locks and writes rows of the ledger, `new_outcomes` inserts many rows, and `dialect` has the words of SQL that are not the same.
 
+mod amend;
 mod audit;
 mod chain;
 mod close;
+mod escalations;
 mod events;
 mod idempotency;
 mod keys;
 pub(super) mod ledger;
+mod notebook;
 mod open;
+mod outcomes;
 mod page;
 mod release;
 mod reports;
 mod reprice;
 mod responses;
 mod statement;
+mod todos;
 
+pub(super) use amend::amend;
 pub(super) use audit::audit;
 pub(super) use chain::response_chain;
 pub(super) use close::close;
+pub(super) use escalations::{decide, find_offer, offer, purge_offers};
 pub(super) use events::{
     claim_events, event_delivered, present_events, purge_events, put_off_event, raise_event, spent_today,
 };
 pub(super) use idempotency::{abandon_work_of, claim_work, give_up_work, keep_answer, prolong_work, purge_answers};
 pub(super) use keys::{
-    create_key, delete_limits, find_key, find_limits, hash_secret, key_changes, list_keys, revoke_key, rotate_key,
-    set_limits, update_key,
+    ESCALATION, KEY_HASH, create_key, delete_limits, find_key, find_limits, key_changes, list_keys, revoke_key,
+    rotate_key, secret, set_limits, update_key,
+};
+pub(super) use notebook::{
+    calibration, delete_experiment, delete_improvement, list_experiments, list_improvements, put_calibration,
+    put_experiment, put_improvement, revert_calibration, stop_experiment,
 };
 pub(super) use open::open;
+pub(super) use outcomes::{
+    experiment_sums, insert_outcomes, note_feedback, outcome_page, outcomes_of_experiment, purge_outcomes, successes,
+};
 pub(super) use page::read;
 pub(super) use release::release;
 pub(super) use reports::{dearest_calls, report};
 pub(super) use reprice::reprice;
 pub(super) use responses::{delete_response, find_response, purge_responses, put_response};
+pub(super) use todos::{open_list, put_list};
 
-use super::{Connection, books, dialect, lock};
+use super::{Connection, books, dialect, lock, new_outcomes};

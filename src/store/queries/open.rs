@@ -24,6 +24,7 @@ struct Head {
     next_seq: i64,
     lease_request: Option<String>,
     lease_expires_at: Option<i64>,
+    route_layer: Option<String>,
 }
 
 /// A user message that a turn may be opened on again.
@@ -74,7 +75,11 @@ pub(in super::super) async fn open(
     };
     take_lease(connection, turn, &request, now).await?;
     let history = history(connection, turn, seq).await?;
-    Ok(TurnOpened::Opened { seq, history })
+    Ok(TurnOpened::Opened {
+        seq,
+        history,
+        route_layer: models::route_layer(head.route_layer.as_deref())?,
+    })
 }
 
 /// Creates the conversation or reads it, taking its row's lock either way.
@@ -95,6 +100,7 @@ async fn lock_conversation(connection: &mut Connection, turn: &OpenTurn, now: i6
             conversations::next_seq,
             conversations::lease_request,
             conversations::lease_expires_at,
+            conversations::route_layer,
         ))
         .get_result(connection)
         .await?;

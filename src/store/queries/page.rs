@@ -1,13 +1,12 @@
 //! Reading a page of a conversation.
 
-use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{ConversationId, ConversationPage, StoredMessage};
 
 use super::Connection;
 use crate::store::error::QueryError;
-use crate::store::models::MessageRow;
+use crate::store::models::{self, MessageRow};
 use crate::store::schema::{context_summaries, conversations, messages, todo_lists};
 
 /// Up to `limit` messages with a place below `before` (or the newest), with summary and to-do lists; nothing for an
@@ -19,12 +18,15 @@ pub(in super::super) async fn read(
     before: Option<i64>,
 ) -> Result<Option<ConversationPage>, QueryError> {
     let id = conversation.as_str();
-    let known: bool = diesel::select(exists(conversations::table.find(id)))
-        .get_result(connection)
-        .await?;
-    if !known {
+    let known: Option<Option<String>> = conversations::table
+        .find(id)
+        .select(conversations::route_layer)
+        .first(connection)
+        .await
+        .optional()?;
+    let Some(route_layer) = known else {
         return Ok(None);
-    }
+    };
     let newest_first: Vec<MessageRow> = messages::table
         .filter(messages::conversation_id.eq(id))
         .filter(messages::seq.lt(before.unwrap_or(i64::MAX)))
@@ -59,6 +61,7 @@ pub(in super::super) async fn read(
         summary,
         messages,
         todos,
+        route_layer: models::route_layer(route_layer.as_deref())?,
         next_before,
     }))
 }

@@ -65,7 +65,7 @@ pub(in super::super) async fn dearest_calls(
 ) -> Result<Vec<ReportedCall>, QueryError> {
     let statement = Statement::new(
         "SELECT attempt_id, request_id, conversation_id, user_id, project_id, key_id, endpoint, model_id, provider,
-            layer, outcome, cost_nano_usd, estimated, input_tokens, output_tokens, duration_us, started_at
+            layer, purpose, outcome, cost_nano_usd, estimated, input_tokens, output_tokens, duration_us, started_at
          FROM llm_calls WHERE ",
     );
     let statement = filtered(statement, filter).sql(" ORDER BY cost_nano_usd DESC, attempt_id LIMIT ");
@@ -102,7 +102,7 @@ pub(super) fn filtered(statement: Statement, filter: &CallFilter) -> Statement {
 /// table is in the order of the attempts' ids, which begin with the time.
 pub(super) fn between(mut statement: Statement, since: Option<i64>, until: Option<i64>) -> Statement {
     if let Some(since) = since {
-        let first = id_at(since.saturating_sub(SLACK_US));
+        let first = first_id_since(since);
         statement = statement.sql(" AND attempt_id >= ").text(first);
         statement = statement.sql(" AND started_at >= ").number(since);
     }
@@ -112,6 +112,11 @@ pub(super) fn between(mut statement: Statement, since: Option<i64>, until: Optio
         statement = statement.sql(" AND started_at < ").number(until);
     }
     statement
+}
+
+/// What comes before the ids of requests that may have ended then or later.
+pub(super) fn first_id_since(since: i64) -> String {
+    id_at(since.saturating_sub(SLACK_US))
 }
 
 /// What the ids of a moment (microseconds since 1970) begin with.
@@ -128,6 +133,7 @@ const fn column(dimension: Dimension) -> &'static str {
         Dimension::User => "user_id",
         Dimension::Key => "key_id",
         Dimension::Outcome => "outcome",
+        Dimension::Purpose => "purpose",
     }
 }
 
@@ -158,7 +164,8 @@ const SUMS: &str = "COUNT(*) AS sum_calls,
 /// The databases' words for a sum that they cannot hold.
 const OVERFLOWS: [&str; 2] = ["integer overflow", "bigint out of range"];
 
-fn overflowing(error: diesel::result::Error) -> QueryError {
+/// A sum that the database cannot hold is a report that is too large.
+pub(super) fn overflowing(error: diesel::result::Error) -> QueryError {
     let said = error.to_string();
     match OVERFLOWS.iter().any(|words| said.contains(words)) {
         true => QueryError::ReportTooLarge,
@@ -251,6 +258,8 @@ struct CallRow {
     #[diesel(sql_type = Text)]
     layer: String,
     #[diesel(sql_type = Text)]
+    purpose: String,
+    #[diesel(sql_type = Text)]
     outcome: String,
     #[diesel(sql_type = BigInt)]
     cost_nano_usd: i64,
@@ -279,6 +288,7 @@ impl From<CallRow> for ReportedCall {
             model: row.model_id,
             provider: row.provider,
             layer: row.layer,
+            purpose: row.purpose,
             outcome: row.outcome,
             cost: NanoUsd(row.cost_nano_usd),
             estimated: row.estimated,

@@ -1,7 +1,7 @@
 //! The conversations of a SQLite file: writes go through the writer's queue, pages are read beside it.
 
 use gateway_actors::protocol::{
-    CloseTurn, ConversationId, ConversationPage, ConversationStore, OpenTurn, StoreFuture, TurnOpened,
+    AmendAnswer, CloseTurn, ConversationId, ConversationPage, ConversationStore, OpenTurn, StoreFuture, TurnOpened,
 };
 use tokio::runtime::Handle;
 
@@ -38,6 +38,11 @@ impl ConversationStore for Conversations {
     fn close_turn(&self, turn: CloseTurn) -> StoreFuture<()> {
         self.writer
             .submit(move |connection| Box::pin(async move { queries::close(connection, &turn, now_us()).await }))
+    }
+
+    fn amend_answer(&self, amendment: AmendAnswer) -> StoreFuture<bool> {
+        self.writer
+            .submit(move |connection| Box::pin(async move { queries::amend(connection, &amendment, now_us()).await }))
     }
 
     fn page(

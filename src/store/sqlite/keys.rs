@@ -31,8 +31,9 @@ impl Keys {
 
 impl KeyStore for Keys {
     fn hash_secret(&self) -> StoreFuture<HashSecret> {
-        self.writer
-            .submit(move |connection| Box::pin(async move { queries::hash_secret(connection, &fresh_secret()?).await }))
+        self.writer.submit(move |connection| {
+            Box::pin(async move { queries::secret(connection, queries::KEY_HASH, &fresh_secret()?).await })
+        })
     }
 
     fn create(&self, key: NewKey) -> StoreFuture<StoredKey> {

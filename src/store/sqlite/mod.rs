@@ -8,6 +8,7 @@ mod call_insert;
 mod calls;
 mod connection;
 mod conversations;
+mod escalations;
 mod file;
 mod health;
 mod idempotency;
@@ -15,6 +16,8 @@ mod in_use;
 mod keys;
 mod ledger;
 mod migrate;
+mod new_outcomes;
+mod notes;
 #[expect(
     clippy::duplicate_mod,
     reason = "the queries are compiled for each database's connection type"
@@ -36,8 +39,8 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    CallStore, ConversationStore, EventStore, IdempotencyStore, KeyStore, LedgerStore, ReportStore, ResponseStore,
-    StoreFuture, StoreHealth,
+    CallStore, ConversationStore, EscalationStore, EventStore, IdempotencyStore, KeyStore, LedgerStore, NotebookStore,
+    OutcomeStore, ReportStore, ResponseStore, StoreFuture, StoreHealth, TodoStore,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -111,6 +114,8 @@ pub(super) struct Sqlite {
     idempotency: Arc<idempotency::Idempotency>,
     keys: Arc<keys::Keys>,
     ledger: Arc<ledger::Ledger>,
+    escalations: Arc<escalations::Escalations>,
+    notes: Arc<notes::Notes>,
     health: Arc<health::Health>,
 }
 
@@ -141,6 +146,7 @@ impl Sqlite {
             (database.read_pool(), Connection::new(connection))
         };
         let (writer, queue) = writer::queue();
+        let reports = Arc::new(reports::Reports::new(writer.clone(), readers.clone(), runtime.clone()));
         let (stop, stopped) = oneshot::channel();
         let writing = runtime.spawn(queue.run(connection, database, stopped));
         Self {
@@ -155,9 +161,20 @@ impl Sqlite {
                 readers.clone(),
                 runtime.clone(),
             )),
-            reports: Arc::new(reports::Reports::new(writer.clone(), readers.clone(), runtime.clone())),
             keys: Arc::new(keys::Keys::new(writer.clone(), readers.clone(), runtime.clone())),
-            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers, runtime.clone())),
+            ledger: Arc::new(ledger::Ledger::new(writer.clone(), readers.clone(), runtime.clone())),
+            escalations: Arc::new(escalations::Escalations::new(
+                writer.clone(),
+                readers.clone(),
+                runtime.clone(),
+            )),
+            notes: Arc::new(notes::Notes::new(
+                writer.clone(),
+                readers,
+                Arc::clone(&reports),
+                runtime.clone(),
+            )),
+            reports,
             calls: Arc::new(calls::Calls::new(writer.clone())),
             idempotency: Arc::new(idempotency::Idempotency::new(writer.clone())),
             health: Arc::new(health::Health::new(writer.clone())),
@@ -212,6 +229,22 @@ impl Engine for Sqlite {
 
     fn health(&self) -> Arc<dyn StoreHealth> {
         Arc::clone(&self.health) as Arc<dyn StoreHealth>
+    }
+
+    fn escalations(&self) -> Arc<dyn EscalationStore> {
+        Arc::clone(&self.escalations) as Arc<dyn EscalationStore>
+    }
+
+    fn outcomes(&self) -> Arc<dyn OutcomeStore> {
+        Arc::clone(&self.notes) as Arc<dyn OutcomeStore>
+    }
+
+    fn notebook(&self) -> Arc<dyn NotebookStore> {
+        Arc::clone(&self.notes) as Arc<dyn NotebookStore>
+    }
+
+    fn todos(&self) -> Arc<dyn TodoStore> {
+        Arc::clone(&self.notes) as Arc<dyn TodoStore>
     }
 
     fn release_leases_of(&self, instances: Vec<String>) -> StoreFuture<usize> {

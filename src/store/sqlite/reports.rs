@@ -46,7 +46,7 @@ impl Reports {
     }
 
     /// Reads, when it is its turn.
-    fn read<T, W>(&self, work: W) -> StoreFuture<T>
+    pub(super) fn read<T, W>(&self, work: W) -> StoreFuture<T>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, QueryError>> + Send + 'static,
@@ -137,6 +137,16 @@ impl Books for Reports {
     fn purge_events(&self, kept: Duration) -> StoreFuture<usize> {
         self.writer
             .submit(move |connection| async move { queries::purge_events(connection, ago(kept)).await }.boxed())
+    }
+
+    fn purge_offers(&self, kept: Duration) -> StoreFuture<usize> {
+        self.writer
+            .submit(move |connection| async move { queries::purge_offers(connection, ago(kept)).await }.boxed())
+    }
+
+    fn purge_outcomes(&self, kept: Duration) -> StoreFuture<usize> {
+        self.writer
+            .submit(move |connection| async move { queries::purge_outcomes(connection, ago(kept)).await }.boxed())
     }
 
     fn reprice(&self, repricing: Repricing, behind: Option<String>) -> StoreFuture<(Repriced, Option<String>)> {

@@ -12,6 +12,7 @@
 mod error;
 mod mark;
 mod money_rows;
+mod notes_rows;
 mod rows;
 mod totals;
 
@@ -26,6 +27,7 @@ use self::mark::{Mark, Place};
 use self::money_rows::{
     Answer, ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret,
 };
+use self::notes_rows::{Calibration, Escalation, Experiment, Improvement, Outcome};
 use self::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
 use self::totals::{TABLES, Then, Totals, differing, totals_of_source};
 use super::error::OpenError;
@@ -37,6 +39,10 @@ use super::{PostgresConfig, SqliteConfig, Store, postgres, sqlite};
 pub use self::error::TransferError;
 /// A whole row of `api_keys`, in the order of its columns: also for those who only read it.
 pub(super) use self::money_rows::ApiKey as KeyRow;
+/// The same of `calibrations`, `escalations` and `outcomes`.
+pub(super) use self::notes_rows::{
+    Calibration as CalibrationRow, Escalation as EscalationRow, Outcome as StoredOutcome,
+};
 
 /// How long closing the source may take.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -220,6 +226,11 @@ async fn move_all(
         copy::<BudgetEntry>(source, target, resume).await?,
         copy::<Event>(source, target, resume).await?,
         copy::<Answer>(source, target, resume).await?,
+        copy::<Escalation>(source, target, resume).await?,
+        copy::<Outcome>(source, target, resume).await?,
+        copy::<Experiment>(source, target, resume).await?,
+        copy::<Improvement>(source, target, resume).await?,
+        copy::<Calibration>(source, target, resume).await?,
         copy::<Call>(source, target, resume).await?,
     ];
     match differing(target, &expected, Then::RemoveMark).await? {
@@ -258,6 +269,11 @@ async fn compare_all(
     compare::<BudgetEntry>(source, target, &other).await?;
     compare::<Event>(source, target, &other).await?;
     compare::<Answer>(source, target, &other).await?;
+    compare::<Escalation>(source, target, &other).await?;
+    compare::<Outcome>(source, target, &other).await?;
+    compare::<Experiment>(source, target, &other).await?;
+    compare::<Improvement>(source, target, &other).await?;
+    compare::<Calibration>(source, target, &other).await?;
     compare::<Call>(source, target, &other).await
 }
 

@@ -249,6 +249,7 @@ moved! {
         lease_request: Option<String>,
         lease_instance: Option<String>,
         lease_expires_at: Option<i64>,
+        route_layer: Option<String>,
     }
 }
 
@@ -344,5 +345,6 @@ moved! {
         price: Option<String>,
         key_id: Option<String>,
         charges: Option<String>,
+        purpose: String,
     }
 }

@@ -8,11 +8,12 @@ use super::error::TransferError;
 use super::money_rows::{
     Answer, ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret,
 };
+use super::notes_rows::{Calibration, Escalation, Experiment, Improvement, Outcome};
 use super::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
 use super::{MARK, mark};
 
 /// How many tables are moved.
-pub(super) const TABLES: usize = 16;
+pub(super) const TABLES: usize = 21;
 
 /// What a table holds: the same on both sides when the same rows are in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +52,11 @@ pub(super) fn totals_of_source(source: &mut SqliteConnection) -> Result<[Totals;
         of::<BudgetEntry>(source)?,
         of::<Event>(source)?,
         of::<Answer>(source)?,
+        of::<Escalation>(source)?,
+        of::<Outcome>(source)?,
+        of::<Experiment>(source)?,
+        of::<Improvement>(source)?,
+        of::<Calibration>(source)?,
         of::<Call>(source)?,
     ])
 }
@@ -77,6 +83,11 @@ async fn totals_of_target(target: &mut AsyncPgConnection) -> Result<[Totals; TAB
         of::<BudgetEntry>(target).await?,
         of::<Event>(target).await?,
         of::<Answer>(target).await?,
+        of::<Escalation>(target).await?,
+        of::<Outcome>(target).await?,
+        of::<Experiment>(target).await?,
+        of::<Improvement>(target).await?,
+        of::<Calibration>(target).await?,
         of::<Call>(target).await?,
     ])
 }

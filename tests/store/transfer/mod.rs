@@ -1,6 +1,7 @@
 //! Moving a SQLite database into a PostgreSQL one.
 
 mod money;
+mod notes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::database::{TestDatabase, postgres_config};
 use crate::samples::{close, conversation, dispatch, finished, response, turn};
 use crate::support::PostgresDatabase;
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 21] = [
     "conversations",
     "messages",
     "context_summaries",
@@ -32,6 +33,11 @@ const TABLES: [&str; 16] = [
     "budget_ledger",
     "events",
     "idempotency",
+    "escalations",
+    "outcomes",
+    "experiments",
+    "improvements",
+    "calibrations",
     "llm_calls",
 ];
 /// More than one page of the copy, which has 500 rows.
@@ -64,9 +70,9 @@ impl Databases {
                 panic!("{opened:?}");
             };
             let answer = (number % 5 > 0).then_some("answer");
-            store
-                .block_on(conversations.close_turn(close(&turn, seq, answer)))
-                .unwrap();
+            let mut end = close(&turn, seq, answer);
+            end.route_layer = (number % 7 == 2).then_some(gateway_actors::protocol::Layer::L2);
+            store.block_on(conversations.close_turn(end)).unwrap();
         }
         source.execute(
             "INSERT INTO context_summaries (conversation_id, version, summary, covers_seq, created_at)
@@ -79,6 +85,7 @@ impl Databases {
             store.block_on(stored).unwrap();
         }
         money::fill(&source, &store);
+        notes::fill(&source, &store);
         Self {
             source,
             target: TestDatabase::postgres(),
@@ -119,7 +126,8 @@ impl Databases {
         let others = [
             (
                 "conversations",
-                "id || coalesce(user_id, '-') || created_at || updated_at || metadata || next_seq",
+                "id || coalesce(user_id, '-') || created_at || updated_at || metadata || next_seq
+                 || coalesce(route_layer, '-')",
                 "id",
             ),
             (
@@ -145,11 +153,12 @@ impl Databases {
             (
                 "llm_calls",
                 "attempt_id || ordinal || project_id || outcome || cost_nano_usd || coalesce(status, 0) || created_at
-                 || CAST(estimated AS INTEGER) || cache_write_5m_tokens || cache_write_1h_tokens || coalesce(price, '-')",
+                 || CAST(estimated AS INTEGER) || cache_write_5m_tokens || cache_write_1h_tokens || coalesce(price, '-')
+                 || purpose",
                 "attempt_id",
             ),
         ];
-        for (table, columns, order) in others.iter().chain(money::COLUMNS) {
+        for (table, columns, order) in others.iter().chain(money::COLUMNS).chain(notes::COLUMNS) {
             let query = format!("SELECT {columns} FROM {table} ORDER BY {order}");
             let (source, target) = (self.source.texts(&query), self.target.texts(&query));
             assert!(!source.is_empty(), "{table}");
@@ -225,7 +234,7 @@ fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
             2,
             1,
             3,
-            1,
+            2,
             2,
             1,
             2,
@@ -235,6 +244,11 @@ fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
             2 * (CALLS - 1) + 6,
             1,
             4,
+            4,
+            602,
+            2,
+            2,
+            2,
             CALLS
         ]
     );

@@ -1,6 +1,8 @@
 //! What the provider says, before it is put in any dialect. Every piece of text is tagged with the provider's name, so
 //! that an answer spliced from two providers can be seen.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::base64;
@@ -61,6 +63,8 @@ impl Block {
 pub(super) struct Pieces {
     tag: String,
     letters: &'static str,
+    /// What is said instead, all of it in the first piece.
+    said: Option<Arc<str>>,
     count: usize,
 }
 
@@ -68,6 +72,9 @@ impl Pieces {
     /// The pieces, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = String> + Send + '_ {
         (1..=self.count).map(|number| {
+            if let Some(said) = &self.said {
+                return if number == 1 { said.to_string() } else { String::new() };
+            }
             let space = if number == self.count { "" } else { " " };
             format!("{}-{number}{}{space}", self.tag, self.letters)
         })
@@ -90,6 +97,7 @@ impl Answer {
         let pieces = |kind: &str, count| Pieces {
             tag: format!("{provider}{kind}"),
             letters: content.letters,
+            said: content.said.clone(),
             count,
         };
         let mut blocks = Vec::new();

@@ -10,6 +10,8 @@ pub(crate) struct Content {
     pub(super) speaks: bool,
     /// Behind every piece of text and of reasoning.
     pub(super) letters: &'static str,
+    /// The text in the place of the provider's own.
+    pub(super) said: Option<Arc<str>>,
     pub(super) calls: Arc<[ToolCall]>,
     pub(super) end: End,
 }
@@ -34,8 +36,17 @@ impl Content {
             thinks: false,
             speaks: true,
             letters: "",
+            said: None,
             calls: Arc::default(),
             end: End::Stop,
+        }
+    }
+
+    /// This text, whatever its number of tokens is said to be.
+    pub(crate) fn saying(text: &str) -> Self {
+        Self {
+            said: Some(text.into()),
+            ..Self::text()
         }
     }
 

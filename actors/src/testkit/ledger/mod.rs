@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::Semaphore;
 
 use self::state::{LeaseState, PeriodKey, Set, Standing, State};
 use crate::protocol::{
@@ -22,6 +23,7 @@ const OVERLAP_US: i64 = 10_000_000;
 pub struct MemoryLedger {
     state: ArcSwap<State>,
     away: ArcSwap<bool>,
+    grants: ArcSwapOption<Semaphore>,
 }
 
 /// How a scope stands in a period.
@@ -55,6 +57,13 @@ impl MemoryLedger {
     /// Makes the ledger unreachable, or reachable again.
     pub fn set_away(&self, away: bool) {
         self.away.store(Arc::new(away));
+    }
+
+    /// Lets no answer to a wish for more arrive until this is closed.
+    pub fn hold_grants(&self) -> Arc<Semaphore> {
+        let closed_later = Arc::new(Semaphore::new(0));
+        self.grants.store(Some(Arc::clone(&closed_later)));
+        closed_later
     }
 
     /// Stores call records and posts what they cost, each once.
@@ -202,13 +211,21 @@ impl LedgerStore for MemoryLedger {
     }
 
     fn grant(&self, lease: LeaseId, wanted: Vec<GrantRequest>) -> StoreFuture<Vec<Grant>> {
-        self.answer(|state| {
+        let held = self.grants.load_full();
+        let granted = self.answer(move |state| {
             let is_live = state.is_live(lease);
             let one = |wanted| match is_live {
                 true => state.grant(lease, wanted),
                 false => Grant::LeaseLost,
             };
             wanted.iter().map(one).collect()
+        });
+        Box::pin(async move {
+            if let Some(held) = held {
+                // It has no permits: this ends when it is closed.
+                let _closed = held.acquire().await;
+            }
+            granted.await
         })
     }
 

@@ -20,7 +20,12 @@ use crate::http::shared::Edge;
 const APART: [Dimension; 3] = [Dimension::Provider, Dimension::Model, Dimension::Outcome];
 const MOST_GROUPS: u32 = 10_000;
 /// How a call may end that nobody has to mend: well, or cut short on our side or the client's.
-const NO_ERRORS: [Outcome; 3] = [Outcome::Completed, Outcome::ClientLeft, Outcome::Cut];
+const NO_ERRORS: [Outcome; 4] = [
+    Outcome::Completed,
+    Outcome::ClientLeft,
+    Outcome::Superseded,
+    Outcome::Cut,
+];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

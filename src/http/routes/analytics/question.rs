@@ -80,7 +80,7 @@ fn interval_of(word: &str) -> Result<Interval, GatewayError> {
 
 fn not_a_group() -> GatewayError {
     let message = "`groupBy` must be a list, separated by commas, each once, of day, week, month, model, layer, \
-                   provider, project, user, key, outcome";
+                   provider, project, user, key, outcome, purpose";
     GatewayError::invalid("groupBy", message)
 }
 

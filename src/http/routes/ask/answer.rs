@@ -1,12 +1,11 @@
 //! The answer to `/v1/route` and `/v1/chat`.
 
-use std::borrow::Cow;
-
 use actix_web::HttpResponse;
 use gateway_actors::protocol::{ConversationId, RequestId, Served};
 use serde::Serialize;
 
-use crate::answer::{Answerer, Performance, summary};
+use crate::answer::{Answerer, Performance, Routing};
+use crate::escalation::Offered;
 use crate::http::error::Failure;
 use crate::http::middleware::Incoming;
 use crate::http::respond::json;
@@ -18,6 +17,12 @@ pub(super) struct AskAnswer<'a> {
     /// Nothing when the same message had been answered before.
     pub(super) served: Option<&'a Served>,
     pub(super) conversation: &'a ConversationId,
+    /// Whether the conversation has it.
+    pub(super) stored: bool,
+    /// A better answer that may be had.
+    pub(super) escalation: Option<Offered>,
+    /// Whether it is told in full how the answer came to be.
+    pub(super) explain: bool,
     pub(super) incoming: Incoming,
 }
 
@@ -25,9 +30,11 @@ pub(super) struct AskAnswer<'a> {
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     result: ResultPart<'a>,
-    routing: Routing,
+    routing: Routing<'a>,
     context: Context<'a>,
     performance: Performance,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    escalation: Option<&'a Offered>,
     request_id: RequestId,
 }
 
@@ -40,36 +47,33 @@ struct ResultPart<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Routing {
-    summary: Cow<'static, str>,
-    from_cache: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Context<'a> {
     conversation_id: &'a ConversationId,
+    /// Told only where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stored: Option<bool>,
 }
 
 pub(super) fn answer(given: &AskAnswer<'_>) -> Result<HttpResponse, Failure> {
-    json(&body(given)?)
+    let body = body(given)?;
+    tracing::debug!(request_id = %given.incoming.id, routing = body.routing.summary(), "answered");
+    json(&body)
 }
 
-fn body<'a>(given: &AskAnswer<'a>) -> Result<Body<'a>, Failure> {
+fn body<'a>(given: &'a AskAnswer<'a>) -> Result<Body<'a>, Failure> {
     let performance = Performance::new(given.served, given.incoming.arrived.elapsed());
     Ok(Body {
         result: ResultPart {
             response: given.text,
             by: Answerer::of(given.served),
         },
-        routing: Routing {
-            summary: summary(given.served),
-            from_cache: given.served.is_none(),
-        },
+        routing: Routing::of(given.served, given.explain),
         context: Context {
             conversation_id: given.conversation,
+            stored: (!given.stored).then_some(false),
         },
         performance: performance.map_err(|_not_json| Failure::internal())?,
+        escalation: given.escalation.as_ref(),
         request_id: given.incoming.id,
     })
 }
@@ -90,6 +94,9 @@ mod tests {
             text: "Async/await is...",
             served,
             conversation: &"conv-123".parse().unwrap(),
+            stored: true,
+            escalation: None,
+            explain: true,
             incoming: Incoming {
                 id: RequestId::generate(),
                 arrived: Instant::now(),
@@ -113,6 +120,7 @@ mod tests {
             usage_source: UsageSource::Reported,
             cost: NanoUsd(9_007_199_254_740_993),
             dropped: Vec::new(),
+            routing: None,
         };
         let (text, value) = rendered(Some(&served));
         assert!(
@@ -123,8 +131,10 @@ mod tests {
             value["result"],
             json!({"response": "Async/await is...", "model": "small", "provider": "alpha", "layer": "L0"})
         );
-        assert_eq!(value["routing"]["fromCache"], false);
-        assert_eq!(value["context"]["conversationId"], "conv-123");
+        // Of a named model nothing was decided, so that there is nothing more to explain.
+        assert_eq!(value["routing"], json!({"summary": "", "fromCache": false}));
+        assert_eq!(value["context"], json!({"conversationId": "conv-123"}));
+        assert_eq!(value.get("escalation"), None);
         assert_eq!(value["performance"]["tokens"], json!({"input": 50, "output": 200}));
     }
 

@@ -6,24 +6,38 @@
 mod answer;
 mod request;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    CallContext, ChatCall, ConversationId, PlanRequest, RequestId, TaskType, TurnCall, TurnDialect,
+    CallContext, Caller, ChatCall, ConversationId, ErrorKind, EscalationDecision, GatewayError, NewEscalation,
+    PlanRequest, Served, TaskType, TurnCall, TurnDialect,
 };
+use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use self::answer::{AskAnswer, answer};
 use self::request::AskRequest;
+use super::escalations::{Approval, in_time};
 use crate::auth::{Owner, owner};
+use crate::dialects::openai_chat::PlainText;
+use crate::escalation::{Draft, Offered};
 use crate::http::error::{ErrorShape, Failure};
 use crate::http::extract::{deadline, read_json};
 use crate::http::idempotency::{self, Asking};
 use crate::http::middleware::{Asker, Incoming};
 use crate::http::rates;
 use crate::http::shared::Edge;
+
+static X_GATEWAY_EXPLAIN: HeaderName = HeaderName::from_static("x-gateway-explain");
+
+/// An answer that is there may wait this long for its offer to be kept, whatever the deadline is.
+const OFFER_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) async fn post_route(
     request: HttpRequest,
@@ -32,14 +46,8 @@ pub(super) async fn post_route(
     incoming: Incoming,
 ) -> Result<HttpResponse, Failure> {
     let endpoint = Arc::clone(&edge.shared().endpoints.route);
-    let read = read(&request, payload, &edge, incoming, endpoint).await?;
-    once(request, read, edge, async move |ask, context, edge| {
-        match ask.conversation.clone() {
-            Some(conversation) => in_conversation(ask, conversation, context, &edge, incoming, TaskType::General).await,
-            None => stateless(ask, context, &edge, incoming).await,
-        }
-    })
-    .await
+    let asked = read(&request, payload, &edge, incoming, endpoint).await?;
+    once(request, asked, edge).await
 }
 
 pub(super) async fn post_chat(
@@ -49,140 +57,298 @@ pub(super) async fn post_chat(
     incoming: Incoming,
 ) -> Result<HttpResponse, Failure> {
     let endpoint = Arc::clone(&edge.shared().endpoints.chat);
-    let read = read(&request, payload, &edge, incoming, endpoint).await?;
-    once(request, read, edge, async move |ask, context, edge| {
-        let conversation = ask.conversation.clone().unwrap_or_else(ConversationId::generate);
-        in_conversation(ask, conversation, context, &edge, incoming, TaskType::Chat).await
-    })
-    .await
+    let asked = read(&request, payload, &edge, incoming, endpoint).await?;
+    once(request, asked, edge).await
+}
+
+/// Goes on with what was offered, and approved: the request as it was asked, with leave for the layer.
+pub(super) async fn approved(approval: Approval) -> Result<HttpResponse, Failure> {
+    let Approval {
+        request,
+        edge,
+        incoming,
+        caller,
+        deadline,
+        watcher,
+        explain,
+        offer,
+    } = approval;
+    // It was read before.
+    let body = Bytes::copy_from_slice(offer.body.as_bytes());
+    let mut ask = AskRequest::parse(&body).map_err(|_changed| Failure::internal())?;
+    ask.explain |= explain;
+    let mut asked = Asked::new(
+        &request,
+        ask,
+        body,
+        incoming,
+        Arc::clone(&offer.endpoint),
+        caller,
+        deadline,
+    )?;
+    asked.context.watcher = watcher;
+    asked.leave = Some(offer);
+    asked.answered(edge).await
 }
 
 /// A request that was read.
-struct Read {
-    id: RequestId,
+pub(super) struct Asked {
+    incoming: Incoming,
     body: Bytes,
     ask: AskRequest,
-    context: CallContext,
+    pub(super) context: CallContext,
+    /// The offer that was approved.
+    leave: Option<NewEscalation>,
 }
 
 /// Has it answered; once, if it has a key that says so.
-async fn once<F>(
-    request: HttpRequest,
-    read: Read,
-    edge: Edge,
-    answered: impl FnOnce(AskRequest, CallContext, Edge) -> F + 'static,
-) -> Result<HttpResponse, Failure>
-where
-    F: Future<Output = Result<HttpResponse, Failure>> + 'static,
-{
-    let Read { id, body, ask, context } = read;
+async fn once(request: HttpRequest, asked: Asked, edge: Edge) -> Result<HttpResponse, Failure> {
     let Some(key) = idempotency::key(request.headers())? else {
-        return answered(ask, context, edge).await;
+        return asked.redeemed(edge).await;
     };
+    // What was answered before is told again to nobody but whom the offer was made to.
+    if let Some(token) = &asked.ask.token {
+        let (caller, digest) = (&asked.context.caller, asked.ask.digest(&asked.context.endpoint));
+        let known = edge.shared().offers.known(token, caller, Some(&digest));
+        in_time(asked.context.deadline, known).await?;
+    }
     let asking = Asking {
         request,
         edge: edge.clone(),
-        id,
-        endpoint: Arc::clone(&context.endpoint),
-        body,
-        deadline: context.deadline,
+        id: asked.incoming.id,
+        endpoint: Arc::clone(&asked.context.endpoint),
+        body: asked.body.clone(),
+        deadline: asked.context.deadline,
         shape: ErrorShape::Native,
     };
     idempotency::once(asking, key, move |once| {
-        let context = CallContext {
-            watcher: Some(once.watcher()),
-            ..context
-        };
-        answered(ask, context, edge)
+        let mut asked = asked;
+        asked.context.watcher = Some(once.watcher());
+        asked.redeemed(edge)
     })
     .await
 }
 
-async fn read(
+/// Reads a request.
+pub(super) async fn read(
     request: &HttpRequest,
     payload: web::Payload,
     edge: &Edge,
     incoming: Incoming,
     endpoint: Arc<str>,
-) -> Result<Read, Failure> {
+) -> Result<Asked, Failure> {
     let shared = edge.shared();
     let settings = &shared.settings;
     let deadline = deadline(request, incoming.arrived, settings.default_deadline)?;
+    let explain = is_to_be_explained(request.headers())?;
     let limit = settings.native_body_bytes;
     let body = read_json(request, payload, limit, settings, &shared.bodies).await?;
-    let ask = AskRequest::parse(&body)?;
+    let mut ask = AskRequest::parse(&body)?;
+    ask.explain |= explain;
     let Asker(caller) = Asker::of(request)?;
-    let named = Owner {
-        user: ask.user_id.clone(),
-        project: ask.project_id.clone(),
-    };
-    let owner = owner(&caller, named)?;
-    let context = CallContext {
-        endpoint,
-        caller,
-        user_id: owner.user,
-        project_id: owner.project,
-        deadline,
-        watcher: None,
-        meter: rates::meter(request),
-        place: rates::place(request),
-    };
-    Ok(Read {
-        id: incoming.id,
-        body,
-        ask,
-        context,
-    })
+    Asked::new(request, ask, body, incoming, endpoint, caller, deadline)
 }
 
-async fn stateless(
-    ask: AskRequest,
-    context: CallContext,
-    edge: &Edge,
-    incoming: Incoming,
-) -> Result<HttpResponse, Failure> {
-    let dialect = ask.dialect();
-    let (outgoing, needs) = dialect.request(&[]);
-    let plan = PlanRequest {
-        needs,
-        ..ask.plan(incoming.id, TaskType::General).of(&context.caller)
-    };
-    let call = ChatCall {
-        plan,
-        outgoing,
-        context,
-    };
-    let given = edge.pipeline().complete(call).await?;
-    let text = dialect.answer_text(&given.completion)?;
-    answer(&AskAnswer {
-        text: &text,
-        served: Some(&given.served),
-        conversation: &ConversationId::generate(),
-        incoming,
-    })
+/// Whether a header says that the answer is to tell why.
+pub(super) fn is_to_be_explained(headers: &HeaderMap) -> Result<bool, GatewayError> {
+    let mut values = headers.get_all(&X_GATEWAY_EXPLAIN);
+    match (values.next().map(|value| value.as_bytes()), values.next()) {
+        (None, _) | (Some(b"false"), None) => Ok(false),
+        (Some(b"true"), None) => Ok(true),
+        _ => {
+            let message = "`x-gateway-explain` must be true or false, once";
+            Err(GatewayError::new(ErrorKind::InvalidHeader, message).with_param("x-gateway-explain"))
+        }
+    }
 }
 
-async fn in_conversation(
-    ask: AskRequest,
-    conversation: ConversationId,
-    context: CallContext,
-    edge: &Edge,
-    incoming: Incoming,
-    default_task: TaskType,
-) -> Result<HttpResponse, Failure> {
-    let call = TurnCall {
-        conversation: conversation.within(context.caller.tenant().as_deref()),
-        client_message_id: ask.client_message_id.clone(),
-        message: Arc::clone(&ask.message),
-        plan: ask.plan(incoming.id, default_task).of(&context.caller),
-        dialect: Rc::new(ask.dialect()),
-        context,
-    };
-    let given = edge.pipeline().turn(call).await?;
-    answer(&AskAnswer {
-        text: &given.text,
-        served: given.served.as_ref(),
-        conversation: &conversation,
-        incoming,
-    })
+/// A request's body as it is kept with an offer: it says itself what a header said beside it, since an approval comes
+/// without that header.
+pub(super) fn offered_body(body: &[u8], explain: bool) -> Result<Arc<str>, Failure> {
+    if !explain {
+        let body = std::str::from_utf8(body).map_err(|_no_json| Failure::internal())?;
+        return Ok(body.into());
+    }
+    let fields = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body);
+    let mut fields = fields.map_err(|_no_json| Failure::internal())?;
+    fields.insert("explain".to_owned(), RawValue::TRUE);
+    let body = serde_json::to_string(&fields).map_err(|_no_json| Failure::internal())?;
+    Ok(body.into())
+}
+
+impl Asked {
+    fn new(
+        request: &HttpRequest,
+        ask: AskRequest,
+        body: Bytes,
+        incoming: Incoming,
+        endpoint: Arc<str>,
+        caller: Caller,
+        deadline: Instant,
+    ) -> Result<Self, Failure> {
+        let named = Owner {
+            user: ask.user_id.clone(),
+            project: ask.project_id.clone(),
+        };
+        let owner = owner(&caller, named)?;
+        Ok(Self {
+            incoming,
+            body,
+            ask,
+            context: CallContext {
+                endpoint,
+                caller,
+                user_id: owner.user,
+                project_id: owner.project,
+                deadline,
+                watcher: None,
+                meter: rates::meter(request),
+                place: rates::place(request),
+            },
+            leave: None,
+        })
+    }
+
+    /// Redeems the token that came with it, if one did, and has it answered. Who is refused has asked nobody anything.
+    async fn redeemed(mut self, edge: Edge) -> Result<HttpResponse, Failure> {
+        if let Some(token) = &self.ask.token {
+            let offers = &edge.shared().offers;
+            let (caller, deadline) = (&self.context.caller, self.context.deadline);
+            let digest = self.ask.digest(&self.context.endpoint);
+            let ticket = in_time(deadline, offers.admit(token, caller, Some(&digest))).await?;
+            let offer = in_time(deadline, offers.decide(&ticket, EscalationDecision::Approve)).await?;
+            self.leave = Some(offer);
+        }
+        self.answered(edge).await
+    }
+
+    async fn answered(self, edge: Edge) -> Result<HttpResponse, Failure> {
+        match self.conversation(&edge) {
+            Some(conversation) => self.in_conversation(conversation, &edge).await,
+            None => self.stateless(&edge).await,
+        }
+    }
+
+    /// The conversation that it is a turn of, by the client's name for it.
+    fn conversation(&self, edge: &Edge) -> Option<ConversationId> {
+        let offered = self.leave.as_ref().and_then(|offer| offer.conversation.as_ref());
+        let offered = offered.and_then(|conversation| conversation.client_text().parse().ok());
+        let named = offered.or_else(|| self.ask.conversation.clone());
+        let is_chat = self.context.endpoint == edge.shared().endpoints.chat;
+        named.or_else(|| is_chat.then(ConversationId::generate))
+    }
+
+    /// Whether the token of an offer came with it.
+    pub(super) fn has_token(&self) -> bool {
+        self.ask.token.is_some()
+    }
+
+    /// The conversation that it names, as it is stored.
+    pub(super) fn stored_conversation(&self) -> Option<ConversationId> {
+        let tenant = self.context.caller.tenant();
+        let named = self.ask.conversation.as_ref();
+        named.map(|named| named.within(tenant.as_deref()))
+    }
+
+    /// How its message is written for a provider.
+    pub(super) fn dialect(&self) -> PlainText {
+        self.ask.dialect()
+    }
+
+    /// What to plan for.
+    pub(super) fn plan(&self, edge: &Edge, conversation: Option<&ConversationId>) -> PlanRequest {
+        let is_chat = self.context.endpoint == edge.shared().endpoints.chat;
+        let task = if is_chat { TaskType::Chat } else { TaskType::General };
+        let mut plan = self.ask.plan(self.incoming.id, task).of(&self.context.caller);
+        let wish = &mut plan.wish;
+        wish.unit_conversation = conversation.map(|conversation| conversation.as_str().into());
+        wish.unit_user.clone_from(&self.context.user_id);
+        if let Some(offer) = &self.leave {
+            wish.redeem(offer);
+        }
+        plan
+    }
+
+    async fn stateless(self, edge: &Edge) -> Result<HttpResponse, Failure> {
+        let dialect = self.ask.dialect();
+        let (outgoing, needs) = dialect.request(&[]);
+        let mut plan = self.plan(edge, None);
+        plan.needs = needs;
+        let call = ChatCall {
+            plan,
+            outgoing,
+            context: self.context.clone(),
+        };
+        let given = edge.pipeline().complete(call).await?;
+        let text = dialect.answer_text(&given.completion);
+        let escalation = self.offer(edge, Some(&given.served), None, None).await?;
+        let text = match (text, &escalation) {
+            // Nothing, or a refusal: that is what the offer is about.
+            (Err(_), Some(_)) => String::new(),
+            (text, _) => text?,
+        };
+        answer(&AskAnswer {
+            text: &text,
+            served: Some(&given.served),
+            conversation: &ConversationId::generate(),
+            stored: true,
+            escalation,
+            explain: self.ask.explain,
+            incoming: self.incoming,
+        })
+    }
+
+    async fn in_conversation(self, conversation: ConversationId, edge: &Edge) -> Result<HttpResponse, Failure> {
+        let stored = conversation.within(self.context.caller.tenant().as_deref());
+        // Its answer so far was stored, and is replaced by the better one.
+        let amend = self.leave.as_ref().and_then(|offer| offer.user_seq);
+        let call = TurnCall {
+            conversation: stored.clone(),
+            client_message_id: self.ask.client_message_id.clone(),
+            message: Arc::clone(&self.ask.message),
+            plan: self.plan(edge, Some(&stored)),
+            dialect: Rc::new(self.ask.dialect()),
+            context: self.context.clone(),
+            amend,
+        };
+        let given = edge.pipeline().turn(call).await?;
+        let user_seq = given.user_seq.or(amend);
+        let escalation = self.offer(edge, given.served.as_ref(), Some(stored), user_seq).await?;
+        answer(&AskAnswer {
+            text: &given.text,
+            served: given.served.as_ref(),
+            conversation: &conversation,
+            stored: given.stored,
+            escalation,
+            explain: self.ask.explain,
+            incoming: self.incoming,
+        })
+    }
+
+    /// Offers a better answer, if there might be one.
+    async fn offer(
+        &self,
+        edge: &Edge,
+        served: Option<&Served>,
+        conversation: Option<ConversationId>,
+        user_seq: Option<i64>,
+    ) -> Result<Option<Offered>, Failure> {
+        let story = served.and_then(|served| served.routing.as_ref());
+        let Some(need) = story.and_then(|story| story.escalation.as_ref()) else {
+            return Ok(None);
+        };
+        let draft = Draft {
+            caller: &self.context.caller,
+            endpoint: &self.context.endpoint,
+            request: self.incoming.id,
+            conversation,
+            user_seq,
+            body: offered_body(&self.body, self.ask.explain)?,
+            digest: self.ask.digest(&self.context.endpoint),
+            answer: None,
+        };
+        let until = self.context.deadline.max(Instant::now() + OFFER_WITHIN);
+        let offered = edge.shared().offers.offer(need, draft, until).await;
+        offered.map(Some).map_err(|_no_json| Failure::internal())
+    }
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use gateway_actors::protocol::{
-    ConversationId, GatewayError, Layer, Needs, PlanRequest, QualityLevel, RequestId, Target, TaskType,
+    ConversationId, GatewayError, Layer, Needs, PlanRequest, QualityLevel, RequestId, Target, TaskType, TestResults,
+    Wish,
 };
 
 use crate::dialects::openai_chat::PlainText;
+use crate::escalation::{Meaning, RequestDigest};
 use crate::http::extract::Fields;
+use crate::test_results;
 
 const FIELDS: &[&str] = &[
     "message",
@@ -22,10 +25,14 @@ const FIELDS: &[&str] = &[
     "model",
     "maxTokens",
     "temperature",
+    "explain",
+    "testResults",
+    "escalationToken",
 ];
 /// Bytes of an id or label that the client makes up.
 const LABEL_BYTES: usize = 256;
 const MOST_TOKENS: u32 = 1_000_000;
+const TOKEN_BYTES: usize = 512;
 
 /// A checked request. The text of a message never selects a model or layer; only the fields do.
 #[derive(Debug)]
@@ -41,6 +48,11 @@ pub(super) struct AskRequest {
     max_layer: Option<Layer>,
     task: Option<TaskType>,
     quality: QualityLevel,
+    /// Whether the caller wants to see why.
+    pub(super) explain: bool,
+    /// The token of an offer that the request redeems.
+    pub(super) token: Option<String>,
+    tests: Option<TestResults>,
 }
 
 impl AskRequest {
@@ -63,7 +75,33 @@ impl AskRequest {
             max_layer: fields.word("maxLayer")?,
             task: fields.word("taskType")?,
             quality: fields.word("qualityLevel")?.unwrap_or(QualityLevel::Normal),
+            explain: fields.flag("explain")?.unwrap_or_default(),
+            token: fields.label("escalationToken", TOKEN_BYTES)?,
+            tests: test_results::results(&fields, "testResults")?,
         })
+    }
+
+    /// What it means, asked at this endpoint: how its tests went, whether it is to be explained and what its client calls it
+    /// do not matter.
+    pub(super) fn digest(&self, endpoint: &str) -> RequestDigest {
+        let (layer, model) = match &self.target {
+            Target::Auto => (None, None),
+            Target::Layer(layer) => (Some(layer.as_str()), None),
+            Target::Named(name) => (None, Some(&**name)),
+        };
+        Meaning::of(endpoint)
+            .text(Some(&self.message))
+            .text(self.conversation.as_ref().map(ConversationId::as_str))
+            .text(self.user_id.as_deref())
+            .text(self.project_id.as_deref())
+            .text(self.task.map(TaskType::as_str))
+            .text(layer)
+            .text(self.max_layer.map(Layer::as_str))
+            .text(model)
+            .number(self.max_tokens.map(f64::from))
+            .number(self.temperature)
+            .text(Some(self.quality.as_str()))
+            .digest()
     }
 
     /// What to plan for, with the needs left open.
@@ -76,6 +114,13 @@ impl AskRequest {
             task: self.task.unwrap_or(default_task),
             quality: self.quality,
             needs: Needs::default(),
+            question: None,
+            wish: Wish {
+                task_is_given: self.task.is_some(),
+                tests: self.tests.clone(),
+                explain: self.explain,
+                ..Wish::default()
+            },
         }
     }
 
@@ -193,6 +238,20 @@ mod tests {
             (with(r#""temperature":2.1"#), "temperature"),
             (with(r#""temperature":1e999"#), "temperature"),
             (with(r#""temperature":"hot""#), "temperature"),
+            (with(r#""explain":"yes""#), "explain"),
+            (with(r#""escalationToken":7"#), "escalationToken"),
+            (
+                with(&format!(r#""escalationToken":"{}""#, "x".repeat(513))),
+                "escalationToken",
+            ),
+            (with(r#""testResults":"all passed""#), "testResults"),
+            (with(r#""testResults":{"passed":-1}"#), "testResults.passed"),
+            (with(r#""testResults":{"failed":1000001}"#), "testResults.failed"),
+            (with(r#""testResults":{"skipped":1}"#), "testResults.skipped"),
+            (
+                with(&format!(r#""testResults":{{"output":"{}"}}"#, "x".repeat(16_385))),
+                "testResults.output",
+            ),
             (with(r#""api_base":"http://evil.example""#), "api_base"),
             (with(r#""role":"system""#), "role"),
         ];
@@ -200,7 +259,42 @@ mod tests {
             let error = AskRequest::parse(body.as_bytes()).unwrap_err();
             assert_eq!(error.kind, ErrorKind::InvalidRequest, "{body}");
             assert_eq!(error.param.as_deref(), Some(param), "{body}");
-            assert!(error.message.contains(param), "{body}: {}", error.message);
+            let field = param.rsplit('.').next().unwrap();
+            assert!(error.message.contains(field), "{body}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_request_is_the_same_whatever_comes_with_it_and_another_when_it_asks_for_something_else() {
+        let digest = |member: &str, endpoint| AskRequest::parse(with(member).as_bytes()).unwrap().digest(endpoint);
+        let plain = digest(r#""userId":null"#, "/v1/route");
+        for same in [
+            r#""explain":true"#,
+            r#""escalationToken":"esc1.a.b""#,
+            r#""testResults":{"failed":1}"#,
+            r#""clientMessageId":"m1""#,
+            r#""qualityLevel":"normal""#,
+            r#""model":"auto""#,
+        ] {
+            assert_eq!(digest(same, "/v1/route"), plain, "{same}");
+        }
+        assert_ne!(digest(r#""userId":null"#, "/v1/chat"), plain);
+        let others = [
+            r#""conversationId":"c""#,
+            r#""userId":"c""#,
+            r#""projectId":"c""#,
+            r#""taskType":"code""#,
+            r#""layer":"L1""#,
+            r#""maxLayer":"L1""#,
+            r#""model":"c""#,
+            r#""maxTokens":1"#,
+            r#""temperature":1"#,
+            r#""qualityLevel":"high""#,
+        ];
+        let digests = others.map(|other| digest(other, "/v1/route"));
+        for (place, one) in digests.iter().enumerate() {
+            assert_ne!(*one, plain, "{}", others[place]);
+            assert!(!digests[place + 1..].contains(one), "{}", others[place]);
         }
     }
 }

@@ -1,0 +1,126 @@
+//! A task as a turn of its conversation.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::answer;
+use super::work::{self, Work, WorkDone};
+use crate::dispatch::cell::CellParts;
+use crate::dispatch::client::{Client, Patient, gone};
+use crate::dispatch::run::client_left;
+use crate::dispatch::shut_down;
+use crate::dispatch::turn::{HISTORY, close, open, permit, store_better, store_error};
+use crate::protocol::{
+    AgentAnswer, AgentCall, AgentStatus, ErrorKind, GatewayError, MessageStatus, StoredMessage, TodoList, TodoStatus,
+    TurnCall, TurnOpened,
+};
+
+/// Runs a task's turn to its end, once it may begin.
+pub(super) async fn run(
+    cell: Rc<CellParts>,
+    call: AgentCall,
+    client: &mut dyn Client,
+) -> Result<AgentAnswer, GatewayError> {
+    let Some(turn) = as_turn(&call) else {
+        let message = "a task without a conversation was taken for a turn";
+        return Err(GatewayError::new(ErrorKind::Internal, message));
+    };
+    let _turn = cell.gauges.turns.enter();
+    let _permit = tokio::select! {
+        biased;
+        () = cell.cut() => return Err(shut_down()),
+        () = gone(client) => return Err(client_left()),
+        permit = permit(&cell, &turn) => permit?,
+    };
+    if let Some(user_seq) = call.amend {
+        return better(&cell, &call, &turn, user_seq).await;
+    }
+    let opened = cell.conversations.open_turn(open(&cell, &turn)).await;
+    match opened.map_err(|error| store_error(error, &turn))? {
+        TurnOpened::AlreadyAnswered { answer } => {
+            // A task that was left half-way is told as such: what goes on with it is a message of its own.
+            let todo = work::open_list(&cell, &call, &turn.conversation).await;
+            let is_open = todo.is_some();
+            Ok(AgentAnswer {
+                text: answer.content,
+                todo,
+                served: None,
+                status: if is_open {
+                    AgentStatus::Partial
+                } else {
+                    AgentStatus::Done
+                },
+                user_seq: None,
+                stored: true,
+            })
+        }
+        TurnOpened::Opened {
+            seq,
+            history,
+            route_layer,
+        } => {
+            let work = Work::new(&cell, &call, Some(&turn.conversation), &history).not_below(route_layer);
+            let done = Box::pin(work.done(&mut Patient)).await;
+            let (text, reached) = match &done {
+                Ok(done) => (Some(Arc::clone(&done.text)), done.layer()),
+                Err(_) => (None, None),
+            };
+            let closed = close(&cell, &turn, seq, text, reached.max(route_layer)).await;
+            let done = done?;
+            closed?;
+            Ok(answer(done, Some(seq), true))
+        }
+    }
+}
+
+/// Does a task again, better, and puts the answer in the place of the one that is stored. The one before is lost only
+/// once the better one is there as a whole: half a task is no better than what is there.
+async fn better(
+    cell: &Rc<CellParts>,
+    call: &AgentCall,
+    turn: &TurnCall,
+    user_seq: i64,
+) -> Result<AgentAnswer, GatewayError> {
+    let page = cell
+        .conversations
+        .page(turn.conversation.clone(), HISTORY, Some(user_seq))
+        .await;
+    let page = page.map_err(|error| store_error(error, turn))?.unwrap_or_default();
+    let is_part = |message: &StoredMessage| message.status == MessageStatus::Done && message.seq < user_seq;
+    let history: Vec<StoredMessage> = page.messages.into_iter().filter(is_part).collect();
+    let work = Work::new(cell, call, Some(&turn.conversation), &history).not_below(page.route_layer);
+    let done = Box::pin(work.done(&mut Patient)).await?;
+    let is_whole = done.status == AgentStatus::Done;
+    let stored = is_whole && store_better(cell, turn, user_seq, &done.text, done.layer()).await;
+    if stored && let Some(list) = replaced(cell, call, turn, &done).await {
+        work::keep(cell, call, &turn.conversation, list).await;
+    }
+    Ok(answer(done, Some(user_seq), stored))
+}
+
+/// The list that goes with the better answer, so that nobody goes on with the one of the answer before.
+async fn replaced(cell: &CellParts, call: &AgentCall, turn: &TurnCall, done: &WorkDone) -> Option<TodoList> {
+    if done.todo.is_some() {
+        return done.todo.clone();
+    }
+    let mut left = work::open_list(cell, call, &turn.conversation).await?;
+    for step in &mut left.steps {
+        step.status = TodoStatus::Done;
+    }
+    Some(left)
+}
+
+/// The same as a turn, whose answer is made elsewhere.
+fn as_turn(call: &AgentCall) -> Option<TurnCall> {
+    let (conversation, client_message_id) = call.turn.clone()?;
+    let dialect = Rc::clone(&call.dialect);
+    Some(TurnCall {
+        conversation,
+        client_message_id,
+        message: Arc::clone(&call.message),
+        plan: call.plan.clone(),
+        dialect,
+        context: call.context.clone(),
+        amend: call.amend,
+    })
+}

@@ -1,0 +1,147 @@
+//! The story of a request under way: its legs, what they came to, and what was found out about the answer.
+
+use std::sync::Arc;
+
+use gateway_routing::maker;
+
+use super::super::account::Account;
+use super::leg::Leg;
+use crate::protocol::{
+    AttemptTrace, Candidate, CheckStatus, Decision, EscalationNeed, Evidence, HandOff, LegRole, LegTrace, Model,
+    ModelId, NanoUsd, Rejected, RoutingStory,
+};
+
+/// What was planned for a request that the gateway chooses the model for.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) decision: Decision,
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) rejected: Vec<Rejected>,
+}
+
+/// A request's story so far.
+#[derive(Debug)]
+pub(super) struct Story {
+    legs: Vec<LegTrace>,
+    account: Account,
+    pub(super) check: CheckStatus,
+    pub(super) check_reason: Option<&'static str>,
+    pub(super) checkers: Vec<ModelId>,
+    pub(super) votes: Option<(u8, u8)>,
+    pub(super) confidence: Option<f64>,
+    pub(super) rises: Vec<Arc<HandOff>>,
+    pub(super) escalation: Option<EscalationNeed>,
+    /// What speaks against the answer that is given, where it is nothing that the answer shows by itself.
+    pub(super) evidence: Option<Evidence>,
+    /// Whether a better model's answer was taken.
+    pub(super) has_risen: bool,
+    /// The first model whose answer was replaced because something spoke against it.
+    pub(super) replaced: Option<ModelId>,
+}
+
+impl Story {
+    pub(super) fn new() -> Self {
+        Self {
+            legs: Vec::new(),
+            account: Account::default(),
+            check: CheckStatus::Off,
+            check_reason: None,
+            checkers: Vec::new(),
+            votes: None,
+            confidence: None,
+            rises: Vec::new(),
+            escalation: None,
+            evidence: None,
+            has_risen: false,
+            replaced: None,
+        }
+    }
+
+    /// Adds a leg that has ended. One that has sent nothing is not told of.
+    pub(super) fn ended(&mut self, role: LegRole, account: &mut Account) {
+        let account = std::mem::take(account);
+        self.account.sum(account.usage, account.source, account.cost);
+        if !account.attempts.is_empty() {
+            self.legs.push(LegTrace {
+                role,
+                attempts: account.attempts,
+                held: None,
+            });
+        }
+    }
+
+    /// Adds a leg that goes on without being waited for.
+    pub(super) fn left_running(&mut self, leg: &Leg) {
+        self.legs.extend(leg.running());
+    }
+
+    /// The check could not be made, for this reason. The first one counts.
+    pub(super) fn unavailable(&mut self, reason: &'static str) {
+        self.check = CheckStatus::Unavailable;
+        self.check_reason.get_or_insert(reason);
+    }
+
+    /// A model took part in the check.
+    pub(super) fn checked_by(&mut self, model: &Model) {
+        if !self.checkers.contains(&model.id) {
+            self.checkers.push(model.id.clone());
+        }
+    }
+
+    /// The models that were asked for an answer or a verdict already, as far as it is known.
+    pub(super) fn has_tried(&self, model: &Model) -> bool {
+        let is_same = |tried: &AttemptTrace| is_same_endpoint(&tried.model, model);
+        self.legs.iter().flat_map(|leg| &leg.attempts).any(is_same)
+    }
+
+    /// Whether a model of this maker took part in the check.
+    pub(super) fn has_checked(&self, by: &str) -> bool {
+        let attempts = self.legs.iter().flat_map(|leg| &leg.attempts);
+        let mut checkers = attempts.filter(|attempt| self.checkers.contains(&attempt.model.id));
+        checkers.any(|attempt| maker(&attempt.model.api_model) == by)
+    }
+
+    /// What it cost so far. A leg that goes on without being waited for counts with what is held for its newest call, an
+    /// upper bound of what that will cost.
+    pub(super) fn cost(&self) -> NanoUsd {
+        let held: NanoUsd = self.legs.iter().filter_map(|leg| leg.held).sum();
+        self.account.cost + held
+    }
+
+    /// A better model's answer was taken for that of this one, against which something spoke. Nothing is known against the
+    /// new one but what it shows by itself.
+    pub(super) fn rose_above(&mut self, model: &Model) {
+        self.has_risen = true;
+        self.evidence = None;
+        self.replaced.get_or_insert_with(|| model.id.clone());
+    }
+
+    /// The whole story, and what the request's attempts come to: those that have ended, in the order of their places.
+    pub(super) fn told(self, planned: Planned) -> (RoutingStory, Account) {
+        let mut account = self.account;
+        let ended = self.legs.iter().filter(|leg| leg.held.is_none());
+        account.attempts = ended.flat_map(|leg| leg.attempts.iter().cloned()).collect();
+        account.attempts.sort_by_key(|attempt| attempt.ordinal);
+        let mut legs = self.legs;
+        legs.sort_by_key(|leg| leg.attempts.first().map(|attempt| attempt.ordinal));
+        let story = RoutingStory {
+            decision: planned.decision,
+            check: self.check,
+            check_reason: self.check_reason,
+            checkers: self.checkers,
+            votes: self.votes,
+            legs,
+            rises: self.rises,
+            confidence: self.confidence,
+            escalation: self.escalation,
+            candidates: planned.candidates,
+            rejected: planned.rejected,
+        };
+        (story, account)
+    }
+}
+
+/// Whether two entries of the catalogue are the same model of the same provider.
+pub(super) fn is_same_endpoint(one: &Model, other: &Model) -> bool {
+    one.provider == other.provider && one.api_model == other.api_model
+}

@@ -1,0 +1,82 @@
+//! To-do lists of conversations, and the port to where they are.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ConversationId, ModelId};
+use super::layer::{UnknownWord, words};
+use super::store::StoreFuture;
+
+words! {
+    /// How far a step is.
+    TodoStatus {
+        /// It is still to be done.
+        Open = "open",
+        /// It is done.
+        Done = "done",
+        /// It was tried and failed.
+        Failed = "failed",
+    }
+}
+
+/// A task in steps. Stored as its JSON.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TodoList {
+    /// Its id.
+    pub id: Arc<str>,
+    /// What the task is known by: a digest of its text, so that a list is gone on with by the same task alone.
+    pub task: String,
+    /// The steps, in order.
+    pub steps: Vec<TodoStep>,
+}
+
+impl TodoList {
+    /// Whether a step is still to be done.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.steps.iter().any(|step| step.status == TodoStatus::Open)
+    }
+}
+
+impl fmt::Debug for TodoList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TodoList")
+            .field("id", &self.id)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A step of a task.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TodoStep {
+    /// What is to be done.
+    pub text: String,
+    /// How far it is.
+    pub status: TodoStatus,
+    /// The model that did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelId>,
+}
+
+impl fmt::Debug for TodoStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TodoStep")
+            .field("text_bytes", &self.text.len())
+            .field("status", &self.status)
+            .field("model", &self.model)
+            .finish()
+    }
+}
+
+/// The to-do lists in the database.
+pub trait TodoStore: fmt::Debug + Send + Sync {
+    /// The conversation's newest list, if a step of it is open.
+    fn open_list(&self, conversation: ConversationId) -> StoreFuture<Option<TodoList>>;
+
+    /// Stores a list in the place of the one with its id, if there is one; the conversation must be there.
+    fn put(&self, conversation: ConversationId, list: TodoList) -> StoreFuture<()>;
+}

@@ -7,7 +7,7 @@
 //! `text` and both token counts may be missing. Scores are `score.rs`'s to read; other members are let pass, and nobody
 //! sees them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
@@ -15,9 +15,9 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use gateway_actors::protocol::{Model, NanoUsd, TokenUsage};
-use serde::Deserialize;
 
 use super::error::EvalError;
+use super::line::Line;
 use super::score::Marks;
 
 /// The most that one line may have: more is no record of a question.
@@ -137,24 +137,6 @@ impl HiddenTokens {
     }
 }
 
-#[derive(Deserialize)]
-struct Line {
-    id: String,
-    source: String,
-    question: String,
-    outcomes: BTreeMap<String, Outcome>,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
-    #[serde(default)]
-    input_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens: Option<u64>,
-    #[serde(default)]
-    text: Option<String>,
-}
-
 /// Reads what is wanted of a file, packed or not.
 ///
 /// # Errors
@@ -182,7 +164,7 @@ pub(super) fn read(path: &Path, models: Vec<Model>, wanted: &Wanted<'_>) -> Resu
     let mut lines = Lines::open(path)?;
     let mut count = 0;
     while let Some((number, bytes)) = lines.next()? {
-        let line = parse(bytes).map_err(|problem| EvalError::line(path, number, problem))?;
+        let line = Line::parse(bytes).map_err(|problem| EvalError::line(path, number, problem))?;
         count += 1;
         let key = (line.source.clone(), line.id.clone());
         if let Some(first) = seen.insert(key, number) {
@@ -217,42 +199,6 @@ pub(super) fn read(path: &Path, models: Vec<Model>, wanted: &Wanted<'_>) -> Resu
     })
 }
 
-fn parse(bytes: &[u8]) -> Result<Line, String> {
-    let line: Line = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => {
-            format!(
-                "it must have `id`, `source`, `question` and `outcomes`: {}",
-                without_line(&error)
-            )
-        }
-        _ => format!("it is no JSON object: {}", without_line(&error)),
-    })?;
-    if line.question.trim().is_empty() {
-        return Err("`question` is empty".to_owned());
-    }
-    if line.outcomes.is_empty() {
-        return Err("`outcomes` is empty: a question without an answer measures nothing".to_owned());
-    }
-    Ok(line)
-}
-
-/// The line of a line is always 1, and would only confuse.
-fn without_line(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" at line 1 column ") {
-        Some((what, column)) => format!("{what} at column {column}"),
-        None => text,
-    }
-}
-
-impl Line {
-    /// How many answers have no number of tokens.
-    fn assumed(&self) -> usize {
-        let lacks = |outcome: &&Outcome| outcome.input_tokens.is_none() || outcome.output_tokens.is_none();
-        self.outcomes.values().filter(lacks).count()
-    }
-}
-
 impl Data {
     /// The row of a line; its source is noted.
     fn row(&mut self, line: &Line, places: &HashMap<Arc<str>, usize>) -> Result<Row, String> {
@@ -266,10 +212,9 @@ impl Data {
             };
             let hidden = self.hidden.get(place).copied().unwrap_or_default();
             let bytes = line.question.len() as u64;
-            let tokens = |given: Option<u64>, usual: u64| given.unwrap_or(usual).min(u64::from(u32::MAX));
             let usage = TokenUsage {
-                input: tokens(outcome.input_tokens, bytes.div_ceil(BYTES_PER_TOKEN)),
-                output: tokens(outcome.output_tokens, USUAL_OUTPUT) + hidden,
+                input: tokens("input_tokens", outcome.input_tokens, bytes.div_ceil(BYTES_PER_TOKEN))?,
+                output: tokens("output_tokens", outcome.output_tokens, USUAL_OUTPUT)? + hidden,
                 reasoning: hidden,
                 ..TokenUsage::default()
             };
@@ -290,6 +235,15 @@ impl Data {
             question: line.question.as_str().into(),
             answers,
         })
+    }
+}
+
+/// A number of tokens, or the usual one where none is given.
+fn tokens(name: &str, given: Option<u64>, usual: u64) -> Result<u64, String> {
+    let most = u64::from(u32::MAX);
+    match given {
+        Some(count) if count > most => Err(format!("`{name}` must be 0 to {most}")),
+        given => Ok(given.unwrap_or(usual).min(most)),
     }
 }
 

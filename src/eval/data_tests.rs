@@ -170,6 +170,18 @@ fn a_bad_line_is_named_by_its_number() {
             r#"{"id":"9","source":"a","question":"x","outcomes":{"small":{"correct":1,"output_tokens":-1}}}"#,
             "it must have `id`",
         ),
+        (
+            r#"{"id":"9","source":"a","question":"x","outcomes":{"small":{"correct":1,"output_tokens":4294967296}}}"#,
+            "`output_tokens` must be 0 to 4294967295",
+        ),
+        (
+            r#"{"id":"9","source":"a","question":"x","outcomes":{"small":{"correct":1},"small":{"correct":0}}}"#,
+            "names the model \"small\" twice",
+        ),
+        (
+            r#"{"id":"9","source":"a\u001b[2J","question":"x","outcomes":{"small":{"correct":1}}}"#,
+            "`source` must be a name without control characters",
+        ),
         (good.as_str(), "`id` and `source` are those of line 1"),
     ] {
         let told = refused(format!("{good}\n\n{bad}\n").as_bytes());

@@ -24,6 +24,7 @@ mod data;
 mod direct;
 mod error;
 mod figures;
+mod line;
 mod measure;
 mod pair;
 mod ports;

@@ -52,6 +52,10 @@ fn an_experiment_is_made_looked_at_changed_and_deleted() {
         json!({ "maxErrorRate": 0.5, "minSamples": 20, "maxCostUsd": 1.5, "maxCostNanoUsd": 1_500_000_000 })
     );
     assert_eq!(client.get(EXPERIMENTS).json()["experiments"], json!([made]));
+    assert_eq!(
+        client.get(&format!("{EXPERIMENTS}?status=running")).error(400)["param"],
+        "status"
+    );
     let one = client.get(&path).json();
     assert_eq!(
         (&one["experiment"], &one["counted"], &one["truncated"]),

@@ -41,6 +41,9 @@ fn a_heuristic_is_made_applies_and_can_be_switched_off() {
     assert_eq!(made["then"], json!({ "prefer": ["beta-small"], "avoid": [] }));
     assert_eq!(made["enabled"], true);
     assert_eq!(client.get(HEURISTICS).json(), json!({ "heuristics": [made] }));
+    for list in [HEURISTICS, BUGS] {
+        assert_eq!(client.get(&format!("{list}?limit=1")).error(400)["param"], "limit");
+    }
     wait_for("the heuristic to apply", SOON, || {
         model() == ("beta-small".to_owned(), json!("beta first"))
     });

@@ -10,6 +10,7 @@ mod notes;
 pub mod samples;
 mod store;
 mod upstream;
+mod wait;
 
 pub use cell::{TestCell, TestSettings, test_model};
 pub use events::MemoryEvents;
@@ -20,3 +21,4 @@ pub use ledger::{MemoryLedger, PeriodSums};
 pub use notes::MemoryNotes;
 pub use store::MemoryStore;
 pub use upstream::{CUT, PlainRequest, PlainScribe, Script, ScriptedUpstream, TextRequest};
+pub use wait::until;

@@ -9,6 +9,7 @@ use gateway_actors::protocol::{
     Target, TaskType, Window,
 };
 use gateway_actors::testkit::samples::{dispatch, finished};
+use gateway_actors::testkit::until;
 
 use crate::scene::{Scene, say, story, text};
 
@@ -22,9 +23,7 @@ async fn set(scene: &Scene, limit: NanoUsd, max_layer: Option<Layer>) {
         alert_percents: Vec::new(),
     };
     scene.cell.ledger.set_budget(Scope::Global, rule).await.unwrap();
-    while scene.cell.book.load().get(&Scope::Global).is_none() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the budget", || scene.cell.book.load().get(&Scope::Global).is_some()).await;
 }
 
 /// Books what was spent before.
@@ -68,9 +67,7 @@ async fn what_the_budgets_have_not_left_any_more_is_planned_last_and_refuses_nob
     // With more to spend it is the best again.
     set(&scene, NanoUsd(20_000_000_000), None).await;
     let entry = || Arc::clone(scene.cell.book.load().get(&Scope::Global).unwrap());
-    while entry().rule.limit == limit {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the new limit", || entry().rule.limit != limit).await;
     let planned = scene.cell.pipeline.explain(call(), None).await.unwrap();
     assert_eq!(ids(&planned)[0], "eel");
     scene.stop();
@@ -115,9 +112,7 @@ async fn a_leg_that_is_called_off_while_it_waits_for_its_hold_sends_nothing() {
     );
     assert!(Arc::strong_count(&place) > 1, "the second writer still waits");
     held.close();
-    while Arc::strong_count(&place) > 1 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("the place", || Arc::strong_count(&place) == 1).await;
     assert_eq!(scene.cell.upstream.calls(), ["free"]);
     scene.records().await;
     is_given_back(&scene).await;
@@ -137,9 +132,7 @@ async fn a_client_that_leaves_while_the_budgets_are_asked_costs_nothing() {
     assert!(leaving.await.is_err());
     assert!(Arc::strong_count(&place) > 1, "it still waits for its hold");
     held.close();
-    while Arc::strong_count(&place) > 1 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("the place", || Arc::strong_count(&place) == 1).await;
     assert!(scene.cell.upstream.calls().is_empty());
     scene.records().await;
     is_given_back(&scene).await;
@@ -151,8 +144,6 @@ async fn is_given_back(scene: &Scene) {
     let entry = Arc::clone(scene.cell.book.load().get(&Scope::Global).unwrap());
     let slice = entry.slice().unwrap();
     // What came for whoever does not wait any more goes back on the director's thread.
-    while slice.open() > 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("what is open", || slice.open() == 0).await;
     assert_eq!(slice.available(), slice.had());
 }

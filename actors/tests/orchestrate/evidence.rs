@@ -1,13 +1,11 @@
 //! What speaks against an answer, moves up, and offers to move up.
 
-use std::time::Duration;
-
 use gateway_actors::protocol::{
     AnswerShape, Billing, CheckPlan, CheckStatus, Confirmation, Decision, Evidence, FailureKind, Layer, LegRole,
     ModelId, NanoUsd, Outcome, OutcomeEnd, QualityLevel,
 };
 use gateway_actors::testkit::samples::{decision, plan};
-use gateway_actors::testkit::{CUT, Script};
+use gateway_actors::testkit::{CUT, Script, until};
 
 use crate::scene::{COST, SUM, Scene, adds_up, say, story, text};
 
@@ -202,9 +200,7 @@ async fn what_became_of_a_request_is_told_once_whether_or_not_it_was_answered() 
     }
     scene.cell.pipeline.complete(scene.cell.ask(SUM)).await.unwrap_err();
     scene.records().await;
-    while scene.cell.notes.outcomes().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("both outcomes", || scene.cell.notes.outcomes().len() >= 2).await;
     let outcomes = scene.cell.notes.outcomes();
     let told: Vec<_> = outcomes
         .iter()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway_actors::protocol::{ErrorKind, LegRole, NanoUsd, Outcome};
-use gateway_actors::testkit::Script;
+use gateway_actors::testkit::{Script, until};
 
 use crate::scene::{COST, HELD, SUM, Scene, after, held, say, text};
 
@@ -69,9 +69,7 @@ async fn whenever_a_client_leaves_every_call_is_recorded_and_nothing_is_left_ove
             drop(left);
             let records = scene.records().await;
             assert!(records.iter().all(|record| record.outcome == Outcome::Completed));
-            while std::sync::Arc::strong_count(&place) > 1 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            until("the place", || std::sync::Arc::strong_count(&place) == 1).await;
             scene.stop();
         }
     }

@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use gateway_actors::protocol::{Billing, CheckPlan, FailureKind, NanoUsd, OutcomeEnd, OutcomeRow};
-use gateway_actors::testkit::Script;
 use gateway_actors::testkit::samples::decision;
+use gateway_actors::testkit::{Script, until};
 
 use crate::scene::{COST, HELD, SUM, Scene, after, say};
 
 /// The outcomes, once there are so many.
 async fn told(scene: &Scene, count: usize) -> Vec<OutcomeRow> {
-    while scene.cell.notes.outcomes().len() < count {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the outcomes", || scene.cell.notes.outcomes().len() >= count).await;
     scene.cell.notes.outcomes()
 }
 

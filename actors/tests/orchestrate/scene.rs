@@ -10,7 +10,7 @@ use gateway_actors::protocol::{
     PanelPlan, PanelPolicy, PicoUsdPerToken, Plan, PlanRequest, Price, RoutingStory,
 };
 use gateway_actors::testkit::samples::{candidate, decision, plan};
-use gateway_actors::testkit::{Script, TestCell, TestSettings, TextRequest, test_model};
+use gateway_actors::testkit::{Script, TestCell, TestSettings, TextRequest, test_model, until};
 use tokio::sync::Notify;
 
 /// What 10 input and 5 output tokens cost at a model of layer L0.
@@ -175,9 +175,7 @@ impl Scene {
 
     /// Waits until everything is recorded and nothing is left over; the records, in the order of their places.
     pub(crate) async fn records(&self) -> Vec<Arc<CallRecord>> {
-        while self.cell.gauges.attempts.get() > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("the last attempt's end", || self.cell.gauges.attempts.get() == 0).await;
         let flushed = self.cell.cost.ask(FlushCalls).await.unwrap().unwrap();
         flushed.await.unwrap();
         assert_eq!(self.cell.gauges.holds.get(), 0);

@@ -5,33 +5,29 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AgentAnswer, AgentCall, AgentStatus, CallContext, Caller, ConversationId, EscalationDecision, NewEscalation,
-    PlanRequest, RequestId, Served,
+    AgentAnswer, AgentCall, AgentStatus, CallContext, Caller, ConversationId, NewEscalation, PlanRequest, RequestId,
+    Served,
 };
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::ask::{is_to_be_explained, offered_body};
-use super::escalations::{Approval, in_time};
+use super::ask::is_to_be_explained;
+use super::calls::{Offering, call_context, need, recognise, redeem};
+use super::escalations::Approval;
 use crate::agent::{Accepts, AgentRequest, Quality, Todo};
 use crate::answer::{Answerer, Performance, Routing};
-use crate::auth::{Owner, owner};
-use crate::escalation::{Draft, Offered};
+use crate::auth::Owner;
+use crate::escalation::Offered;
 use crate::http::error::{ErrorShape, Failure};
 use crate::http::extract::{deadline, read_json};
 use crate::http::idempotency::{self, Asking};
 use crate::http::middleware::{Asker, Incoming};
-use crate::http::rates;
 use crate::http::respond::json;
 use crate::http::shared::Edge;
-
-/// An answer that is there may wait this long for its offer to be kept, whatever the deadline is.
-const OFFER_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) async fn post(
     request: HttpRequest,
@@ -51,11 +47,8 @@ pub(super) async fn post(
     let Some(key) = idempotency::key(request.headers())? else {
         return task.redeemed(edge).await;
     };
-    // What was answered before is told again to nobody but whom the offer was made to.
     if let Some(token) = &task.wanted.token {
-        let digest = task.wanted.digest();
-        let known = edge.shared().offers.known(token, &task.context.caller, Some(&digest));
-        in_time(deadline, known).await?;
+        recognise(&edge, &task.context, token, &task.wanted.digest()).await?;
     }
     let asking = Asking {
         request,
@@ -153,21 +146,11 @@ impl Task {
             user: wanted.user_id.clone(),
             project: wanted.project_id.clone(),
         };
-        let owner = owner(&caller, named)?;
         Ok(Self {
             incoming,
             body,
             wanted,
-            context: CallContext {
-                endpoint,
-                caller,
-                user_id: owner.user,
-                project_id: owner.project,
-                deadline,
-                watcher: None,
-                meter: rates::meter(request),
-                place: rates::place(request),
-            },
+            context: call_context(request, endpoint, caller, named, deadline)?,
             leave: None,
         })
     }
@@ -175,12 +158,8 @@ impl Task {
     /// Redeems the token that came with it, if one did, and does it. Who is refused has asked nobody anything.
     async fn redeemed(mut self, edge: Edge) -> Result<HttpResponse, Failure> {
         if let Some(token) = &self.wanted.token {
-            let offers = &edge.shared().offers;
-            let (caller, deadline) = (&self.context.caller, self.context.deadline);
             let digest = self.wanted.digest();
-            let ticket = in_time(deadline, offers.admit(token, caller, Some(&digest))).await?;
-            let offer = in_time(deadline, offers.decide(&ticket, EscalationDecision::Approve)).await?;
-            self.leave = Some(offer);
+            self.leave = Some(redeem(&edge, &self.context, token, &digest).await?);
         }
         self.done(edge).await
     }
@@ -227,23 +206,19 @@ impl Task {
         conversation: Option<ConversationId>,
         user_seq: Option<i64>,
     ) -> Result<Option<Offered>, Failure> {
-        let story = served.and_then(|served| served.routing.as_deref());
-        let Some(need) = story.and_then(|story| story.escalation.as_ref()) else {
+        let Some(need) = need(served) else {
             return Ok(None);
         };
-        let draft = Draft {
-            caller: &self.context.caller,
-            endpoint: &self.context.endpoint,
+        let offering = Offering {
             request: self.incoming.id,
+            context: &self.context,
+            body: &self.body,
+            explain: self.wanted.explain,
+            digest: self.wanted.digest(),
             conversation,
             user_seq,
-            body: offered_body(&self.body, self.wanted.explain)?,
-            digest: self.wanted.digest(),
-            answer: None,
         };
-        let until = self.context.deadline.max(Instant::now() + OFFER_WITHIN);
-        let offered = edge.shared().offers.offer(need, draft, until).await;
-        offered.map(Some).map_err(|_no_json| Failure::internal())
+        offering.make(need, edge).await.map(Some)
     }
 
     fn answer(&self, given: &AgentAnswer, escalation: Option<&Offered>) -> Result<HttpResponse, Failure> {

@@ -4,11 +4,12 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    CallWatcher, Caller, ErrorKind, EscalationDecision, EscalationId, GatewayError, NewEscalation, RequestId,
+    CallWatcher, Caller, EscalationDecision, EscalationId, GatewayError, NewEscalation, RequestId,
 };
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::calls::in_time;
 use super::{ask, code_agent};
 use crate::escalation::{Refusal, Ticket};
 use crate::http::error::{ErrorShape, Failure};
@@ -162,20 +163,6 @@ async fn read_nothing(
         }
     }
     Ok(deadline)
-}
-
-/// What the offers say before the request's deadline.
-pub(super) async fn in_time<T>(
-    deadline: Instant,
-    told: impl Future<Output = Result<T, Refusal>>,
-) -> Result<T, GatewayError> {
-    match timeout_at(deadline, told).await {
-        Ok(told) => told.map_err(Into::into),
-        Err(_elapsed) => Err(GatewayError::new(
-            ErrorKind::DeadlineExceeded,
-            "the database did not answer before the request's deadline; try again or allow more time",
-        )),
-    }
 }
 
 #[cfg(test)]

@@ -10,19 +10,18 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    Answer, CallContext, Caller, ChatCall, Dialect, Model, PlanRequest, QualityLevel, RoutingStory, Target, TaskType,
-    Wish,
+    Answer, Caller, ChatCall, Dialect, Model, PlanRequest, QualityLevel, RoutingStory, Target, TaskType, Wish,
 };
 use tokio::time::Instant;
 
-use crate::auth::{Owner, owner};
+use super::calls::call_context;
+use crate::auth::Owner;
 use crate::dialects::ClientRequest;
 use crate::http::error::{ErrorShape, Failure};
 use crate::http::extract::{deadline, read_json};
 use crate::http::idempotency::{self, Asking, Once};
 use crate::http::keep::Keep;
 use crate::http::middleware::{Asker, Incoming};
-use crate::http::rates;
 use crate::http::respond::JSON;
 use crate::http::shared::Edge;
 use crate::http::sse::EventBody;
@@ -165,18 +164,11 @@ impl Asked {
             wish: Wish::default(),
         }
         .of(&self.caller);
-        let owner = owner(&self.caller, Owner::default())?;
-        plan.wish.unit_user.clone_from(&owner.user);
-        let context = CallContext {
-            endpoint: Arc::clone(&self.endpoint),
-            caller: self.caller.clone(),
-            user_id: owner.user,
-            project_id: owner.project,
-            deadline: self.deadline,
-            watcher: once.map(Once::watcher),
-            meter: rates::meter(&self.request),
-            place: rates::place(&self.request),
-        };
+        let endpoint = Arc::clone(&self.endpoint);
+        let nobody = Owner::default();
+        let mut context = call_context(&self.request, endpoint, self.caller.clone(), nobody, self.deadline)?;
+        context.watcher = once.map(Once::watcher);
+        plan.wish.unit_user.clone_from(&context.user_id);
         Ok(ChatCall {
             plan,
             outgoing: Rc::new(request),

@@ -3,6 +3,7 @@
 mod admin;
 mod analytics;
 mod ask;
+mod calls;
 mod chat_completions;
 mod code_agent;
 mod completions;

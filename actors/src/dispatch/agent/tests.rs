@@ -10,7 +10,7 @@ use crate::protocol::{
     StoredMessage, TodoList, TodoStatus, TodoStep, TodoStore, TurnDialect,
 };
 use crate::testkit::samples::{decision, plan};
-use crate::testkit::{PlainRequest, Script, TestCell, TextRequest, test_model};
+use crate::testkit::{PlainRequest, Script, TestCell, TextRequest, test_model, until};
 
 use super::steps;
 
@@ -268,9 +268,7 @@ async fn a_task_has_one_outcome_with_what_all_of_its_calls_cost() {
     cell.upstream.script("b", [fails()]);
     let partial = cell.pipeline.agent(asking("c-2")).await.unwrap();
     assert_eq!(partial.status, AgentStatus::Partial);
-    while cell.notes.outcomes().len() < 2 {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until("both outcomes", || cell.notes.outcomes().len() >= 2).await;
     let outcomes = cell.notes.outcomes();
     let told: Vec<_> = outcomes.iter().map(|row| (row.ended, row.cost)).collect();
     let recorded: NanoUsd = cell.store.calls().iter().map(|call| call.cost).sum();

@@ -6,38 +6,32 @@
 mod answer;
 mod request;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    CallContext, Caller, ChatCall, ConversationId, ErrorKind, EscalationDecision, GatewayError, NewEscalation,
-    PlanRequest, Served, TaskType, TurnCall, TurnDialect,
+    CallContext, Caller, ChatCall, ConversationId, ErrorKind, GatewayError, NewEscalation, PlanRequest, Served,
+    TaskType, TurnCall, TurnDialect,
 };
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use self::answer::{AskAnswer, answer};
 use self::request::AskRequest;
-use super::escalations::{Approval, in_time};
-use crate::auth::{Owner, owner};
+use super::calls::{Offering, call_context, need, recognise, redeem};
+use super::escalations::Approval;
+use crate::auth::Owner;
 use crate::dialects::openai_chat::PlainText;
-use crate::escalation::{Draft, Offered};
+use crate::escalation::Offered;
 use crate::http::error::{ErrorShape, Failure};
 use crate::http::extract::{deadline, read_json};
 use crate::http::idempotency::{self, Asking};
 use crate::http::middleware::{Asker, Incoming};
-use crate::http::rates;
 use crate::http::shared::Edge;
 
 static X_GATEWAY_EXPLAIN: HeaderName = HeaderName::from_static("x-gateway-explain");
-
-/// An answer that is there may wait this long for its offer to be kept, whatever the deadline is.
-const OFFER_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) async fn post_route(
     request: HttpRequest,
@@ -106,11 +100,9 @@ async fn once(request: HttpRequest, asked: Asked, edge: Edge) -> Result<HttpResp
     let Some(key) = idempotency::key(request.headers())? else {
         return asked.redeemed(edge).await;
     };
-    // What was answered before is told again to nobody but whom the offer was made to.
     if let Some(token) = &asked.ask.token {
-        let (caller, digest) = (&asked.context.caller, asked.ask.digest(&asked.context.endpoint));
-        let known = edge.shared().offers.known(token, caller, Some(&digest));
-        in_time(asked.context.deadline, known).await?;
+        let digest = asked.ask.digest(&asked.context.endpoint);
+        recognise(&edge, &asked.context, token, &digest).await?;
     }
     let asking = Asking {
         request,
@@ -162,20 +154,6 @@ pub(super) fn is_to_be_explained(headers: &HeaderMap) -> Result<bool, GatewayErr
     }
 }
 
-/// A request's body as it is kept with an offer: it says itself what a header said beside it, since an approval comes
-/// without that header.
-pub(super) fn offered_body(body: &[u8], explain: bool) -> Result<Arc<str>, Failure> {
-    if !explain {
-        let body = std::str::from_utf8(body).map_err(|_no_json| Failure::internal())?;
-        return Ok(body.into());
-    }
-    let fields = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body);
-    let mut fields = fields.map_err(|_no_json| Failure::internal())?;
-    fields.insert("explain".to_owned(), RawValue::TRUE);
-    let body = serde_json::to_string(&fields).map_err(|_no_json| Failure::internal())?;
-    Ok(body.into())
-}
-
 impl Asked {
     fn new(
         request: &HttpRequest,
@@ -190,21 +168,11 @@ impl Asked {
             user: ask.user_id.clone(),
             project: ask.project_id.clone(),
         };
-        let owner = owner(&caller, named)?;
         Ok(Self {
             incoming,
             body,
             ask,
-            context: CallContext {
-                endpoint,
-                caller,
-                user_id: owner.user,
-                project_id: owner.project,
-                deadline,
-                watcher: None,
-                meter: rates::meter(request),
-                place: rates::place(request),
-            },
+            context: call_context(request, endpoint, caller, named, deadline)?,
             leave: None,
         })
     }
@@ -212,12 +180,8 @@ impl Asked {
     /// Redeems the token that came with it, if one did, and has it answered. Who is refused has asked nobody anything.
     async fn redeemed(mut self, edge: Edge) -> Result<HttpResponse, Failure> {
         if let Some(token) = &self.ask.token {
-            let offers = &edge.shared().offers;
-            let (caller, deadline) = (&self.context.caller, self.context.deadline);
             let digest = self.ask.digest(&self.context.endpoint);
-            let ticket = in_time(deadline, offers.admit(token, caller, Some(&digest))).await?;
-            let offer = in_time(deadline, offers.decide(&ticket, EscalationDecision::Approve)).await?;
-            self.leave = Some(offer);
+            self.leave = Some(redeem(&edge, &self.context, token, &digest).await?);
         }
         self.answered(edge).await
     }
@@ -333,22 +297,18 @@ impl Asked {
         conversation: Option<ConversationId>,
         user_seq: Option<i64>,
     ) -> Result<Option<Offered>, Failure> {
-        let story = served.and_then(|served| served.routing.as_ref());
-        let Some(need) = story.and_then(|story| story.escalation.as_ref()) else {
+        let Some(need) = need(served) else {
             return Ok(None);
         };
-        let draft = Draft {
-            caller: &self.context.caller,
-            endpoint: &self.context.endpoint,
+        let offering = Offering {
             request: self.incoming.id,
+            context: &self.context,
+            body: &self.body,
+            explain: self.ask.explain,
+            digest: self.ask.digest(&self.context.endpoint),
             conversation,
             user_seq,
-            body: offered_body(&self.body, self.ask.explain)?,
-            digest: self.ask.digest(&self.context.endpoint),
-            answer: None,
         };
-        let until = self.context.deadline.max(Instant::now() + OFFER_WITHIN);
-        let offered = edge.shared().offers.offer(need, draft, until).await;
-        offered.map(Some).map_err(|_no_json| Failure::internal())
+        offering.make(need, edge).await.map(Some)
     }
 }

@@ -16,6 +16,7 @@ use self::draft::{Change, draft};
 use self::results::{MOST_OUTCOMES, Results};
 use super::admin::body;
 use crate::http::error::Failure;
+use crate::http::extract::Query;
 use crate::http::respond::{json, json_with, micros_text};
 use crate::http::shared::Edge;
 use crate::status::usd_number;
@@ -85,7 +86,8 @@ impl Shown {
 }
 
 /// `GET /v1/experiments`.
-pub(super) async fn list(edge: Edge) -> Result<HttpResponse, Failure> {
+pub(super) async fn list(request: HttpRequest, edge: Edge) -> Result<HttpResponse, Failure> {
+    Query::parse(request.query_string(), &[])?;
     let experiments = edge.shared().notebook.experiments().await?;
     let experiments = experiments.into_iter().map(Shown::of);
     json(&List {

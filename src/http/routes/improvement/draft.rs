@@ -123,6 +123,10 @@ fn consequence(fields: &Fields<'_>, catalogue: &Catalogue) -> Result<HeuristicRu
         let message = "a heuristic does something: give `startLayer`, `prefer` or `avoid`";
         return Err(GatewayError::invalid("startLayer", message));
     }
+    if let Some(both) = rule.prefer.iter().find(|model| rule.avoid.contains(model)) {
+        let message = format!("`avoid`: `{both}` is among `prefer` too; name a model in one of them");
+        return Err(GatewayError::invalid("avoid", message));
+    }
     Ok(rule)
 }
 
@@ -202,6 +206,7 @@ mod tests {
             (rule(r#""then":{"prefer":["nobody"]}"#), "then.prefer"),
             (rule(r#""then":{"prefer":[]}"#), "then.prefer"),
             (rule(r#""then":{"avoid":"small"}"#), "then.avoid"),
+            (rule(r#""then":{"prefer":["small"],"avoid":["small"]}"#), "then.avoid"),
             (
                 rule(r#""when":{"task":"exec"},"then":{"startLayer":"L1"}"#),
                 "when.task",

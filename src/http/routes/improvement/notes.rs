@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::draft::Draft;
 use crate::http::error::Failure;
+use crate::http::extract::Query;
 use crate::http::respond::{json, json_with, micros_text};
 use crate::http::routes::admin::body;
 use crate::http::shared::Edge;
@@ -42,13 +43,13 @@ impl ShownNote {
 }
 
 /// `GET /v1/improvement/heuristics`.
-pub(in crate::http::routes) async fn heuristics(edge: Edge) -> Result<HttpResponse, Failure> {
-    list(ImprovementKind::Heuristic, &edge).await
+pub(in crate::http::routes) async fn heuristics(request: HttpRequest, edge: Edge) -> Result<HttpResponse, Failure> {
+    list(ImprovementKind::Heuristic, &request, &edge).await
 }
 
 /// `GET /v1/improvement/bugs`.
-pub(in crate::http::routes) async fn bugs(edge: Edge) -> Result<HttpResponse, Failure> {
-    list(ImprovementKind::Bug, &edge).await
+pub(in crate::http::routes) async fn bugs(request: HttpRequest, edge: Edge) -> Result<HttpResponse, Failure> {
+    list(ImprovementKind::Bug, &request, &edge).await
 }
 
 /// `POST /v1/improvement/heuristics`: it applies within seconds.
@@ -122,7 +123,8 @@ struct Bugs {
     bugs: Vec<ShownNote>,
 }
 
-async fn list(kind: ImprovementKind, edge: &Edge) -> Result<HttpResponse, Failure> {
+async fn list(kind: ImprovementKind, request: &HttpRequest, edge: &Edge) -> Result<HttpResponse, Failure> {
+    Query::parse(request.query_string(), &[])?;
     let notes = edge.shared().notebook.improvements(kind).await?;
     let notes = notes.into_iter().map(ShownNote::of).collect::<Result<_, _>>()?;
     match kind {

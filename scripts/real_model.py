@@ -5,6 +5,7 @@ It proves the way through the gateway with a real tokenizer and a real stream; d
 
     python3 scripts/real_model.py fetch                # gets what is missing into .run/model (220 MB, once)
     python3 scripts/real_model.py serve [--port 8080]  # fetches, then serves until it is stopped
+    python3 scripts/real_model.py serve --embeddings   # the same, for vectors of texts instead of answers
 
 `serve` prints `listening on http://127.0.0.1:PORT` when it answers; the API is below `/v1`.
 """
@@ -66,17 +67,17 @@ def _fetch_weights(folder: Path, python: Path) -> Path:
     return weights
 
 
-def serve(port: int, alias: str, threads: int) -> NoReturn:
+def serve(port: int, alias: str, threads: int, embeddings: bool) -> NoReturn:
     """Becomes the server: fetches what is missing and runs this file again with the Python that has the server."""
     python, weights = fetch()
     os.execv(
         python,
         [str(python), __file__, "serve-here", "--port", str(port), "--alias", alias, "--threads", str(threads),
-         "--weights", str(weights)],
+         "--weights", str(weights), *(["--embeddings"] if embeddings else [])],
     )
 
 
-def serve_here(weights: str, port: int, alias: str, threads: int) -> None:
+def serve_here(weights: str, port: int, alias: str, threads: int, embeddings: bool) -> None:
     """Serves in this process, which must run the Python of `.run/model/venv`."""
     import xllamacpp  # only there
 
@@ -93,6 +94,10 @@ def serve_here(weights: str, port: int, alias: str, threads: int) -> None:
     params.endpoint_metrics = True
     params.use_jinja = True
     params.ui = False
+    if embeddings:
+        params.embedding = True
+        # A text's vector is the mean of its tokens'.
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     # In a variable: the server stops when it is collected.
     server = xllamacpp.Server(params)
     print(f"listening on {server.listening_address}", flush=True)
@@ -113,6 +118,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         command.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0, the default: any free one)")
         command.add_argument("--alias", default=DEFAULT_ALIAS, help=f"the model's name (default: {DEFAULT_ALIAS})")
         command.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
+        command.add_argument("--embeddings", action="store_true", help="vectors of texts at /v1/embeddings, and no answers")
         if name == "serve-here":
             command.add_argument("--weights", required=True)
     return parser.parse_args(arguments)
@@ -125,9 +131,9 @@ def main(arguments: Sequence[str]) -> int:
             _, weights = fetch()
             print(weights)
         elif options.command == "serve":
-            serve(options.port, options.alias, options.threads)
+            serve(options.port, options.alias, options.threads, options.embeddings)
         else:
-            serve_here(options.weights, options.port, options.alias, options.threads)
+            serve_here(options.weights, options.port, options.alias, options.threads, options.embeddings)
     except SetupError as problem:
         say(f"error: {problem}")
         return 1

@@ -152,12 +152,16 @@ serve() {
     served_url=${line#listening on }
 }
 
-# The small real model: the tests find it at GATEWAY_TEST_MODEL_URL, under the name `smollm2`.
+# The small real model: the tests find it at GATEWAY_TEST_MODEL_URL, and where it gives vectors at
+# GATEWAY_TEST_EMBEDDINGS_URL, under the name `smollm2`.
 real_model() {
     python3 scripts/real_model.py fetch || return
     serve model "$MODEL_START_LIMIT_SECONDS" python3 scripts/real_model.py serve --port 0 || return
     export GATEWAY_TEST_MODEL_URL=$served_url/v1
     echo "GATEWAY_TEST_MODEL_URL=$GATEWAY_TEST_MODEL_URL"
+    serve embeddings "$MODEL_START_LIMIT_SECONDS" python3 scripts/real_model.py serve --embeddings --port 0 || return
+    export GATEWAY_TEST_EMBEDDINGS_URL=$served_url/v1
+    echo "GATEWAY_TEST_EMBEDDINGS_URL=$GATEWAY_TEST_EMBEDDINGS_URL"
 }
 
 # A PostgreSQL of this run: tests make their own databases at GATEWAY_TEST_POSTGRES_URL.

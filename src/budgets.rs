@@ -1,15 +1,18 @@
-//! Budgets as the edges see them: what they change holds for this process's next call.
+//! Budgets as the edges see them: what they change holds for the next call, in this process and in the others.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use gateway_actors::budget::BudgetDirector;
+use arc_swap::ArcSwap;
+use gateway_actors::budget::{BudgetDirector, HEARD_EVERYWHERE};
 use gateway_actors::protocol::{
     BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore, ReloadBudgets, Scope, StoreError, StoreFuture,
 };
 use gateway_actors::runtime::{RemoteAddr, RemoteAsks};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+
+use crate::system::CellAddrs;
 
 /// How long a change may take to be heard of. It is in force in the database by then, and heard of a little later.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,29 +45,57 @@ impl BudgetNews {
     }
 }
 
-/// Budgets whose changes are answered when the process's own director knows them.
+/// The process's own part in a change of budgets.
+#[derive(Debug, Clone)]
+struct Own {
+    news: BudgetNews,
+    cells: Arc<ArcSwap<Vec<CellAddrs>>>,
+}
+
+impl Own {
+    /// What the calls cost that have ended is in the database, or the time for it is over.
+    async fn flush(&self) {
+        let cells = self.cells.load_full();
+        let flushed = async {
+            for cell in cells.iter() {
+                cell.flush(PATIENCE).await;
+            }
+        };
+        // Records that come all the while are waited for no longer: those that were there have gone before them.
+        let _in_time = timeout(PATIENCE, flushed).await;
+    }
+
+    async fn hear(&self) {
+        if self.news.hear().await.is_err() {
+            tracing::warn!("a budget was changed; this process hears of it a little later");
+        }
+    }
+}
+
+/// Budgets whose changes are answered when every process has had the time to hear of them, and this one has. A budget that
+/// is new holds what the calls cost that had ended by then.
 #[derive(Debug)]
 pub(crate) struct AnnouncingBudgets {
     budgets: Arc<dyn BudgetStore>,
-    news: BudgetNews,
+    own: Option<Own>,
 }
 
 impl AnnouncingBudgets {
-    pub(crate) fn new(budgets: Arc<dyn BudgetStore>, news: BudgetNews) -> Self {
-        Self { budgets, news }
+    pub(crate) fn new(budgets: Arc<dyn BudgetStore>, news: BudgetNews, cells: Arc<ArcSwap<Vec<CellAddrs>>>) -> Self {
+        let own = Some(Own { news, cells });
+        Self { budgets, own }
     }
 
-    /// Waits until the director has looked for changes.
-    fn announced<T: Send + 'static>(&self, change: StoreFuture<T>) -> StoreFuture<T> {
-        let news = self.news.clone();
-        Box::pin(async move {
-            let changed = change.await?;
-            if news.hear().await.is_err() {
-                tracing::warn!("a budget was changed; this process hears of it a little later");
-            }
-            Ok(changed)
-        })
+    /// For a process that makes no calls itself.
+    pub(crate) fn of_others(budgets: Arc<dyn BudgetStore>) -> Self {
+        Self { budgets, own: None }
     }
+}
+
+/// Does it to its end, also when nobody waits any longer.
+fn to_its_end<T: Send + 'static>(work: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> StoreFuture<T> {
+    let done = tokio::spawn(work);
+    Box::pin(async move { done.await.unwrap_or(Err(StoreError::Unavailable { source: None })) })
 }
 
 impl BudgetStore for AnnouncingBudgets {
@@ -73,11 +104,46 @@ impl BudgetStore for AnnouncingBudgets {
     }
 
     fn set_budget(&self, scope: Scope, rule: BudgetRule) -> StoreFuture<BudgetStatus> {
-        self.announced(self.budgets.set_budget(scope, rule))
+        let (budgets, own) = (Arc::clone(&self.budgets), self.own.clone());
+        to_its_end(async move {
+            if let Some(own) = &own {
+                own.flush().await;
+            }
+            let before = budgets.budget(scope.clone()).await?;
+            let window = rule.window;
+            let set = budgets.set_budget(scope.clone(), rule).await?;
+            let hear = async {
+                if let Some(own) = &own {
+                    own.hear().await;
+                }
+            };
+            tokio::join!(hear, sleep(HEARD_EVERYWHERE));
+            if before.is_some_and(|before| before.rule.window == window) {
+                return Ok(set);
+            }
+            match budgets.recount(scope).await {
+                Ok(counted) => Ok(counted.unwrap_or(set)),
+                Err(error) => {
+                    tracing::warn!(%error, "a budget was set; what others spent at that moment could not be counted");
+                    Ok(set)
+                }
+            }
+        })
+    }
+
+    fn recount(&self, scope: Scope) -> StoreFuture<Option<BudgetStatus>> {
+        self.budgets.recount(scope)
     }
 
     fn delete_budget(&self, scope: Scope) -> StoreFuture<bool> {
-        self.announced(self.budgets.delete_budget(scope))
+        let (deleted, own) = (self.budgets.delete_budget(scope), self.own.clone());
+        to_its_end(async move {
+            let deleted = deleted.await?;
+            if let Some(own) = &own {
+                own.hear().await;
+            }
+            Ok(deleted)
+        })
     }
 
     fn budget(&self, scope: Scope) -> StoreFuture<Option<BudgetStatus>> {

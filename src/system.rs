@@ -30,9 +30,9 @@ use gateway_actors::dispatch::{DispatchSettings, OrchestrationSettings, Pipeline
 use gateway_actors::learning::LearningDirector;
 use gateway_actors::protocol::{
     AttemptJournal, BoundRules, BudgetBook, BudgetChanges, BudgetStore, BudgetTotals, Calibration, CallStore,
-    Catalogue, CellId, CellTotals, ConversationStore, EventStore, Gauges, HealthSnapshot, InFlight, InstanceId,
-    LastResort, Learned, LearningTotals, LedgerStore, NotebookStore, OutcomeStore, ProviderName, SystemHealth,
-    TodoStore,
+    Catalogue, CellId, CellTotals, ConversationStore, EventStore, FlushCalls, Gauges, HealthSnapshot, InFlight,
+    InstanceId, LastResort, Learned, LearningTotals, LedgerStore, NotebookStore, OutcomeStore, ProviderName,
+    SystemHealth, TodoStore,
 };
 use gateway_actors::provider::{ProviderActor, ProviderDirector};
 use gateway_actors::router::{RouterActor, RouterSettings, RouterSources};
@@ -132,7 +132,7 @@ pub(crate) struct ActorSystem {
     #[cfg(feature = "fault-injection")]
     supervisor: Addr<SupervisorActor>,
     next_cell: AtomicU16,
-    cells: ArcSwap<Vec<CellAddrs>>,
+    cells: Arc<ArcSwap<Vec<CellAddrs>>>,
     #[cfg(feature = "fault-injection")]
     crash_stream: Arc<std::sync::atomic::AtomicBool>,
 }
@@ -147,6 +147,17 @@ pub(crate) struct CellAddrs {
     budget: Addr<BudgetActor>,
     #[cfg(feature = "fault-injection")]
     provider: Option<Addr<ProviderActor>>,
+}
+
+impl CellAddrs {
+    /// Waits until the call records of the cell are in the database; asking alone takes no longer than this.
+    pub(crate) async fn flush(&self, patience: Duration) {
+        let cost = RemoteAddr::new(self.cost.clone(), Arc::<RemoteAsks>::default(), patience);
+        if let Ok(Ok(flushed)) = cost.ask(FlushCalls).await {
+            // A tracker that was rebuilt meanwhile says nothing; its records are in the journal.
+            let _ = flushed.await;
+        }
+    }
 }
 
 /// The threads of the global actors, and the supervisor, which lives as long as somebody has its address.
@@ -267,7 +278,7 @@ impl ActorSystem {
             #[cfg(feature = "fault-injection")]
             supervisor: arbiters.supervisor.clone(),
             next_cell: AtomicU16::new(0),
-            cells: ArcSwap::default(),
+            cells: Arc::default(),
             #[cfg(feature = "fault-injection")]
             crash_stream: Arc::default(),
         };
@@ -388,7 +399,8 @@ impl ActorSystem {
     /// The budgets for the edges.
     pub(crate) fn budget_store(&self) -> Arc<dyn BudgetStore> {
         let budgets = Arc::clone(&self.ports.ledger) as Arc<dyn BudgetStore>;
-        Arc::new(AnnouncingBudgets::new(budgets, self.budget_news()))
+        let cells = Arc::clone(&self.cells);
+        Arc::new(AnnouncingBudgets::new(budgets, self.budget_news(), cells))
     }
 
     /// What hears of budgets that others set.

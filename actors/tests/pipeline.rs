@@ -1,6 +1,9 @@
 //! The pipeline over real actors, with ports in memory.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "pipeline/state.rs"]
+mod state;
+
 use std::cell::Cell as StdCell;
 use std::rc::Rc;
 use std::sync::Arc;

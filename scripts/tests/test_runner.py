@@ -17,6 +17,7 @@ CARGO = """#!/usr/bin/env bash
 echo "model: $GATEWAY_TEST_MODEL_URL, client: $GATEWAY_TEST_PYTHON, inspector: $GATEWAY_TEST_MCP_INSPECTOR, key: ${OPENAI_API_KEY-none}, db: ${DATABASE_URL-none}"
 echo "postgres: $GATEWAY_TEST_POSTGRES_URL"
 echo "redis: $GATEWAY_TEST_REDIS_URL"
+echo "vectors: $GATEWAY_TEST_EMBEDDINGS_URL"
 echo "agents: $GATEWAY_TEST_CLAUDE_CODE, $GATEWAY_TEST_CODEX"
 echo "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
 if [[ $FAIL == a-test ]]; then
@@ -29,6 +30,9 @@ PYTHON = """#!/usr/bin/env bash
 case "$*" in
     "scripts/python_env.py"*docker*) echo python3 ;;
     "scripts/python_env.py"*) echo /the/client/python ;;
+    "scripts/real_model.py serve --embeddings"*)
+        echo "listening on http://127.0.0.1:4321"
+        exec sleep 60 ;;
     "scripts/real_model.py serve"*)
         [[ $FAIL != model ]] || { echo "no memory" >&2; exit 1; }
         echo $$ >"$MODEL_PID"
@@ -102,6 +106,7 @@ class Runner(unittest.TestCase):
         _, lines = self.run_it()
         told = "model: http://127.0.0.1:1234/v1, client: /the/client/python, inspector: /the/inspector, key: none, db: none"
         self.assertIn(told, lines)
+        self.assertIn("vectors: http://127.0.0.1:4321/v1", lines)
         self.assertIn("postgres: postgres://127.0.0.1:5678/postgres", lines)
         self.assertIn("redis: redis://127.0.0.1:6789/0", lines)
         self.assertIn("agents: /the/claude code, /the/codex", lines)

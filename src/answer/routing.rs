@@ -106,7 +106,7 @@ pub(crate) fn skipped(skipped: &[(Layer, &'static str)]) -> Vec<Skipped> {
 #[serde(rename_all = "camelCase")]
 struct Trace<'a> {
     legs: Vec<Leg<'a>>,
-    hand_offs: Vec<Package<'a>>,
+    hand_offs: Vec<Told<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,6 +116,15 @@ struct Leg<'a> {
 }
 
 /// What a better model was told.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Told<'a> {
+    /// With an offer that was approved; its text is what was kept.
+    Note { text: &'a str, tokens: u32 },
+    /// Within the request.
+    Package(Package<'a>),
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Package<'a> {
@@ -204,10 +213,20 @@ impl<'a> Explained<'a> {
             skipped: skipped(&decision.skipped),
             trace: Trace {
                 legs: legs.collect(),
-                hand_offs: story.rises.iter().map(|package| Package::of(package)).collect(),
+                hand_offs: hand_offs(story),
             },
         }
     }
+}
+
+/// What models were told of attempts before, in the order in which they were.
+fn hand_offs(story: &RoutingStory) -> Vec<Told<'_>> {
+    let note = story.note.iter().map(|note| Told::Note {
+        text: &note.0,
+        tokens: note.tokens(),
+    });
+    let packages = story.rises.iter().map(|package| Told::Package(Package::of(package)));
+    note.chain(packages).collect()
 }
 
 impl<'a> Package<'a> {

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use gateway_actors::protocol::{
-    ArmChosen, ArmSpec, Candidate, Estimate, Evidence, HandOffAttempt, HealthNote, Model, Outcome, Reason, Selection,
+    ArmChosen, ArmSpec, Candidate, Estimate, Evidence, HandOffAttempt, HandOffNote, HealthNote, Model, Outcome, Reason,
+    Selection,
 };
 use serde_json::{Value, json};
 
@@ -159,6 +160,17 @@ fn on_request_all_of_it_is_told() {
             "evidence": "disagreement", "answer": "41"}], "knownIssues": ["off by one"], "openQuestions": [],
             "request": "What is 6 x 7?", "tokens": 20}])
     );
+}
+
+#[test]
+fn what_was_kept_with_an_approved_offer_is_told_before_what_was_told_within_the_request() {
+    let mut served = checked();
+    served.routing.as_mut().unwrap().note = Some(HandOffNote("what was tried before".into()));
+    let told = told(Some(&served), true);
+    let hand_offs = told["trace"]["handOffs"].as_array().unwrap();
+    assert_eq!(hand_offs[0], json!({"text": "what was tried before", "tokens": 5}));
+    assert_eq!(hand_offs[1]["summary"], "a first turn");
+    assert_eq!(hand_offs.len(), 2);
 }
 
 #[test]

@@ -4,9 +4,8 @@
 //! knows, is right about a question of some difficulty, its other signals being typical. How answers are compared stays as
 //! it was fitted.
 //!
-//! An answer of which nobody said anything says nothing: it is not known to be right. One that something spoke against is
-//! known to be wrong whether or not somebody said so, and counts with the share of the others that somebody judged. Else
-//! the fewer say something, the worse every layer would seem.
+//! What an outcome says of a model is told by [`Judgement`](gateway_actors::protocol::Judgement), as for the table that models
+//! are drawn by; the share that somebody judged is that of all answers.
 
 mod fit;
 #[cfg(test)]
@@ -18,7 +17,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use gateway_actors::protocol::{
-    Calibration, CheckStatus, Layer, ModelId, NotebookStore, OutcomeEnd, OutcomeRow, OutcomeStore, StoreError,
+    Calibration, JudgedShare, Layer, ModelId, NotebookStore, OutcomeRow, OutcomeStore, Said, StoreError,
     StoredCalibration,
 };
 use gateway_routing::{KnownModel, ModelError};
@@ -183,7 +182,11 @@ impl Work<'_> {
         }
         let rows = read_all(outcomes, self.since).await?;
         let all = rows.len();
-        let seen = self.seen(rows);
+        let edits = notebook.model_edits().await?.into_iter();
+        let seen = self.seen(
+            rows,
+            &edits.filter_map(|edit| Some((edit.model, edit.since?))).collect(),
+        );
         if seen.len() < self.args.min.max(1) as usize {
             return Err(CalibrateError::TooFew {
                 usable: seen.len(),
@@ -217,44 +220,41 @@ impl Work<'_> {
         }
     }
 
-    /// What outcomes say of layers and models, the oldest first.
-    fn seen(&self, mut rows: Vec<OutcomeRow>) -> Vec<Seen> {
-        rows.retain(|row| row.difficulty.is_some_and(f64::is_finite) && !was_compared(row));
+    /// What outcomes say of layers and models, the oldest first; nothing of a model from before what administrators set.
+    fn seen(&self, mut rows: Vec<OutcomeRow>, from: &HashMap<ModelId, i64>) -> Vec<Seen> {
+        rows.retain(|row| row.difficulty.is_some_and(f64::is_finite) && !row.judgement().was_compared());
         rows.sort_by_key(|row| (row.created_at, row.request));
-        let share = judged_share(&rows);
+        let mut judged = JudgedShare::default();
+        rows.iter().for_each(|row| judged.count(&row.judgement(), 1));
+        let share = judged.value();
         rows.iter()
-            .flat_map(|row| self.said_by(row, share))
+            .flat_map(|row| self.said_by(row, share, from))
             .filter(|seen| seen.weight > 0.0)
             .collect()
     }
 
     /// What one outcome says: that the model failed whose answer was replaced, and how the one did whose answer was given.
     /// Of the answers that nothing speaks against so large a share was judged by somebody.
-    fn said_by(&self, row: &OutcomeRow, share: f64) -> Vec<Seen> {
-        let is_judged = row.is_judged();
+    fn said_by(&self, row: &OutcomeRow, share: f64, from: &HashMap<ModelId, i64>) -> Vec<Seen> {
+        let judgement = row.judgement();
         let seen = |model: &ModelId, layer: Layer, right, weight| Seen {
             layer: routing_layer(layer),
             known: self.known(model),
             difficulty: row.difficulty.unwrap_or_default(),
             right,
-            judged: is_judged,
+            judged: judgement.judged.is_some(),
             weight,
         };
+        let counts = |model: &ModelId| from.get(model).is_none_or(|from| row.created_at >= *from);
         let mut all = Vec::with_capacity(2);
-        if let Some(replaced) = &row.replaced {
+        if let Some(replaced) = row.replaced.as_ref().filter(|model| counts(model)) {
             let layer = self.models.get(replaced).map(|(_, layer)| *layer);
             let layer = layer.or(row.start).unwrap_or(row.layer);
             all.push(seen(replaced, layer, false, share));
         }
-        let is_answered = row.ended == OutcomeEnd::Answered;
-        let weight = match (is_judged, row.evidence) {
-            (_, Some(_)) if is_answered => share,
-            (true, _) => 1.0,
-            // It was looked at as the one before it was, and is better by that.
-            (false, _) if is_answered && row.replaced.is_some() => share,
-            (false, _) => return all,
-        };
-        all.push(seen(&row.model, row.layer, !row.is_bad(), weight));
+        if let Some(Said { right, whole }) = judgement.said().filter(|_| counts(&row.model)) {
+            all.push(seen(&row.model, row.layer, right, if whole { 1.0 } else { share }));
+        }
         all
     }
 
@@ -263,23 +263,6 @@ impl Work<'_> {
         let by_provider = self.models.get(model).and_then(|(name, _)| self.base.known(name));
         by_provider.or_else(|| self.base.known(model.as_str()))
     }
-}
-
-/// Whether the answer was chosen among several: it says nothing of any single model.
-const fn was_compared(row: &OutcomeRow) -> bool {
-    matches!(
-        row.check,
-        CheckStatus::Agreed | CheckStatus::Disagreed | CheckStatus::Arbitrated
-    )
-}
-
-/// The share of the answers that nothing speaks against by itself of which somebody said something.
-fn judged_share(rows: &[OutcomeRow]) -> f64 {
-    let is_silent =
-        |row: &&OutcomeRow| row.ended == OutcomeEnd::Answered && row.evidence.is_none() && row.replaced.is_none();
-    let all = rows.iter().filter(is_silent).count();
-    let judged = rows.iter().filter(is_silent).filter(|row| row.is_judged()).count();
-    judged as f64 / all.max(1) as f64
 }
 
 const fn routing_layer(layer: Layer) -> gateway_routing::Layer {

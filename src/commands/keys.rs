@@ -1,5 +1,7 @@
 //! `ai-mcp-gateway keys …` and `ai-mcp-gateway budgets …`: what `/v1/admin` does, straight in the database, whether a
-//! gateway runs on it or not. One that does sees it within seconds.
+//! gateway runs on it or not. One that does sees it within seconds, and a budget by the time that the command has ended.
+
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use gateway_actors::protocol::{ErrorKind, GatewayError, KeyId, Scope};
@@ -9,6 +11,7 @@ use crate::admin::{
     Administration, KeyDraft, ShownBudget, ShownKey, ShownLimits, budget_rule, grace, key_change, limited_scope,
     rate_limits, scope,
 };
+use crate::budgets::AnnouncingBudgets;
 use crate::config::Settings;
 use crate::startup::{self, ServeError};
 
@@ -244,7 +247,8 @@ fn with_database<T>(
     work: impl AsyncFnOnce(&Administration) -> Result<T, GatewayError>,
 ) -> Result<T, AdminError> {
     let store = startup::open_store(settings).map_err(ServeError::from)?;
-    let admin = Administration::new(store.keys(), store.ledger(), None);
+    let budgets = AnnouncingBudgets::of_others(store.ledger());
+    let admin = Administration::new(store.keys(), Arc::new(budgets), None);
     let result = store.block_on(work(&admin));
     store.shutdown(startup::STORE_SHUTDOWN);
     Ok(result?)

@@ -15,7 +15,7 @@ pub(super) struct Seen {
     pub(super) content_bytes: u64,
     /// Whether it says anything a client waits for.
     pub(super) meaningful: bool,
-    /// Whether a choice is finished with it.
+    /// Whether a choice is finished with it, and with that all that have begun.
     pub(super) finished: bool,
     /// What it says of usage, if it says something.
     pub(super) usage: Option<UsageReport>,
@@ -38,7 +38,7 @@ pub(super) enum BadEvent {
 #[derive(Debug)]
 pub(super) enum EventReader {
     /// OpenAI chat completions, and its older completions, of this vendor's.
-    OpenaiChat(Vendor),
+    OpenaiChat(openai_chat::EventReader),
     /// OpenAI Responses.
     OpenaiResponses(openai_responses::EventReader),
     /// Anthropic Messages.
@@ -53,7 +53,7 @@ impl EventReader {
     /// For a stream of this vendor's.
     pub(super) fn new(dialect: Dialect, vendor: Vendor) -> Self {
         match dialect {
-            Dialect::OpenaiChat => Self::OpenaiChat(vendor),
+            Dialect::OpenaiChat => Self::OpenaiChat(openai_chat::EventReader::new(vendor)),
             Dialect::OpenaiResponses => Self::OpenaiResponses(openai_responses::EventReader::default()),
             Dialect::AnthropicMessages => Self::AnthropicMessages(anthropic_messages::EventReader::default()),
             Dialect::Gemini => Self::Gemini(gemini::EventReader),
@@ -71,11 +71,24 @@ impl EventReader {
         }
     }
 
+    /// Whether a stream may end behind what was read, although its end mark has not come. `finished`: whether a choice was
+    /// finished.
+    ///
+    /// In chat completions the mark is no part of the answer, and some leave it out; Gemini has none. That of the others is
+    /// an event with something to say, and without it the stream was cut off.
+    pub(super) fn may_end(&self, finished: bool) -> bool {
+        match self {
+            Self::OpenaiChat(reader) => reader.is_finished(),
+            Self::Gemini(_) => finished,
+            Self::OpenaiResponses(_) | Self::AnthropicMessages(_) | Self::Ollama(_) => false,
+        }
+    }
+
     /// Looks at one whole event.
     pub(super) fn read(&mut self, event: &[u8]) -> Result<Seen, BadEvent> {
         let event = EventText::read(self.framing(), event);
         match self {
-            Self::OpenaiChat(vendor) => openai_chat::read_event(&event, *vendor),
+            Self::OpenaiChat(reader) => reader.read(&event),
             Self::OpenaiResponses(reader) => reader.read(&event),
             Self::AnthropicMessages(reader) => reader.read(&event),
             Self::Gemini(reader) => reader.read(&event),

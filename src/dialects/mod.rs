@@ -7,6 +7,7 @@
 
 pub mod anthropic_messages;
 mod bounds;
+mod cut;
 mod events;
 mod fault;
 mod gemini;

@@ -215,7 +215,9 @@ fn betas_and_the_answer_gone_on_from_stay_with_a_request() {
 
     let body = Bytes::from_static(br#"{"model":"m","previous_response_id":"resp_1","input":"and now?"}"#);
     let request = ResponsesRequest::scan(body).unwrap();
-    let request = request.with_history(r#"[{"role":"user","content":"hi"}]"#).unwrap();
+    let request = request
+        .with_history(r#"[{"role":"user","content":"hi"}]"#, Vec::new())
+        .unwrap();
     let noted = request.with_note(NOTE).unwrap();
     let answer = noted.write_for(&model(Dialect::OpenaiChat), None).unwrap().answer;
     let AnswerForm::Translated(answer) = answer else {

@@ -40,7 +40,7 @@ pub struct StreamScanner {
     terminal: bool,
     /// The last usage that was told.
     usage: UsageReport,
-    /// Whether it is of the whole answer, since a choice was finished by then and nothing has come behind it.
+    /// Whether it is of the whole answer, since its choices were finished by then and nothing has come behind it.
     usage_is_final: bool,
     /// Whether there was something that a model must have made.
     has_content: bool,
@@ -179,8 +179,8 @@ impl StreamScanner {
 
     /// Ends the input: what is left is the last event if it is whole.
     ///
-    /// A stream without an end mark ended well if a choice was finished; then the last frame is terminal and, since
-    /// an end mark is never made up, may have no bytes.
+    /// Where the dialect can do without its end mark, a stream ended well if every choice that has begun is finished; then
+    /// the last frame is terminal and, since an end mark is never made up, may have no bytes.
     ///
     /// # Errors
     /// [`StreamFault::Empty`] if nothing meaningful came, [`StreamFault::Truncated`] if the end was cut off.
@@ -209,7 +209,7 @@ impl StreamScanner {
         if !self.meaningful {
             return Err(StreamFault::Empty);
         }
-        if !self.terminal && !self.finished {
+        if !self.terminal && !self.reader.may_end(self.finished) {
             return Err(StreamFault::Truncated);
         }
         self.terminal = true;

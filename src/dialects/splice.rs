@@ -51,6 +51,12 @@ pub(super) fn spliced<'s>(body: &Bytes, splices: impl Iterator<Item = &'s Splice
     OutgoingBody::from_pieces(pieces)
 }
 
+/// The body without these places; nothing if there are none.
+pub(super) fn without(body: &Bytes, cuts: Vec<Range<usize>>) -> Option<Bytes> {
+    let cuts: Vec<Splice> = cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())).collect();
+    (!cuts.is_empty()).then(|| spliced(body, cuts.iter()).to_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

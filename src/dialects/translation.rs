@@ -14,7 +14,7 @@ use gateway_actors::protocol::{
 use serde_json::value::RawValue;
 
 use super::bounds::{Bounding, Form};
-use super::neutral::{Answer, AnswerContext, Event, Losses, Request, StreamReader, StreamWriter, ToolNames};
+use super::neutral::{Answer, AnswerContext, Event, Feature, Losses, Request, StreamReader, StreamWriter, ToolNames};
 use super::provider_side::{framing, read_answer, stream_reader, write_request};
 use super::sse::{EventText, Framing, Splitter};
 use super::{anthropic_messages, gemini, openai_chat, openai_responses};
@@ -93,7 +93,11 @@ pub(super) fn write_repeating(
     let body = text(body)?;
     let mut losses = Losses::new(client.dialect, model.dialect);
     let mut request = read(client, body, &mut losses)?;
-    request.max_output_tokens = bounding.cap(request.max_output_tokens, model);
+    let asked = request.max_output_tokens;
+    request.max_output_tokens = bounding.cap(asked, model);
+    if asked.is_some() && request.max_output_tokens != asked {
+        losses.drop(Feature::MaxTokens);
+    }
     let written = write_request(&request, model, &mut losses)?;
     let context = AnswerContext {
         wants_usage,

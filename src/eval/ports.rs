@@ -123,6 +123,10 @@ impl BudgetStore for Nothing {
         none()
     }
 
+    fn recount(&self, _: Scope) -> StoreFuture<Option<BudgetStatus>> {
+        none()
+    }
+
     fn delete_budget(&self, _: Scope) -> StoreFuture<bool> {
         ready(false)
     }

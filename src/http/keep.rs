@@ -4,9 +4,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
+use gateway_actors::protocol::Model;
 
 /// Does it.
 pub(crate) trait Keep {
+    /// Is told which model answers, before anything else.
+    fn answered_by(&mut self, model: &Model);
+
     /// With a whole answer.
     fn whole(&self, body: &Bytes) -> LocalBoxFuture<'static, ()>;
 

@@ -23,6 +23,7 @@ use super::middleware::{GatewaySpan, before_continue};
 use super::pipeline::RequestPipeline;
 use super::routes;
 use super::shared::{Edge, Shared};
+use crate::config::HttpSettings;
 
 /// How long a client may take to close its side of a connection that is being closed.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -113,15 +114,18 @@ fn connections(
             async move { before_continue(request, &shared).await }
         }))
         .h1(map_config(app, |()| AppConfig::default()));
-    let accepted = fn_service(move |stream: TcpStream| {
-        // Without it each event of a stream waits for the acknowledgement of the one before.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection ended before it began");
-        }
-        let peer = stream.peer_addr().ok();
-        std::future::ready(Ok((Connection::new(stream, &shared.settings), peer)))
-    });
+    let accepted = fn_service(move |stream: TcpStream| std::future::ready(Ok(accept(stream, &shared.settings))));
     accepted.and_then(http)
+}
+
+/// Begins with a connection that has come, and says from where it did.
+pub(super) fn accept(stream: TcpStream, settings: &HttpSettings) -> (Connection, Option<SocketAddr>) {
+    // Without it each event of a stream waits for the acknowledgement of the one before.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection ended before it began");
+    }
+    let peer = stream.peer_addr().ok();
+    (Connection::new(stream, settings), peer)
 }
 
 fn keep_alive(setting: Duration) -> KeepAlive {

@@ -10,7 +10,7 @@ use actix_web::dev::ServerHandle;
 use bytes::Bytes;
 use gateway_actors::protocol::AnswerStream;
 
-use super::server::bind;
+use super::server::{accept, bind};
 use super::shared::{EdgeParts, Shared};
 use super::testing::{Told, model, parts};
 
@@ -79,6 +79,16 @@ fn only_a_loopback_address_is_bound_without_a_key() {
     parts.settings.host = IpAddr::from([0, 0, 0, 0]);
     let refused = bind(&Shared::new(parts), Duration::ZERO, Told::default).map(|(_, address)| address);
     assert!(refused.unwrap_err().to_string().contains("GATEWAY_ADMIN_KEY"));
+}
+
+#[actix_web::test]
+async fn connections_of_clients_have_tcp_nodelay() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let (connection, peer) = accept(stream, &parts().settings);
+    assert!(connection.stream().nodelay().unwrap());
+    assert_eq!(peer, Some(client.local_addr().unwrap()));
 }
 
 #[test]

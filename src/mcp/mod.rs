@@ -46,3 +46,5 @@ mod kept_tests;
 mod raw_client_tests;
 #[cfg(test)]
 mod session_tests;
+#[cfg(test)]
+mod state_tests;

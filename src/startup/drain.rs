@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::ServerHandle;
-use gateway_actors::protocol::{FlushCalls, FlushOutcomes};
-use gateway_actors::runtime::{RemoteAddr, RemoteAsks, tell};
+use gateway_actors::protocol::FlushOutcomes;
+use gateway_actors::runtime::tell;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -96,13 +96,8 @@ pub(super) async fn until(deadline: Instant, done: impl Fn() -> bool) -> bool {
 
 /// Waits until every cell's call records are in the database.
 async fn flush(system: &ActorSystem) {
-    let asks = Arc::new(RemoteAsks::default());
     for cell in system.cells().iter() {
-        let cost = RemoteAddr::new(cell.cost.clone(), Arc::clone(&asks), FLUSH);
-        if let Ok(Ok(flushed)) = cost.ask(FlushCalls).await {
-            // A tracker that was rebuilt meanwhile says nothing; its records are in the journal.
-            let _ = flushed.await;
-        }
+        cell.flush(FLUSH).await;
     }
 }
 

@@ -1,13 +1,14 @@
-//! Rows of `experiments`, `improvements`, `calibrations` and `todo_lists`, turned into the protocol's types and back.
+//! Rows of `experiments`, `improvements`, `calibrations`, `model_edits` and `todo_lists`, turned into the protocol's types
+//! and back.
 
 use diesel::prelude::*;
-use gateway_actors::protocol::{Experiment, Improvement, StoredCalibration, TodoList};
+use gateway_actors::protocol::{Experiment, Improvement, ModelEdit, StoredCalibration, TodoList};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Fault;
 use super::schema::{experiments, improvements};
-use super::transfer::CalibrationRow;
+use super::transfer::{CalibrationRow, ModelEditRow};
 
 /// A column holds what nobody wrote there.
 fn broken<E>(_error: E) -> Fault {
@@ -143,6 +144,34 @@ impl From<CalibrationRow> for StoredCalibration {
             summary: row.summary.into(),
             created_at: row.created_at,
         }
+    }
+}
+
+impl TryFrom<&ModelEdit> for ModelEditRow {
+    type Error = Fault;
+
+    fn try_from(edit: &ModelEdit) -> Result<Self, Fault> {
+        Ok(Self {
+            model_id: edit.model.to_string(),
+            since: edit.since,
+            trials: written(&edit.trials)?,
+            created_at: edit.created_at,
+            updated_at: edit.updated_at,
+        })
+    }
+}
+
+impl TryFrom<ModelEditRow> for ModelEdit {
+    type Error = Fault;
+
+    fn try_from(row: ModelEditRow) -> Result<Self, Fault> {
+        Ok(Self {
+            model: row.model_id.into(),
+            since: row.since,
+            trials: read(&row.trials)?,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
     }
 }
 

@@ -375,6 +375,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// What administrators say of how well models do.
+    model_edits (model_id) {
+        model_id -> Text,
+        since -> Nullable<BigInt>,
+        trials -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
 diesel::joinable!(messages -> conversations (conversation_id));
 diesel::joinable!(context_summaries -> conversations (conversation_id));
 diesel::joinable!(todo_lists -> conversations (conversation_id));

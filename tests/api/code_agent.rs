@@ -141,7 +141,13 @@ fn an_approval_is_explained_if_its_header_or_that_of_the_first_request_says_so()
             let answer = works(first, path, &body);
             let better = approve(then, token(&answer)).json();
             assert_eq!(better["result"]["model"], "dear-large", "{better}");
-            assert_eq!(better["routing"]["trace"].is_object(), is_explained, "{path}: {better}");
+            let trace = &better["routing"]["trace"];
+            assert_eq!(trace.is_object(), is_explained, "{path}: {better}");
+            if is_explained {
+                let told = trace["handOffs"].as_array().unwrap();
+                assert_eq!(told.len(), 1, "{path}: {better}");
+                assert_eq!(told[0]["text"], answer["escalation"]["optimizedPrompt"], "{path}");
+            }
         }
     }
     // A header that says neither is refused before anything is decided.
@@ -175,11 +181,32 @@ fn after_failed_tests_whoever_has_leave_starts_at_a_higher_layer() {
         assert_eq!(answer["result"]["model"], "dear-large", "{answer}");
         assert_eq!(scene.requests(), (number + 1, number + 1));
     }
-    let told = scene.dear.received()[0].json().to_string();
-    assert!(
-        told.contains("3 passed, 1 failed") && told.contains("expected 4, got 5"),
-        "{told}"
-    );
+    // The task's message tells of them, or a hand-off does: once.
+    for request in scene.dear.received() {
+        let told = request.json().to_string();
+        for what in ["3 passed, 1 failed", "expected 4, got 5"] {
+            assert_eq!(told.matches(what).count(), 1, "{told}");
+        }
+    }
+    scene.finish();
+}
+
+#[test]
+fn what_a_better_model_is_told_of_failed_tests_is_in_the_trace() {
+    let scene = Scene::with("true");
+    let client = scene.gateway.client().with_header("x-gateway-explain", "true");
+    for (path, failed) in after_failed_tests() {
+        let answer = works(&client, path, &failed);
+        let told = &answer["routing"]["trace"]["handOffs"];
+        if path == "/v1/code-agent" {
+            assert_eq!(told, &json!([]), "{answer}");
+            continue;
+        }
+        let issue = "the client's tests: 3 passed, 1 failed; they printed:\nexpected 4, got 5";
+        assert_eq!(told[0]["knownIssues"], json!([issue]), "{answer}");
+        assert_eq!(told[0]["request"], "Add 2 and 2.");
+        assert_eq!(told[0]["attempts"], json!([]));
+    }
     scene.finish();
 }
 

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::dialect_providers::{PIECES, Providers, model_of, words};
-use crate::support::{Content, Gateway, Provider, Setup};
+use crate::dialect_providers::{PIECES, Providers, model_of, real_models, words};
+use crate::support::{Content, Gateway, Provider};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/dialect_clients.py");
 
@@ -155,26 +155,23 @@ fn tokens_are_counted_completions_go_on_and_vectors_come_in_both_encodings() {
 
 #[test]
 fn every_client_gets_answers_from_a_real_model_in_its_own_dialect_and_in_others() {
-    let url = needed("GATEWAY_TEST_MODEL_URL");
-    let root = url.trim_end_matches('/').trim_end_matches("/v1").to_owned();
-    let url = format!("{root}/v1");
-    let mut setup = Setup::new();
     let names = ["chat", "responses", "messages"];
-    for (name, kind, base_url, more) in [
-        ("chat", "openai-compatible", &url, ""),
-        ("responses", "openai-compatible", &url, "api = \"responses\""),
-        ("messages", "anthropic", &root, ""),
-    ] {
-        setup = setup.toml(&format!(
-            "[[providers]]\nname = \"real-{name}\"\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\n\
-             [[models]]\nid = \"{name}-model\"\nprovider = \"real-{name}\"\napi_model = \"smollm2\"\nlayer = \"L0\"\n\
-             capabilities = [\"chat\"]\ncontext_window = 4096\nmax_output_tokens = 512\n\
-             input_usd_per_mtok = 0\noutput_usd_per_mtok = 0\n{more}"
-        ));
-    }
+    let mut setup = real_models(&needed("GATEWAY_TEST_MODEL_URL"));
+    setup = setup.toml(&format!(
+        "[[providers]]\nname = \"real-vectors\"\nkind = \"openai-compatible\"\nbase_url = \"{}\"\n\
+         [[models]]\nid = \"vectors-model\"\nprovider = \"real-vectors\"\napi_model = \"smollm2\"\nlayer = \"L0\"\n\
+         capabilities = [\"embeddings\"]\ncontext_window = 4096\nmax_output_tokens = 1\n\
+         input_usd_per_mtok = 0\noutput_usd_per_mtok = 0",
+        needed("GATEWAY_TEST_EMBEDDINGS_URL")
+    ));
     let gateway = Gateway::start(setup);
-    let mut parts = vec!["count_tokens=messages-model".to_owned()];
+    let mut parts = vec![
+        "count_tokens=messages-model".to_owned(),
+        "embeddings=vectors-model".to_owned(),
+        "models=chat-model".to_owned(),
+    ];
     for model in names {
+        parts.push(format!("completions={model}-model"));
         for client in names {
             // The server's Responses lack members that the client's types want, and go to the client as they are.
             let exact = if client == "responses" && client == model {
@@ -189,6 +186,16 @@ fn every_client_gets_answers_from_a_real_model_in_its_own_dialect_and_in_others(
     let seen = ask(&gateway, &parts);
 
     assert!(seen[0]["bearer"].as_i64().unwrap() > 6, "{}", seen[0]);
+    let vectors = &seen[1];
+    assert_eq!(vectors["same"], true, "{vectors}");
+    assert_eq!(vectors["lengths"][0], vectors["lengths"][1], "{vectors}");
+    assert!(vectors["lengths"][0].as_i64().unwrap() > 100, "{vectors}");
+    assert!(vectors["input_tokens"].as_i64().unwrap() > 2, "{vectors}");
+    let listed = json!([true, "chat-model"]);
+    assert_eq!(
+        seen[2],
+        json!({ "openai": listed, "bearer": listed, "x-api-key": listed })
+    );
     let mut tokens = Vec::new();
     let mut check = |answer: &Value, streamed: bool| {
         assert!(!answer["text"].as_str().unwrap().trim().is_empty(), "{answer}");
@@ -201,7 +208,7 @@ fn every_client_gets_answers_from_a_real_model_in_its_own_dialect_and_in_others(
             answer["output_tokens"].as_i64().unwrap(),
         ));
     };
-    for told in &seen[1..] {
+    for told in &seen[3..] {
         let answers = if told["bearer"].is_object() {
             vec![&told["bearer"], &told["x-api-key"]]
         } else {

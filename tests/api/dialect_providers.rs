@@ -90,3 +90,24 @@ pub(crate) fn words(provider: &Provider) -> String {
         .collect();
     words.join(" ")
 }
+
+/// A real model at this URL behind three providers, each of which speaks a dialect of its own to it: `chat-model`,
+/// `responses-model` and `messages-model`.
+pub(crate) fn real_models(url: &str) -> Setup {
+    let root = url.trim_end_matches('/').trim_end_matches("/v1");
+    let below = format!("{root}/v1");
+    let mut setup = Setup::new();
+    for (name, kind, base_url, more) in [
+        ("chat", "openai-compatible", below.as_str(), ""),
+        ("responses", "openai-compatible", below.as_str(), "api = \"responses\""),
+        ("messages", "anthropic", root, ""),
+    ] {
+        setup = setup.toml(&format!(
+            "[[providers]]\nname = \"real-{name}\"\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\n\
+             [[models]]\nid = \"{name}-model\"\nprovider = \"real-{name}\"\napi_model = \"smollm2\"\nlayer = \"L0\"\n\
+             capabilities = [\"chat\"]\ncontext_window = 4096\nmax_output_tokens = 512\n\
+             input_usd_per_mtok = 0\noutput_usd_per_mtok = 0\n{more}"
+        ));
+    }
+    setup
+}

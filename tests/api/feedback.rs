@@ -34,12 +34,12 @@ fn say(client: &Client, body: &Value) {
     });
 }
 
-/// Successes and failures in the table of what was learned.
-fn learned(gateway: &Gateway) -> (u64, u64) {
+/// Answers, successes and failures in the table of what was learned.
+fn learned(gateway: &Gateway) -> (u64, u64, u64) {
     let table = gateway.client().get("/v1/improvement/models").json();
     let rows = table["rows"].as_array().unwrap();
     let sum = |name: &str| rows.iter().map(|row| row[name].as_u64().unwrap()).sum();
-    (sum("successes"), sum("failures"))
+    (sum("answers"), sum("successes"), sum("failures"))
 }
 
 #[test]
@@ -48,7 +48,8 @@ fn feedback_changes_what_was_learned_and_said_again_it_replaces() {
     let gateway = start(&alpha);
     let client = key(&gateway, json!({ "name": "k" }));
     let request = ask(&client, &json!({ "message": "hello" }));
-    wait_for("the outcome", SOON, || learned(&gateway) == (1, 0));
+    // Nobody has said anything of it: it is no success.
+    wait_for("the outcome", SOON, || learned(&gateway) == (1, 0, 0));
     let reply = client.post(
         "/v1/feedback",
         &json!({ "requestId": request, "rating": -1, "comment": "no" }),
@@ -59,20 +60,47 @@ fn feedback_changes_what_was_learned_and_said_again_it_replaces() {
         "{}",
         reply.text()
     );
-    assert_eq!(learned(&gateway), (0, 1));
+    assert_eq!(learned(&gateway), (1, 0, 1));
     say(&client, &json!({ "requestId": request, "rating": 1, "accepted": true }));
-    assert_eq!(learned(&gateway), (1, 0));
+    assert_eq!(learned(&gateway), (1, 1, 0));
     say(
         &client,
         &json!({ "requestId": request, "tests": { "passed": 3, "failed": 1 } }),
     );
-    assert_eq!(learned(&gateway), (0, 1));
+    assert_eq!(learned(&gateway), (1, 0, 1));
     let models = gateway.client().get("/v1/improvement/models").json();
     let row = &models["rows"][0];
     assert_eq!(
         (&row["model"], &row["failures"], &row["rate"]["value"]),
         (&json!("alpha-small"), &json!(1), &json!(0.0))
     );
+    gateway.finish();
+}
+
+#[test]
+fn tests_that_come_with_the_next_message_of_a_conversation_count_for_the_answer_before_it() {
+    let alpha = Provider::start("alpha");
+    let gateway = start(&alpha);
+    let client = key(&gateway, json!({ "name": "k" }));
+    let turn = |message: &str, conversation: &str, tests: Value| {
+        let body = json!({ "message": message, "conversationId": conversation, "testResults": tests });
+        let reply = client.post("/v1/chat", &body);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    // Of a conversation that has no answer yet nothing is known.
+    turn("hello", "c1", json!({ "passed": 9 }));
+    turn("better", "c1", json!({ "passed": 2, "failed": 1 }));
+    wait_for("the failed test to count", SOON, || learned(&gateway) == (2, 0, 1));
+    turn("and now", "c1", json!({ "passed": 3 }));
+    wait_for("the tests that passed to count", SOON, || {
+        learned(&gateway) == (3, 1, 1)
+    });
+    // No conversation, no earlier answer.
+    ask(&client, &json!({ "message": "hello", "testResults": { "failed": 1 } }));
+    turn("elsewhere", "c2", json!({ "failed": 1 }));
+    wait_for("all answers", SOON, || learned(&gateway).0 == 5);
+    turn("again", "c1", json!({ "failed": 2 }));
+    wait_for("the third tests to count", SOON, || learned(&gateway) == (6, 1, 2));
     gateway.finish();
 }
 

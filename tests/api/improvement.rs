@@ -9,6 +9,7 @@ use crate::support::{Gateway, Provider, Setup, wait_for};
 const ADMIN_KEY: &str = "admin-0123456789abcdef0123456789abcdef";
 const HEURISTICS: &str = "/v1/improvement/heuristics";
 const BUGS: &str = "/v1/improvement/bugs";
+const MODELS: &str = "/v1/improvement/models";
 const SOON: Duration = Duration::from_secs(45);
 
 fn start() -> (Provider, Provider, Gateway) {
@@ -131,7 +132,7 @@ fn what_cannot_be_is_refused_and_only_administrators_change() {
     let table = client
         .get("/v1/improvement/models?task=code&since=2026-01-01T00:00:00Z")
         .json();
-    assert_eq!(table, json!({ "rows": [] }));
+    assert_eq!(table, json!({ "rows": [], "edits": [] }));
     let bug = json!({ "title": "x", "pattern": "a", "cause": "b", "fix": "c" });
     for (role, looks, makes) in [("user", 403, 403), ("operator", 200, 403), ("admin", 200, 201)] {
         let made = client
@@ -143,7 +144,50 @@ fn what_cannot_be_is_refused_and_only_administrators_change() {
             assert_eq!(client.get(path).status, looks, "{role} {path}");
         }
         assert_eq!(client.post(BUGS, &bug).status, makes, "{role}");
+        let edit = json!({ "since": "2026-01-01T00:00:00Z" });
+        let put = client.send_json("PUT", "/v1/improvement/models/alpha-small", &edit);
+        let expected = if makes == 201 { 200 } else { makes };
+        assert_eq!(put.status, expected, "{role}");
     }
+    gateway.finish();
+}
+
+#[test]
+fn what_is_known_of_a_model_is_edited_and_the_edit_taken_back() {
+    let (_alpha, _beta, gateway) = start();
+    let client = gateway.client();
+    let path = format!("{MODELS}/alpha-small");
+    let asked = client.post("/v1/chat", &json!({ "message": "hello" }));
+    let body = json!({ "requestId": asked.request_id(), "rating": -1 });
+    wait_for("the answer to be judged", SOON, || {
+        client.post("/v1/feedback", &body).status == 200
+    });
+    let rows = || client.get(MODELS).json()["rows"].clone();
+    wait_for("the failure to count", SOON, || rows()[0]["failures"] == 1);
+    assert_eq!(client.get(&path).status, 404);
+    let trials = json!([{ "task": "code", "complexity": "complex", "successes": 7, "failures": 1 }]);
+    let edit = json!({ "since": "2100-01-01T00:00:00Z", "trials": trials });
+    let put = client.send_json("PUT", &path, &edit);
+    assert_eq!(put.status, 200, "{}", put.text());
+    let put = put.json();
+    assert_eq!(
+        (&put["model"], &put["since"], &put["trials"]),
+        (&json!("alpha-small"), &json!("2100-01-01T00:00:00.000Z"), &trials)
+    );
+    assert_eq!(client.get(&path).json(), put);
+    assert_eq!(client.get(MODELS).json()["edits"], json!([put]));
+    let found = rows();
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(
+        (&found[0]["complexity"], &found[0]["successes"], &found[0]["failures"]),
+        (&json!("complex"), &json!(7), &json!(1))
+    );
+    assert_eq!(client.send_json("PUT", &path, &json!({})).error(400)["param"], "since");
+    let nobody = format!("{MODELS}/nobody");
+    assert_eq!(client.send_json("PUT", &nobody, &edit).status, 404);
+    assert_eq!(client.request("DELETE", &path).status, 204);
+    assert_eq!(client.request("DELETE", &path).status, 404);
+    assert_eq!(rows()[0]["failures"], 1);
     gateway.finish();
 }
 
@@ -158,7 +202,7 @@ fn what_became_of_the_last_requests_is_stored_before_the_process_ends() {
     assert_eq!(gateway.wait_exit(SOON), 0);
     gateway.restart();
     let rows = gateway.client().get("/v1/improvement/models").json();
-    assert_eq!(rows["rows"][0]["successes"], 1, "{rows}");
+    assert_eq!(rows["rows"][0]["answers"], 1, "{rows}");
     assert_eq!(rows["rows"][0]["model"], "alpha-small", "{rows}");
     gateway.finish();
 }

@@ -273,6 +273,50 @@ fn two_processes_on_one_redis_share_the_requests_at_once() {
 }
 
 #[test]
+fn two_processes_on_one_redis_share_the_tokens_and_one_has_what_the_other_took_and_did_not_use() {
+    const TPM: u64 = 3_000;
+    /// More than the input of a request is estimated at, and more than a call uses.
+    const CALL: u64 = 500;
+    let scene = Scene::new();
+    let limits = RateLimits {
+        tpm: Some(TPM),
+        ..RateLimits::default()
+    };
+    let [key] = scene.keys([limits], &[]);
+    let gateways = [scene.with_redis(&redis_url()), scene.with_redis(&redis_url())];
+    let [one, other] = gateways.each_ref().map(|gateway| with_key(gateway, &key));
+    scene.alpha.set_tokens(100);
+    let ask = |client: &Client| {
+        let reply = client.post(COMPLETIONS, &chat(&"word ".repeat(50)));
+        if reply.status != 200 {
+            assert_eq!(reply.error(429)["code"], "rate_limited");
+            return 0;
+        }
+        reply.json()["usage"]["total_tokens"].as_u64().unwrap()
+    };
+    let of_a_call = ask(&one);
+    assert!((100..CALL).contains(&of_a_call), "{of_a_call}");
+    // The first took more than it used; the other alone uses all the rest.
+    let mut used = of_a_call;
+    wait_for("the other to use the rest", LIMIT, || {
+        used += ask(&other);
+        used + CALL > TPM
+    });
+    wait_for("both to be refused", LIMIT, || {
+        let more = [&one, &other].map(ask);
+        used += more.iter().sum::<u64>();
+        more == [0, 0]
+    });
+    // Each may have gone beyond it by the one call that used more than it was charged.
+    assert!(used <= TPM + 2 * of_a_call, "{used} of {TPM}");
+    let answered = u64::try_from(scene.alpha.requests()).unwrap();
+    assert_eq!(used, answered * of_a_call);
+    for gateway in gateways {
+        gateway.finish();
+    }
+}
+
+#[test]
 fn rd1_without_redis_each_process_counts_by_itself() {
     const RPM: u32 = 20;
     let scene = Scene::new();

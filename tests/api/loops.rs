@@ -126,3 +126,29 @@ fn strangers_whose_conversations_begin_alike_share_no_floor() {
         gateway.finish();
     }
 }
+
+/// Only Messages can say that a tool has failed: in OpenAI's dialects a failure is words, and words decide nothing.
+#[test]
+fn two_results_in_a_row_that_are_errors_raise_the_start_where_the_dialect_can_say_so() {
+    for stream in [false, true] {
+        for agent in Agent::ALL {
+            let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+            let gateway = Gateway::start(setup(&alpha, &beta, "L1"));
+            let fails = |talk: Talk, id: &str| talk.calls(id, "cat notes.txt").gets(id, "error: no such file", true);
+            let mut talk = Talk::new(agent, "auto", "the parser").asks("Tell me what the notes say.");
+            talk.stream = stream;
+            let once = fails(talk, "call_1");
+            assert_eq!(answered_by(&gateway, agent, &once), "alpha", "{agent:?}");
+            // One that went well in between ends the row.
+            let mended = once.clone().calls("call_2", "ls").gets("call_2", "todo.txt", false);
+            let again = fails(mended, "call_3");
+            assert_eq!(answered_by(&gateway, agent, &again), "alpha", "{agent:?}");
+
+            let raised = if agent == Agent::Messages { "beta" } else { "alpha" };
+            let twice = fails(again, "call_4");
+            assert_eq!(answered_by(&gateway, agent, &twice), raised, "{agent:?}");
+            gateway.wait_until_settled();
+            gateway.finish();
+        }
+    }
+}

@@ -28,6 +28,7 @@ mod logs;
 mod loops;
 mod native;
 mod native_bad_input;
+mod odd_answers;
 mod panics;
 mod postgres;
 mod prices;
@@ -37,12 +38,14 @@ mod recovery;
 mod refusals;
 mod reload;
 mod reports;
+mod routing_headers;
 mod settings;
 mod shutdown;
 mod source_in_use;
 mod stats;
 #[path = "../support/mod.rs"]
 mod support;
+mod todos;
 mod transfer;
 mod webhook;
 

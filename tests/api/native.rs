@@ -168,7 +168,7 @@ fn a_route_without_a_conversation_remembers_nothing() {
 }
 
 #[test]
-fn a_message_sent_twice_under_one_client_id_is_stored_and_answered_once() {
+fn f9_a_message_sent_twice_under_one_client_id_is_stored_and_answered_once() {
     let alpha = Provider::start("alpha");
     let gateway = start(&alpha);
     let client = gateway.client();
@@ -215,7 +215,7 @@ fn a_context_is_read_page_by_page_from_its_end() {
 }
 
 #[test]
-fn a_turn_that_came_to_nothing_is_marked_and_not_told_to_the_next_model() {
+fn f10_a_turn_that_came_to_nothing_is_marked_and_not_told_to_the_next_model() {
     let alpha = Provider::start("alpha");
     let gateway = start(&alpha);
     let client = gateway.client();
@@ -235,7 +235,7 @@ fn a_turn_that_came_to_nothing_is_marked_and_not_told_to_the_next_model() {
 }
 
 #[test]
-fn turns_of_one_conversation_take_their_turn_and_too_many_are_told_it_is_busy() {
+fn f8_turns_of_one_conversation_take_their_turn_and_too_many_are_told_it_is_busy() {
     let alpha = Provider::start("alpha");
     let gateway = start(&alpha);
     let client = gateway.client();

@@ -195,3 +195,46 @@ fn c5_budgets_are_set_by_administrators_and_seen_by_whom_they_concern() {
         gateway.finish();
     });
 }
+
+#[test]
+fn the_scope_that_is_shown_of_a_conversations_budget_is_the_one_that_can_be_set_again() {
+    on_both(|setup| {
+        let alpha = Provider::start("alpha");
+        let gateway = start(setup, &alpha);
+        let admin = gateway.client();
+        let shop = with_key(&gateway, &json!({ "name": "shop", "projectId": "shop" }));
+        let turn = json!({ "conversationId": "talk", "message": "hello" });
+        assert_eq!(shop.post("/v1/chat", &turn).status, 200);
+        for scope in ["conversation:p=shop/talk", "conversation:talk"] {
+            let set = admin.post("/v1/quota/update", &json!({ "scope": scope, "limitUsd": "1" }));
+            assert_eq!(
+                (set.status, &set.json()["scope"]),
+                (200, &json!(scope)),
+                "{}",
+                set.text()
+            );
+        }
+        let shown = get(&admin, "/v1/quota/status?conversationId=talk")["budgets"].clone();
+        let scopes: Vec<_> = shown
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|budget| budget["scope"].clone())
+            .collect();
+        assert_eq!(scopes, ["conversation:p=shop/talk", "conversation:talk"]);
+        // Its owner knows it by the name that it gave.
+        let own = get(&shop, "/v1/quota/status?conversationId=talk")["budgets"][0].clone();
+        assert_eq!(own["scope"], "conversation:talk");
+        assert_eq!(own["spentNanoUsd"], shown[0]["spentNanoUsd"]);
+        assert_ne!(own["spentNanoUsd"], 0, "{own}");
+        let set = admin.post("/v1/quota/update", &json!({ "scope": scopes[0], "limitUsd": "0" }));
+        assert_eq!(set.status, 200, "{}", set.text());
+        assert_eq!(shop.post("/v1/chat", &turn).error(402)["type"], "budget_exceeded");
+        // Nobody is to be refused for money at the end.
+        for scope in ["conversation:p=shop%2Ftalk", "conversation:talk"] {
+            let deleted = admin.request("DELETE", &format!("/v1/admin/budgets/{scope}"));
+            assert_eq!(deleted.status, 204, "{}", deleted.text());
+        }
+        gateway.finish();
+    });
+}

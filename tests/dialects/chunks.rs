@@ -6,8 +6,8 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::scene::{Kind, setup, start};
-use crate::support::{Content, Cuts, Gateway, PieceWriter, Provider, RawClient, SlicingProxy, UsageScript};
+use crate::scene::{Kind, setup, start, text_model};
+use crate::support::{Content, Cuts, Gateway, PieceWriter, Provider, RawClient, Reply, SlicingProxy, UsageScript};
 use crate::tongue::{Tongue, Usage};
 
 /// One letter of each length that UTF-8 knows beyond one byte.
@@ -42,6 +42,11 @@ fn gist(gateway: &Gateway, alpha: &Provider, tongue: Tongue, stream: bool) -> Ve
     let cities: Vec<&Value> = heard.calls.iter().map(|call| &call.arguments["city"]).collect();
     assert_eq!(cities, ["Tromsø", "北京 🏯"]);
     assert_ne!(heard.usage, Usage::default());
+    plain(&reply, alpha, stream)
+}
+
+/// An answer's events, or its body, without what is new in every answer.
+fn plain(reply: &Reply, alpha: &Provider, stream: bool) -> Vec<Value> {
     let mut gist: Vec<Value> = if stream {
         let events = reply.sse().into_iter();
         events.map(|event| json!([event.name, event.data])).collect()
@@ -86,11 +91,8 @@ impl Plain {
     }
 }
 
-/// Cuts this kind of provider's answers in every manner, for each kind of client.
-fn comes_in_pieces(kind: Kind) {
-    let alpha = provider();
-    let proxy = SlicingProxy::before(alpha.address());
-    let gateway = Gateway::start(setup(&[(&alpha, kind)]).through(alpha.address(), proxy.address()));
+/// All ways to cut.
+fn every_manner() -> Vec<Cuts> {
     let random = (1..=4).map(Cuts::Random);
     let all = random.chain([
         Cuts::Nowhere,
@@ -100,7 +102,15 @@ fn comes_in_pieces(kind: Kind) {
         Cuts::AtColons,
         Cuts::InFraming,
     ]);
-    let all: Vec<Cuts> = all.collect();
+    all.collect()
+}
+
+/// Cuts this kind of provider's answers in every manner, for each kind of client.
+fn comes_in_pieces(kind: Kind) {
+    let alpha = provider();
+    let proxy = SlicingProxy::before(alpha.address());
+    let gateway = Gateway::start(setup(&[(&alpha, kind)]).through(alpha.address(), proxy.address()));
+    let all = every_manner();
     for tongue in Tongue::ALL {
         for stream in [true, false] {
             proxy.set(Cuts::AsItComes);
@@ -148,6 +158,44 @@ fn an_answer_of_gemini_with_its_long_line_ends_is_the_same_however_its_bytes_com
 #[test]
 fn an_answer_of_ollama_in_lines_of_json_is_the_same_however_its_bytes_come() {
     comes_in_pieces(Kind::Ollama);
+}
+
+#[test]
+fn a_completion_is_the_same_however_its_bytes_come() {
+    for (kind, model) in Kind::ALL
+        .map(|kind| (kind, "one"))
+        .into_iter()
+        .chain([(Kind::Chat, "texts")])
+    {
+        let alpha = Provider::start("alpha");
+        alpha.say(Content::text().with_letters(LETTERS));
+        alpha.set_tokens(3);
+        let proxy = SlicingProxy::before(alpha.address());
+        let setup = setup(&[(&alpha, kind)]).toml(&text_model("texts", &alpha));
+        let gateway = Gateway::start(setup.through(alpha.address(), proxy.address()));
+        for stream in [true, false] {
+            let body = json!({ "model": model, "prompt": "once upon", "max_tokens": 50, "stream": stream });
+            let gist = || {
+                let reply = gateway.client().post("/v1/completions", &body);
+                assert_eq!(reply.status, 200, "{}", reply.text());
+                let gist = plain(&reply, &alpha, stream);
+                let bodies = gist.iter().map(|event| if stream { &event[1] } else { event });
+                let texts = bodies.map(|body| body["choices"][0]["text"].as_str().unwrap_or_default());
+                assert_eq!(texts.collect::<String>(), TEXT);
+                gist
+            };
+            proxy.set(Cuts::AsItComes);
+            let expected = gist();
+            for cuts in every_manner() {
+                println!("{model} of {kind:?}, stream: {stream}, cut {cuts:?}");
+                proxy.set(cuts);
+                assert_eq!(gist(), expected);
+            }
+        }
+        proxy.set(Cuts::AsItComes);
+        alpha.say(Content::text());
+        gateway.finish();
+    }
 }
 
 /// A request as its bytes, its body with its length or in chunks.

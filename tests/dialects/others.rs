@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::scene::{KEY, Kind, setup, start};
+use crate::scene::{KEY, Kind, setup, start, text_model};
 use crate::support::{Gateway, Model, Provider, Reply, Setup};
 use crate::tongue::{Tongue, list};
 
@@ -184,10 +184,7 @@ fn a_text_is_gone_on_with_by_models_that_hold_conversations() {
 #[test]
 fn a_text_is_gone_on_with_as_it_is_by_models_made_for_that() {
     let alpha = Provider::start("alpha");
-    let model = "[[models]]\nid = \"texts\"\nprovider = \"alpha\"\napi_model = \"texts-api\"\nlayer = \"L0\"\n\
-                 context_window = 8000\nmax_output_tokens = 4000\ncapabilities = [\"completions\"]\n\
-                 input_usd_per_mtok = 0\noutput_usd_per_mtok = 0\n";
-    let gateway = Gateway::start(setup(&[(&alpha, Kind::Chat)]).toml(model));
+    let gateway = Gateway::start(setup(&[(&alpha, Kind::Chat)]).toml(&text_model("texts", &alpha)));
     for stream in [false, true] {
         let odd = format!(
             r#"{{ "model" : "texts", "prompt":"caf\u00e9" ,"temperature":0.70, "stream": {stream},

@@ -1,7 +1,6 @@
 //! A gateway before scripted providers of every kind.
 
 use crate::support::{Gateway, Model, Provider, Received, Reply, Setup};
-use crate::tongue::Tongue;
 
 /// The key of every provider.
 pub(crate) const KEY: &str = "sk-canary-0123456789";
@@ -50,14 +49,6 @@ impl Kind {
         }
     }
 
-    /// Whether its clients speak as it does.
-    pub(crate) fn is_native_to(self, tongue: Tongue) -> bool {
-        matches!(
-            (self, tongue),
-            (Self::Chat, Tongue::Chat) | (Self::Responses, Tongue::Responses) | (Self::Anthropic, Tongue::Messages)
-        )
-    }
-
     /// Whether reasoning comes with opaque state.
     pub(crate) fn seals(self) -> bool {
         matches!(self, Self::Responses | Self::Anthropic | Self::Gemini)
@@ -79,6 +70,16 @@ pub(crate) fn setup(providers: &[(&Provider, Kind)]) -> Setup {
         names.push(name);
     }
     setup.env("CHAT_MODELS", &names.join(","))
+}
+
+/// The entry of a model that completes texts: its provider calls it `texts-api`.
+pub(crate) fn text_model(id: &str, provider: &Provider) -> String {
+    format!(
+        "[[models]]\nid = \"{id}\"\nprovider = \"{}\"\napi_model = \"texts-api\"\nlayer = \"L0\"\n\
+         context_window = 8000\nmax_output_tokens = 4000\ncapabilities = [\"completions\"]\n\
+         input_usd_per_mtok = 0\noutput_usd_per_mtok = 0\n",
+        provider.name()
+    )
 }
 
 /// A gateway before these providers.

@@ -14,13 +14,13 @@ const CUT: Behaviour = Behaviour::Status(
 );
 
 /// A free model that cuts its answers, and a dearer one that needs leave.
-struct Scene {
+pub(crate) struct Scene {
     alpha: Provider,
-    beta: Provider,
+    pub(crate) beta: Provider,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scene = Self {
             alpha: Provider::start("alpha"),
             beta: Provider::start("beta"),
@@ -29,7 +29,7 @@ impl Scene {
         scene
     }
 
-    fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self) -> Setup {
         Setup::free_l0(&[&self.alpha])
             .provider(&self.beta)
             .model(&Model::free("dear", &self.beta).priced("1", "2").layer("L1"))
@@ -37,12 +37,12 @@ impl Scene {
     }
 }
 
-fn task() -> Value {
+pub(crate) fn task() -> Value {
     json!({"task": "Sort a list", "conversationId": "c-1"})
 }
 
 /// What the client's user says.
-fn said(action: &str, choice: &str) -> Value {
+pub(crate) fn said(action: &str, choice: &str) -> Value {
     json!({"action": action, "content": {"escalate": choice}})
 }
 

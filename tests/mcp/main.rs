@@ -14,6 +14,7 @@ mod fuzz;
 mod limits;
 mod process;
 mod protocol;
+mod request_state;
 mod session;
 mod sharing;
 #[path = "../support/mod.rs"]

@@ -20,6 +20,8 @@ on_each_database![
     e9_each_attempt_has_a_hold_of_its_own,
     e16_a_limit_below_what_is_held_stops_the_next_call_and_not_those_under_way,
     e17_what_is_under_way_is_booked_whatever_becomes_of_its_budget_or_key,
+    e17_calls_that_ended_just_before_are_in_a_budget_that_is_set_at_once,
+    e17_a_budget_that_is_set_during_a_request_pays_for_its_next_attempt,
     e18_a_stream_that_outlives_its_lease_is_posted_once,
 ];
 
@@ -174,6 +176,48 @@ fn e17_what_is_under_way_is_booked_whatever_becomes_of_its_budget_or_key(on: On)
     for scope in ["user:ann".to_owned(), format!("key:{key}")] {
         assert_eq!(books.posted(&scope), COST, "{scope}");
     }
+    scene.finish();
+}
+
+fn e17_calls_that_ended_just_before_are_in_a_budget_that_is_set_at_once(on: On) {
+    let scene = Scene::new(on);
+    for round in 0..4 {
+        let project = format!("project-{round}");
+        let (_, client) = scene.key(&json!({ "name": "k", "projectId": project }));
+        for window in ["total", "monthly"] {
+            assert_eq!(client.post(COMPLETIONS, &paid(TOKENS)).status, 200);
+            let budget = json!({ "limitUsd": "1.00", "window": window });
+            let reply = scene
+                .admin()
+                .send_json("PUT", &path(&format!("project:{project}")), &budget);
+            let calls = if window == "total" { 1 } else { 2 };
+            assert_eq!(reply.json()["spentNanoUsd"], calls * COST, "{}", reply.text());
+        }
+    }
+    scene.assert_audited();
+    scene.finish();
+}
+
+fn e17_a_budget_that_is_set_during_a_request_pays_for_its_next_attempt(on: On) {
+    let other = Provider::start("other");
+    let scene = Scene::with(on, |setup, _| {
+        setup
+            .env("CHAT_MODELS", "paid,spare,free")
+            .provider(&other)
+            .model(&Model::free("spare", &other).priced("0", "2"))
+    });
+    let (_, client) = scene.key(&json!({ "name": "k", "models": ["paid", "spare"] }));
+    scene.paid.set(Behaviour::Held);
+    thread::scope(|scope| {
+        let mut body = chat("hello");
+        body["max_tokens"] = json!(TOKENS);
+        let asking = scope.spawn(move || client.post(COMPLETIONS, &body));
+        wait_for("the first attempt", SOON, || scene.paid.running() == 1);
+        scene.limit("global", COST - 1);
+        scene.paid.set(Behaviour::BROKEN);
+        assert_exhausted(&asking.join().unwrap());
+    });
+    assert_eq!((scene.paid.requests(), other.requests()), (1, 0));
     scene.finish();
 }
 

@@ -6,6 +6,7 @@
 
 #![cfg(test)]
 
+mod alerts;
 mod bill;
 mod books;
 mod budgets;
@@ -26,6 +27,8 @@ mod statements;
 mod support;
 mod till;
 mod usage;
+#[path = "../api/webhook.rs"]
+mod webhook;
 mod windows;
 
 /// The OpenAI endpoint, which most tests ask.

@@ -3,8 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::COMPLETIONS;
-use crate::scene::{COST, On, SOON, Scene, TOKENS, for_model, paid};
+use crate::scene::{COST, On, SOON, Scene, TOKENS, assert_exhausted, for_model, paid, path};
 use crate::support::{Behaviour, Gateway, Reply, in_parallel, wait_for};
 
 /// So long that no lease runs out while a test lasts.
@@ -26,18 +28,8 @@ fn e5_of_many_at_three_replicas_as_many_are_answered_as_fit() {
     const FIT: usize = 7;
     let scene = Scene::with(On::Postgres, |setup, _| setup.toml(LONG_LEASE));
     let replicas = [(); 2].map(|()| scene.replica(|setup| setup.toml(LONG_LEASE)));
+    // One alone is told of it.
     scene.limit("global", 7 * COST);
-    // Another process's budget is heard of a little later.
-    for replica in &replicas {
-        let path = crate::scene::path("global");
-        wait_for("the budget", SOON, || replica.client().get(&path).status == 200);
-        let reply = replica.client().send_json(
-            "PUT",
-            &path,
-            &serde_json::json!({ "limitNanoUsd": 7 * COST, "window": "total" }),
-        );
-        assert_eq!(reply.status, 200, "{}", reply.text());
-    }
     let statuses = in_parallel(ALL, ALL, |number| match number % 3 {
         0 => scene.ask().status,
         place => ask(&replicas[place - 1]).status,
@@ -50,6 +42,46 @@ fn e5_of_many_at_three_replicas_as_many_are_answered_as_fit() {
         scene.books().posted("global") == 7 * COST
     });
     replicas.into_iter().for_each(finish);
+    scene.finish();
+}
+
+#[test]
+fn e17_a_budget_holds_at_every_replica_and_has_their_calls_when_it_is_answered() {
+    let scene = Scene::with(On::Postgres, |setup, _| setup.toml(LONG_LEASE));
+    let other = scene.replica(|setup| setup.toml(LONG_LEASE));
+    for round in 0..3 {
+        let project = format!("project-{round}");
+        let made = scene
+            .admin()
+            .post("/v1/admin/keys", &json!({ "name": "k", "projectId": project }));
+        let key = format!("Bearer {}", made.json()["key"].as_str().unwrap());
+        let [here, there] =
+            [&scene.gateway, &other].map(|gateway| gateway.anonymous().with_header("authorization", &key));
+        for client in [&there, &here, &there] {
+            assert_eq!(client.post(COMPLETIONS, &paid(TOKENS)).status, 200);
+        }
+        let scope = format!("project:{project}");
+        let budget = json!({ "limitNanoUsd": 3 * COST, "window": "total" });
+        let reply = scene.admin().send_json("PUT", &path(&scope), &budget);
+        assert_eq!((reply.status, &reply.json()["spentNanoUsd"]), (200, &json!(3 * COST)));
+        for client in [&there, &here] {
+            assert_exhausted(&client.post(COMPLETIONS, &paid(TOKENS)));
+        }
+    }
+    assert_eq!(scene.paid.requests(), 9);
+    scene.assert_audited();
+    finish(other);
+    scene.finish();
+}
+
+#[test]
+fn e17_a_budget_that_is_set_from_the_command_line_holds_when_the_command_has_ended() {
+    let scene = Scene::new(On::Sqlite);
+    assert_eq!(scene.ask().status, 200);
+    let set = scene.gateway.run("budgets set global 0");
+    assert!(set.status.success(), "{set:?}");
+    assert_exhausted(&scene.ask());
+    assert_eq!(scene.spent_at_rest("global"), COST);
     scene.finish();
 }
 

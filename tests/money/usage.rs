@@ -18,7 +18,7 @@ on_each_database![
 ];
 
 /// An answer with these words about its usage.
-fn answer(usage: &str) -> Behaviour {
+pub(crate) fn answer(usage: &str) -> Behaviour {
     let usage = if usage.is_empty() {
         String::new()
     } else {

@@ -27,7 +27,7 @@ use crate::readings::{Reading, Slope};
 use crate::requests::TURN;
 use crate::scene::{MODELS, PLACES, Scene, TEXTS, VECTORS};
 use crate::support::{Behaviour, Client, Provider, in_parallel, look_for, wait_for};
-use crate::visitor::{Common, Visitor};
+use crate::visitor::{BUDGETED, Common, Visitor};
 
 const SOON: Duration = Duration::from_secs(30);
 /// Two more connections to read the database, which are made when they are needed: the file and its log.
@@ -67,6 +67,7 @@ fn k14_a_mixed_load_for_a_long_time_leaves_nothing_behind_and_every_call_is_book
     let stats = scene.gateway.stats();
     println!("in the end: {}", stats["gateway"]);
     assert_eq!(stats["gateway"]["unwrittenRecords"], 0);
+    assert_the_budget_has_paid(&scene);
     cut_connections(&scene.providers);
     wait_for("the files to be as few as before", SOON, || {
         scene.gateway.open_files() <= idle_files + DATABASE_FILES
@@ -81,6 +82,8 @@ fn k14_a_mixed_load_for_a_long_time_leaves_nothing_behind_and_every_call_is_book
     scene.gateway.sigterm();
     assert_eq!(scene.gateway.wait_exit(SOON), 0);
     assert_eq!(journals(scene.gateway.folder()), [""; 0], "a journal is left");
+    let audit = scene.gateway.run("audit");
+    assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
     scene.gateway.restart();
     assert_eq!(scene.gateway.calls().len(), calls.len());
     scene.gateway.finish();
@@ -249,12 +252,25 @@ fn assert_every_place_is_free(scene: &Scene) {
 /// The next turn of each conversation is answered at once.
 fn assert_every_conversation_goes_on(scene: &Scene, common: &Common) {
     let conversations: Vec<String> = common.conversations.borrow().iter().cloned().collect();
-    let client = scene.gateway.client().with_header("x-request-timeout-ms", "3000");
+    let [client, budgeted] =
+        [scene.gateway.client(), scene.budgeted()].map(|client| client.with_header("x-request-timeout-ms", "3000"));
     in_parallel(conversations.len(), 4, |number| {
+        let is_budgeted = conversations[number].starts_with(BUDGETED);
+        let client = if is_budgeted { &budgeted } else { &client };
         let body = json!({ "conversationId": conversations[number], "message": "the last one", "maxTokens": 16 });
         let reply = client.post(TURN, &body);
         assert_eq!(reply.status, 200, "{}: {}", conversations[number], reply.text());
     });
+}
+
+/// A part of the calls was paid for out of a budget, and nothing of it is held any more.
+fn assert_the_budget_has_paid(scene: &Scene) {
+    wait_for("nothing of the budget to be held", SOON, || {
+        scene.budget()["heldNanoUsd"] == 0
+    });
+    let budget = scene.budget();
+    println!("the budget in the end: {budget}");
+    assert!(budget["spentNanoUsd"].as_i64().unwrap() > 0, "{budget}");
 }
 
 /// The files of journals below a folder.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{Behaviour, Gateway, Model, Provider, Setup};
+use serde_json::{Value, json};
+
+use crate::support::{Behaviour, Client, Gateway, Model, Provider, Setup};
 
 /// Calls that may be under way at each provider.
 pub(crate) const PLACES: usize = 8;
@@ -13,6 +15,8 @@ pub(crate) const NANO_USD: (u64, u64) = (1_000, 2_000);
 /// Tokens of an answer that the request does not cap.
 const TOKENS: usize = 120;
 const PROVIDER_KEY: &str = "sk-secret-of-the-providers";
+/// More than anybody spends, so that a budget pays for every call and refuses none.
+const BUDGET_USD: &str = "100000";
 const ADMIN_KEY: &str = "admin-key-of-at-least-thirty-two-bytes";
 
 /// Who tells no usage; everybody else does.
@@ -58,6 +62,10 @@ const TIMEOUTS: &str = "timeouts = { first_byte_ms = 1500, idle_ms = 1000, total
 pub(crate) struct Scene {
     pub(crate) providers: Vec<Provider>,
     pub(crate) gateway: Gateway,
+    /// What a client with the virtual key shows, for whose calls a budget pays.
+    pub(crate) key: String,
+    /// Where that budget is.
+    budget: String,
 }
 
 impl Scene {
@@ -89,10 +97,32 @@ impl Scene {
                 PRICES.0, PRICES.1
             ));
         }
+        let gateway = Gateway::start(setup);
+        let admin = gateway.client();
+        // Whoever has it may look at what operators look at.
+        let made = admin.post("/v1/admin/keys", &json!({ "name": "soak", "role": "operator" }));
+        assert_eq!(made.status, 201, "{}", made.text());
+        let made = made.json();
+        let budget = format!("/v1/admin/budgets/key:{}", made["id"].as_str().unwrap());
+        let rule = json!({ "limitUsd": BUDGET_USD, "window": "total" });
+        let set = admin.send_json("PUT", &budget, &rule);
+        assert_eq!(set.status, 200, "{}", set.text());
         Self {
-            gateway: Gateway::start(setup),
+            gateway,
             providers,
+            key: format!("Bearer {}", made["key"].as_str().unwrap()),
+            budget,
         }
+    }
+
+    /// A client for whose calls a budget pays.
+    pub(crate) fn budgeted(&self) -> Client {
+        self.gateway.anonymous().with_header("authorization", &self.key)
+    }
+
+    /// How that budget stands.
+    pub(crate) fn budget(&self) -> Value {
+        self.gateway.client().get(&self.budget).json()
     }
 
     /// From now on each request is treated in its own way: four of five well, fast or slowly.

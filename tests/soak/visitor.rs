@@ -15,6 +15,8 @@ use crate::tally::Tallies;
 
 /// Conversations that all clients share.
 const SHARED_CONVERSATIONS: usize = 40;
+/// The beginning of the names of conversations for whose calls a budget pays: they are another caller's.
+pub(crate) const BUDGETED: &str = "budgeted-";
 /// Responses that go on from one another.
 const LONGEST_CHAIN: usize = 6;
 /// No slow reader takes longer.
@@ -31,7 +33,7 @@ pub(crate) struct Common {
     pub(crate) is_over: AtomicBool,
 }
 
-/// One client.
+/// One client. A budget pays for what every second one asks.
 pub(crate) struct Visitor<'a> {
     number: u64,
     draw: Draw,
@@ -39,6 +41,8 @@ pub(crate) struct Visitor<'a> {
     anonymous: Client,
     address: SocketAddr,
     authorization: String,
+    /// The beginning of the names of its conversations.
+    prefix: &'static str,
     common: &'a Common,
     /// The last response, and how many went before it.
     chain: Option<(String, usize)>,
@@ -48,13 +52,18 @@ pub(crate) struct Visitor<'a> {
 impl<'a> Visitor<'a> {
     pub(crate) fn new(scene: &Scene, seed: u64, number: u64, common: &'a Common) -> Self {
         let gateway: &Gateway = &scene.gateway;
+        let (client, authorization, prefix) = match number % 2 {
+            0 => (scene.budgeted(), scene.key.clone(), BUDGETED),
+            _ => (gateway.client(), gateway.authorization().unwrap(), ""),
+        };
         Self {
             number,
             draw: Draw::new(Draw::new(seed ^ number << 32).next()),
-            client: gateway.client(),
+            client,
             anonymous: gateway.anonymous(),
             address: gateway.address(),
-            authorization: gateway.authorization().unwrap(),
+            authorization,
+            prefix,
             common,
             chain: None,
             own_conversations: 0,
@@ -110,9 +119,9 @@ impl<'a> Visitor<'a> {
     fn conversation(&mut self) -> String {
         let conversation = if self.draw.below(5) == 0 {
             self.own_conversations += 1;
-            format!("own-{}-{}", self.number, self.own_conversations)
+            format!("{}own-{}-{}", self.prefix, self.number, self.own_conversations)
         } else {
-            format!("shared-{}", self.draw.below(SHARED_CONVERSATIONS))
+            format!("{}shared-{}", self.prefix, self.draw.below(SHARED_CONVERSATIONS))
         };
         self.common.conversations.send_modify(|all| {
             all.insert(conversation.clone());
@@ -216,7 +225,11 @@ impl<'a> Visitor<'a> {
             0 => "/v1/models".to_owned(),
             1 => "/health".to_owned(),
             2 => format!("/v1/models/{}", MODELS[1..][self.draw.below(MODELS.len() - 1)]),
-            _ => format!("/v1/context/shared-{}", self.draw.below(SHARED_CONVERSATIONS)),
+            _ => format!(
+                "/v1/context/{}shared-{}",
+                self.prefix,
+                self.draw.below(SHARED_CONVERSATIONS)
+            ),
         };
         let reply = self.client.get(&path);
         self.note(&reply);

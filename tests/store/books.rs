@@ -20,6 +20,7 @@ on_each_database! {
     a_dry_run_says_the_same_and_changes_nothing,
     holds_of_calls_nobody_knows_the_usage_of_are_kept,
     a_repricing_goes_through_many_batches,
+    a_repricing_tells_of_what_it_brings_to_its_limit,
     the_books_balance_whatever_the_ledger_did_to_them,
 }
 
@@ -332,6 +333,38 @@ fn paid(number: u64, lease: LeaseId, period: &Arc<str>, today: i64) -> CallRecor
     }));
     record.cost = sent.price.unwrap().cost(&record.usage);
     record
+}
+
+fn a_repricing_tells_of_what_it_brings_to_its_limit(test: &TestStore) {
+    let (store, ledger) = (&test.store, test.store.ledger());
+    let (today, _) = store.block_on(store.events().spent_today()).unwrap();
+    let lease = store.block_on(ledger.open_lease(InstanceId::generate(), Duration::from_secs(60)));
+    let record = |period| paid(1, lease.as_ref().copied().unwrap(), period, today.starts_at);
+    let limit = dearer().cost(&record(&today.id).usage);
+    let rule = BudgetRule {
+        limit,
+        window: Window::Total,
+        on_exhausted: OnExhausted::Refuse,
+        max_layer: None,
+        alert_percents: vec![100],
+    };
+    let period = store
+        .block_on(ledger.set_budget(Scope::Global, rule))
+        .unwrap()
+        .period
+        .id;
+    let record = record(&period);
+    assert!(record.cost < limit);
+    insert(test, &[record]);
+    let told = || test.texts("SELECT once FROM events WHERE kind = 'budget_threshold'");
+    assert_eq!(told(), [""; 0]);
+    let repriced = store.reprice(&Repricing {
+        since: today.starts_at,
+        ..repricing(dearer())
+    });
+    assert_eq!(repriced.unwrap().repriced, 1);
+    assert_eq!(told(), [format!("budget_threshold|global|total|100|{}", limit.0)]);
+    assert_eq!(checks(test), [""; 0]);
 }
 
 fn the_books_balance_whatever_the_ledger_did_to_them(test: &TestStore) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ai_mcp_gateway::store::Store;
 use gateway_actors::protocol::{
-    CallRecord, Feedback, KeyId, Layer, LegRole, NanoUsd, Outcome, OutcomeEnd, OutcomeRow, QualityLevel, RecordOwner,
-    RequestId, TaskType,
+    CallRecord, EarlierTests, Feedback, KeyId, Layer, LegRole, NanoUsd, Outcome, OutcomeEnd, OutcomeRow, QualityLevel,
+    RecordOwner, RequestId, TaskType,
 };
 
 use crate::database::{TestStore, on_each_database};
@@ -17,6 +17,7 @@ on_each_database! {
     what_is_said_again_replaces_all_that_was_said_before,
     a_named_model_gets_an_outcome_of_its_calls_when_somebody_says_what_they_think_of_it,
     an_outcome_that_comes_behind_its_feedback_keeps_it,
+    tests_of_the_newest_answer_are_noted_with_it_and_leave_what_else_was_said,
     of_many_who_say_what_they_think_at_once_each_is_heard_and_one_row_is_made,
 }
 
@@ -34,6 +35,66 @@ pub(crate) fn said(request: RequestId) -> Feedback {
 fn give(store: &Store, feedback: &Feedback, owner: &RecordOwner) -> bool {
     let noted = store.outcomes().feedback(feedback.clone(), owner.clone());
     store.block_on(noted).unwrap()
+}
+
+fn note_tests(store: &Store, told_by: RequestId, owner: &RecordOwner, tests: (u32, u32)) -> bool {
+    let earlier = EarlierTests {
+        conversation: conversation("conv-1"),
+        told_by,
+        owner: owner.clone(),
+        tests,
+    };
+    store.block_on(store.outcomes().note_tests(earlier)).unwrap()
+}
+
+fn tests_of_the_newest_answer_are_noted_with_it_and_leave_what_else_was_said(test: &TestStore) {
+    let store = &test.store;
+    let everyone = &RecordOwner::Everyone;
+    // In the order of their ids: two answers, one that failed, one that is only judged, one elsewhere, and who tells.
+    let ids: Vec<RequestId> = (0..6).map(|_| RequestId::generate()).collect();
+    let of = |request, role, outcome| {
+        let mut called = call(request, 1, role, outcome);
+        called.dispatch.conversation = Some(conversation("conv-1"));
+        called
+    };
+    assert!(!note_tests(store, ids[5], everyone, (1, 1)), "nothing is known of it");
+    let mut elsewhere = of(ids[4], LegRole::Answer, Outcome::Completed);
+    elsewhere.dispatch.conversation = Some(conversation("conv-2"));
+    let calls = vec![
+        of(ids[0], LegRole::Answer, Outcome::Completed),
+        of(ids[1], LegRole::Answer, Outcome::Completed),
+        of(ids[2], LegRole::Answer, Outcome::Malformed),
+        of(ids[3], LegRole::Review, Outcome::Completed),
+        elsewhere,
+        // A later answer of the conversation, and that of the request itself.
+        of(ids[5], LegRole::Answer, Outcome::Completed),
+        of(RequestId::generate(), LegRole::Answer, Outcome::Completed),
+    ];
+    insert_calls(store, calls);
+    let row = OutcomeRow {
+        request: ids[1],
+        rating: Some(1),
+        accepted: None,
+        tests: None,
+        ..outcome()
+    };
+    insert(store, std::slice::from_ref(&row));
+    let stranger = RecordOwner::Key(KeyId::generate());
+    assert!(!note_tests(store, ids[5], &stranger, (1, 1)));
+    assert!(note_tests(store, ids[5], everyone, (3, 1)));
+    let noted = OutcomeRow {
+        tests: Some((3, 1)),
+        ..row
+    };
+    assert_eq!(all(store), std::slice::from_ref(&noted));
+    // The answer before it has no outcome yet.
+    assert!(note_tests(store, ids[1], everyone, (2, 0)));
+    let made = all(store).remove(0);
+    assert_eq!(
+        (made.request, made.tests, made.complexity),
+        (ids[0], Some((2, 0)), None)
+    );
+    assert!(!note_tests(store, ids[0], everyone, (2, 0)), "there is none before");
 }
 
 fn labels(project: Option<&str>, user: Option<&str>) -> RecordOwner {

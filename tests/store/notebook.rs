@@ -2,8 +2,8 @@
 
 use ai_mcp_gateway::store::Store;
 use gateway_actors::protocol::{
-    Arm, ArmSpec, Experiment, ExperimentId, ExperimentStatus, GuardRails, Improvement, ImprovementId, ImprovementKind,
-    Layer, NanoUsd, Sticky, StoredCalibration, Strategy, TaskType,
+    Arm, ArmSpec, Complexity, Experiment, ExperimentId, ExperimentStatus, GuardRails, Improvement, ImprovementId,
+    ImprovementKind, Layer, ModelEdit, NanoUsd, Sticky, StoredCalibration, Strategy, TaskType, Trials,
 };
 
 use crate::database::{TestStore, on_each_database};
@@ -14,6 +14,7 @@ on_each_database! {
     of_many_who_stop_an_experiment_at_once_one_does,
     an_experiment_that_was_stopped_stays_so_whoever_writes_it,
     what_was_deleted_is_gone_and_nobody_brings_it_back,
+    an_edit_of_a_model_is_replaced_and_taken_back,
     notes_are_told_by_kind_the_oldest_first,
     the_calibration_that_was_put_last_applies_until_it_is_taken_back,
 }
@@ -61,6 +62,45 @@ pub(crate) fn improvement(kind: ImprovementKind, created_at: i64) -> Improvement
         created_at,
         updated_at: created_at,
     }
+}
+
+/// An edit of a model, made at the beginning of time.
+pub(crate) fn model_edit(model: &str, since: Option<i64>) -> ModelEdit {
+    ModelEdit {
+        model: model.into(),
+        since,
+        trials: vec![Trials {
+            task: TaskType::Code,
+            complexity: Complexity::Medium,
+            successes: 3,
+            failures: 4,
+        }],
+        created_at: 1,
+        updated_at: 1,
+    }
+}
+
+fn an_edit_of_a_model_is_replaced_and_taken_back(test: &TestStore) {
+    let store = &test.store;
+    let notebook = store.notebook();
+    let edits = || store.block_on(notebook.model_edits()).unwrap();
+    let put = |edit: &ModelEdit| store.block_on(notebook.put_model_edit(edit.clone())).unwrap();
+    let (mut one, other) = (model_edit("b'; --", Some(5)), model_edit("a/b:free", None));
+    put(&one);
+    put(&other);
+    assert_eq!(edits(), [other.clone(), one.clone()]);
+    (one.since, one.trials, one.updated_at) = (None, Vec::new(), 9);
+    put(&ModelEdit {
+        created_at: 9,
+        ..one.clone()
+    });
+    assert_eq!(edits(), [other.clone(), one.clone()], "when it was made stays");
+    let delete = |edit: &ModelEdit| store.block_on(notebook.delete_model_edit(edit.model.clone())).unwrap();
+    assert!(delete(&one));
+    assert!(!delete(&one));
+    assert_eq!(edits(), [other]);
+    put(&one);
+    assert_eq!(edits().len(), 2, "it can be said again");
 }
 
 /// A calibration, made then.

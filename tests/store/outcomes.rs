@@ -1,12 +1,12 @@
 //! The port `OutcomeStore`: what both databases promise.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ai_mcp_gateway::store::Store;
 use gateway_actors::protocol::{
-    ArmSum, CheckStatus, Complexity, Evidence, ExperimentId, KeyId, Layer, ModelId, NanoUsd, OutcomeEnd, OutcomeRow,
-    PURGE_BATCH, QualityLevel, RecordOwner, RequestId, StoreError, Strategy, SuccessRow, TaskType,
+    ArmSum, CheckStatus, Complexity, Evidence, ExperimentId, KeyId, Layer, ModelEdit, NanoUsd, OutcomeEnd, OutcomeRow,
+    PURGE_BATCH, QualityLevel, RecordOwner, RequestId, StoreError, Strategy, SuccessRow, TaskType, Trials,
+    count_successes,
 };
 
 use crate::database::{TestStore, on_each_database};
@@ -19,6 +19,8 @@ on_each_database! {
     an_outcome_comes_back_as_it_was_stored_and_stays_as_it_is,
     a_large_batch_is_stored_whole_and_once,
     successes_are_counted_by_kind_and_model,
+    answers_that_nobody_judged_or_that_were_compared_are_no_successes,
+    an_edit_of_a_model_leaves_out_what_was_before_it_and_adds_trials,
     outcomes_of_an_experiment_are_told_the_newest_first,
     an_experiment_is_summed_up_over_all_of_its_outcomes,
     pages_lead_through_all_that_ended_since,
@@ -154,6 +156,7 @@ fn successes_are_counted_by_kind_and_model(test: &TestStore) {
             evidence: [None, None, Some(Evidence::Empty)][pick(3)],
             replaced: [None, Some("model-0".into()), Some("model-9".into())][pick(3)].clone(),
             ended: OutcomeEnd::ALL[pick(4)],
+            check: CheckStatus::ALL[pick(7)],
             cost: NanoUsd(9_007_199_254_740 + number),
             created_at: number,
             ..outcome()
@@ -161,35 +164,102 @@ fn successes_are_counted_by_kind_and_model(test: &TestStore) {
         .collect();
     insert(&test.store, &rows);
     for since in [0, 300, 600] {
-        type Counts = (u32, u32, i64);
-        let mut expected: BTreeMap<(String, String, String), Counts> = BTreeMap::new();
-        for row in rows.iter().filter(|row| row.created_at >= since) {
-            let Some(complexity) = row.complexity else { continue };
-            let is_bad = row.rating == Some(-1)
-                || row.accepted == Some(false)
-                || row.tests.is_some_and(|(_, failed)| failed > 0)
-                || row.evidence.is_some();
-            let is_said = row.rating.is_some_and(|rating| rating != 0) || row.accepted.is_some() || row.tests.is_some();
-            let key = |model: &ModelId| (row.task.to_string(), complexity.to_string(), model.to_string());
-            let (good, bad, cost) = expected.entry(key(&row.model)).or_default();
-            *cost += row.cost.0;
-            if row.ended == OutcomeEnd::Answered || is_said {
-                *(if is_bad { bad } else { good }) += 1;
-            }
-            if let Some(replaced) = &row.replaced {
-                expected.entry(key(replaced)).or_default().1 += 1;
-            }
-        }
-        let found: Vec<_> = table(&test.store, since)
-            .into_iter()
-            .map(|row| {
-                let key = (row.task.to_string(), row.complexity.to_string(), row.model.to_string());
-                (key, (row.successes, row.failures, row.cost.0))
-            })
-            .collect();
-        let expected: Vec<_> = expected.into_iter().collect();
-        assert_eq!(found, expected, "since {since}, seed {seed}");
+        let counting = rows.iter().filter(|row| row.created_at >= since);
+        let expected = count_successes(&counting.flat_map(OutcomeRow::groups).collect::<Vec<_>>());
+        assert_eq!(table(&test.store, since), expected, "since {since}, seed {seed}");
+        assert_eq!(expected.is_empty(), since == 600);
     }
+}
+
+fn answers_that_nobody_judged_or_that_were_compared_are_no_successes(test: &TestStore) {
+    let plain = |check, accepted| OutcomeRow {
+        task: TaskType::Code,
+        complexity: Some(Complexity::Simple),
+        check,
+        accepted,
+        ended: OutcomeEnd::Answered,
+        ..bare()
+    };
+    let mut rows: Vec<_> = (0..500).map(|_| plain(CheckStatus::Off, None)).collect();
+    rows.extend((0..3).map(|_| plain(CheckStatus::Agreed, Some(true))));
+    rows.push(plain(CheckStatus::Accepted, Some(true)));
+    rows.extend((0..2).map(|_| plain(CheckStatus::Off, Some(false))));
+    insert(&test.store, &rows);
+    let [row] = &table(&test.store, 0)[..] else {
+        panic!("one model answered")
+    };
+    assert_eq!((row.answers, row.successes, row.failures), (506, 1, 2));
+}
+
+fn an_edit_of_a_model_leaves_out_what_was_before_it_and_adds_trials(test: &TestStore) {
+    let store = &test.store;
+    let told = |model: &str, accepted, created_at| OutcomeRow {
+        model: model.into(),
+        task: TaskType::Code,
+        complexity: Some(Complexity::Simple),
+        accepted: Some(accepted),
+        ended: OutcomeEnd::Answered,
+        cost: NanoUsd(1),
+        created_at,
+        ..bare()
+    };
+    let replacing = OutcomeRow {
+        replaced: Some("moved".into()),
+        ..told("other", true, 10)
+    };
+    insert(
+        store,
+        &[
+            told("moved", false, 10),
+            told("moved", true, 20),
+            told("moved", true, 30),
+            replacing,
+        ],
+    );
+    let counts = || -> Vec<_> {
+        let rows = table(store, 0).into_iter();
+        rows.map(|row| {
+            (
+                row.model.to_string(),
+                row.complexity,
+                row.answers,
+                row.successes,
+                row.failures,
+            )
+        })
+        .collect()
+    };
+    let other = ("other".to_owned(), Complexity::Simple, 1, 1, 0);
+    let before = counts();
+    assert_eq!(
+        before,
+        [("moved".to_owned(), Complexity::Simple, 4, 2, 2), other.clone()]
+    );
+    let trials = |complexity, successes, failures| Trials {
+        task: TaskType::Code,
+        complexity,
+        successes,
+        failures,
+    };
+    let edit = ModelEdit {
+        model: "moved".into(),
+        since: Some(20),
+        trials: vec![trials(Complexity::Simple, 5, 1), trials(Complexity::Complex, 0, 7)],
+        created_at: 1,
+        updated_at: 1,
+    };
+    store.block_on(store.notebook().put_model_edit(edit)).unwrap();
+    let edited = ("moved".to_owned(), Complexity::Simple, 2, 7, 1);
+    assert_eq!(
+        counts(),
+        [edited, other, ("moved".to_owned(), Complexity::Complex, 0, 0, 7)]
+    );
+    assert!(
+        store
+            .block_on(store.notebook().delete_model_edit("moved".into()))
+            .unwrap()
+    );
+    assert_eq!(counts(), before);
 }
 
 fn an_experiment_is_summed_up_over_all_of_its_outcomes(test: &TestStore) {

@@ -9,7 +9,9 @@ use arc_swap::ArcSwap;
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use diesel::sql_types::Text;
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection};
-use gateway_actors::protocol::{AmendAnswer, EscalationDecision, Feedback, Layer, RecordOwner, RequestId, TodoStatus};
+use gateway_actors::protocol::{
+    AmendAnswer, EarlierTests, EscalationDecision, Feedback, Layer, RecordOwner, RequestId, TodoStatus,
+};
 
 use crate::database::TestDatabase;
 use crate::escalations::{new_offer, offered};
@@ -53,6 +55,13 @@ fn use_everything(store: &Store) {
                 .unwrap()
         );
     }
+    let earlier = EarlierTests {
+        conversation: call.dispatch.conversation.clone().unwrap(),
+        told_by: RequestId::generate(),
+        owner: RecordOwner::Everyone,
+        tests: (1, 0),
+    };
+    assert!(store.block_on(outcomes.note_tests(earlier)).unwrap());
     store.block_on(outcomes.table(row.created_at)).unwrap();
     let (experiment, _) = row.experiment.unwrap();
     store.block_on(outcomes.of_experiment(experiment, 10)).unwrap();

@@ -237,7 +237,7 @@ fn j16_stores_that_open_a_new_database_at_once_all_succeed(test: &TestStore) {
                   DROP TABLE rate_limits; DROP TABLE budgets; DROP TABLE budget_periods; DROP TABLE budget_leases;
                   DROP TABLE budget_slices; DROP TABLE budget_ledger; DROP TABLE idempotency; DROP TABLE events;
                   DROP TABLE escalations; DROP TABLE outcomes; DROP TABLE experiments; DROP TABLE improvements;
-                  DROP TABLE calibrations;
+                  DROP TABLE calibrations; DROP TABLE model_edits;
                   DELETE FROM __diesel_schema_migrations",
     );
     let together = Barrier::new(6);

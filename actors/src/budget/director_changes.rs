@@ -11,7 +11,10 @@ use super::director_core::DirectorCore;
 use crate::protocol::{Budget, BudgetChanges, BudgetCursor, BudgetEntry, Scope};
 
 /// How often changed budgets are looked for.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(250);
+/// Within this time of its change a budget holds in every process that reaches the database, and the records of calls
+/// that ended before are in it: a look, the tick before it, what a record waits for company, and the database's own time.
+pub const HEARD_EVERYWHERE: Duration = Duration::from_millis(600);
 
 /// The search for changed budgets.
 #[derive(Debug)]

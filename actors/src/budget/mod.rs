@@ -25,4 +25,5 @@ mod waiters;
 pub use action::{Action, WaiterId};
 pub use actor::BudgetActor;
 pub use director::BudgetDirector;
+pub use director_changes::HEARD_EVERYWHERE;
 pub use director_core::{BudgetSettings, DirectorCore};

@@ -115,6 +115,7 @@ mod tests {
             floor,
             turn: [7; 16],
             model: model.into(),
+            provider: "p".into(),
         }
     }
 

@@ -174,6 +174,8 @@ impl Handler<BatchEnded> for CostTracker {
             }
             core.has_full_batch()
         });
+        // Who has given up no longer hurries the rest: under load there is always a record that has just come.
+        self.waiting.retain(|waiting| !waiting.is_closed());
         if full.unwrap_or(false) || !self.waiting.is_empty() {
             self.write_next(ctx);
         }

@@ -121,7 +121,7 @@ impl Run {
         timeout(patience, waiting).await.ok().flatten()
     }
 
-    async fn acquire(&self, candidate: &Candidate, force: bool) -> Result<Lease, Unavailable> {
+    pub(super) async fn acquire(&self, candidate: &Candidate, force: bool) -> Result<Lease, Unavailable> {
         let provider = self
             .cell
             .provider(&candidate.model.provider)

@@ -21,6 +21,7 @@ mod retry;
 mod run;
 mod settings;
 mod settlement;
+mod state;
 mod turn;
 
 use std::rc::Rc;

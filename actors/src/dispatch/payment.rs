@@ -43,16 +43,20 @@ pub(super) enum NotPaid {
 impl Payment {
     /// What pays for a request of this caller, as the budgets are now.
     pub(super) fn of(cell: &CellParts, context: &CallContext, conversation: Option<&ConversationId>) -> Self {
-        let payer = Payer {
-            project: context.project_id.as_deref(),
-            user: context.user_id.as_deref(),
-            key: context.caller.key().map(|key| &key.id),
-            conversation,
-        };
         Self {
-            path: cell.budgets.load().path(payer),
+            path: path(cell, context, conversation),
             ran_dry: None,
         }
+    }
+
+    /// Budgets that were set, changed or deleted since hold for the next attempt.
+    pub(super) fn look_again(
+        &mut self,
+        cell: &CellParts,
+        context: &CallContext,
+        conversation: Option<&ConversationId>,
+    ) {
+        self.path = path(cell, context, conversation);
     }
 
     /// Whether a call of this model is paid by a budget.
@@ -196,4 +200,15 @@ impl Payment {
             NotPaid::Refused(error)
         }
     }
+}
+
+/// The budgets that concern a request of this caller now.
+fn path(cell: &CellParts, context: &CallContext, conversation: Option<&ConversationId>) -> BudgetPath {
+    let payer = Payer {
+        project: context.project_id.as_deref(),
+        user: context.user_id.as_deref(),
+        key: context.caller.key().map(|key| &key.id),
+        conversation,
+    };
+    cell.budgets.load().path(payer)
 }

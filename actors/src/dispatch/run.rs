@@ -25,8 +25,8 @@ use crate::runtime::{AbortPoint, pass, unix_micros};
 pub(super) struct Run {
     pub(super) cell: Rc<CellParts>,
     pub(super) call: ChatCall,
-    conversation: Option<ConversationId>,
-    payment: Payment,
+    pub(super) conversation: Option<ConversationId>,
+    pub(super) payment: Payment,
     stream: bool,
     /// What its calls are made for.
     role: LegRole,
@@ -45,7 +45,7 @@ pub(super) struct Begun {
 }
 
 /// What came of trying a candidate.
-enum Tried {
+pub(super) enum Tried {
     Begun(Box<Begun>),
     Failed(UpstreamFailure),
     /// The budgets do not pay for it, and go on with models that cost nothing.
@@ -142,10 +142,8 @@ impl Run {
             if gone(client).now_or_never().is_some() {
                 return Err(client_left());
             }
-            let allowed = self.payment.allows(&candidate.model);
-            // What a budget pays for must have a worst case.
-            let bounds = self.payment.is_budgeted(&candidate.model).then_some(&self.cell.bounds);
-            let outgoing = match allowed.and_then(|()| self.call.outgoing.write_for(&candidate.model, bounds)) {
+            let request = self.request_for(&candidate.model);
+            let outgoing = match self.write(&*request, &candidate.model) {
                 Ok(outgoing) => outgoing,
                 Err(error) if queue.is_empty() && last.is_none() => return Err(untold.unwrap_or(error)),
                 // Another model may speak a dialect that has a word for it, or be one that the budgets pay for.
@@ -157,7 +155,9 @@ impl Run {
             let again = candidate.clone();
             match self.attempt(candidate, lease, outgoing, client).await? {
                 Tried::Begun(begun) => return Ok(*begun),
-                Tried::Failed(failure) if failure.kind == FailureKind::Rejected => return Err(told(&failure)),
+                Tried::Failed(failure) if failure.kind == FailureKind::Rejected => {
+                    return self.without_state(again, &*request, &failure, client).await;
+                }
                 Tried::Failed(failure) => last = Some((again, failure)),
                 Tried::NotPaid if queue.is_empty() && last.is_none() => {
                     return Err(self
@@ -171,7 +171,7 @@ impl Run {
         }
     }
 
-    async fn attempt(
+    pub(super) async fn attempt(
         &mut self,
         candidate: Candidate,
         lease: Lease,

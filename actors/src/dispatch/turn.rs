@@ -11,8 +11,9 @@ use super::client::{Client, Patient, gone};
 use super::run::client_left;
 use super::{orchestrate, shut_down};
 use crate::protocol::{
-    AmendAnswer, BeginTurn, ChatCall, CloseTurn, ContextError, ErrorKind, GatewayError, Layer, MessageStatus, OpenTurn,
-    Served, StoreError, StoredMessage, TurnAnswer, TurnCall, TurnOpened, TurnPermit,
+    AmendAnswer, BeginTurn, ChatCall, CloseTurn, ContextError, EarlierTests, ErrorKind, GatewayError, Layer,
+    MessageStatus, NoteTests, OpenTurn, RecordOwner, Served, StoreError, StoredMessage, TurnAnswer, TurnCall,
+    TurnOpened, TurnPermit,
 };
 
 /// Stored messages that go along with a new one.
@@ -57,6 +58,7 @@ pub(super) async fn run(
             history,
             route_layer,
         } => {
+            tell_tests(&cell, &call);
             let answer = answer(&cell, &call, &history, route_layer).await;
             let text = answer.as_ref().ok().map(|(text, _)| Arc::clone(text));
             let reached = answer.as_ref().ok().and_then(|(_, served)| chosen_layer(served));
@@ -70,6 +72,24 @@ pub(super) async fn run(
                 stored: true,
             })
         }
+    }
+}
+
+/// Tells whoever learns how the client's tests of the conversation's newest answer went, if it says so. Nobody waits for
+/// it. Where the turn goes on with an offer they were told with the request that it was made for.
+pub(super) fn tell_tests(cell: &CellParts, call: &TurnCall) {
+    let wish = &call.plan.wish;
+    let (Some(learning), Some(tests), None) = (&cell.learning, &wish.tests, wish.above) else {
+        return;
+    };
+    let earlier = EarlierTests {
+        conversation: call.conversation.clone(),
+        told_by: call.plan.request,
+        owner: RecordOwner::judged_by(&call.context.caller),
+        tests: (tests.passed, tests.failed),
+    };
+    if learning.tell(NoteTests(Box::new(earlier))).is_err() {
+        tracing::debug!("nobody learns any more; tests are not noted");
     }
 }
 

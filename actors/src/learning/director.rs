@@ -11,8 +11,8 @@ use super::director_core::DirectorCore;
 use super::look::Look;
 use super::looks::Found;
 use crate::protocol::{
-    Calibration, EventStore, FlushOutcomes, Learned, LearningTotals, NoteOutcome, NotebookStore, OutcomeRow,
-    OutcomeStore, StoreError,
+    Calibration, EarlierTests, EventStore, FlushOutcomes, Learned, LearningTotals, NoteOutcome, NoteTests,
+    NotebookStore, OutcomeRow, OutcomeStore, StoreError,
 };
 use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
 
@@ -20,7 +20,7 @@ use crate::runtime::{CrashReporter, Guard, accept_injected_faults, tell};
 const FLUSH: Duration = Duration::from_millis(500);
 /// How long what somebody writes into the notebook waits for this process at most.
 const LOOK: Duration = Duration::from_secs(10);
-/// The table of successes is read at one look in so many: once a minute.
+/// The table of successes is read at one look in so many, once a minute, and when an edit of a model was met.
 const LOOKS_FOR_TABLE: u32 = 6;
 
 /// What the director is wired to.
@@ -70,6 +70,11 @@ struct BatchEnded {
     result: Result<(), StoreError>,
 }
 
+/// Tests of earlier answers were noted, save these, which are tried again (to itself).
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct TestsNoted(Vec<EarlierTests>);
+
 impl LearningDirector {
     /// A director that has heard of nothing yet.
     #[must_use]
@@ -95,6 +100,7 @@ impl LearningDirector {
             notebook: Arc::clone(&self.parts.notebook),
             events: Arc::clone(&self.parts.events),
             with_table: self.parts.is_adaptive && self.looks.is_multiple_of(LOOKS_FOR_TABLE),
+            edits: self.parts.is_adaptive.then(|| self.parts.learned.load().edits.clone()),
         };
         self.looks = self.looks.wrapping_add(1);
         let myself = ctx.address();
@@ -121,6 +127,30 @@ impl LearningDirector {
         });
     }
 
+    /// Notes tests of earlier answers. Those of an answer that nobody knows are dropped.
+    fn note_tests(&mut self, ctx: &Context<Self>) {
+        let is_flushing = !self.flushing.is_empty();
+        let due = self.guard.run(|core| core.tests.next(is_flushing)).unwrap_or_default();
+        if due.is_empty() {
+            return;
+        }
+        let outcomes = Arc::clone(&self.parts.outcomes);
+        let myself = ctx.address();
+        actix_rt::spawn(async move {
+            let mut again = Vec::new();
+            for earlier in due {
+                match outcomes.note_tests(earlier.clone()).await {
+                    Ok(_) => {}
+                    Err(StoreError::Unavailable { .. } | StoreError::Full) => again.push(earlier),
+                    Err(error) => tracing::warn!(%error, "tests of an earlier answer could not be noted"),
+                }
+            }
+            if tell(&myself, TestsNoted(again)).is_err() {
+                tracing::debug!("the learning director ended before its last tests were noted");
+            }
+        });
+    }
+
     /// Tells those who wait once there is nothing left to be stored.
     fn tell_flushed(&mut self) {
         if !self.flushing.is_empty() && self.guard.run(|core| core.is_idle()).unwrap_or(false) {
@@ -136,7 +166,10 @@ impl Actor for LearningDirector {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(FLUSH, |director, ctx| director.write_next(ctx));
+        ctx.run_interval(FLUSH, |director, ctx| {
+            director.write_next(ctx);
+            director.note_tests(ctx);
+        });
         self.look(ctx);
         ctx.run_interval(LOOK, |director, ctx| director.look(ctx));
     }
@@ -153,6 +186,31 @@ impl Handler<NoteOutcome> for LearningDirector {
         });
         if full.unwrap_or(false) {
             self.write_next(ctx);
+        }
+    }
+}
+
+impl Handler<NoteTests> for LearningDirector {
+    type Result = ();
+
+    fn handle(&mut self, NoteTests(earlier): NoteTests, _: &mut Self::Context) {
+        if self.guard.run(|core| core.tests.add(*earlier)).is_ok_and(|kept| !kept) {
+            tracing::debug!("too many tests of earlier answers wait; those of one are not kept");
+        }
+    }
+}
+
+impl Handler<TestsNoted> for LearningDirector {
+    type Result = ();
+
+    fn handle(&mut self, TestsNoted(again): TestsNoted, ctx: &mut Self::Context) {
+        let is_over = again.is_empty();
+        // What a panic lost is lost.
+        let _ = self.guard.run(|core| core.tests.noted(again));
+        // What could not be noted is tried at the next tick.
+        if is_over && !self.flushing.is_empty() {
+            self.note_tests(ctx);
+            self.tell_flushed();
         }
     }
 }
@@ -189,6 +247,7 @@ impl Handler<FlushOutcomes> for LearningDirector {
 
     fn handle(&mut self, FlushOutcomes(waiting): FlushOutcomes, ctx: &mut Self::Context) {
         self.flushing.push(waiting);
+        self.note_tests(ctx);
         self.write_next(ctx);
     }
 }

@@ -1,10 +1,11 @@
-//! Outcomes that wait for the database.
+//! Outcomes, and tests of earlier answers, that wait for the database.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gateway_routing::ModelError;
 
+use super::earlier::Waiting;
 use crate::protocol::{LearningTotals, OutcomeRow, StoreError};
 
 /// Outcomes in one batch.
@@ -16,6 +17,7 @@ const MOST_WAITING: usize = 20_000;
 #[derive(Debug)]
 pub(super) struct DirectorCore {
     waiting: VecDeque<OutcomeRow>,
+    pub(super) tests: Waiting,
     is_writing: bool,
     totals: Arc<LearningTotals>,
     /// Whether the last look came to nothing.
@@ -28,6 +30,7 @@ impl DirectorCore {
     pub(super) fn new(totals: Arc<LearningTotals>) -> Self {
         Self {
             waiting: VecDeque::new(),
+            tests: Waiting::default(),
             is_writing: false,
             totals,
             is_in_trouble: false,
@@ -80,7 +83,7 @@ impl DirectorCore {
 
     /// Whether everything that was told of is stored, or lost.
     pub(super) fn is_idle(&self) -> bool {
-        !self.is_writing && self.waiting.is_empty()
+        !self.is_writing && self.waiting.is_empty() && self.tests.is_empty()
     }
 
     pub(super) fn written(&mut self) {

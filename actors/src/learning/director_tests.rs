@@ -4,10 +4,10 @@ use gateway_routing::RoutingModel;
 use super::*;
 use crate::protocol::testkit::outcome;
 use crate::protocol::{
-    Arm, ArmSpec, ClaimedEvent, Experiment, ExperimentId, ExperimentStatus, GatewayEvent, GuardRails, NanoUsd,
-    OutcomeEnd, Period, Sticky, StoreFuture, Strategy,
+    Arm, ArmSpec, ClaimedEvent, Complexity, Experiment, ExperimentId, ExperimentStatus, GatewayEvent, GuardRails,
+    ModelEdit, NanoUsd, OutcomeEnd, Period, Sticky, StoreFuture, Strategy,
 };
-use crate::runtime::RestartPolicy;
+use crate::runtime::{RestartPolicy, unix_micros};
 use crate::testkit::MemoryNotes;
 
 /// Remembers what it was told.
@@ -63,7 +63,7 @@ fn start(notes: MemoryNotes) -> Bench {
         calibration: shipped,
         learned: Arc::clone(&learned),
         totals: Arc::default(),
-        is_adaptive: false,
+        is_adaptive: true,
     };
     let director = LearningDirector::new(parts, CrashReporter::new(RestartPolicy::default())).start();
     Bench {
@@ -121,6 +121,36 @@ async fn what_is_written_into_the_notebook_reaches_the_cells_within_ten_seconds(
     bench.notes.set_away(true);
     pass(20).await;
     assert_eq!(bench.learned.load().experiments.len(), 1);
+}
+
+#[actix_rt::test]
+async fn an_edit_of_a_model_changes_what_is_learned_of_it_within_ten_seconds_and_can_be_taken_back() {
+    let bench = start(MemoryNotes::default());
+    let mut row = outcome();
+    (row.complexity, row.accepted) = (Some(Complexity::Medium), Some(false));
+    row.created_at = unix_micros();
+    let (kind, model) = ((row.task, Complexity::Medium), row.model.clone());
+    bench.notes.insert(vec![row]).await.unwrap();
+    pass(65).await;
+    let failures = || {
+        let learned = bench.learned.load();
+        let models = learned.table.get(&kind);
+        models.map_or(0, |models| models.iter().map(|known| known.failures).sum::<u32>())
+    };
+    assert_eq!(failures(), 1);
+    let edit = ModelEdit {
+        model: model.clone(),
+        since: Some(i64::MAX),
+        trials: Vec::new(),
+        created_at: 1,
+        updated_at: 1,
+    };
+    bench.notes.put_model_edit(edit).await.unwrap();
+    pass(11).await;
+    assert_eq!(failures(), 0);
+    bench.notes.delete_model_edit(model).await.unwrap();
+    pass(11).await;
+    assert_eq!(failures(), 1);
 }
 
 #[actix_rt::test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::looks::{Found, broken};
 use crate::protocol::{
-    EventStore, Experiment, ExperimentStatus, ImprovementKind, NotebookStore, OutcomeStore, StoreError, StoreFuture,
+    EventStore, Experiment, ExperimentStatus, ImprovementKind, ModelEdit, NotebookStore, OutcomeStore, StoreError,
+    StoreFuture,
 };
 use crate::runtime::unix_micros;
 
@@ -20,6 +21,9 @@ pub(super) struct Look {
     pub(super) events: Arc<dyn EventStore>,
     /// Whether the table of successes is read, which the database sums up from many rows.
     pub(super) with_table: bool,
+    /// The edits of models that the table was read with last; nothing where nobody wants the table. It is read at once where
+    /// they have changed.
+    pub(super) edits: Option<Vec<ModelEdit>>,
 }
 
 impl Look {
@@ -31,15 +35,23 @@ impl Look {
             Some(experiments) => Some(self.those_within_bounds(experiments, &mut trouble).await),
             None => None,
         };
+        let edits = match self.edits {
+            Some(_) => read(self.notebook.model_edits(), &mut trouble).await,
+            None => None,
+        };
+        let is_edited = edits.is_some() && edits != self.edits;
         let since = unix_micros().saturating_sub(i64::try_from(REMEMBERED.as_micros()).unwrap_or(i64::MAX));
+        let table = match self.with_table || is_edited {
+            true => read(self.outcomes.table(since), &mut trouble).await,
+            false => None,
+        };
         let found = Found {
             experiments,
             heuristics: read(self.notebook.improvements(ImprovementKind::Heuristic), &mut trouble).await,
             calibration: read(self.notebook.calibration(), &mut trouble).await,
-            table: match self.with_table {
-                true => read(self.outcomes.table(since), &mut trouble).await,
-                false => None,
-            },
+            // What the table was not read with is not known yet.
+            edits: edits.filter(|_| table.is_some()),
+            table,
         };
         (found, trouble)
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::protocol::{
     ArmSum, Calibration, Complexity, Experiment, ExperimentStatus, Heuristic, Improvement, Learned, LearnedModel,
-    NanoUsd, StoredCalibration, SuccessRow, TaskType,
+    ModelEdit, NanoUsd, StoredCalibration, SuccessRow, TaskType,
 };
 
 /// What one look found. What could not be read is missing, and stays as it was.
@@ -18,6 +18,8 @@ pub(super) struct Found {
     pub(super) heuristics: Option<Vec<Improvement>>,
     pub(super) calibration: Option<Option<StoredCalibration>>,
     pub(super) table: Option<Vec<SuccessRow>>,
+    /// The edits that the table was read with.
+    pub(super) edits: Option<Vec<ModelEdit>>,
 }
 
 /// Why an experiment must stop.
@@ -57,6 +59,7 @@ impl Found {
                 model: calibration.1,
                 calibration_id: calibration.0,
                 table: self.table.map_or_else(|| before.table.clone(), success_table),
+                edits: self.edits.unwrap_or_else(|| before.edits.clone()),
                 experiments: experiments.unwrap_or_else(|| before.experiments.clone()),
                 heuristics: heuristics.unwrap_or_else(|| before.heuristics.clone()),
             },
@@ -90,6 +93,7 @@ fn success_table(rows: Vec<SuccessRow>) -> HashMap<(TaskType, Complexity), Vec<L
     for row in rows {
         table.entry((row.task, row.complexity)).or_default().push(LearnedModel {
             model: row.model,
+            answers: row.answers,
             successes: row.successes,
             failures: row.failures,
         });

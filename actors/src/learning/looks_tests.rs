@@ -157,15 +157,27 @@ fn what_could_not_be_read_stays_as_it_was() {
         experiments: Some(vec![running]),
         calibration: Some(Some(stored("one", "{}"))),
         table: Some(vec![success()]),
+        edits: Some(vec![edit()]),
         heuristics: Some(vec![note(true)]),
     });
+    assert_eq!(first.edits, [edit()]);
     let second = Found::default().next(&first, &shipped()).learned;
     assert_eq!(second.experiments, first.experiments);
     assert_eq!(second.heuristics, first.heuristics);
     assert_eq!(
-        (second.table, second.calibration_id),
-        (first.table, first.calibration_id)
+        (second.table, second.calibration_id, second.edits),
+        (first.table, first.calibration_id, first.edits)
     );
+}
+
+fn edit() -> ModelEdit {
+    ModelEdit {
+        model: "m".into(),
+        since: Some(7),
+        trials: Vec::new(),
+        created_at: 1,
+        updated_at: 1,
+    }
 }
 
 fn success() -> SuccessRow {
@@ -173,6 +185,7 @@ fn success() -> SuccessRow {
         task: TaskType::Code,
         complexity: Complexity::Medium,
         model: "m".into(),
+        answers: 9,
         successes: 3,
         failures: 1,
         cost: NanoUsd(5),
@@ -228,5 +241,5 @@ fn the_table_of_successes_is_by_task_and_complexity() {
     });
     let models = &learned.table[&(TaskType::Code, Complexity::Medium)];
     assert_eq!(models.len(), 2);
-    assert_eq!((models[0].successes, models[0].failures), (3, 1));
+    assert_eq!((models[0].answers, models[0].successes, models[0].failures), (9, 3, 1));
 }

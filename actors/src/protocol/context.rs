@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::errors::{ErrorKind, GatewayError};
-use super::ids::{ConversationId, ModelId, RequestId};
+use super::ids::{ConversationId, ModelId, ProviderName, RequestId};
 use super::layer::Layer;
 use super::orchestra::ConversationMark;
 
@@ -67,6 +67,8 @@ pub struct LoopNote {
     pub turn: [u8; 16],
     /// The model that answered it.
     pub model: ModelId,
+    /// That model's provider.
+    pub provider: ProviderName,
 }
 
 /// Why a turn cannot begin.

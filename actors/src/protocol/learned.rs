@@ -11,14 +11,19 @@ use gateway_routing::RoutingModel;
 
 use super::ids::ModelId;
 use super::layer::TaskType;
-use super::notebook::{Experiment, Heuristic};
+use super::notebook::{Experiment, Heuristic, ModelEdit};
 use super::orchestra::Complexity;
-use super::outcomes::OutcomeRow;
+use super::outcomes::{EarlierTests, OutcomeRow};
 
 /// Tells what became of a request (one way).
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct NoteOutcome(pub Box<OutcomeRow>);
+
+/// Tells how tests of an earlier answer of a conversation went (one way).
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct NoteTests(pub Box<EarlierTests>);
 
 /// Asks that every outcome told of so far be written to the database (one way). The sender is used when none
 /// waits any more: what cannot be stored, or a panic lost, is counted as dropped.
@@ -55,6 +60,8 @@ pub struct Learned {
     pub calibration_id: Option<Arc<str>>,
     /// How often each model did well, by the kind of request.
     pub table: HashMap<(TaskType, Complexity), Vec<LearnedModel>>,
+    /// The edits of models that the table was read with.
+    pub edits: Vec<ModelEdit>,
     /// The experiments that run, oldest first.
     pub experiments: Vec<Arc<Experiment>>,
     /// The heuristics that apply, oldest first.
@@ -69,6 +76,7 @@ impl Learned {
             model,
             calibration_id: None,
             table: HashMap::new(),
+            edits: Vec::new(),
             experiments: Vec::new(),
             heuristics: Vec::new(),
         }
@@ -80,6 +88,8 @@ impl Learned {
 pub struct LearnedModel {
     /// The model.
     pub model: ModelId,
+    /// How many answers of it there were, most of which nobody may have judged.
+    pub answers: u32,
     /// How often it did well.
     pub successes: u32,
     /// How often it did not.

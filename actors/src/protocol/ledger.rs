@@ -196,6 +196,11 @@ pub trait BudgetStore: fmt::Debug + Send + Sync {
     /// Sets a budget. One whose period is new begins with what the call records of that period show. Durable when ready.
     fn set_budget(&self, scope: Scope, rule: BudgetRule) -> StoreFuture<BudgetStatus>;
 
+    /// Counts once more what the call records of the budget's present period show, and posts what of it is not in the
+    /// books yet: records that were stored after the budget was set, of calls that nobody knew it had to pay for. How it
+    /// stands then; nothing if the scope has none. Done twice it changes nothing more.
+    fn recount(&self, scope: Scope) -> StoreFuture<Option<BudgetStatus>>;
+
     /// Deletes a budget; whether there was one. Its periods stay in the books, and slices of it may still be settled.
     fn delete_budget(&self, scope: Scope) -> StoreFuture<bool>;
 

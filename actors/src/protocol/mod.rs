@@ -19,6 +19,7 @@ mod id_text;
 mod idempotency;
 mod ids;
 mod journal;
+mod judgement;
 mod keys;
 mod layer;
 mod learned;
@@ -76,12 +77,13 @@ pub use id_text::IdText;
 pub use idempotency::{Claimed, IdempotencyClaim, IdempotencyName, IdempotencyStore, KeptAnswer};
 pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId, ProviderName, RequestId};
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
+pub use judgement::{JudgedShare, Judgement, OutcomeGroup, Said, add_trials, count_successes};
 pub use keys::{
     CHANGES_OVERLAP, HashSecret, KeyChange, KeyChanges, KeyHash, KeyStore, LimitRules, NewKey, PreviousHash, Rotation,
     StoredKey,
 };
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};
-pub use learned::{Calibration, FlushOutcomes, Learned, LearnedModel, LearningTotals, NoteOutcome};
+pub use learned::{Calibration, FlushOutcomes, Learned, LearnedModel, LearningTotals, NoteOutcome, NoteTests};
 pub use ledger::{
     Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore, Charges, ExpiredSlice, GiveBack, Grant,
     GrantRequest, LeaseId, LedgerStore, OnExhausted, Recall,
@@ -89,7 +91,7 @@ pub use ledger::{
 pub use money::NanoUsd;
 pub use notebook::{
     Arm, Experiment, ExperimentStatus, GuardRails, Heuristic, HeuristicCase, HeuristicRule, Improvement,
-    ImprovementKind, NotebookStore, Sticky, StoredCalibration,
+    ImprovementKind, ModelEdit, NotebookStore, Sticky, StoredCalibration, Trials,
 };
 pub use orchestra::{
     AnswerShape, ArmChosen, ArmSpec, CheckPlan, CheckStatus, Complexity, ConversationMark, Decision, Estimate,
@@ -97,10 +99,10 @@ pub use orchestra::{
     TestResults, Wish,
 };
 pub use orchestra_ids::{EscalationId, ExperimentId, ImprovementId, Ordinals};
-pub use outcomes::{ArmSum, Feedback, OutcomeEnd, OutcomeRow, OutcomeStore, SuccessRow};
+pub use outcomes::{ArmSum, EarlierTests, Feedback, OutcomeEnd, OutcomeRow, OutcomeStore, SuccessRow};
 pub use outgoing::{
-    AnswerForm, AnswerTranslation, BoundRules, Outgoing, OutgoingBody, OutgoingRequest, StreamTranslation, TokenBound,
-    TranslationError,
+    AnswerForm, AnswerTranslation, BoundRules, Outgoing, OutgoingBody, OutgoingRequest, StateReader, StreamTranslation,
+    TokenBound, TranslationError,
 };
 pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};
@@ -122,7 +124,8 @@ pub use store::{
     StoreFuture, StoreHealth, StoredMessage, TurnOpened,
 };
 pub use story::{
-    AnswerEnd, AnswerRead, EscalationNeed, HandOff, HandOffAttempt, LegTrace, OwnPrompt, RoutingStory, Scribe,
+    AnswerEnd, AnswerRead, EscalationNeed, HandOff, HandOffAttempt, HandOffNote, LegTrace, OwnPrompt, RoutingStory,
+    Scribe,
 };
 pub use supervisor::{ActorHealth, GetSystemHealth, SupervisorError, SystemHealth};
 pub use tenancy::{AccessRole, Caller, KeyId, KeyIdentity, RateLimits};

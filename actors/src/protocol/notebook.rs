@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::ModelId;
 use super::layer::{Layer, TaskType, UnknownWord, words};
 use super::money::NanoUsd;
 use super::orchestra::{ArmSpec, Complexity};
@@ -203,6 +204,34 @@ pub struct StoredCalibration {
     pub created_at: i64,
 }
 
+/// What administrators say of how well a model does, beside what outcomes say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelEdit {
+    /// The model.
+    pub model: ModelId,
+    /// Its outcomes from before then do not count, in microseconds since 1970 (UTC); all count where there is none.
+    pub since: Option<i64>,
+    /// What counts besides: one of each kind of request at most.
+    pub trials: Vec<Trials>,
+    /// When it was made, in microseconds since 1970 (UTC).
+    pub created_at: i64,
+    /// When it was changed last.
+    pub updated_at: i64,
+}
+
+/// Successes and failures at one kind of request that are no outcomes of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trials {
+    /// The kind of task.
+    pub task: TaskType,
+    /// How hard.
+    pub complexity: Complexity,
+    /// How often it did well.
+    pub successes: u32,
+    /// How often it did not.
+    pub failures: u32,
+}
+
 /// The notebook in the database.
 pub trait NotebookStore: fmt::Debug + Send + Sync {
     /// Every experiment that is not deleted, oldest first.
@@ -227,6 +256,15 @@ pub trait NotebookStore: fmt::Debug + Send + Sync {
 
     /// Deletes a note; whether there was one.
     fn delete_improvement(&self, id: ImprovementId) -> StoreFuture<bool>;
+
+    /// The edits of models, in the order of the models' ids.
+    fn model_edits(&self) -> StoreFuture<Vec<ModelEdit>>;
+
+    /// Stores an edit in the place of the model's, if there is one, whose `created_at` it keeps.
+    fn put_model_edit(&self, edit: ModelEdit) -> StoreFuture<()>;
+
+    /// Takes a model's edit back; whether there was one.
+    fn delete_model_edit(&self, model: ModelId) -> StoreFuture<bool>;
 
     /// The calibration that applies.
     fn calibration(&self) -> StoreFuture<Option<StoredCalibration>>;

@@ -14,6 +14,7 @@ use super::escalations::NewEscalation;
 use super::ids::ModelId;
 use super::layer::{Layer, TaskType, UnknownWord, words};
 use super::money::NanoUsd;
+use super::outgoing::StateReader;
 use super::router::Candidate;
 
 words! {
@@ -264,6 +265,8 @@ pub struct Wish {
     pub left: Option<NanoUsd>,
     /// The model of the tool loop that the request goes on with.
     pub stay: Option<ModelId>,
+    /// Who is given its opaque state: who answered in the conversation last, where that is known.
+    pub state: StateReader,
     /// How the client's tests went.
     pub tests: Option<TestResults>,
     /// The layer of the answer that is there already: models up to it give no other, though they may judge one.
@@ -321,6 +324,8 @@ pub struct Decision {
     pub signals: Vec<(&'static str, f64)>,
     /// The layer that is tried first.
     pub start: Layer,
+    /// What outside the text lets it start at a higher layer than it would have.
+    pub raised_by: Option<Evidence>,
     /// How the first model was chosen.
     pub strategy: Strategy,
     /// Layers that were passed over, and why.

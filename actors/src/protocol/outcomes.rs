@@ -116,12 +116,17 @@ impl OutcomeRow {
         self.accepted.is_some() || self.rating.is_some_and(|rating| rating != 0) || self.tests.is_some()
     }
 
+    /// Whether the caller spoke against the answer, by a rating, by not taking it, or by a test that failed.
+    #[must_use]
+    pub fn is_disliked(&self) -> bool {
+        let disliked = self.rating.is_some_and(|rating| rating < 0) || self.accepted == Some(false);
+        disliked || self.tests.is_some_and(|(_, failed)| failed > 0)
+    }
+
     /// Whether something speaks against the answer that was given: evidence, or what the caller said of it.
     #[must_use]
     pub fn is_bad(&self) -> bool {
-        let disliked = self.rating.is_some_and(|rating| rating < 0) || self.accepted == Some(false);
-        let broken = self.tests.is_some_and(|(_, failed)| failed > 0);
-        disliked || broken || self.evidence.is_some()
+        self.is_disliked() || self.evidence.is_some()
     }
 
     /// Whether it says anything of how well its arm does: nobody refused the request, and nobody left.
@@ -164,10 +169,21 @@ impl fmt::Debug for Feedback {
     }
 }
 
-/// How often a model did well at one kind of request.
-///
-/// A failure is an answer of it with a bad rating, a failed test, that was not taken, or that something spoke against, be it
-/// given or replaced by a better model's. A request that it did not answer counts only if the caller said something of it.
+/// How a caller's tests of an earlier answer went, told with a later request of the same conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierTests {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The request that tells of it: the answer that was tested is the newest of the conversation before it.
+    pub told_by: RequestId,
+    /// Whose calls the caller may judge.
+    pub owner: RecordOwner,
+    /// How many passed, and failed.
+    pub tests: (u32, u32),
+}
+
+/// How often a model did well at one kind of request, by the rule of [`Judgement`](super::Judgement): answers that nobody judged
+/// count as neither. What counts with a share is rounded to whole numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuccessRow {
     /// The kind of task.
@@ -176,6 +192,8 @@ pub struct SuccessRow {
     pub complexity: Complexity,
     /// The model.
     pub model: ModelId,
+    /// How many answers of it were given, or replaced by a better model's, whoever said something of them or not.
+    pub answers: u32,
     /// How often it did well.
     pub successes: u32,
     /// How often it did not.
@@ -205,6 +223,10 @@ pub trait OutcomeStore: fmt::Debug + Send + Sync {
     /// Notes what a caller says of a request whose calls it may see; whether there is such a request. One without an
     /// outcome gets one made of its call records.
     fn feedback(&self, feedback: Feedback, owner: RecordOwner) -> StoreFuture<bool>;
+
+    /// Notes how tests of an earlier answer went, and leaves what else was said of it; whether there is such an answer, whose
+    /// calls the caller may judge. One without an outcome gets one made of its call records.
+    fn note_tests(&self, earlier: EarlierTests) -> StoreFuture<bool>;
 
     /// How often each model did well since then (microseconds since 1970, UTC).
     fn table(&self, since: i64) -> StoreFuture<Vec<SuccessRow>>;

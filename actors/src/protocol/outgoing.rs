@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use super::catalogue::Model;
-use super::dialect::Operation;
+use super::dialect::{Dialect, Operation};
 use super::errors::GatewayError;
+use super::ids::ProviderName;
 use super::orchestra::Question;
 use super::router::Needs;
 use super::story::AnswerRead;
@@ -52,6 +53,35 @@ pub trait OutgoingRequest: fmt::Debug {
     /// it, or something would be lost.
     fn with_note(&self, _note: &str) -> Option<Rc<dyn OutgoingRequest>> {
         None
+    }
+
+    /// The dialect whose providers are given opaque state as it came: the client's own; nothing where there never is any.
+    fn state_dialect(&self) -> Option<Dialect> {
+        None
+    }
+
+    /// The same request without opaque state that does not say who made it; nothing where there is none. With `own` what
+    /// this model's provider is known to have made stays. It costs a look at the whole request.
+    fn without_state(&self, _own: Option<&Model>) -> Option<Rc<dyn OutgoingRequest>> {
+        None
+    }
+}
+
+/// The one provider that is given a request's opaque state, whichever models it is asked of: signatures and encrypted
+/// reasoning that do not say who made them, and that nobody but their maker can read. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct StateReader(Arc<OnceLock<ProviderName>>);
+
+impl StateReader {
+    /// Whether this provider may have it.
+    #[must_use]
+    pub fn may_be(&self, provider: &ProviderName) -> bool {
+        self.0.get().is_none_or(|reader| reader == provider)
+    }
+
+    /// It is this provider, unless there is one already.
+    pub fn is(&self, provider: &ProviderName) {
+        self.0.get_or_init(|| provider.clone());
     }
 }
 

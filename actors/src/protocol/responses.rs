@@ -97,7 +97,7 @@ pub struct StoredResponse {
     pub request: RequestId,
     /// When it was made, in microseconds since 1970 (UTC).
     pub created_at: i64,
-    /// The model that the client asked for. Like the other texts it has no U+0000, which PostgreSQL cannot keep: JSON
+    /// The model that answered, by its id. Like the other texts it has no U+0000, which PostgreSQL cannot keep: JSON
     /// writes that as an escape.
     pub model: Arc<str>,
     /// The items that its own request gave as input, as the text of a JSON array; not those of the responses before it.

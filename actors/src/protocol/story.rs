@@ -115,6 +115,9 @@ pub struct HandOff {
 }
 
 impl HandOff {
+    /// About how many bytes a token has.
+    pub(crate) const TOKEN_BYTES: usize = 4;
+
     /// The package as a model is told it, and as people are shown it. Texts that others wrote stand between lines of a fence
     /// that none of them has in it.
     #[must_use]
@@ -203,6 +206,24 @@ impl fmt::Debug for HandOffAttempt {
     }
 }
 
+/// A hand-off of which the text is left: what was kept of it with an offer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HandOffNote(pub Arc<str>);
+
+impl HandOffNote {
+    /// About how many tokens it has.
+    #[must_use]
+    pub fn tokens(&self) -> u32 {
+        u32::try_from(self.0.len() / HandOff::TOKEN_BYTES).unwrap_or(u32::MAX)
+    }
+}
+
+impl fmt::Debug for HandOffNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandOffNote").field("bytes", &self.0.len()).finish()
+    }
+}
+
 /// How an orchestrated request came to its answer.
 #[derive(Debug, Clone)]
 pub struct RoutingStory {
@@ -219,6 +240,8 @@ pub struct RoutingStory {
     pub votes: Option<(u8, u8)>,
     /// The calls, by what they were for.
     pub legs: Vec<LegTrace>,
+    /// What whoever answered first was told of an answer before, with the offer that was approved.
+    pub note: Option<HandOffNote>,
     /// What better models were told, in order.
     pub rises: Vec<Arc<HandOff>>,
     /// The chance that the answer is right, 0 to 1.

@@ -239,6 +239,7 @@ fn teach(bench: &Bench, outcomes: &[(&str, u32, u32)]) {
     let class = bench.decision();
     let known = outcomes.iter().map(|(model, successes, failures)| LearnedModel {
         model: (*model).into(),
+        answers: 0,
         successes: *successes,
         failures: *failures,
     });

@@ -41,6 +41,8 @@ struct Start {
     planned: Layer,
     /// Where it starts.
     layer: Layer,
+    /// Where it would, if nothing outside the text spoke for a better model.
+    usual: Layer,
     /// What was passed over.
     skipped: Vec<(Layer, &'static str)>,
 }
@@ -93,6 +95,7 @@ impl RouterCore {
         self.order(&case, &mut roster, choice, &start, &entered);
         let decision = self.decision(&case, &roster, choice, entered);
         let decision = Decision {
+            raised_by: case.evidence.filter(|_| decision.start > start.usual),
             skipped: start.skipped.into_iter().chain(decision.skipped).collect(),
             ..decision
         };
@@ -156,13 +159,15 @@ impl RouterCore {
             (Some(_), None) => above(usual),
             (Some(_), Some(layer)) => above(layer).max(usual),
         };
-        let wanted = wanted.max(case.floor).max(request.wish.floor.unwrap_or(Layer::L0));
-        let mut planned = roster.reachable_from(wanted);
+        let floor = case.floor.max(request.wish.floor.unwrap_or(Layer::L0));
+        let usual = roster.allowed_from(roster.reachable_from(usual.max(floor)));
+        let mut planned = roster.reachable_from(wanted.max(floor));
         let mut skipped = Vec::new();
         if choice.strategy == Strategy::Value {
             return Start {
                 planned: roster.most_worth_from(planned, case.lambda).unwrap_or(planned),
                 layer: roster.allowed_from(planned),
+                usual,
                 skipped,
             };
         }
@@ -182,6 +187,7 @@ impl RouterCore {
         Start {
             planned,
             layer,
+            usual,
             skipped,
         }
     }
@@ -246,6 +252,7 @@ impl RouterCore {
             difficulty: case.class.difficulty,
             signals: case.class.signals.clone(),
             start: roster.allowed.first().map_or(case.floor, |first| first.layer()),
+            raised_by: None,
             strategy: choice.strategy,
             skipped,
             check,

@@ -20,12 +20,14 @@ fn start(bench: &Bench) -> Layer {
 fn failed_tests_and_tools_let_it_start_a_layer_higher() {
     let mut bench = Bench::new(ladder());
     assert_eq!(start(bench.ask(EASY)), Layer::L0);
+    assert_eq!(bench.decision().raised_by, None);
     bench.request.wish.tests = Some(TestResults {
         passed: 0,
         failed: 1,
         output: None,
     });
     assert_eq!(start(&bench), Layer::L1);
+    assert_eq!(bench.decision().raised_by, Some(Evidence::FailedTests));
     bench.core.settings.strategy = Strategy::Value;
     assert!(start(&bench) >= Layer::L1);
     bench.core.settings.strategy = Strategy::Layers;
@@ -44,6 +46,7 @@ fn without_leave_failed_tests_and_tools_are_told_with_the_layer_that_they_call_f
     bench.core.settings.auto_escalate = false;
     let asked = |bench: &Bench| {
         assert_eq!(bench.ids(), [FREE]);
+        assert_eq!(bench.decision().raised_by, None, "it starts where it would anyway");
         bench.plan().confirmation.map(|asked| (asked.layer, asked.evidence))
     };
     assert_eq!(asked(bench.ask(MEDIUM)), None);
@@ -65,6 +68,7 @@ fn without_leave_failed_tests_and_tools_are_told_with_the_layer_that_they_call_f
     bench.request.wish.leave = Leave::UpTo(Layer::L1);
     bench.request.wish.floor = Some(Layer::L1);
     assert_eq!(bench.ids(), [CHEAP, FREE]);
+    assert_eq!(bench.decision().raised_by, None, "the approval let it start there");
     assert_eq!(bench.plan().confirmation, None);
     bench.core.settings.max_layer = Layer::L0;
     assert_eq!(asked(&bench), None, "nothing above the highest layer is offered");

@@ -6,21 +6,22 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::protocol::{
-    ArmSum, Decided, EscalationDecision, EscalationId, EscalationState, EscalationStore, Experiment, ExperimentId,
-    ExperimentStatus, Feedback, HashSecret, Improvement, ImprovementId, ImprovementKind, NanoUsd, NewEscalation,
-    NotebookStore, OutcomeRow, OutcomeStore, RecordOwner, RequestId, StoreError, StoreFuture, StoredCalibration,
-    StoredEscalation, SuccessRow,
+    ArmSum, Decided, EarlierTests, EscalationDecision, EscalationId, EscalationState, EscalationStore, Experiment,
+    ExperimentId, ExperimentStatus, Feedback, HashSecret, Improvement, ImprovementId, ImprovementKind, ModelEdit,
+    ModelId, NanoUsd, NewEscalation, NotebookStore, OutcomeGroup, OutcomeRow, OutcomeStore, RecordOwner, RequestId,
+    StoreError, StoreFuture, StoredCalibration, StoredEscalation, SuccessRow, add_trials, count_successes,
 };
 use crate::runtime::unix_micros;
 
-/// Keeps to the shape of the ports, not to every rule of the database: those are tested where the database is. The table of
-/// successes is empty, and whoever gives feedback owns every outcome.
+/// Keeps to the shape of the ports, not to every rule of the database: those are tested where the database is. Whoever
+/// gives feedback owns every outcome.
 #[derive(Debug, Default)]
 pub struct MemoryNotes {
     offers: Table<EscalationId, StoredEscalation>,
     outcomes: Table<RequestId, OutcomeRow>,
     experiments: Table<ExperimentId, Experiment>,
     improvements: Table<ImprovementId, Improvement>,
+    edits: Table<ModelId, ModelEdit>,
     calibration: ArcSwap<Option<StoredCalibration>>,
     away: ArcSwap<bool>,
 }
@@ -150,8 +151,36 @@ impl OutcomeStore for MemoryNotes {
         })
     }
 
-    fn table(&self, _: i64) -> StoreFuture<Vec<SuccessRow>> {
-        self.answer(|_| Vec::new())
+    fn note_tests(&self, earlier: EarlierTests) -> StoreFuture<bool> {
+        self.answer(|notes| {
+            notes.outcomes.change(|outcomes| {
+                let before = outcomes.range_mut(..earlier.told_by).rev();
+                let mut of_conversation =
+                    before.filter(|(_, row)| row.conversation.as_ref() == Some(&earlier.conversation));
+                of_conversation.next().is_some_and(|(_, row)| {
+                    row.tests = Some(earlier.tests);
+                    true
+                })
+            })
+        })
+    }
+
+    fn table(&self, since: i64) -> StoreFuture<Vec<SuccessRow>> {
+        self.answer(|notes| {
+            let edits = notes.edits.all();
+            let from = |model: &ModelId| {
+                let edit = edits.iter().find(|edit| edit.model == *model);
+                edit.and_then(|edit| edit.since).unwrap_or(since).max(since)
+            };
+            let rows = notes.outcomes.all();
+            let groups = rows.iter().flat_map(|row| {
+                let counts = |group: &OutcomeGroup| row.created_at >= from(&group.model);
+                row.groups().filter(counts).collect::<Vec<_>>()
+            });
+            let mut table = count_successes(&groups.collect::<Vec<_>>());
+            add_trials(&mut table, &edits);
+            table
+        })
     }
 
     fn experiment_sums(&self, experiment: ExperimentId) -> StoreFuture<Vec<ArmSum>> {
@@ -255,6 +284,22 @@ impl NotebookStore for MemoryNotes {
                 .improvements
                 .change(|improvements| improvements.remove(&id).is_some())
         })
+    }
+
+    fn model_edits(&self) -> StoreFuture<Vec<ModelEdit>> {
+        self.answer(|notes| notes.edits.all())
+    }
+
+    fn put_model_edit(&self, edit: ModelEdit) -> StoreFuture<()> {
+        self.answer(|notes| {
+            notes.edits.change(|edits| {
+                edits.insert(edit.model.clone(), edit.clone());
+            });
+        })
+    }
+
+    fn delete_model_edit(&self, model: ModelId) -> StoreFuture<bool> {
+        self.answer(|notes| notes.edits.change(|edits| edits.remove(&model).is_some()))
     }
 
     fn calibration(&self) -> StoreFuture<Option<StoredCalibration>> {

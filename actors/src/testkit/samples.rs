@@ -48,6 +48,7 @@ pub fn decision(check: CheckPlan) -> Decision {
         difficulty: 0.0,
         signals: Vec::new(),
         start: Layer::L0,
+        raised_by: None,
         strategy: Strategy::Layers,
         skipped: Vec::new(),
         check,

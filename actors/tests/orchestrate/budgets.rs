@@ -59,7 +59,7 @@ async fn what_the_budgets_have_not_left_any_more_is_planned_last_and_refuses_nob
     let planned = scene.cell.pipeline.explain(call(), None).await.unwrap();
     assert_eq!(ids(&planned)[0], "free");
     let too_dear = planned.candidates.iter().filter(|one| one.reason.is_too_dear);
-    assert_eq!(too_dear.count(), 6, "all that cost something: {:?}", ids(&planned));
+    assert_eq!(too_dear.count(), 7, "all that cost something: {:?}", ids(&planned));
     let answer = scene.cell.pipeline.complete(call()).await.unwrap();
     assert_eq!(answer.served.model.id.as_str(), "free");
     assert_eq!(answer.served.cost, NanoUsd::ZERO);

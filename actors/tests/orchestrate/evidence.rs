@@ -7,7 +7,7 @@ use gateway_actors::protocol::{
 use gateway_actors::testkit::samples::{decision, plan};
 use gateway_actors::testkit::{CUT, Script, until};
 
-use crate::scene::{COST, SUM, Scene, adds_up, say, story, text};
+use crate::scene::{COST, HELD_OF_BEST, REJECT, SUM, Scene, adds_up, after, say, story, text};
 
 fn unchecked() -> Decision {
     decision(CheckPlan::Off)
@@ -83,6 +83,41 @@ async fn what_was_paid_for_is_given_when_the_better_model_fails() {
         assert!(story(&answer).escalation.is_none(), "{script:?}");
         adds_up(&answer, &scene.records().await);
         scene.stop();
+    }
+}
+
+#[actix_rt::test]
+async fn what_was_paid_for_is_given_when_the_better_model_stalls_until_its_time_is_over() {
+    for (script, seconds) in [
+        (after(600_000, say("7")), 60),
+        (Script::Fail(FailureKind::FirstByteTimeout, Billing::Ambiguous), 0),
+    ] {
+        for is_reviewed in [false, true] {
+            let scene = Scene::paused();
+            let (decision, said) = match is_reviewed {
+                true => (scene.review(&["bee"]), "It is sev".to_owned()),
+                false => (unchecked(), format!("It is sev{CUT}")),
+            };
+            scene.plans(&["ant", "eel"], decision);
+            scene.say(&[("ant", &said), ("bee", REJECT)]);
+            scene.script("eel", [script.clone()]);
+            let began = tokio::time::Instant::now();
+            let answer = scene.cell.pipeline.complete(scene.cell.ask(SUM)).await.unwrap();
+            assert_eq!(began.elapsed().as_secs(), seconds);
+            assert_eq!(answer.served.model.id.as_str(), "ant");
+            let told = (story(&answer).check, story(&answer).check_reason);
+            let expected = match is_reviewed {
+                true => (CheckStatus::Rejected, Some("timeout")),
+                false => (CheckStatus::Off, None),
+            };
+            assert_eq!(told, expected);
+            adds_up(&answer, &scene.records().await);
+            let rows = scene.rows().await;
+            let rise = rows.last().unwrap();
+            assert_eq!((rise.0.as_str(), rise.1), ("eel", LegRole::Rise));
+            assert_eq!((rise.2, rise.3), (Outcome::TimedOut, HELD_OF_BEST));
+            scene.stop();
+        }
     }
 }
 
@@ -163,13 +198,16 @@ async fn a_request_that_is_too_hard_for_what_may_be_used_is_answered_with_an_off
 }
 
 #[actix_rt::test]
-async fn an_approved_note_goes_out_with_the_first_call() {
+async fn an_approved_note_goes_out_with_the_first_call_and_is_told() {
     let scene = Scene::paused();
     scene.plans(&["eel"], unchecked());
     let mut call = scene.cell.ask(SUM);
     call.plan.wish.note = Some("what was tried before".into());
-    scene.cell.pipeline.complete(call).await.unwrap();
+    let answer = scene.cell.pipeline.complete(call).await.unwrap();
     assert!(scene.cell.upstream.sent_to("eel")[0].ends_with("what was tried before"));
+    let note = story(&answer).note.as_ref().unwrap();
+    assert_eq!(&*note.0, "what was tried before");
+    assert!(story(&answer).rises.is_empty());
     scene.records().await;
     scene.stop();
 }

@@ -5,12 +5,10 @@ use std::time::Duration;
 use gateway_actors::protocol::{ErrorKind, LegRole, NanoUsd, Outcome};
 use gateway_actors::testkit::{Script, until};
 
-use crate::scene::{COST, HELD, SUM, Scene, after, held, say, text};
+use crate::scene::{COST, HELD, REJECT, SUM, Scene, after, held, say, text};
 
 const MEMBERS: [&str; 3] = ["ant", "bee", "cat"];
 const CANDIDATES: [&str; 5] = ["ant", "bee", "cat", "dog", "eel"];
-
-const REJECT: &str = r#"{"verdict":"reject","issues":[{"severity":"major","what":"it is seven"}]}"#;
 
 #[actix_rt::test]
 async fn a_client_that_leaves_a_panel_has_it_read_to_its_end_and_nothing_more_sent() {

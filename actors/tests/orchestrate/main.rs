@@ -12,4 +12,5 @@ mod panel;
 mod rating;
 mod review;
 mod scene;
+mod tests_told;
 mod turns;

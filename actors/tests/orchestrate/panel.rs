@@ -5,7 +5,7 @@ use gateway_actors::protocol::{
 };
 use gateway_actors::testkit::Script;
 
-use crate::scene::{COST, HELD, SUM, Scene, adds_up, after, held, say, story, text};
+use crate::scene::{COST, HELD, HELD_OF_BEST, SUM, Scene, adds_up, after, held, say, story, text};
 
 const MEMBERS: [&str; 3] = ["ant", "bee", "cat"];
 const CANDIDATES: [&str; 5] = ["ant", "bee", "cat", "dog", "eel"];
@@ -61,6 +61,33 @@ async fn what_three_disagree_about_is_settled_by_the_best() {
     adds_up(&answer, &scene.records().await);
     assert_eq!(scene.rows().await[3].1, LegRole::Rise);
     scene.stop();
+}
+
+#[actix_rt::test]
+async fn what_was_paid_for_is_given_when_the_best_stalls_after_members_have_disagreed() {
+    for (script, seconds) in [
+        (after(600_000, say("Answer: 7")), 60),
+        (Script::Fail(FailureKind::FirstByteTimeout, Billing::Ambiguous), 0),
+    ] {
+        let scene = Scene::paused();
+        with_panel(&scene);
+        scene.say(&[("ant", "Answer: 7"), ("bee", "Answer: 12"), ("cat", "Answer: 34")]);
+        scene.script("eel", [script]);
+        let began = tokio::time::Instant::now();
+        let answer = scene.ask(SUM).await;
+        assert_eq!(began.elapsed().as_secs(), seconds);
+        assert!(MEMBERS.contains(&answer.served.model.id.as_str()));
+        assert_eq!(
+            (story(&answer).check, story(&answer).votes),
+            (CheckStatus::Disagreed, Some((1, 3)))
+        );
+        assert!(story(&answer).escalation.is_none(), "there was leave");
+        adds_up(&answer, &scene.records().await);
+        let rows = scene.rows().await;
+        let expected = ("eel".to_owned(), LegRole::Rise, Outcome::TimedOut, HELD_OF_BEST);
+        assert_eq!((rows.len(), &rows[3]), (4, &expected));
+        scene.stop();
+    }
 }
 
 #[actix_rt::test]

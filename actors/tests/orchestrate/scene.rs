@@ -19,10 +19,16 @@ pub(crate) const COST: NanoUsd = NanoUsd(15);
 /// What is held for a call of one: 20 input tokens and an output cap of 100.
 pub(crate) const HELD: NanoUsd = NanoUsd(120);
 
+/// What is held for a call of the best, and booked where nobody knows what it cost.
+pub(crate) const HELD_OF_BEST: NanoUsd = NanoUsd(120_000);
+
+/// A reviewer's rejection.
+pub(crate) const REJECT: &str = r#"{"verdict":"reject","issues":[{"severity":"major","what":"it is seven"}]}"#;
+
 /// A question whose answers can be compared.
 pub(crate) const SUM: &str = "How many apples are 3 apples and 4 apples? End with `Answer: <number>`";
 
-/// Three cheap models of three makers at three providers and another of one of these makers, a dearer one, the best, one
+/// Three cheap models of three makers at three providers and another of one of these makers, two dearer ones, the best, one
 /// that costs nothing, and one whose price nobody knows.
 pub(crate) struct Scene {
     pub(crate) cell: TestCell,
@@ -81,6 +87,7 @@ impl Scene {
             model("bee-two", Layer::L0),
             model("cat", Layer::L0),
             model("dog", Layer::L1),
+            model("dog-two", Layer::L1),
             model("eel", Layer::L3),
             free,
             fog,

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use gateway_actors::protocol::{
-    Billing, CheckPlan, Complexity, Evidence, FailureKind, Model, NanoUsd, QualityLevel, RequestId, Strategy, TaskType,
+    Billing, CheckPlan, CheckStatus, Complexity, Evidence, FailureKind, Model, NanoUsd, OutcomeEnd, QualityLevel,
+    RequestId, Strategy, TaskType,
 };
 use gateway_actors::testkit::samples::{decision, plan};
 use gateway_actors::testkit::{CUT, MemoryNotes, Script, TestCell, TestSettings, test_model};
@@ -291,7 +292,7 @@ fn too_few_judged_among_the_newest_or_no_more_than_noise_applies_nothing() {
 
 /// What a row says, everything counting whole.
 fn said(row: &OutcomeRow) -> Vec<(&'static str, bool)> {
-    let seen = work(&ARGS).said_by(row, 1.0);
+    let seen = work(&ARGS).said_by(row, 1.0, &HashMap::new());
     seen.iter().map(|one| (one.layer.as_str(), one.right)).collect()
 }
 
@@ -330,8 +331,19 @@ fn what_an_outcome_says_is_said_of_who_answered() {
             ..liked
         },
     ] {
-        assert!(work(&ARGS).seen(vec![nothing]).is_empty());
+        assert!(work(&ARGS).seen(vec![nothing], &HashMap::new()).is_empty());
     }
+}
+
+#[test]
+fn what_a_model_did_before_administrators_say_it_changed_is_left_out() {
+    let mut row = outcome(10, false);
+    row.replaced = Some("mini".into());
+    let said = |model: &str, since| {
+        let from = HashMap::from([(ModelId::from(model), since)]);
+        work(&ARGS).said_by(&row, 1.0, &from).len()
+    };
+    assert_eq!((said("local", 10), said("local", 11), said("mini", 11)), (2, 1, 1));
 }
 
 /// The outcome that the gateway tells of a request whose cheap and better model say this; nothing is a model that fails.

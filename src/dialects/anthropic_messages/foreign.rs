@@ -1,7 +1,8 @@
-//! Reasoning in a conversation that was made by a model of another dialect, while another model answered.
+//! Reasoning in a conversation that the model which is asked did not make.
 //!
 //! Clients send it back as it was written for them: in a thinking block whose signature bears the gateway's mark, or has
-//! none. Servers that sign thinking refuse both. It is cut out of the body where it stands; a message that has nothing
+//! none, where a model of another dialect made it; with a signature that only its maker can read otherwise. Servers that
+//! sign thinking refuse what they have not signed. It is cut out of the body where it stands; a message that has nothing
 //! else goes with it, since an empty one is refused too, and its neighbours of one role are one turn for the API.
 
 use std::ops::Range;
@@ -9,7 +10,8 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialects::json::{range_in, raw_text, text};
+use crate::dialects::cut::cuts_of;
+use crate::dialects::json::{raw_text, text};
 use crate::dialects::neutral::{Opaque, OpaqueKind};
 
 /// Who made reasoning, as its signature tells.
@@ -60,6 +62,17 @@ struct Block<'a> {
 /// What is to be cut out of a body, in order: reasoning of other dialects, and what nobody signed if that is to go too.
 /// Nothing of a body that cannot be read.
 pub(super) fn foreign_reasoning(body: &[u8], unsigned_too: bool) -> Vec<Range<usize>> {
+    reasoning(body, &|maker| {
+        maker == Maker::OtherDialect || unsigned_too && maker == Maker::Nobody
+    })
+}
+
+/// The reasoning that models of this dialect signed, likewise.
+pub(super) fn signed_reasoning(body: &[u8]) -> Vec<Range<usize>> {
+    reasoning(body, &|maker| maker == Maker::ThisDialect)
+}
+
+fn reasoning(body: &[u8], is_cut_of: &dyn Fn(Maker) -> bool) -> Vec<Range<usize>> {
     let Ok(json) = std::str::from_utf8(body) else {
         return Vec::new();
     };
@@ -70,7 +83,7 @@ pub(super) fn foreign_reasoning(body: &[u8], unsigned_too: bool) -> Vec<Range<us
     let is_whole_cut: Vec<bool> = messages
         .iter()
         .map(|message| {
-            let (blocks, is_cut) = blocks_of(message, unsigned_too);
+            let (blocks, is_cut) = blocks_of(message, is_cut_of);
             let is_whole = !is_cut.is_empty() && is_cut.iter().all(|cut| *cut);
             if !is_whole {
                 cuts.extend(cuts_of(json, &blocks, &is_cut));
@@ -84,48 +97,24 @@ pub(super) fn foreign_reasoning(body: &[u8], unsigned_too: bool) -> Vec<Range<us
 }
 
 /// The blocks of a message, and which of them are to be cut.
-fn blocks_of(message: &RawValue, unsigned_too: bool) -> (Vec<&RawValue>, Vec<bool>) {
+fn blocks_of<'a>(message: &'a RawValue, is_cut_of: &dyn Fn(Maker) -> bool) -> (Vec<&'a RawValue>, Vec<bool>) {
     let content = serde_json::from_str::<Message<'_>>(message.get()).ok();
     let content = content.and_then(|message| message.content);
     let blocks: Vec<&RawValue> = content
         .and_then(|content| serde_json::from_str(content.get()).ok())
         .unwrap_or_default();
-    let is_foreign = |block: &&RawValue| {
+    let is_cut = |block: &&RawValue| {
         let Ok(block) = serde_json::from_str::<Block<'_>>(block.get()) else {
             return false;
         };
-        let maker = match block.kind.and_then(raw_text) {
-            Some("thinking") => maker(block.signature),
-            Some("redacted_thinking") => maker(block.data),
-            _ => return false,
-        };
-        maker == Maker::OtherDialect || unsigned_too && maker == Maker::Nobody
-    };
-    let is_cut = blocks.iter().map(is_foreign).collect();
-    (blocks, is_cut)
-}
-
-/// The ranges of an array's items that are to be cut, each run of them with the commas that would be too many.
-fn cuts_of(json: &str, items: &[&RawValue], is_cut: &[bool]) -> Vec<Range<usize>> {
-    let range = |place: usize| items.get(place).map(|item| range_in(json, item));
-    let mut cuts = Vec::new();
-    let mut place = 0;
-    while place < items.len() {
-        let run = is_cut.iter().skip(place).take_while(|cut| **cut).count();
-        let Some((first, last)) = range(place).zip(range((place + run).saturating_sub(1))) else {
-            break;
-        };
-        if run > 0 {
-            let before = place.checked_sub(1).and_then(range);
-            cuts.push(match (range(place + run), before) {
-                (Some(next), _) => first.start..next.start,
-                (None, Some(before)) => before.end..last.end,
-                (None, None) => first.start..last.end,
-            });
+        match block.kind.and_then(raw_text) {
+            Some("thinking") => is_cut_of(maker(block.signature)),
+            Some("redacted_thinking") => is_cut_of(maker(block.data)),
+            _ => false,
         }
-        place += run + 1;
-    }
-    cuts
+    };
+    let is_cut = blocks.iter().map(is_cut).collect();
+    (blocks, is_cut)
 }
 
 #[cfg(test)]
@@ -176,6 +165,21 @@ mod tests {
                 assert_eq!(without(&messages, unsigned_too), Value::Array(expected), "{messages}");
             }
         }
+    }
+
+    #[test]
+    fn what_models_of_this_dialect_signed_is_cut_when_that_is_asked_for() {
+        let redacted = r#"{"type":"redacted_thinking","data":"Eq=="}"#;
+        let blocks = [SIGNED, MARKED, TEXT, redacted, UNSIGNED];
+        let body = format!(r#"{{"messages":[{},{}]}}"#, said(&blocks), said(&[SIGNED, redacted]));
+        let mut left = body.clone();
+        for cut in signed_reasoning(body.as_bytes()).into_iter().rev() {
+            left.replace_range(cut, "");
+        }
+        let left: Value = serde_json::from_str(&left).unwrap();
+        let expected: Value = serde_json::from_str(&said(&[MARKED, TEXT, UNSIGNED])).unwrap();
+        assert_eq!(left, json!({ "messages": [expected] }));
+        assert!(signed_reasoning(left.to_string().as_bytes()).is_empty());
     }
 
     #[test]

@@ -17,15 +17,15 @@ use gateway_actors::protocol::{
 };
 use serde_json::value::RawValue;
 
-use super::foreign::foreign_reasoning;
+use super::foreign::{foreign_reasoning, signed_reasoning};
 use super::models::Takes;
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE};
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_non_empty_container, push_string, range_in, text};
-use crate::dialects::neutral::Feature;
+use crate::dialects::neutral::{Feature, tell_lost_state};
 use crate::dialects::precheck::precheck;
-use crate::dialects::splice::{Splice, spliced};
+use crate::dialects::splice::{Splice, spliced, without};
 use crate::dialects::{ClientRequest, noted, question, reading, translation};
 
 /// The longest window of models that have a longer one only with a beta (`context-1m-2025-08-07`).
@@ -42,6 +42,8 @@ pub struct MessagesRequest {
     model_value: Range<usize>,
     has_marked_reasoning: bool,
     has_unsigned_reasoning: bool,
+    /// Whether signed reasoning was left out.
+    has_lost_state: bool,
     /// What the client's `anthropic-beta` header says.
     betas: Option<Arc<str>>,
 }
@@ -89,6 +91,7 @@ impl MessagesRequest {
             model_value: range_in(json, model_value),
             has_marked_reasoning: messages.has_marked_reasoning,
             has_unsigned_reasoning: messages.has_unsigned_reasoning,
+            has_lost_state: false,
             betas: None,
             body,
         })
@@ -99,6 +102,15 @@ impl MessagesRequest {
     pub fn with_betas(mut self, betas: Option<Arc<str>>) -> Self {
         self.betas = betas;
         self
+    }
+
+    /// The same request with another body; nothing if that is none.
+    fn changed(&self, body: Bytes, has_lost_state: bool) -> Option<Self> {
+        let read = Self::read(body, self.operation).ok()?;
+        Some(Self {
+            has_lost_state,
+            ..read.with_betas(self.betas.clone())
+        })
     }
 
     /// Whether a model whose provider speaks this dialect must not get the body as it came, save for its name: it holds
@@ -161,10 +173,15 @@ impl OutgoingRequest for MessagesRequest {
             rules: bounds,
         };
         if model.dialect != Dialect::AnthropicMessages {
-            return match self.operation {
+            let mut outgoing = match self.operation {
                 Operation::CountTokens => translation::write_count(&self.body, model, bounding),
                 _ => translation::write(&translation::MESSAGES, &self.body, model, true, bounding),
-            };
+            }?;
+            // Betas are Anthropic's own.
+            outgoing
+                .dropped
+                .extend(self.betas.as_ref().map(|_betas| Cow::Borrowed("anthropic-beta")));
+            return Ok(outgoing);
         }
         let is_count = self.operation == Operation::CountTokens;
         let bounded = match is_count {
@@ -189,14 +206,12 @@ impl OutgoingRequest for MessagesRequest {
             }
         }
         let cuts_unsigned = self.has_unsigned_reasoning && Takes::of(&model.api_model).signed_thinking;
-        for (is_cut, feature) in [
-            (self.has_marked_reasoning, Feature::Opaque),
-            (cuts_unsigned, Feature::ReasoningText),
-        ] {
-            if is_cut {
-                let name = feature.name_in(Dialect::AnthropicMessages);
-                outgoing.dropped.push(Cow::Borrowed(name));
-            }
+        if self.has_marked_reasoning || self.has_lost_state {
+            tell_lost_state(&mut outgoing, Dialect::AnthropicMessages);
+        }
+        if cuts_unsigned {
+            let name = Feature::ReasoningText.name_in(Dialect::AnthropicMessages);
+            outgoing.dropped.push(Cow::Borrowed(name));
         }
         Ok(outgoing)
     }
@@ -218,8 +233,16 @@ impl OutgoingRequest for MessagesRequest {
 
     fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {
         let body = noted::in_messages(&self.body, note, self.model_value.end)?;
-        let noted = Self::read(body, self.operation).ok()?;
-        Some(Rc::new(noted.with_betas(self.betas.clone())))
+        Some(Rc::new(self.changed(body, self.has_lost_state)?))
+    }
+
+    fn state_dialect(&self) -> Option<Dialect> {
+        Some(Dialect::AnthropicMessages)
+    }
+
+    fn without_state(&self, _: Option<&Model>) -> Option<Rc<dyn OutgoingRequest>> {
+        let cuts = signed_reasoning(&self.body);
+        Some(Rc::new(self.changed(without(&self.body, cuts)?, true)?))
     }
 }
 

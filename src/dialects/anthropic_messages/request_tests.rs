@@ -180,3 +180,26 @@ fn what_is_shown_of_a_request_holds_nothing_of_its_text() {
     let shown = format!("{:?}", read(&format!(r#"{{"model":"m","x":"secret",{REST}}}"#)));
     assert!(!shown.contains("secret") && !shown.contains("hi"), "{shown}");
 }
+
+#[test]
+fn signed_reasoning_goes_out_as_it_came_and_can_be_left_out() {
+    let signed = r#"{"type":"thinking","thinking":"a","signature":"Eq=="}"#;
+    let said = r#"{"type":"text","text":"so"}"#;
+    let body = |blocks: &str| {
+        format!(
+            r#"{{"messages":[{{"role":"assistant","content":[{blocks}]}},{{"role":"user","content":"x"}}],"model":"m","max_tokens":5}}"#
+        )
+    };
+    let request = read(&body(&format!("{signed} , {said}"))).with_betas(Some("beta-1".into()));
+    let outgoing = request.write_for(&model("m"), None).unwrap();
+    assert_eq!(
+        (outgoing.body.to_bytes(), outgoing.dropped),
+        (body(&format!("{signed} , {said}")).into(), vec![])
+    );
+    let bare = request.without_state(None).unwrap();
+    let outgoing = bare.write_for(&model("m"), None).unwrap();
+    assert_eq!(outgoing.body.to_bytes(), body(said));
+    assert_eq!(outgoing.dropped, ["messages.thinking.signature"]);
+    assert_eq!(outgoing.headers.len(), 1);
+    assert!(bare.without_state(None).is_none());
+}

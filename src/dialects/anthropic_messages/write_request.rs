@@ -31,7 +31,7 @@ use self::thinking::{Thinking, plan};
 use self::tools::{Choice, Offer, choice, offers};
 use self::turns::{Turn, turns};
 use super::models::Takes;
-use crate::dialects::neutral::{Losses, Number, Origin, Request};
+use crate::dialects::neutral::{Feature, Losses, Number, Origin, Request};
 
 #[derive(Debug, Serialize)]
 struct Body<'a> {
@@ -79,6 +79,9 @@ pub(in crate::dialects) fn write_request(
     let max_tokens = request
         .max_output_tokens
         .map_or(model.max_output_tokens, |limit| limit.min(model.max_output_tokens));
+    if request.max_output_tokens.is_some_and(|limit| limit > max_tokens) {
+        losses.drop(Feature::MaxTokens);
+    }
     let thought = plan(request, takes, max_tokens, &written.messages, losses);
     let Sampled {
         temperature,

@@ -174,14 +174,28 @@ fn thinking_config(reasoning: Reasoning, thinking: Thinking, losses: &mut Losses
             if is_off {
                 drop_reasoning(reasoning, losses);
             }
+            let effort = reasoning.as_effort();
+            if effort.is_some_and(|effort| !is_off && !has_level(effort, minimal, medium)) {
+                losses.drop(reasoning.amount());
+            }
             ThinkingConfig {
                 thinking_budget: None,
-                thinking_level: reasoning.as_effort().map(|effort| level(effort, minimal, medium)),
+                thinking_level: effort.map(|effort| level(effort, minimal, medium)),
                 include_thoughts: reasoning.visible.filter(|_visible| !is_off),
             }
         }
     };
     (config != ThinkingConfig::default()).then_some(config)
+}
+
+/// Whether there is a level for this effort, and not only one next to it.
+fn has_level(effort: Effort, has_minimal: bool, has_medium: bool) -> bool {
+    match effort {
+        Effort::None | Effort::Max => false,
+        Effort::Minimal => has_minimal,
+        Effort::Low | Effort::High => true,
+        Effort::Medium => has_medium,
+    }
 }
 
 fn level(effort: Effort, has_minimal: bool, has_medium: bool) -> &'static str {
@@ -263,14 +277,15 @@ mod tests {
     #[test]
     fn later_models_think_by_levels_and_never_stop_thinking() {
         for (model, reasoning, expected, is_told) in [
-            ("gemini-3-pro-preview", effort(Effort::Minimal), "LOW", false),
-            ("gemini-3-pro-preview", effort(Effort::Medium), "HIGH", false),
+            ("gemini-3-pro-preview", effort(Effort::Minimal), "LOW", true),
+            ("gemini-3-pro-preview", effort(Effort::Medium), "HIGH", true),
             ("gemini-3.1-pro-preview", effort(Effort::Medium), "MEDIUM", false),
             ("gemini-3-flash-preview", effort(Effort::Minimal), "MINIMAL", false),
             ("gemini-3-flash-preview", effort(Effort::None), "MINIMAL", true),
             ("gemini-4-argon", effort(Effort::None), "LOW", true),
-            ("gemini-4-argon", effort(Effort::Max), "HIGH", false),
+            ("gemini-4-argon", effort(Effort::Max), "HIGH", true),
             ("gemini-4-argon", budget(2_000), "LOW", false),
+            ("gemini-4-argon", budget(20_000), "HIGH", true),
         ] {
             let (config, told) = written(model, reasoning);
             assert_eq!(

@@ -9,6 +9,9 @@ use super::feature::Feature;
 /// The most names that are told.
 const MOST_NAMES: usize = 24;
 
+/// Stands behind them where there are more.
+const MORE: &str = "more";
+
 /// The longest name of the client's own making that is told.
 const MOST_NAME_BYTES: usize = 64;
 
@@ -17,7 +20,13 @@ const MOST_NAME_BYTES: usize = 64;
 pub(in crate::dialects) struct Losses {
     client: Dialect,
     model: Dialect,
-    dropped: Vec<Cow<'static, str>>,
+    /// The client's own name for a feature, where it is not the one that its dialect has for it.
+    called: Option<(Feature, &'static str)>,
+    features: Vec<&'static str>,
+    /// Of the client's own making.
+    unknown: Vec<Cow<'static, str>>,
+    /// Whether there were more of these than are told.
+    has_more: bool,
 }
 
 impl Losses {
@@ -26,30 +35,53 @@ impl Losses {
         Self {
             client,
             model,
-            dropped: Vec::new(),
+            called: None,
+            features: Vec::new(),
+            unknown: Vec::new(),
+            has_more: false,
+        }
+    }
+
+    /// The client calls the feature so.
+    pub(in crate::dialects) fn call(&mut self, feature: Feature, name: &'static str) {
+        self.called = Some((feature, name));
+    }
+
+    /// The client's name for a feature.
+    fn name(&self, feature: Feature) -> &'static str {
+        match self.called {
+            Some((called, name)) if called == feature => name,
+            _ => feature.name_in(self.client),
         }
     }
 
     /// Leaves out something whose loss does no harm.
     pub(in crate::dialects) fn drop(&mut self, feature: Feature) {
-        self.add(Cow::Borrowed(feature.name_in(self.client)));
+        let name = self.name(feature);
+        if !self.features.contains(&name) {
+            self.features.push(name);
+        }
     }
 
     /// Leaves out a member that nobody here knows. A name that cannot stand in a header is told as `…`.
     pub(in crate::dialects) fn drop_unknown(&mut self, name: &str) {
         let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || b"._-[]".contains(&byte);
         let is_tellable = (1..=MOST_NAME_BYTES).contains(&name.len()) && name.bytes().all(may_stand);
-        self.add(if is_tellable {
-            Cow::Owned(name.to_owned())
-        } else {
-            Cow::Borrowed("other")
-        });
+        let name = if is_tellable { name } else { "other" };
+        if self.unknown.iter().any(|told| told == name) {
+            return;
+        }
+        if self.unknown.len() == MOST_NAMES {
+            self.has_more = true;
+            return;
+        }
+        self.unknown.push(Cow::Owned(name.to_owned()));
     }
 
     /// The refusal of something that would change what the model is asked if it were left out.
     #[must_use]
     pub(in crate::dialects) fn refuse(&self, feature: Feature) -> GatewayError {
-        let name = feature.name_in(self.client);
+        let name = self.name(feature);
         let message = format!(
             "`{name}`: {} cannot be carried to this model, whose provider speaks {}; leave it out or ask for a model of \
              another provider",
@@ -62,20 +94,25 @@ impl Losses {
     /// The same for a value that the model's dialect does not have.
     #[must_use]
     pub(in crate::dialects) fn refuse_value(&self, feature: Feature, why: &str) -> GatewayError {
-        let name = feature.name_in(self.client);
+        let name = self.name(feature);
         let message = format!("`{name}`: {why}, since its provider speaks {}", spoken(self.model));
         GatewayError::invalid(name, message)
     }
 
-    /// The names of what was left out, each once, in the order in which it was.
+    /// The names of what was left out, each once: first what a model might have been asked, then what nobody knows, each in
+    /// the order in which it was. Of very many there are not all, and `more` is the last.
     pub(in crate::dialects) fn into_dropped(self) -> Vec<Cow<'static, str>> {
-        self.dropped
-    }
-
-    fn add(&mut self, name: Cow<'static, str>) {
-        if self.dropped.len() < MOST_NAMES && !self.dropped.contains(&name) {
-            self.dropped.push(name);
+        let mut dropped: Vec<_> = self.features.into_iter().map(Cow::Borrowed).collect();
+        for name in self.unknown {
+            if !dropped.contains(&name) {
+                dropped.push(name);
+            }
         }
+        if self.has_more || dropped.len() > MOST_NAMES {
+            dropped.truncate(MOST_NAMES);
+            dropped.push(Cow::Borrowed(MORE));
+        }
+        dropped
     }
 }
 
@@ -104,5 +141,40 @@ mod tests {
         let refusal = losses.refuse(Feature::JsonSchema);
         assert_eq!(refusal.param.as_deref(), Some("text.format"));
         assert_eq!(losses.into_dropped(), ["text.verbosity", "x_mine", "other"]);
+    }
+
+    #[test]
+    fn of_very_many_losses_features_are_told_before_what_nobody_knows_and_that_there_are_more() {
+        let told = |unknown: usize| {
+            let mut losses = Losses::new(Dialect::OpenaiChat, Dialect::Gemini);
+            (0..unknown).for_each(|number| losses.drop_unknown(&format!("x{number}")));
+            losses.drop(Feature::Seed);
+            losses.into_dropped()
+        };
+        assert_eq!(told(2), ["seed", "x0", "x1"]);
+        let all = told(MOST_NAMES - 1);
+        assert_eq!((all.len(), &*all[MOST_NAMES - 1]), (MOST_NAMES, "x22"));
+        for many in [MOST_NAMES, MOST_NAMES + 1, 1_000] {
+            let some = told(many);
+            assert_eq!(some.len(), MOST_NAMES + 1);
+            assert_eq!((&*some[0], &*some[MOST_NAMES]), ("seed", MORE), "{many}");
+        }
+    }
+
+    #[test]
+    fn a_feature_is_told_by_the_name_that_the_client_used() {
+        let mut losses = Losses::new(Dialect::OpenaiChat, Dialect::OpenaiResponses);
+        losses.call(Feature::MaxTokens, "max_tokens");
+        assert_eq!(losses.refuse(Feature::MaxTokens).param.as_deref(), Some("max_tokens"));
+        assert_eq!(
+            losses.refuse_value(Feature::MaxTokens, "no").param.as_deref(),
+            Some("max_tokens")
+        );
+        assert_eq!(
+            losses.refuse(Feature::JsonSchema).param.as_deref(),
+            Some("response_format")
+        );
+        losses.drop(Feature::MaxTokens);
+        assert_eq!(losses.into_dropped(), ["max_tokens"]);
     }
 }

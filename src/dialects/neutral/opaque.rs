@@ -3,11 +3,16 @@
 //! A client keeps it and sends it back with its next request. In the provider's own dialect it goes through as it is.
 //! Through another dialect it is put into that dialect's field for such things, together with who made it; on its way
 //! back it is given to the same model only, and left out for any other, which would refuse it.
+//!
+//! What went through as it is does not say who made it. It is given to one provider of each request, and left out for
+//! others: who that is, the pipeline knows.
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::Model;
+use gateway_actors::protocol::{Dialect, Model, Outgoing};
 use sha2::{Digest as _, Sha256};
+
+use super::feature::Feature;
 
 /// How a value begins that was put into another dialect's field.
 const MARK: &str = "gw1.";
@@ -98,7 +103,7 @@ impl<'a> Opaque<'a> {
     }
 
     /// What this model is to be given back, in a field of this kind; nothing if it did not make it. What bears no mark was
-    /// made by somebody of the client's own dialect, which only a provider of that dialect can be.
+    /// made by somebody of the client's own dialect. Which provider that was is not known here.
     pub(in crate::dialects) fn for_model(&self, wanted: OpaqueKind, reader: Origin) -> Option<&str> {
         let is_its_own = self.origin.is_none_or(|origin| origin == reader);
         (self.kind == wanted && is_its_own).then_some(&*self.data)
@@ -108,6 +113,14 @@ impl<'a> Opaque<'a> {
 /// Whether a body holds something that a provider of another dialect made.
 pub(in crate::dialects) fn holds_marked(body: &[u8]) -> bool {
     memchr::memmem::find(body, b"\"gw1.").is_some()
+}
+
+/// Tells a client that what only its maker can read was left out.
+pub(in crate::dialects) fn tell_lost_state(outgoing: &mut Outgoing, client: Dialect) {
+    let name = Feature::Opaque.name_in(client);
+    if !outgoing.dropped.iter().any(|told| told == name) {
+        outgoing.dropped.push(Cow::Borrowed(name));
+    }
 }
 
 /// The kind, the maker, and where what was made begins.

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
+use super::feature::Feature;
 use super::number::Number;
 use super::opaque::Opaque;
 use super::tools::{Tool, ToolCall, ToolChoice};
@@ -273,6 +274,14 @@ impl Reasoning {
     pub(in crate::dialects) fn as_budget(self) -> Option<u32> {
         self.budget_tokens
             .or_else(|| self.effort.and_then(Effort::budget_tokens))
+    }
+
+    /// By what it is said how much.
+    pub(in crate::dialects) const fn amount(self) -> Feature {
+        match self.effort {
+            Some(_) => Feature::ReasoningEffort,
+            None => Feature::ReasoningBudget,
+        }
     }
 
     /// Whether the model is told not to reason.

@@ -94,7 +94,11 @@ impl Think {
             if reasoning.is_off() {
                 drop_amount(reasoning, losses);
             }
-            return reasoning.as_effort().map(|effort| Self::Level(level(effort)));
+            let effort = reasoning.as_effort()?;
+            if matches!(effort, Effort::Minimal | Effort::Max) {
+                losses.drop(reasoning.amount());
+            }
+            return Some(Self::Level(level(effort)));
         }
         if reasoning.is_off() {
             return Some(Self::Switch(false));
@@ -112,6 +116,7 @@ fn takes_levels(api_model: &str) -> bool {
     name.starts_with("gpt-oss")
 }
 
+/// The level next to an effort.
 fn level(effort: Effort) -> &'static str {
     match effort {
         Effort::None | Effort::Minimal | Effort::Low => "low",
@@ -161,9 +166,9 @@ mod tests {
     #[test]
     fn gpt_oss_is_told_a_level() {
         for (name, asked, expected, is_told) in [
-            ("gpt-oss:20b", Effort::Minimal, "low", false),
+            ("gpt-oss:20b", Effort::Minimal, "low", true),
             ("gpt-oss:120b-cloud", Effort::Medium, "medium", false),
-            ("someone/gpt-oss", Effort::Max, "high", false),
+            ("someone/gpt-oss", Effort::Max, "high", true),
             ("gpt-oss", Effort::None, "low", true),
         ] {
             let (found, dropped) = think(name, effort(asked));

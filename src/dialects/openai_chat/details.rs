@@ -81,6 +81,12 @@ impl<'a> Detail<'a> {
             .any(|opaque| opaque.origin.is_some())
     }
 
+    /// Whether a model of this dialect made it, and only that can read all of it.
+    pub(super) fn is_sealed(&self) -> bool {
+        let mut sealed = [&self.signature, &self.data].into_iter().flatten();
+        sealed.any(|Text(sealed)| !sealed.is_empty()) && !self.is_marked()
+    }
+
     /// The readable text of the entry, and the rest of it; nothing if it says nothing.
     fn place(mut self) -> Option<Placed<'a>> {
         let words = Self::text(self.text.take()).or_else(|| Self::text(self.summary.take()));

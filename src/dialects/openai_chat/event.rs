@@ -13,17 +13,53 @@ use crate::dialects::fault::ErrorObject;
 use crate::dialects::json::raw_text;
 use crate::dialects::sse::EventText;
 
-/// Looks at one whole event of this vendor's.
-pub(in crate::dialects) fn read_event(event: &EventText<'_>, vendor: Vendor) -> Result<Seen, BadEvent> {
+/// Looks at the events of one stream, and keeps which of its choices are finished.
+#[derive(Debug)]
+pub(in crate::dialects) struct EventReader {
+    vendor: Vendor,
+    choices: Progress,
+}
+
+impl EventReader {
+    /// For a stream of this vendor's.
+    pub(in crate::dialects) fn new(vendor: Vendor) -> Self {
+        Self {
+            vendor,
+            choices: Progress::default(),
+        }
+    }
+
+    /// Looks at one whole event.
+    ///
+    /// # Errors
+    /// If it is no event of this dialect, or an error.
+    pub(in crate::dialects) fn read(&mut self, event: &EventText<'_>) -> Result<Seen, BadEvent> {
+        let (mut seen, choices) = read_event(event, self.vendor)?;
+        for choice in choices.first.into_iter().chain(choices.more) {
+            self.choices.note(choice);
+        }
+        seen.finished &= self.choices.are_finished();
+        Ok(seen)
+    }
+
+    /// Whether there was a choice, and each that there was is finished.
+    pub(in crate::dialects) fn is_finished(&self) -> bool {
+        self.choices.are_finished()
+    }
+}
+
+/// One event of this vendor's, and the choices in it.
+fn read_event(event: &EventText<'_>, vendor: Vendor) -> Result<(Seen, Choices), BadEvent> {
     let data = event.data.trim_ascii();
     if data.is_empty() {
-        return Ok(Seen::default());
+        return Ok((Seen::default(), Choices::default()));
     }
     if data == b"[DONE]" {
-        return Ok(Seen {
+        let seen = Seen {
             terminal: true,
             ..Seen::default()
-        });
+        };
+        return Ok((seen, Choices::default()));
     }
     // Looked at once here, instead of once for every value that is kept.
     let json = std::str::from_utf8(data).map_err(|_error| BadEvent::Malformed)?;
@@ -39,14 +75,55 @@ pub(in crate::dialects) fn read_event(event: &EventText<'_>, vendor: Vendor) -> 
         .map(|usage| usage_report(usage, vendor))
         .filter(|usage| *usage != UsageReport::Missing);
     let choices = chunk.choices.unwrap_or_default();
-    Ok(Seen {
+    let finished = choices.finished;
+    let seen = Seen {
         content_bytes: choices.content_bytes,
-        meaningful: choices.content_bytes > 0 || choices.finished,
-        finished: choices.finished,
-        only_usage: choices.count == 0 && chunk.usage.is_some(),
+        meaningful: choices.content_bytes > 0 || finished,
+        finished,
+        only_usage: choices.first.is_none() && chunk.usage.is_some(),
         usage,
         terminal: false,
-    })
+    };
+    Ok((seen, choices))
+}
+
+/// How far the choices of a stream are.
+#[derive(Debug, Default)]
+struct Progress {
+    /// By their places: nothing of one that has not come yet, else whether it is finished.
+    known: Vec<Option<bool>>,
+    /// Whether there was one of a place beyond all that are kept. Of it nothing but the end mark tells that it is finished.
+    has_others: bool,
+}
+
+/// The most choices that are kept apart: more than anybody gives at once.
+const MOST_CHOICES: usize = 4096;
+
+impl Progress {
+    fn note(&mut self, choice: Told) {
+        if choice.place >= MOST_CHOICES {
+            self.has_others = true;
+            return;
+        }
+        if self.known.len() <= choice.place {
+            self.known.resize(choice.place + 1, None);
+        }
+        if let Some(known) = self.known.get_mut(choice.place) {
+            *known = Some(choice.is_finished || *known == Some(true));
+        }
+    }
+
+    fn are_finished(&self) -> bool {
+        let mut known = self.known.iter().flatten().peekable();
+        !self.has_others && known.peek().is_some() && known.all(|is_finished| *is_finished)
+    }
+}
+
+/// What an event tells of one choice.
+#[derive(Clone, Copy)]
+struct Told {
+    place: usize,
+    is_finished: bool,
 }
 
 #[derive(Deserialize)]
@@ -60,13 +137,19 @@ struct Chunk<'a> {
 
 #[derive(Default)]
 struct Choices {
-    count: u32,
     content_bytes: u64,
+    /// Whether one is finished with the event.
     finished: bool,
+    /// Mostly there is no other.
+    first: Option<Told>,
+    more: Vec<Told>,
 }
 
 #[derive(Deserialize)]
 struct Choice<'a> {
+    /// Its place. Where there is none, it is the only one.
+    #[serde(borrow)]
+    index: Option<&'a RawValue>,
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
     /// What the older completions API has in the delta's place.
@@ -150,11 +233,20 @@ impl<'de> Visitor<'de> for AddUp<Choices> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices, A::Error> {
         let Self(mut sum) = self;
         while let Some(choice) = seq.next_element::<Choice<'_>>()? {
-            sum.count += 1;
             sum.content_bytes += choice.delta.as_ref().map_or(0, Delta::size) + size(choice.text);
             // Some have an empty reason as long as the answer goes on.
             let reason = choice.finish_reason.and_then(raw_text);
-            sum.finished |= reason.is_some_and(|reason| !reason.is_empty());
+            let is_finished = reason.is_some_and(|reason| !reason.is_empty());
+            sum.finished |= is_finished;
+            let told = Told {
+                place: choice.index.and_then(|index| index.get().parse().ok()).unwrap_or(0),
+                is_finished,
+            };
+            if sum.first.is_none() {
+                sum.first = Some(told);
+            } else {
+                sum.more.push(told);
+            }
         }
         Ok(sum)
     }
@@ -190,119 +282,5 @@ impl<'de> Deserialize<'de> for ToolCalls {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dialects::sse::Framing;
-
-    fn read_event(event: &[u8]) -> Result<Seen, BadEvent> {
-        super::read_event(&EventText::read(Framing::Events, event), Vendor::Other)
-    }
-    use gateway_actors::protocol::TokenUsage;
-
-    fn delta(delta: &str) -> Seen {
-        let event = format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":null}}]}}\n\n");
-        read_event(event.as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn text_reasoning_refusals_and_tool_calls_are_meaningful_and_measured() {
-        let cases = [
-            (r#"{"content":"abc"}"#, 3),
-            (r#"{"reasoning":"ab","content":""}"#, 2),
-            (r#"{"reasoning_content":"ab"}"#, 2),
-            (r#"{"refusal":"no"}"#, 2),
-            (
-                r#"{"tool_calls":[{"index":0,"id":"call_1","function":{"name":"f","arguments":""}}]}"#,
-                1,
-            ),
-            (r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\""}}]}"#, 6),
-            (r#"{"tool_calls":[{"index":0}]}"#, 1),
-            (r#"{"function_call":{"name":"fn"}}"#, 2),
-            (r#"{"content":[{"text":"a"}]}"#, 14),
-        ];
-        for (json, bytes) in cases {
-            let seen = delta(json);
-            assert!(seen.meaningful, "{json}");
-            assert_eq!(seen.content_bytes, bytes, "{json}");
-        }
-    }
-
-    #[test]
-    fn roles_empty_deltas_comments_and_pings_are_not_meaningful() {
-        for json in [
-            r#"{"role":"assistant"}"#,
-            r#"{"role":"assistant","content":""}"#,
-            "{}",
-            "null",
-        ] {
-            assert!(!delta(json).meaningful, "{json}");
-        }
-        for event in [
-            ": ping\n\n",
-            "\n",
-            "event: ping\ndata: {}\n\n",
-            "data\n\n",
-            "id: 7\nretry: 3\n\n",
-        ] {
-            assert_eq!(read_event(event.as_bytes()), Ok(Seen::default()), "{event:?}");
-        }
-    }
-
-    #[test]
-    fn a_finish_reason_is_meaningful_and_finishes() {
-        let seen = read_event(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n").unwrap();
-        assert!(seen.meaningful && seen.finished && !seen.terminal);
-    }
-
-    #[test]
-    fn an_empty_finish_reason_is_none() {
-        let seen = read_event(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"\"}]}\n\n").unwrap();
-        assert!(!seen.meaningful && !seen.finished);
-    }
-
-    #[test]
-    fn data_may_stand_on_several_lines_and_without_the_space() {
-        let event = b"data:{\"choices\":\ndata: [{\"delta\":{\"content\":\"hi\"}}]\r\ndata\rdata:}\n\n";
-        assert_eq!(read_event(event).unwrap().content_bytes, 2);
-        assert!(read_event(b"data:[DONE]\n\n").unwrap().terminal);
-    }
-
-    #[test]
-    fn an_event_for_usage_alone_is_known_from_one_that_carries_both() {
-        let alone = b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":2}}\n\n";
-        let both = b"data: {\"choices\":[{\"delta\":{}}],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":2}}\n\n";
-        let usage = UsageReport::Reported(TokenUsage {
-            input: 4,
-            output: 2,
-            ..TokenUsage::default()
-        });
-        assert_eq!(read_event(alone).unwrap().usage, Some(usage));
-        assert_eq!(read_event(both).unwrap().usage, Some(usage));
-        let is_only_usage = |event: &[u8]| read_event(event).unwrap().only_usage;
-        assert!(is_only_usage(alone) && !is_only_usage(both));
-        assert!(!is_only_usage(
-            b"data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n"
-        ));
-        assert!(!is_only_usage(b"data: {\"choices\":[],\"usage\":null}\n\n"));
-    }
-
-    #[test]
-    fn errors_are_told_from_malformed_events() {
-        let error = read_event(b"data: {\"error\":{\"message\":\"over\\nloaded\",\"code\":502}}\n\n").unwrap_err();
-        let BadEvent::Error(object) = error else {
-            panic!("{error:?}")
-        };
-        assert_eq!(object.to_string(), "502");
-        let named = read_event(b"event: error\ndata: {\"detail\":\"gone\"}\n\n");
-        assert!(matches!(named, Err(BadEvent::Error(_))));
-        assert!(read_event(b"data: {\"choices\":[],\"error\":null}\n\n").is_ok());
-        for bad in [
-            "data: {\"a\n\n",
-            "data: hello\n\n",
-            "data: [1]\n\n",
-            "data: {\"choices\":7}\n\n",
-        ] {
-            assert_eq!(read_event(bad.as_bytes()), Err(BadEvent::Malformed), "{bad:?}");
-        }
-    }
-}
+#[path = "event_tests.rs"]
+mod tests;

@@ -1,8 +1,10 @@
-//! Reasoning in a conversation that a model of another dialect made, while a model of this one is asked.
+//! Reasoning in a conversation that the model which is asked did not make.
 //!
-//! Clients send it back as it was written for them: in `reasoning_details` whose entries bear the gateway's mark, and once
-//! more in a text. No provider of this dialect can read it, and some refuse a member that they do not know. It is cut out
-//! of the body where it stands, and all else stays to the byte.
+//! Clients send it back as it was written for them. What a model of another dialect made is in `reasoning_details` whose
+//! entries bear the gateway's mark, and once more in a text: no provider of this dialect can read it, and some refuse a
+//! member that they do not know. What one of this dialect made and sealed is in `reasoning_details` without a mark, or, as
+//! Google's own endpoint for this dialect has it, in the `extra_content` of a message or of a tool call. It is cut out of
+//! the body where it stands, and all else stays to the byte.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,7 +17,7 @@ use super::details::Detail;
 use crate::dialects::json::range_in;
 use crate::dialects::object::Text;
 
-/// The members that tell reasoning.
+/// The members that tell reasoning of another dialect.
 const REASONING: [&str; 3] = ["reasoning_details", "reasoning_content", "reasoning"];
 
 #[derive(Deserialize)]
@@ -68,28 +70,72 @@ pub(super) fn foreign_reasoning(body: &[u8]) -> Vec<Range<usize>> {
             .iter()
             .any(|(name, value)| name.0 == "reasoning_details" && is_foreign(value))
         {
-            cuts.extend(cuts_of(json, message, &members));
+            cuts.extend(cuts_of(json, message, &members, &|name, _| REASONING.contains(&name)));
         }
     }
     cuts
 }
 
-/// Whether a model of another dialect made one of these entries.
-fn is_foreign(details: &RawValue) -> bool {
-    let entries: Vec<Detail<'_>> = serde_json::from_str(details.get()).unwrap_or_default();
-    entries.iter().any(Detail::is_marked)
+/// Where there stands what only a provider of this dialect can read, in order, likewise.
+pub(super) fn sealed_reasoning(body: &[u8]) -> Vec<Range<usize>> {
+    let Ok(json) = std::str::from_utf8(body) else {
+        return Vec::new();
+    };
+    let Ok(Body { messages }) = serde_json::from_str(json) else {
+        return Vec::new();
+    };
+    let mut cuts = Vec::new();
+    for message in messages {
+        let calls = cut_sealed(json, message, &mut cuts).map(RawValue::get);
+        let calls: Vec<&RawValue> = calls
+            .and_then(|calls| serde_json::from_str(calls).ok())
+            .unwrap_or_default();
+        for call in calls {
+            cut_sealed(json, call, &mut cuts);
+        }
+    }
+    cuts.sort_by_key(|cut| cut.start);
+    cuts
 }
 
-/// Where the members of a message that tell reasoning stand, each run of them with the comma that would be too many.
-fn cuts_of(json: &str, message: &RawValue, members: &[(Text<'_>, &RawValue)]) -> Vec<Range<usize>> {
+/// Cuts what is sealed out of a message or a call of a tool. Gives the calls in it.
+fn cut_sealed<'a>(json: &str, object: &'a RawValue, cuts: &mut Vec<Range<usize>>) -> Option<&'a RawValue> {
+    let is_sealed = |name: &str, value: &RawValue| match name {
+        "reasoning_details" => entries(value).iter().any(Detail::is_sealed),
+        "extra_content" => value.get().contains("\"thought_signature\""),
+        _ => false,
+    };
+    let Members(members) = serde_json::from_str(object.get()).ok()?;
+    cuts.extend(cuts_of(json, object, &members, &is_sealed));
+    let calls = members.into_iter().find(|(name, _)| name.0 == "tool_calls");
+    calls.map(|(_, calls)| calls)
+}
+
+fn entries(details: &RawValue) -> Vec<Detail<'_>> {
+    serde_json::from_str(details.get()).unwrap_or_default()
+}
+
+/// Whether a model of another dialect made one of these entries.
+fn is_foreign(details: &RawValue) -> bool {
+    entries(details).iter().any(Detail::is_marked)
+}
+
+/// Where these members of an object stand, each run of them with the comma that would be too many.
+fn cuts_of(
+    json: &str,
+    object: &RawValue,
+    members: &[(Text<'_>, &RawValue)],
+    is_cut: &dyn Fn(&str, &RawValue) -> bool,
+) -> Vec<Range<usize>> {
     let mut cuts = Vec::new();
     // Where what came before the next member ends.
-    let mut end = range_in(json, message).start + 1;
+    let mut end = range_in(json, object).start + 1;
     let mut is_first = true;
     let mut cut: Option<Range<usize>> = None;
     for (Text(name), value) in members {
+        let goes = is_cut(name, value);
         let value = range_in(json, value);
-        if REASONING.contains(&&**name) {
+        if goes {
             cut = Some(cut.map_or(end, |cut| cut.start)..value.end);
         } else {
             if let Some(mut cut) = cut.take() {
@@ -164,6 +210,37 @@ mod tests {
         }
         for body in ["", "{", "[]", r#"{"messages":7}"#, r#"{"messages":[7]}"#] {
             assert!(foreign_reasoning(body.as_bytes()).is_empty(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_model_of_this_dialect_sealed_is_cut_when_that_is_asked_for() {
+        let google = r#""extra_content":{"google":{"thought_signature":"Eq=="}}"#;
+        let words = r#""reasoning_details":[{"type":"reasoning.text","text":"\"signature\""}]"#;
+        let call = r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}"#;
+        let sealed_call = call.replacen('{', &format!("{{{google} ,"), 1);
+        let body = format!(
+            r#"{{"messages":[{{"role":"assistant",{OWN},"reasoning":"a","content":null,"tool_calls":[{sealed_call} ,{call}],{google}}},
+                {{{words},{FOREIGN},"extra_content":{{"google":{{}}}}}}]}}"#
+        );
+        let mut left = body.clone();
+        for cut in sealed_reasoning(body.as_bytes()).into_iter().rev() {
+            left.replace_range(cut, "");
+        }
+        let expected = body
+            .replace(&format!("{google} ,"), "")
+            .replace(&format!(",{google}"), "")
+            .replace(&format!(",{OWN}"), "");
+        assert_eq!(left, expected);
+        assert!(sealed_reasoning(left.as_bytes()).is_empty());
+        for body in [
+            "",
+            "{",
+            "[]",
+            r#"{"messages":7}"#,
+            r#"{"messages":[7,{"tool_calls":{}}]}"#,
+        ] {
+            assert!(sealed_reasoning(body.as_bytes()).is_empty(), "{body}");
         }
     }
 

@@ -29,7 +29,7 @@ mod write_request;
 mod write_stream;
 
 pub use error::{error_body, error_event};
-pub(super) use event::read_event;
+pub(super) use event::EventReader;
 #[cfg(test)]
 pub(super) use grammar::check_stream;
 pub(super) use messages::text_bytes;

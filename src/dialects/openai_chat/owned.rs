@@ -31,6 +31,8 @@ pub(in crate::dialects) struct Owned {
     model_value: Range<usize>,
     /// What makes a stream report usage, if the client did not ask for it.
     usage_splice: Option<Splice>,
+    /// Where the member `stream_options` stands, if the client wrote one.
+    stream_options: Option<Range<usize>>,
 }
 
 impl Owned {
@@ -52,20 +54,27 @@ impl Owned {
             wants_usage,
             model_value,
             usage_splice: splice.filter(|_| stream),
+            stream_options: found
+                .stream_options
+                .map(|options| member_of(json, range_in(json, options))),
         })
     }
 
     /// The body that they were read from, for a model of a provider of the same dialect, with more places exchanged.
     pub(in crate::dialects) fn body_for(&self, body: &Bytes, model: &Model, more: &[Splice]) -> OutgoingBody {
         let name = self.name_splice(model);
-        if more.is_empty() {
+        let takes_options = Flavour::of(model).takes_stream_options();
+        let refused = self.stream_options.clone().filter(|_member| !takes_options);
+        let without = refused.map(|member| Splice::new(member, Bytes::new()));
+        if more.is_empty() && without.is_none() {
             return match self.usage_splice(model) {
                 Some(usage) if usage.at.end <= name.at.start => spliced(body, [usage, &name].into_iter()),
                 Some(usage) => spliced(body, [&name, usage].into_iter()),
                 None => spliced(body, std::iter::once(&name)),
             };
         }
-        let mut splices: Vec<&Splice> = more.iter().chain([&name]).chain(self.usage_splice(model)).collect();
+        let mut splices: Vec<&Splice> = more.iter().chain([&name]).collect();
+        splices.extend(self.usage_splice(model).into_iter().chain(&without));
         // What is put in behind the name stands where the name ends.
         splices.sort_by_key(|splice| (splice.at.start, splice.at.end));
         spliced(body, splices.into_iter())
@@ -177,6 +186,25 @@ fn usage_request(
     let place = at.start + range_in(options.get(), given).start;
     let at = place..place + given.get().len();
     Ok((false, Some(Splice::new(at, "true"))))
+}
+
+/// The whole member of an object whose value stands here, with the comma that is one too many without it: the one before
+/// it, or the one behind where it is the first.
+fn member_of(json: &str, value: Range<usize>) -> Range<usize> {
+    let before = json.get(..value.start).unwrap_or_default();
+    let quoted = before.trim_end().trim_end_matches(':').trim_end().trim_end_matches('"');
+    // A name has no quote in it, escaped or not, when it is this one.
+    let name = quoted.rfind('"').unwrap_or(quoted.len());
+    let ahead = json.get(..name).unwrap_or_default().trim_end();
+    if let Some(rest) = ahead.strip_suffix(',') {
+        return rest.len()..value.end;
+    }
+    let behind = json.get(value.end..).unwrap_or_default();
+    let comma = behind
+        .trim_start()
+        .strip_prefix(',')
+        .map(|rest| json.len() - rest.len());
+    name..comma.unwrap_or(value.end)
 }
 
 /// A boolean that may be absent or `null`.

@@ -44,6 +44,9 @@ pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) 
     let number = |number: Option<AnyNumber<'a>>| -> Option<Number<'a>> { number.map(|AnyNumber(number)| number) };
     let text = |text: Option<Text<'a>>| -> Option<Cow<'a, str>> { text.map(|Text(text)| text) };
     let limit = body.max_completion_tokens.or(body.max_tokens);
+    if body.max_completion_tokens.is_none() {
+        losses.call(Feature::MaxTokens, "max_tokens");
+    }
     let top_logprobs = body.top_logprobs.map_or(0, |Count(count)| count);
     Ok(Request {
         messages,

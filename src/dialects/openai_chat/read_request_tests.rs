@@ -121,7 +121,7 @@ fn a_rich_request_is_read_whole() {
     let dropped = losses.into_dropped();
     assert_eq!(
         dropped,
-        ["web_search_options", "store", "prediction", "user", "messages.name"]
+        ["web_search_options", "user", "store", "prediction", "messages.name"]
     );
 }
 

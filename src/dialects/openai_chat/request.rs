@@ -1,6 +1,5 @@
 //! A client's request: read once, carried as the bytes that came, written for a model by replacing what is owned.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,14 +12,14 @@ use gateway_actors::protocol::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::foreign::foreign_reasoning;
+use super::foreign::{foreign_reasoning, sealed_reasoning};
 use super::owned::{Owned, answers, json_of, required, token_count};
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_non_empty_container, text};
-use crate::dialects::neutral::{Feature, holds_marked};
-use crate::dialects::splice::Splice;
+use crate::dialects::neutral::{holds_marked, tell_lost_state};
+use crate::dialects::splice::{Splice, without};
 use crate::dialects::{ClientRequest, noted, question, reading, translation};
 
 /// A `POST /v1/chat/completions` body, read and checked.
@@ -30,6 +29,8 @@ pub struct ChatCompletionsRequest {
     needs: Needs,
     /// Whether a model of another dialect may have made some of the conversation's reasoning.
     may_be_foreign: bool,
+    /// Whether what a model of this dialect sealed was left out.
+    has_lost_state: bool,
 }
 
 impl ChatCompletionsRequest {
@@ -46,6 +47,7 @@ impl ChatCompletionsRequest {
             owned: Owned::read(json, &found)?,
             needs: needs(json, &found)?,
             may_be_foreign: holds_marked(&body),
+            has_lost_state: false,
             body,
         })
     }
@@ -95,13 +97,12 @@ impl OutgoingRequest for ChatCompletionsRequest {
         } else {
             Vec::new()
         };
-        let is_cut = !cuts.is_empty();
+        let has_lost_state = self.has_lost_state || !cuts.is_empty();
         splices.extend(cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())));
         let body = self.owned.body_for(&self.body, model, &splices);
         let mut outgoing = bounding.outgoing(body, self.owned.wants_usage, bounded.as_ref(), model);
-        if is_cut {
-            let name = Feature::Opaque.name_in(Dialect::OpenaiChat);
-            outgoing.dropped.push(Cow::Borrowed(name));
+        if has_lost_state {
+            tell_lost_state(&mut outgoing, Dialect::OpenaiChat);
         }
         Ok(outgoing)
     }
@@ -120,7 +121,22 @@ impl OutgoingRequest for ChatCompletionsRequest {
 
     fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {
         let body = noted::in_chat(&self.body, note)?;
-        Some(Rc::new(Self::scan(body).ok()?))
+        Some(Rc::new(Self {
+            has_lost_state: self.has_lost_state,
+            ..Self::scan(body).ok()?
+        }))
+    }
+
+    fn state_dialect(&self) -> Option<Dialect> {
+        Some(Dialect::OpenaiChat)
+    }
+
+    fn without_state(&self, _: Option<&Model>) -> Option<Rc<dyn OutgoingRequest>> {
+        let bare = Self::scan(without(&self.body, sealed_reasoning(&self.body))?).ok()?;
+        Some(Rc::new(Self {
+            has_lost_state: true,
+            ..bare
+        }))
     }
 }
 
@@ -173,3 +189,7 @@ mod tests;
 #[cfg(test)]
 #[path = "request_fuzz_tests.rs"]
 mod fuzz;
+
+#[cfg(test)]
+#[path = "translated_fuzz_tests.rs"]
+mod translated;

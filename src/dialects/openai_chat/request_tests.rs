@@ -366,4 +366,45 @@ fn mistral_is_not_asked_for_what_it_refuses_and_tells_unasked() {
         |model: &Model| String::from_utf8(request.write_for(model, None).unwrap().body.to_bytes().to_vec()).unwrap();
     assert!(!sent(&mistral).contains("stream_options"));
     assert!(sent(&model("large")).contains("stream_options"));
+    let options = r#""stream_options" : {"include_usage":true,"x":","}"#;
+    for (body, expected) in [
+        (
+            format!(r#"{{"model":"m",{MESSAGES} , {options} , "stream":true}}"#),
+            format!(r#"{{"model":"large",{MESSAGES}  , "stream":true}}"#),
+        ),
+        (
+            format!(r#"{{ {options} ,"model":"m",{MESSAGES}}}"#),
+            format!(r#"{{ "model":"large",{MESSAGES}}}"#),
+        ),
+        (
+            format!(r#"{{"model":"m",{MESSAGES},"stream_options":null}}"#),
+            format!(r#"{{"model":"large",{MESSAGES}}}"#),
+        ),
+        (
+            format!(r#"{{"stream\u005foptions":{{}},{MESSAGES},"model":"m"}}"#),
+            format!(r#"{{{MESSAGES},"model":"large"}}"#),
+        ),
+    ] {
+        let outgoing = read(&body).write_for(&mistral, None).unwrap();
+        assert_eq!(outgoing.body.to_bytes(), expected);
+    }
+}
+
+#[test]
+fn sealed_reasoning_goes_out_as_it_came_and_can_be_left_out() {
+    let sealed = r#","reasoning_details":[{"type":"reasoning.encrypted","data":"gAAA"}]"#;
+    let body = |sealed: &str| {
+        format!(r#"{{"messages":[{{"role":"assistant","content":"b","reasoning":"a"{sealed}}}],"model":"m"}}"#)
+    };
+    let request = read(&body(sealed));
+    let outgoing = request.write_for(&model("m"), None).unwrap();
+    assert_eq!(
+        (outgoing.body.to_bytes(), outgoing.dropped),
+        (body(sealed).into(), vec![])
+    );
+    let bare = request.without_state(None).unwrap();
+    let outgoing = bare.write_for(&model("m"), None).unwrap();
+    assert_eq!(outgoing.body.to_bytes(), body(""));
+    assert_eq!(outgoing.dropped, ["messages.reasoning_details"]);
+    assert!(bare.without_state(None).is_none());
 }

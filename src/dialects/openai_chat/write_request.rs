@@ -166,14 +166,14 @@ fn reasoning(reasoning: Reasoning, flavour: Flavour, losses: &mut Losses) -> Opt
                 Effort::Max => Effort::High,
                 other => other,
             };
+            if nearest != effort {
+                losses.drop(reasoning.amount());
+            }
             Some(ReasoningMember::Effort(word(nearest)))
         }
         ReasoningForm::Object | ReasoningForm::Nothing => {
             if effort != Effort::None {
-                losses.drop(match reasoning.effort {
-                    Some(_) => Feature::ReasoningEffort,
-                    None => Feature::ReasoningBudget,
-                });
+                losses.drop(reasoning.amount());
             }
             None
         }

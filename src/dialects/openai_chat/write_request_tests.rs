@@ -425,7 +425,7 @@ fn what_a_provider_does_not_take_is_left_out_and_told() {
 }
 
 #[test]
-fn words_for_the_effort_are_those_that_the_provider_has() {
+fn words_for_the_effort_are_those_that_the_provider_has_and_others_than_were_asked_for_are_told() {
     let mut request = request(vec![Message::text(Role::User, "x")]);
     for (effort, openai, groq) in [
         (Effort::None, "none", "none"),
@@ -438,7 +438,10 @@ fn words_for_the_effort_are_those_that_the_provider_has() {
             ..Reasoning::default()
         });
         assert_eq!(written(&request, "openai").0["reasoning_effort"], openai);
-        assert_eq!(written(&request, "groq").0["reasoning_effort"], groq);
+        let (value, dropped) = written(&request, "groq");
+        assert_eq!(value["reasoning_effort"], groq);
+        let told: &[&str] = if openai == groq { &[] } else { &["output_config.effort"] };
+        assert_eq!(dropped, told, "{effort:?}");
         assert_eq!(
             written(&request, "openrouter").0["reasoning"],
             json!({"effort": openai})

@@ -10,7 +10,7 @@ use gateway_actors::protocol::GatewayError;
 use serde_json::value::RawValue;
 
 use crate::dialects::json::text;
-use crate::dialects::neutral::{Losses, Message, Number, Request, Role};
+use crate::dialects::neutral::{Feature, Losses, Message, Number, Request, Role};
 use crate::dialects::object::{AnyNumber, Count, Flag, List, Object, Present, Text, TextOr, object, read_body};
 use crate::dialects::place::At;
 
@@ -45,8 +45,9 @@ object! {
 /// # Errors
 /// `invalid_request` naming the field that is not what it must be, or that only a model that completes texts can be asked
 /// for.
-pub(in crate::dialects) fn read_request<'a>(body: &'a str, _losses: &mut Losses) -> Result<Request<'a>, GatewayError> {
+pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) -> Result<Request<'a>, GatewayError> {
     let body: Body<'a> = read_body(body)?;
+    losses.call(Feature::MaxTokens, "max_tokens");
     let stream = body.stream == Some(Flag(true));
     let is_above_one = |count: Option<Count>| count.is_some_and(|Count(count)| count > 1);
     let has_suffix = body.suffix.as_ref().is_some_and(|Text(suffix)| !suffix.is_empty());

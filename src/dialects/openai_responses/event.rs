@@ -31,12 +31,9 @@ impl EventReader {
         if data.is_empty() {
             return Ok(Seen::default());
         }
-        // Not of the dialect, but some send it behind the end.
+        // Not of the dialect, but some send it behind the end. Of itself it ends nothing.
         if data == b"[DONE]" {
-            return Ok(Seen {
-                terminal: true,
-                ..Seen::default()
-            });
+            return Ok(Seen::default());
         }
         // The parser would read an array as the members of an object, in order.
         if !data.starts_with(b"{") {

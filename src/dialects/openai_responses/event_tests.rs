@@ -80,7 +80,7 @@ fn the_end_finishes_and_tells_the_usage() {
         };
         assert_eq!(seen.usage, Some(UsageReport::Reported(usage)));
     }
-    assert!(seen("[DONE]").terminal && !seen("[DONE]").finished);
+    assert_eq!(seen("[DONE]"), Seen::default());
     assert_eq!(
         seen(r#"{"type":"response.completed","response":{"usage":null}}"#).usage,
         None

@@ -36,6 +36,7 @@ mod response;
 #[cfg(test)]
 mod samples;
 mod scan;
+mod sealed_items;
 mod stored;
 #[cfg(test)]
 mod stream_fuzz_tests;
@@ -59,6 +60,7 @@ pub(in crate::dialects) use read_answer::read_answer;
 pub(in crate::dialects) use read_request::read_request;
 pub(in crate::dialects) use read_stream::Reader;
 pub use request::ResponsesRequest;
+pub use sealed_items::sealed_items;
 pub use stored::{final_response, with_item_ids};
 pub(in crate::dialects) use write_answer::write_answer;
 pub(in crate::dialects) use write_request::write_request;

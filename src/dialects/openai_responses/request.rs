@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gateway_actors::protocol::{
     AnswerRead, BoundRules, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody,
-    OutgoingRequest, Question,
+    OutgoingRequest, ProviderName, Question,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,12 +16,13 @@ use serde_json::value::RawValue;
 use super::echo::echo;
 use super::needs::needs;
 use super::scan::{Scan, scan};
+use super::sealed_items::cuts_in;
 use super::unsupported::{Unsupported, refuse_unsupported};
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_string, push_string, range_in, text};
-use crate::dialects::neutral::holds_marked;
+use crate::dialects::neutral::{holds_marked, tell_lost_state};
 use crate::dialects::precheck::precheck;
-use crate::dialects::splice::{Splice, spliced};
+use crate::dialects::splice::{Splice, spliced, without};
 use crate::dialects::{ClientRequest, noted, question, reading, translation};
 
 /// A `POST /v1/responses` body, read and checked.
@@ -35,6 +36,10 @@ pub struct ResponsesRequest {
     previous_response: Option<Arc<str>>,
     /// The same, once what came before stands in the body itself.
     continued: Option<Arc<str>>,
+    /// Who made the sealed items of what came before, as far as that is known: those of the input's first, in order.
+    makers: Arc<[Option<ProviderName>]>,
+    /// Whether sealed items were left out.
+    has_lost_state: bool,
     needs: Needs,
     /// Where the value of `model` stands.
     model_value: Range<usize>,
@@ -79,6 +84,8 @@ impl ResponsesRequest {
             must_be_rewritten: holds_marked(&body),
             previous_response,
             continued: None,
+            makers: Arc::default(),
+            has_lost_state: false,
             needs: needs(json, &found)?,
             model_value: range_in(json, model_value),
             body,
@@ -143,11 +150,12 @@ impl ResponsesRequest {
     }
 
     /// The same request with earlier items, a JSON array, in front of its own, and without an answer that it continues.
-    /// Nothing else of it changes.
+    /// Nothing else of it changes. `makers`: which providers made the [`sealed_items`](super::sealed_items) among the
+    /// earlier ones, in order, as far as that is known; each is given to its maker alone.
     ///
     /// # Errors
     /// `internal` if `items` is no JSON array. What [`scan`](Self::scan) finds wrong with the whole.
-    pub fn with_history(self, items: &str) -> Result<Self, GatewayError> {
+    pub fn with_history(self, items: &str, makers: Vec<Option<ProviderName>>) -> Result<Self, GatewayError> {
         let earlier = inside(items).ok_or_else(|| {
             let message = "the earlier items of this conversation cannot be read; send it whole in `input`";
             GatewayError::new(ErrorKind::Internal, message).with_param("previous_response_id")
@@ -172,6 +180,7 @@ impl ResponsesRequest {
         let whole = Self::scan(spliced(&self.body, splices.iter()).to_bytes())?;
         Ok(Self {
             continued: self.previous_response,
+            makers: makers.into(),
             ..whole
         })
     }
@@ -184,6 +193,26 @@ impl ResponsesRequest {
         let mut splices: Vec<&Splice> = more.iter().chain([&name]).collect();
         splices.sort_by_key(|splice| splice.at.start);
         spliced(&self.body, splices.into_iter())
+    }
+
+    /// The same request with another body, which has the same items but for sealed ones; nothing if that is none.
+    fn changed(&self, body: Bytes) -> Option<Self> {
+        let read = Self::scan(body).ok()?;
+        Some(Self {
+            continued: self.continued.clone(),
+            makers: Arc::clone(&self.makers),
+            has_lost_state: self.has_lost_state,
+            ..read
+        })
+    }
+
+    /// Where the sealed items stand of which this model's provider is known not to be the maker.
+    fn foreign_items(&self, model: &Model) -> Vec<Range<usize>> {
+        let is_foreign = |maker: &Option<ProviderName>| maker.as_ref().is_some_and(|maker| *maker != model.provider);
+        if !self.makers.iter().any(is_foreign) {
+            return Vec::new();
+        }
+        cuts_in(self.body(), |number| self.makers.get(number).is_some_and(is_foreign))
     }
 
     fn input(&self) -> Option<&RawValue> {
@@ -211,15 +240,29 @@ impl OutgoingRequest for ResponsesRequest {
             needs: &self.needs,
             rules: bounds,
         };
-        if model.dialect != Dialect::OpenaiResponses || self.must_be_rewritten {
+        let is_native = model.dialect == Dialect::OpenaiResponses;
+        let cuts = if is_native {
+            self.foreign_items(model)
+        } else {
+            Vec::new()
+        };
+        let has_lost_state = self.has_lost_state || !cuts.is_empty();
+        let mut outgoing = if is_native && !self.must_be_rewritten {
+            let bounded = bounding.as_sent(&self.body, Form::Responses, model)?;
+            let mut splices: Vec<Splice> = cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())).collect();
+            splices.extend(bounded.iter().flat_map(|bounded| &bounded.splices).cloned());
+            let body = self.body_for(model, &splices);
+            bounding.outgoing(body, true, bounded.as_ref(), model)
+        } else {
             let echo = echo(self.body(), self.continued.as_deref());
-            let client = &translation::RESPONSES;
-            return translation::write_repeating(client, &self.body, model, true, Some(echo), bounding);
+            let body = without(&self.body, cuts);
+            let body = body.as_ref().unwrap_or(&self.body);
+            translation::write_repeating(&translation::RESPONSES, body, model, true, Some(echo), bounding)?
+        };
+        if has_lost_state {
+            tell_lost_state(&mut outgoing, Dialect::OpenaiResponses);
         }
-        let bounded = bounding.as_sent(&self.body, Form::Responses, model)?;
-        let splices = bounded.as_ref().map_or(&[][..], |bounded| &bounded.splices);
-        let body = self.body_for(model, splices);
-        Ok(bounding.outgoing(body, true, bounded.as_ref(), model))
+        Ok(outgoing)
     }
 
     fn question(&self) -> Option<Question> {
@@ -235,10 +278,24 @@ impl OutgoingRequest for ResponsesRequest {
     }
 
     fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {
-        let noted = Self::scan(noted::in_responses(&self.body, note)?).ok()?;
+        Some(Rc::new(self.changed(noted::in_responses(&self.body, note)?)?))
+    }
+
+    fn state_dialect(&self) -> Option<Dialect> {
+        Some(Dialect::OpenaiResponses)
+    }
+
+    fn without_state(&self, own: Option<&Model>) -> Option<Rc<dyn OutgoingRequest>> {
+        let is_kept = |number: usize| {
+            let maker = self.makers.get(number).and_then(Option::as_ref);
+            own.is_some_and(|own| maker == Some(&own.provider))
+        };
+        let bare = self.changed(without(&self.body, cuts_in(self.body(), |number| !is_kept(number)))?)?;
+        let kept = (0..self.makers.len()).filter(|number| is_kept(*number));
         Some(Rc::new(Self {
-            continued: self.continued.clone(),
-            ..noted
+            makers: kept.filter_map(|number| self.makers.get(number).cloned()).collect(),
+            has_lost_state: true,
+            ..bare
         }))
     }
 }

@@ -147,7 +147,7 @@ fn assert_scanned(members: &Members<'_>, request: &ResponsesRequest) {
 
     let whole = request
         .clone()
-        .with_history(r#"[{"role":"user"}, {"role":"x"}]"#)
+        .with_history(r#"[{"role":"user"}, {"role":"x"}]"#, Vec::new())
         .unwrap();
     let after: Members<'_> = serde_json::from_str(whole.body()).unwrap();
     let items: Vec<&RawValue> = serde_json::from_str(after["input"].get()).unwrap();

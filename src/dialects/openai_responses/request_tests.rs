@@ -188,7 +188,7 @@ fn history_comes_before_the_input_and_nothing_else_changes() {
     let body = "{\"previous_response_id\" : \"resp_1\",\"x\":[1, 2.50],\"input\": [ {\"b\":2} ],\"model\":\"m\"} ";
     let request = read(body);
     assert_eq!(request.previous_response(), Some("resp_1"));
-    let whole = request.with_history(" [{\"a\":1}, {}] ").unwrap();
+    let whole = request.with_history(" [{\"a\":1}, {}] ", Vec::new()).unwrap();
     assert_eq!(
         whole.body(),
         "{\"previous_response_id\" : null,\"x\":[1, 2.50],\"input\": [{\"a\":1}, {},{\"b\":2}],\"model\":\"m\"} "
@@ -200,7 +200,7 @@ fn history_comes_before_the_input_and_nothing_else_changes() {
 
 #[test]
 fn a_text_becomes_an_item_behind_history_and_no_input_is_all_history() {
-    let with = |body: &str, items: &str| value(read(body).with_history(items).unwrap().body());
+    let with = |body: &str, items: &str| value(read(body).with_history(items, Vec::new()).unwrap().body());
     let text = with(
         r#"{"model":"m","input":"hi","previous_response_id":"resp_1"}"#,
         r#"[{"a":1}]"#,
@@ -223,7 +223,9 @@ fn a_text_becomes_an_item_behind_history_and_no_input_is_all_history() {
 #[test]
 fn history_that_is_no_array_is_a_defect_and_not_the_clients() {
     for items in ["", "{}", "[", "[1,]", "null"] {
-        let error = read(r#"{"model":"m","input":"x"}"#).with_history(items).unwrap_err();
+        let error = read(r#"{"model":"m","input":"x"}"#)
+            .with_history(items, Vec::new())
+            .unwrap_err();
         assert_eq!(error.kind, ErrorKind::Internal, "{items:?}");
     }
 }
@@ -257,4 +259,59 @@ fn an_answer_that_nobody_keeps_was_asked_for_with_store_false() {
         let body = format!(r#"{{"store": {value} ,"model":"m","input":"store"}}"#);
         assert_eq!(written(&body), body.replace(value, "false"));
     }
+}
+
+const SEALED: &str = r#"{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}"#;
+const SAID: &str = r#"{"role":"user","content":"caf\u00e9"}"#;
+const LOST: &str = "input.reasoning.encrypted_content";
+
+fn of_provider(provider: &str) -> Model {
+    Model {
+        provider: provider.into(),
+        ..model("m")
+    }
+}
+
+fn sent(request: &dyn OutgoingRequest, provider: &str) -> (String, Vec<String>) {
+    let outgoing = request.write_for(&of_provider(provider), None).unwrap();
+    let body = String::from_utf8(outgoing.body.to_bytes().to_vec()).unwrap();
+    let dropped = outgoing.dropped.into_iter().map(String::from).collect();
+    (body, dropped)
+}
+
+#[test]
+fn what_is_sealed_goes_out_as_it_came_and_can_be_left_out() {
+    let body = |items: &str| format!(r#"{{"model":"m","x":1.0,"input":[{items}]}}"#);
+    let request = read(&body(&format!("{SEALED} , {SAID}")));
+    assert_eq!(sent(&request, "alpha"), (body(&format!("{SEALED} , {SAID}")), vec![]));
+    let bare = request.without_state(Some(&of_provider("alpha"))).unwrap();
+    assert_eq!(sent(&*bare, "alpha"), (body(SAID), vec![LOST.to_owned()]));
+    assert!(bare.without_state(None).is_none());
+    let noted = bare.with_note("be brief").unwrap();
+    assert_eq!(sent(&*noted, "alpha").1, [LOST]);
+    assert!(read(&body(SAID)).without_state(None).is_none());
+}
+
+#[test]
+fn sealed_items_of_history_are_given_to_their_makers_alone() {
+    let other = SEALED.replace("gAAA", "gBBB");
+    let own = SEALED.replace("gAAA", "gCCC");
+    let body = |items: &[&str]| format!(r#"{{"model":"m","input":[{}]}}"#, items.join(","));
+    let makers = vec![Some("alpha".into()), Some("beta".into())];
+    let request = read(&body(&[&own, SAID]));
+    let request = request.with_history(&format!("[{SEALED},{other}]"), makers).unwrap();
+    let lost = vec![LOST.to_owned()];
+    assert_eq!(sent(&request, "alpha"), (body(&[SEALED, &own, SAID]), lost.clone()));
+    assert_eq!(sent(&request, "beta"), (body(&[&other, &own, SAID]), lost.clone()));
+    assert_eq!(sent(&request, "gamma"), (body(&[&own, SAID]), lost.clone()));
+    // What is not known to be its own is left out as well.
+    let bare = request.without_state(Some(&of_provider("beta"))).unwrap();
+    assert_eq!(sent(&*bare, "beta"), (body(&[&other, SAID]), lost.clone()));
+    assert_eq!(sent(&*bare, "alpha"), (body(&[SAID]), lost.clone()));
+    let bare = request.without_state(None).unwrap();
+    assert_eq!(sent(&*bare, "alpha"), (body(&[SAID]), lost.clone()));
+    let noted = request.with_note("be brief").unwrap();
+    let (noted, dropped) = sent(&*noted, "beta");
+    assert!(noted.contains("gBBB") && !noted.contains("gAAA"), "{noted}");
+    assert_eq!(dropped, lost);
 }

@@ -69,9 +69,7 @@ pub(in crate::dialects) fn write_request(
         parallel_tool_calls: request.parallel_tool_calls,
         text: (text.format.is_some() || text.verbosity.is_some()).then_some(text),
         reasoning: reasoning.map(thinking),
-        max_output_tokens: request
-            .max_output_tokens
-            .map(|most| most.min(model.max_output_tokens.max(LEAST_OUTPUT_TOKENS))),
+        max_output_tokens: limit(request.max_output_tokens, model, losses),
         temperature: sampled(Feature::Temperature, request.temperature, model, losses),
         top_p: sampled(Feature::TopP, request.top_p, model, losses),
         safety_identifier: short(request.user.as_deref(), Feature::User, losses),
@@ -232,6 +230,16 @@ fn reasoning(request: &Request<'_>, model: &Model, losses: &mut Losses) -> Optio
         }
     }
     None
+}
+
+/// The limit of output tokens, which is the model's where that is lower.
+fn limit(asked: Option<u32>, model: &Model, losses: &mut Losses) -> Option<u32> {
+    let asked = asked?;
+    let given = asked.min(model.max_output_tokens.max(LEAST_OUTPUT_TOKENS));
+    if given < asked {
+        losses.drop(Feature::MaxTokens);
+    }
+    Some(given)
 }
 
 fn thinking(reasoning: Reasoning) -> Thinking {

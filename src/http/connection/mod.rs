@@ -69,6 +69,12 @@ impl<T> Connection<T> {
         }
     }
 
+    /// The connection itself.
+    #[cfg(test)]
+    pub(super) fn stream(&self) -> &T {
+        &self.stream
+    }
+
     /// For the requests that come over it.
     pub(super) fn traffic(&self) -> Rc<Traffic> {
         Rc::clone(&self.traffic)

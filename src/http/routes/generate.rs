@@ -32,6 +32,9 @@ static X_GATEWAY_PROVIDER: HeaderName = HeaderName::from_static("x-gateway-provi
 static X_GATEWAY_LAYER: HeaderName = HeaderName::from_static("x-gateway-layer");
 static X_GATEWAY_DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped");
 static X_GATEWAY_ESCALATION: HeaderName = HeaderName::from_static("x-gateway-escalation");
+static X_GATEWAY_ROUTING: HeaderName = HeaderName::from_static("x-gateway-routing");
+/// What is told of the routing at most: clients take only so many bytes of headers.
+const ROUTING_BYTES: usize = 1_024;
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
 /// A request to an endpoint of a dialect, its body read.
@@ -128,26 +131,36 @@ impl Asked {
         self,
         dialect: Dialect,
         request: R,
-        keep: Option<Box<dyn Keep>>,
+        mut keep: Option<Box<dyn Keep>>,
         once: Option<Once>,
     ) -> Result<HttpResponse, Failure> {
         let is_stream = request.is_stream();
         let call = self.call(request, once.as_ref())?;
+        // Nobody pays for the story of a model that was named.
+        let is_chosen = !matches!(call.plan.target, Target::Named(_));
         if is_stream {
             let answer = self.edge.pipeline().stream(call).await?;
+            if let Some(keep) = &mut keep {
+                keep.answered_by(&answer.model);
+            }
             let events = match &once {
                 Some(once) => once.relay(dialect, answer.events),
                 None => answer.events,
             };
             let body = EventBody::new(dialect, self.incoming.id, events, self.edge.shared().ending());
             let story = answer.routing.as_deref();
-            Ok(streamed(&answer.model, &answer.dropped, story, body.keeping(keep)))
+            let routing = is_chosen.then(|| begun_summary(&answer.model, story));
+            let mut response = streamed(&answer.model, &answer.dropped, story);
+            tell_routing(&mut response, routing.as_deref());
+            Ok(response.body(body.keeping(keep)))
         } else {
             let answer = self.edge.pipeline().complete(call).await?;
-            if let Some(keep) = keep {
+            if let Some(mut keep) = keep {
+                keep.answered_by(&answer.served.model);
                 keep.whole(&answer.completion.body).await;
             }
-            Ok(whole(answer))
+            let routing = is_chosen.then(|| answer.served.summary());
+            Ok(whole(answer, routing.as_deref()))
         }
     }
 
@@ -177,29 +190,43 @@ impl Asked {
     }
 }
 
-fn whole(answer: Answer) -> HttpResponse {
+fn whole(answer: Answer, routing: Option<&str>) -> HttpResponse {
     let status = StatusCode::from_u16(answer.completion.status).unwrap_or(StatusCode::OK);
     let mut response = HttpResponse::build(status);
     response.insert_header((header::CONTENT_TYPE, JSON));
     name_the_model(&mut response, &answer.served.model);
     tell_dropped(&mut response, &answer.served.dropped);
     tell_escalation(&mut response, answer.served.routing.as_deref());
+    tell_routing(&mut response, routing);
     response.body(answer.completion.body)
 }
 
-fn streamed(
-    model: &Model,
-    dropped: &[Cow<'static, str>],
-    story: Option<&RoutingStory>,
-    body: EventBody,
-) -> HttpResponse {
+/// The head of a stream.
+fn streamed(model: &Model, dropped: &[Cow<'static, str>], story: Option<&RoutingStory>) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, EVENT_STREAM));
     response.insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
     name_the_model(&mut response, model);
     tell_dropped(&mut response, dropped);
     tell_escalation(&mut response, story);
-    response.body(body)
+    response
+}
+
+/// The calls of a stream that has begun, in one line as [`RoutingStory::summary`] tells them: those that have ended, and
+/// the one that answers.
+fn begun_summary(model: &Model, story: Option<&RoutingStory>) -> String {
+    let mut text = story.map(RoutingStory::summary).unwrap_or_default();
+    if !text.is_empty() {
+        text.push_str(" -> ");
+    }
+    text.push_str(model.layer.as_str());
+    text.push(' ');
+    text.push_str(model.id.as_str());
+    let mut candidates = story.iter().flat_map(|story| &story.candidates);
+    match candidates.find(|candidate| candidate.model.id == model.id) {
+        Some(candidate) => format!("{text} ({})", candidate.reason),
+        None => text,
+    }
 }
 
 /// Says which model answered. A name that cannot stand in a header is left out.
@@ -233,5 +260,53 @@ fn tell_escalation(response: &mut HttpResponseBuilder, story: Option<&RoutingSto
     let text = format!("required; layer={}; reason={}", need.suggested, need.evidence);
     if let Ok(value) = HeaderValue::from_str(&text) {
         response.insert_header((X_GATEWAY_ESCALATION.clone(), value));
+    }
+}
+
+/// Says by which calls, and why by these, the gateway came to the answer. A header has one line of ASCII: what is neither
+/// is shown as `?`, and of what is too long the end is left out.
+fn tell_routing(response: &mut HttpResponseBuilder, summary: Option<&str>) {
+    let Some(summary) = summary.filter(|summary| !summary.is_empty()) else {
+        return;
+    };
+    if let Ok(value) = HeaderValue::from_str(&header_text(summary)) {
+        response.insert_header((X_GATEWAY_ROUTING.clone(), value));
+    }
+}
+
+fn header_text(text: &str) -> String {
+    const CUT: &str = "...";
+    let is_plain = |letter: &char| matches!(letter, ' '..='~');
+    let plain = |letter: char| Some(letter).filter(is_plain).unwrap_or('?');
+    let is_long = text.chars().nth(ROUTING_BYTES).is_some();
+    let kept = if is_long {
+        ROUTING_BYTES - CUT.len()
+    } else {
+        ROUTING_BYTES
+    };
+    let mut line: String = text.chars().take(kept).map(plain).collect();
+    if is_long {
+        line.push_str(CUT);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_in_a_header_is_one_line_of_ascii_of_bounded_length() {
+        for text in ["L0 small (named)", "L0 modèle\r\nx: y", ""] {
+            let line = header_text(text);
+            assert_eq!(line.chars().count(), text.chars().count());
+            assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
+        }
+        assert_eq!(header_text("L0 modèle\r\nx"), "L0 mod?le??x");
+        let fits = "é".repeat(ROUTING_BYTES);
+        assert_eq!(header_text(&fits), "?".repeat(ROUTING_BYTES));
+        let cut = header_text(&"a".repeat(ROUTING_BYTES + 1));
+        assert_eq!(cut.len(), ROUTING_BYTES);
+        assert!(cut.ends_with("a..."), "{cut}");
     }
 }

@@ -213,6 +213,10 @@ pub(crate) static TABLE: &[Rule] = &[
     Rule::admin("/v1/improvement/models", GET, |route| {
         route.get(improvement::models).head(improvement::models)
     }),
+    Rule::admin("/v1/improvement/models/{model:.+}", GET_PUT_DELETE, |route| {
+        let route = route.get(improvement::model).head(improvement::model);
+        route.put(improvement::put_model).delete(improvement::delete_model)
+    }),
     Rule::admin("/v1/improvement/routing", GET, |route| {
         route.get(improvement::routing).head(improvement::routing)
     }),
@@ -253,7 +257,9 @@ pub(crate) static TABLE: &[Rule] = &[
 ];
 
 /// What holds for a path that no route has.
-static UNKNOWN_PATH: Rule = Rule {
+static UNKNOWN_PATH: Rule = UNKNOWN_PATH_RULE;
+
+const UNKNOWN_PATH_RULE: Rule = Rule {
     path: "unknown",
     access: Access::Open,
     lane: Lane::Exempt,
@@ -262,9 +268,45 @@ static UNKNOWN_PATH: Rule = Rule {
     handlers: |route| route,
 };
 
+impl Rule {
+    /// What holds for a path that no route has, in one vendor's part of the paths.
+    const fn unknown(path: &'static str) -> Self {
+        Self {
+            path,
+            ..UNKNOWN_PATH_RULE
+        }
+    }
+}
+
+/// Paths that vendors' clients ask for and no route has, so that they are told so in their own shape. Of a path that either
+/// vendor has, the headers tell whose client asks.
+static UNKNOWN_OF_VENDORS: &[Rule] = &[
+    Rule::unknown("/v1/messages/{path:.+}").speaking(Dialect::AnthropicMessages),
+    Rule::unknown("/v1/complete").speaking(Dialect::AnthropicMessages),
+    Rule::unknown("/v1/chat/completions/{path:.+}").by_headers(),
+    Rule::unknown("/v1/completions/{path:.+}").by_headers(),
+    Rule::unknown("/v1/embeddings/{path:.+}").by_headers(),
+    Rule::unknown("/v1/responses/{path:.+}").by_headers(),
+    Rule::unknown("/v1/audio/{path:.+}").by_headers(),
+    Rule::unknown("/v1/batches").by_headers(),
+    Rule::unknown("/v1/batches/{path:.+}").by_headers(),
+    Rule::unknown("/v1/conversations").by_headers(),
+    Rule::unknown("/v1/conversations/{path:.+}").by_headers(),
+    Rule::unknown("/v1/files").by_headers(),
+    Rule::unknown("/v1/files/{path:.+}").by_headers(),
+    Rule::unknown("/v1/fine_tuning/{path:.+}").by_headers(),
+    Rule::unknown("/v1/images/{path:.+}").by_headers(),
+    Rule::unknown("/v1/moderations").by_headers(),
+    Rule::unknown("/v1/uploads").by_headers(),
+    Rule::unknown("/v1/uploads/{path:.+}").by_headers(),
+    Rule::unknown("/v1/vector_stores").by_headers(),
+    Rule::unknown("/v1/vector_stores/{path:.+}").by_headers(),
+];
+
 /// What holds for a path.
 pub(crate) fn rule_of(path: &str) -> &'static Rule {
-    TABLE.iter().find(|rule| rule.is_for(path)).unwrap_or(&UNKNOWN_PATH)
+    let mut rules = TABLE.iter().chain(UNKNOWN_OF_VENDORS);
+    rules.find(|rule| rule.is_for(path)).unwrap_or(&UNKNOWN_PATH)
 }
 
 /// Registers every route, each inside its guard.
@@ -273,6 +315,10 @@ pub(crate) fn register(config: &mut web::ServiceConfig) {
         let wrong_method =
             web::to(move || std::future::ready(Err::<HttpResponse, _>(Failure::method_not_allowed(rule.allow))));
         let resource = (rule.handlers)(web::resource(rule.path)).default_service(wrong_method);
+        config.service(resource.wrap(Guard::new(rule)));
+    }
+    for rule in UNKNOWN_OF_VENDORS {
+        let resource = web::resource(rule.path).default_service(web::to(not_found));
         config.service(resource.wrap(Guard::new(rule)));
     }
     config.default_service(web::to(not_found).wrap(Guard::new(&UNKNOWN_PATH)));
@@ -304,6 +350,10 @@ mod tests {
             ("/v1/context/a/b", "unknown"),
             ("/v1/chat/", "unknown"),
             ("/V1/chat", "unknown"),
+            ("/v1/messages/count_tokens", "/v1/messages/count_tokens"),
+            ("/v1/messages/batches", "/v1/messages/{path:.+}"),
+            ("/v1/responses/resp_1", "/v1/responses/{id}"),
+            ("/v1/responses/resp_1/cancel", "/v1/responses/{path:.+}"),
         ] {
             assert_eq!(rule_of(path).path, of, "{path}");
         }

@@ -1,8 +1,10 @@
 //! What operators are told of a budget that is being spent.
 
+use gateway_actors::protocol::StoreFuture;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::charges::AboveHold;
 use super::rows::{PeriodKey, Watch};
 
 /// A row of `events` that is to be delivered.
@@ -12,6 +14,24 @@ pub(in crate::store) struct Event {
     pub(in crate::store) once: String,
     pub(in crate::store) kind: &'static str,
     pub(in crate::store) detail: String,
+}
+
+/// Logs the events that a job raised, once its transaction is durable. What was not raised is not among them: others had
+/// raised it before.
+pub(in crate::store) fn told<T: Send + 'static>(job: StoreFuture<(T, Vec<Event>)>) -> StoreFuture<T> {
+    Box::pin(async move {
+        let (answer, raised) = job.await?;
+        for event in raised {
+            tracing::warn!(
+                event = event.id,
+                kind = event.kind,
+                detail = event.detail,
+                "{}",
+                event.text()
+            );
+        }
+        Ok(answer)
+    })
 }
 
 #[derive(Serialize)]
@@ -25,11 +45,59 @@ struct Detail<'a> {
     spent_nano_usd: i64,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AboveDetail<'a> {
+    scope: &'a str,
+    period: &'a str,
+    attempt: &'a str,
+    model: &'a str,
+    held_nano_usd: i64,
+    cost_nano_usd: i64,
+}
+
 const THRESHOLD: &str = "budget_threshold";
 const OVERRUN: &str = "budget_overrun";
+const ABOVE_HOLD: &str = "cost_above_hold";
+
+impl Event {
+    fn new(kind: &'static str, once: String, detail: &impl Serialize) -> Self {
+        let detail = serde_json::to_string(detail);
+        debug_assert!(detail.is_ok(), "writing numbers and texts to memory does not fail");
+        Self {
+            id: Uuid::now_v7().simple().to_string(),
+            once,
+            kind,
+            detail: detail.unwrap_or_default(),
+        }
+    }
+
+    /// What the log says of it.
+    fn text(&self) -> &'static str {
+        match self.kind {
+            THRESHOLD => "a part of a budget is spent that is to be told of",
+            OVERRUN => "more was spent of a budget than its limit",
+            _ => "a call cost more than was held for it; it is booked in full",
+        }
+    }
+}
+
+/// That a call cost more than was held for it; once in a period of a budget.
+pub(super) fn above_hold(key: &PeriodKey, above: &AboveHold) -> Event {
+    let PeriodKey { scope, period } = key;
+    let detail = AboveDetail {
+        scope,
+        period,
+        attempt: &above.attempt,
+        model: &above.model,
+        held_nano_usd: above.held,
+        cost_nano_usd: above.cost,
+    };
+    Event::new(ABOVE_HOLD, format!("{ABOVE_HOLD}|{scope}|{period}"), &detail)
+}
 
 /// What is to be told when so much is posted now, and so much was `before`; with nothing before, all that holds now. The
-/// database keeps what it was told once.
+/// database keeps what it was told once of each limit: of another limit it is told anew.
 pub(super) fn events(key: &PeriodKey, watch: &Watch, before: Option<i64>, posted: i64) -> Vec<Event> {
     let limit = watch.limit;
     let reaches = |posted: i64, percent: u8| i128::from(posted) * 100 >= i128::from(limit) * i128::from(percent);
@@ -37,20 +105,14 @@ pub(super) fn events(key: &PeriodKey, watch: &Watch, before: Option<i64>, posted
     let event = |kind: &'static str, percent: Option<u8>| {
         let PeriodKey { scope, period } = key;
         let of_percent = percent.map(|percent| format!("|{percent}")).unwrap_or_default();
-        let detail = serde_json::to_string(&Detail {
+        let detail = Detail {
             scope,
             period,
             percent,
             limit_nano_usd: limit,
             spent_nano_usd: posted,
-        });
-        debug_assert!(detail.is_ok(), "writing numbers and texts to memory does not fail");
-        Event {
-            id: Uuid::now_v7().simple().to_string(),
-            once: format!("{kind}|{scope}|{period}{of_percent}"),
-            kind,
-            detail: detail.unwrap_or_default(),
-        }
+        };
+        Event::new(kind, format!("{kind}|{scope}|{period}{of_percent}|{limit}"), &detail)
     };
     let percents = watch.percents.iter().copied();
     // Of nothing, no part can be spent.
@@ -77,7 +139,12 @@ mod tests {
         };
         events(&key, &watch, before, posted)
             .into_iter()
-            .map(|event| event.once)
+            .map(|event| {
+                let without_limit = event.once.strip_suffix(&format!("|{limit}"));
+                without_limit
+                    .expect("the limit is part of what is told once")
+                    .to_owned()
+            })
             .collect()
     }
 

@@ -21,6 +21,7 @@ pub(in crate::store) struct Book {
     periods: BTreeMap<PeriodKey, Account>,
     slices: BTreeMap<SliceKey, Slice>,
     entries: Vec<Entry>,
+    events: Vec<Event>,
 }
 
 /// A period, and how it was.
@@ -97,6 +98,7 @@ impl Book {
             periods: accounts.collect(),
             slices: slices.collect(),
             entries: Vec::new(),
+            events: Vec::new(),
         }
     }
 
@@ -164,6 +166,15 @@ impl Book {
         self.change(key, "adjust", -explained, 0, Some(lease), 0);
         // Whose slice it was has counted the attempt at what was posted first, and hears of no difference.
         self.change(key, "adjust", charge.more, 0, Some(lease), charge.replaced);
+        if let Some(above) = &charge.above {
+            self.events.push(alerts::above_hold(key, above));
+        }
+    }
+
+    /// Corrects what so many calls cost; whether there is such a period.
+    pub(in crate::store) fn correct(&mut self, key: &PeriodKey, by: i64, calls: i64) -> bool {
+        self.change(key, "adjust", by, 0, None, calls);
+        self.periods.contains_key(key)
     }
 
     /// Posts in full what a slice holds whose lease ran out; how much that is.
@@ -257,7 +268,7 @@ impl Book {
 
     /// What is to be written.
     pub(in crate::store) fn into_changes(self) -> Changes {
-        let mut events = Vec::new();
+        let mut events = self.events;
         for (key, account) in &self.periods {
             if let Some(watch) = &account.row.watch {
                 events.extend(alerts::events(key, watch, account.posted_before, account.row.posted));

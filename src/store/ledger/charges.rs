@@ -26,6 +26,29 @@ pub(in crate::store) struct Charge {
     /// By how much more those cost that replaced others, and how many they are.
     pub(in crate::store) more: i64,
     pub(in crate::store) replaced: i64,
+    /// One of the calls that cost more than was held for them, if there is one.
+    pub(in crate::store) above: Option<AboveHold>,
+}
+
+/// A call that cost more than was held for it: its provider billed what the request did not allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct AboveHold {
+    pub(in crate::store) attempt: String,
+    pub(in crate::store) model: String,
+    pub(in crate::store) held: i64,
+    pub(in crate::store) cost: i64,
+}
+
+impl AboveHold {
+    fn of(record: &CallRecord) -> Option<Self> {
+        let sent = &record.dispatch;
+        (record.cost > sent.held).then(|| Self {
+            attempt: sent.attempt.to_string(),
+            model: sent.model.to_string(),
+            held: sent.held.0,
+            cost: record.cost.0,
+        })
+    }
 }
 
 /// What these records are charged to, each slice once, in the order of the slices.
@@ -51,8 +74,12 @@ pub(in crate::store) fn charges_of(posted: &[Posted]) -> Vec<Charge> {
                 calls: 0,
                 more: 0,
                 replaced: 0,
+                above: None,
             };
             let sum = sums.entry((key.clone(), lease.clone())).or_insert_with(nothing);
+            if sum.above.is_none() {
+                sum.above = AboveHold::of(record);
+            }
             match before {
                 None => {
                     sum.cost = sum.cost.saturating_add(record.cost.0);

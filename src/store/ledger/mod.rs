@@ -10,6 +10,7 @@ mod charges;
 mod grants;
 mod rows;
 
+pub(super) use alerts::{Event, told};
 pub(super) use book::{Book, Changes, Entry};
 pub(super) use charges::{Charge, Posted, charges_of};
 pub(super) use rows::{

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::Connection;
 use super::books_write::Write;
 use crate::store::error::QueryError;
-use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, Missing, PeriodKey, PeriodRow};
+use crate::store::ledger::{BudgetRow, Changes, Event, LeaseKey, Locked, Missing, PeriodKey, PeriodRow};
 use crate::store::schema::{budget_leases, budgets};
 
 /// Time, scope, name, posted, held, recall; and of the scope's budget the limit, the kind of its periods, the percents.
@@ -207,10 +207,13 @@ pub(super) async fn lock_leases_of(connection: &mut Connection, instances: &[Str
     Ok(LeaseKey::all(these.load(connection).await?))
 }
 
-/// Writes what was changed, in one statement.
-pub(super) async fn write(connection: &mut Connection, changes: Changes) -> QueryResult<()> {
+/// Writes what was changed, in one statement; the events that were raised by it, which nobody had raised before.
+pub(super) async fn write(connection: &mut Connection, changes: Changes) -> QueryResult<Vec<Event>> {
     if changes.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    Write::from(&changes).execute(connection).await.map(drop)
+    let raised: Vec<String> = Write::from(&changes).load(connection).await?;
+    let mut events = changes.events;
+    events.retain(|event| raised.contains(&event.id));
+    Ok(events)
 }

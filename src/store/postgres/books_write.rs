@@ -2,7 +2,7 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 use crate::store::ledger::Changes;
@@ -91,7 +91,8 @@ lists! {
     next_attempt_at: BigInt => i64,
 }
 
-/// Writes all of it. The periods are locked, and with them their slices.
+/// Writes all of it, and tells the ids of the events that were raised by it: nobody had before. The periods are locked,
+/// and with them their slices.
 #[derive(Debug, Default)]
 pub(super) struct Write<'a> {
     periods: Periods<'a>,
@@ -175,12 +176,19 @@ impl QueryFragment<Pg> for Write<'_> {
         pass.push_sql(") ");
         self.events.push_rows(&mut pass)?;
         pass.push_sql(
-            " ON CONFLICT (once) DO NOTHING)
-             UPDATE budget_periods p SET posted = w.posted, held = w.held, recall = w.recall
-             FROM w WHERE p.scope = w.scope AND p.period = w.period",
+            " ON CONFLICT (once) DO NOTHING RETURNING id
+             ), changed AS (
+                UPDATE budget_periods p SET posted = w.posted, held = w.held, recall = w.recall
+                FROM w WHERE p.scope = w.scope AND p.period = w.period
+             )
+             SELECT id FROM told",
         );
         Ok(())
     }
+}
+
+impl Query for Write<'_> {
+    type SqlType = Text;
 }
 
 impl QueryId for Write<'_> {

@@ -13,7 +13,7 @@ use super::call_rows::{CallRows, OnlyNew};
 use super::transactions::{Access, Transactions};
 use super::{Connection, queries};
 use crate::store::call_row::{RowIds, are_charged, one_for_each_attempt};
-use crate::store::ledger::{Posted, charges_of};
+use crate::store::ledger::{Posted, charges_of, told};
 use crate::store::now_us;
 use crate::store::schema::llm_calls;
 
@@ -38,7 +38,7 @@ impl CallStore for Calls {
         if records.is_empty() {
             return std::future::ready(Ok(())).boxed();
         }
-        self.transactions.submit(Access::Write, move |connection| {
+        told(self.transactions.submit(Access::Write, move |connection| {
             let records = Arc::clone(&records);
             async move {
                 let now = now_us();
@@ -51,14 +51,15 @@ impl CallStore for Calls {
                         CallRows::new(chunk, &ids, now).execute(connection).await?;
                     }
                 }
+                let mut raised = Vec::new();
                 if !posted.is_empty() {
-                    queries::ledger::post(connection, &charges_of(&posted)).await?;
+                    raised = queries::ledger::post(connection, &charges_of(&posted)).await?;
                     pass(AbortPoint::Committing);
                 }
-                Ok(())
+                Ok(((), raised))
             }
             .boxed()
-        })
+        }))
     }
 }
 

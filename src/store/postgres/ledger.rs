@@ -12,7 +12,7 @@ use gateway_actors::protocol::{
 use super::clock;
 use super::queries::ledger;
 use super::transactions::{Access, Transactions};
-use crate::store::ledger::LeaseKey;
+use crate::store::ledger::{LeaseKey, told};
 
 /// The ledger of one database.
 #[derive(Debug)]
@@ -35,14 +35,25 @@ impl BudgetStore for Ledger {
 
     fn set_budget(&self, scope: Scope, rule: BudgetRule) -> StoreFuture<BudgetStatus> {
         let budget = Arc::new((scope, rule));
-        self.transactions.submit(Access::Write, move |connection| {
+        told(self.transactions.submit(Access::Write, move |connection| {
             let budget = Arc::clone(&budget);
             async move {
                 let now = clock::now_us(connection).await?;
                 ledger::set_budget(connection, &budget.0, &budget.1, now).await
             }
             .boxed()
-        })
+        }))
+    }
+
+    fn recount(&self, scope: Scope) -> StoreFuture<Option<BudgetStatus>> {
+        told(self.transactions.submit(Access::Write, move |connection| {
+            let scope = scope.clone();
+            async move {
+                let now = clock::now_us(connection).await?;
+                ledger::recount(connection, &scope, now).await
+            }
+            .boxed()
+        }))
     }
 
     fn delete_budget(&self, scope: Scope) -> StoreFuture<bool> {
@@ -92,13 +103,13 @@ impl LedgerStore for Ledger {
     }
 
     fn expire_leases(&self, grace: Duration) -> StoreFuture<Vec<ExpiredSlice>> {
-        self.transactions.submit(Access::Write, move |connection| {
+        told(self.transactions.submit(Access::Write, move |connection| {
             async move {
                 let now = clock::now_us(connection).await?;
                 ledger::expire_leases(connection, grace, now).await
             }
             .boxed()
-        })
+        }))
     }
 
     fn end_leases_of(&self, instances: Vec<InstanceId>) -> StoreFuture<()> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use gateway_actors::protocol::{
-    ArmSum, ConversationId, Experiment, ExperimentId, Feedback, Improvement, ImprovementId, ImprovementKind,
-    NotebookStore, OutcomeRow, OutcomeStore, RecordOwner, StoreFuture, StoredCalibration, SuccessRow, TodoList,
-    TodoStore,
+    ArmSum, ConversationId, EarlierTests, Experiment, ExperimentId, Feedback, Improvement, ImprovementId,
+    ImprovementKind, ModelEdit, ModelId, NotebookStore, OutcomeRow, OutcomeStore, RecordOwner, StoreFuture,
+    StoredCalibration, SuccessRow, TodoList, TodoStore,
 };
 
 use super::transactions::{Access, Transactions};
@@ -50,6 +50,18 @@ impl OutcomeStore for Notes {
             async move {
                 let now = clock::now_us(connection).await?;
                 queries::note_feedback(connection, &feedback, &owner, now).await
+            }
+            .boxed()
+        })
+    }
+
+    fn note_tests(&self, earlier: EarlierTests) -> StoreFuture<bool> {
+        let earlier = Arc::new(earlier);
+        self.transactions.submit(Access::Write, move |connection| {
+            let earlier = Arc::clone(&earlier);
+            async move {
+                let now = clock::now_us(connection).await?;
+                queries::note_tests(connection, &earlier, now).await
             }
             .boxed()
         })
@@ -147,6 +159,26 @@ impl NotebookStore for Notes {
                 queries::delete_improvement(connection, id, now).await
             }
             .boxed()
+        })
+    }
+
+    fn model_edits(&self) -> StoreFuture<Vec<ModelEdit>> {
+        self.transactions
+            .submit(Access::Read, |connection| queries::list_model_edits(connection).boxed())
+    }
+
+    fn put_model_edit(&self, edit: ModelEdit) -> StoreFuture<()> {
+        let edit = Arc::new(edit);
+        self.transactions.submit(Access::Write, move |connection| {
+            let edit = Arc::clone(&edit);
+            async move { queries::put_model_edit(connection, &edit).await }.boxed()
+        })
+    }
+
+    fn delete_model_edit(&self, model: ModelId) -> StoreFuture<bool> {
+        self.transactions.submit(Access::Write, move |connection| {
+            let model = model.clone();
+            async move { queries::delete_model_edit(connection, &model).await }.boxed()
         })
     }
 

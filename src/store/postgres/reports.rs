@@ -12,6 +12,7 @@ use gateway_actors::protocol::{
 use super::transactions::{Access, Transactions};
 use super::{clock, queries};
 use crate::store::books::{Audit, BOOKS_LIMIT, Books, Repriced, Repricing};
+use crate::store::ledger::told;
 use crate::store::micros;
 
 /// The reports, events and books of one database.
@@ -179,14 +180,13 @@ impl Books for Reports {
     fn reprice(&self, repricing: Repricing, behind: Option<String>) -> StoreFuture<(Repriced, Option<String>)> {
         let asked = Arc::new((repricing, behind));
         let patient = self.transactions.with_limit(BOOKS_LIMIT);
-        patient.submit(Access::Write, move |connection| {
+        told(patient.submit(Access::Write, move |connection| {
             let asked = Arc::clone(&asked);
             async move {
                 clock::be_patient(connection, BOOKS_LIMIT).await?;
-                let now = clock::now_us(connection).await?;
-                queries::reprice(connection, &asked.0, asked.1.as_deref(), now).await
+                queries::reprice(connection, &asked.0, asked.1.as_deref()).await
             }
             .boxed()
-        })
+        }))
     }
 }

@@ -29,6 +29,7 @@ mod keys;
 pub(super) mod ledger;
 mod notebook;
 mod open;
+mod outcome_sums;
 mod outcomes;
 mod page;
 mod release;
@@ -52,12 +53,14 @@ pub(super) use keys::{
     rotate_key, secret, set_limits, update_key,
 };
 pub(super) use notebook::{
-    calibration, delete_experiment, delete_improvement, list_experiments, list_improvements, put_calibration,
-    put_experiment, put_improvement, revert_calibration, stop_experiment,
+    calibration, delete_experiment, delete_improvement, delete_model_edit, list_experiments, list_improvements,
+    list_model_edits, put_calibration, put_experiment, put_improvement, put_model_edit, revert_calibration,
+    stop_experiment,
 };
 pub(super) use open::open;
+pub(super) use outcome_sums::{experiment_sums, successes};
 pub(super) use outcomes::{
-    experiment_sums, insert_outcomes, note_feedback, outcome_page, outcomes_of_experiment, purge_outcomes, successes,
+    insert_outcomes, note_feedback, note_tests, outcome_page, outcomes_of_experiment, purge_outcomes,
 };
 pub(super) use page::read;
 pub(super) use release::release;

@@ -1,4 +1,4 @@
-//! Experiments, notes and calibrations.
+//! Experiments, notes, calibrations and edits of models.
 //!
 //! What was deleted keeps its row, and is not brought back by whoever writes it a moment later.
 
@@ -7,14 +7,15 @@ use diesel::query_dsl::methods;
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{
-    Experiment, ExperimentId, ExperimentStatus, Improvement, ImprovementId, ImprovementKind, StoredCalibration,
+    Experiment, ExperimentId, ExperimentStatus, Improvement, ImprovementId, ImprovementKind, ModelEdit, ModelId,
+    StoredCalibration,
 };
 
 use super::Connection;
 use crate::store::error::QueryError;
 use crate::store::notebook_row::{ExperimentRow, ImprovementRow};
-use crate::store::schema::{calibrations, experiments, improvements};
-use crate::store::transfer::CalibrationRow;
+use crate::store::schema::{calibrations, experiments, improvements, model_edits};
+use crate::store::transfer::{CalibrationRow, ModelEditRow};
 
 /// Every experiment that is not deleted, oldest first.
 pub(in super::super) async fn list_experiments(connection: &mut Connection) -> Result<Vec<Experiment>, QueryError> {
@@ -135,6 +136,44 @@ pub(in super::super) async fn delete_improvement(
         .execute(connection)
         .await?;
     Ok(deleted > 0)
+}
+
+/// The edits of models, in the order of the models' ids.
+pub(in super::super) async fn list_model_edits(connection: &mut Connection) -> Result<Vec<ModelEdit>, QueryError> {
+    let rows: Vec<ModelEditRow> = model_edits::table
+        .order(model_edits::model_id)
+        .select(ModelEditRow::as_select())
+        .load(connection)
+        .await?;
+    let read = rows.into_iter().map(ModelEdit::try_from);
+    Ok(read.collect::<Result<_, _>>()?)
+}
+
+/// Stores an edit over the model's, if there is one; when that was made stays.
+pub(in super::super) async fn put_model_edit(connection: &mut Connection, edit: &ModelEdit) -> Result<(), QueryError> {
+    let row = ModelEditRow::try_from(edit)?;
+    let changes = (
+        model_edits::since.eq(row.since),
+        model_edits::trials.eq(row.trials.clone()),
+        model_edits::updated_at.eq(row.updated_at),
+    );
+    diesel::insert_into(model_edits::table)
+        .values(row)
+        .on_conflict(model_edits::model_id)
+        .do_update()
+        .set(changes)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Takes a model's edit back; whether there was one.
+pub(in super::super) async fn delete_model_edit(
+    connection: &mut Connection,
+    model: &ModelId,
+) -> Result<bool, QueryError> {
+    let deleted = diesel::delete(model_edits::table.find(model.as_str()));
+    Ok(deleted.execute(connection).await? > 0)
 }
 
 /// The calibration that applies: the newest that nothing has superseded.

@@ -1,18 +1,15 @@
-//! Outcomes: storing them, what callers say of them, and what is learned of them.
+//! Outcomes: storing them, what callers say of them, and reading them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use diesel::QueryableByName;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{
-    ArmSum, ExperimentId, Feedback, NanoUsd, OutcomeRow, PURGE_BATCH, RecordOwner, SuccessRow,
+    EarlierTests, ExperimentId, Feedback, LegRole, OutcomeRow, PURGE_BATCH, RecordOwner, RequestId,
 };
 
-use super::reports::{first_id_since, overflowing};
-use super::statement::Statement;
+use super::reports::first_id_since;
 use super::{Connection, new_outcomes};
 use crate::store::error::{Fault, QueryError};
 use crate::store::outcome_row::{CallLabels, FeedbackChange, Labels};
@@ -91,9 +88,66 @@ pub(in super::super) async fn note_feedback(
     owner: &RecordOwner,
     now: i64,
 ) -> Result<bool, QueryError> {
+    note(connection, &Word::All(feedback), feedback, owner, now).await
+}
+
+/// Notes how tests of an earlier answer of a conversation went, inside the running transaction; whether there is such an
+/// answer, whose calls the caller may see.
+pub(in super::super) async fn note_tests(
+    connection: &mut Connection,
+    earlier: &EarlierTests,
+    now: i64,
+) -> Result<bool, QueryError> {
+    let Some(request) = newest_answer(connection, earlier).await? else {
+        return Ok(false);
+    };
+    let feedback = Feedback {
+        request,
+        rating: None,
+        accepted: None,
+        tests: Some(earlier.tests),
+        comment: None,
+    };
+    note(connection, &Word::Tests(earlier.tests), &feedback, &earlier.owner, now).await
+}
+
+/// The request whose answer is the conversation's newest before the one that tells of tests.
+async fn newest_answer(connection: &mut Connection, earlier: &EarlierTests) -> Result<Option<RequestId>, QueryError> {
+    let judges = [LegRole::Review, LegRole::Rating, LegRole::Plan].map(LegRole::as_str);
+    let answers = llm_calls::table
+        .filter(llm_calls::conversation_id.eq(earlier.conversation.as_str()))
+        .filter(llm_calls::attempt_id.lt(earlier.told_by.to_string()))
+        .filter(llm_calls::success.eq(true))
+        .filter(llm_calls::purpose.ne_all(judges))
+        .order(llm_calls::attempt_id.desc())
+        .select(llm_calls::attempt_id);
+    let newest: Option<String> = answers.first(connection).await.optional()?;
+    let request = newest.as_deref().and_then(|attempt| attempt.split_once('.'));
+    let request = request.map(|(request, _)| request.parse());
+    Ok(request
+        .transpose()
+        .map_err(|_unknown| Fault::failed("a call's row cannot be read"))?)
+}
+
+/// What replaces what was said of an outcome before.
+enum Word<'a> {
+    /// All of it.
+    All(&'a Feedback),
+    /// How tests went, and nothing else.
+    Tests((u32, u32)),
+}
+
+/// Notes it with the request's outcome; where there is none, with one that is made of its calls.
+async fn note(
+    connection: &mut Connection,
+    word: &Word<'_>,
+    feedback: &Feedback,
+    owner: &RecordOwner,
+    now: i64,
+) -> Result<bool, QueryError> {
     let request = feedback.request.to_string();
     if let Some(labels) = labels_of(connection, &request).await? {
-        return replace_feedback(connection, &request, feedback, labels.are_of(owner), now).await;
+        return replace(connection, &request, word, labels.are_of(owner), now).await;
     }
     let calls = calls_of(connection, &request).await?;
     let seen = calls.as_slice().first().is_some_and(|call| call.labels().are_of(owner));
@@ -103,7 +157,7 @@ pub(in super::super) async fn note_feedback(
     let made: Arc<[StoredOutcome]> = [made.with_feedback(feedback)].into();
     if new_outcomes::insert(connection, &made).await?.is_empty() {
         // It was noted meanwhile.
-        return replace_feedback(connection, &request, feedback, true, now).await;
+        return replace(connection, &request, word, true, now).await;
     }
     Ok(true)
 }
@@ -114,20 +168,28 @@ async fn labels_of(connection: &mut Connection, request: &str) -> Result<Option<
 }
 
 /// Replaces what was said of an outcome before, if the caller may see it.
-async fn replace_feedback(
+async fn replace(
     connection: &mut Connection,
     request: &str,
-    feedback: &Feedback,
+    word: &Word<'_>,
     seen: bool,
     now: i64,
 ) -> Result<bool, QueryError> {
     if !seen {
         return Ok(false);
     }
-    let changed = diesel::update(outcomes::table.find(request))
-        .set(FeedbackChange::new(feedback, now))
-        .execute(connection)
-        .await?;
+    let this = diesel::update(outcomes::table.find(request));
+    let changed = match word {
+        Word::All(feedback) => this.set(FeedbackChange::new(feedback, now)).execute(connection).await?,
+        Word::Tests((passed, failed)) => {
+            let tests = (
+                outcomes::tests_passed.eq(i64::from(*passed)),
+                outcomes::tests_failed.eq(i64::from(*failed)),
+                outcomes::updated_at.eq(now),
+            );
+            this.set(tests).execute(connection).await?
+        }
+    };
     Ok(changed > 0)
 }
 
@@ -140,122 +202,6 @@ async fn calls_of(connection: &mut Connection, request: &str) -> Result<Vec<Call
         .order(llm_calls::ordinal)
         .select(CallLabels::as_select());
     Ok(calls.load(connection).await?)
-}
-
-/// What speaks against the answer that was given.
-const BAD: &str = "(COALESCE(rating, 0) < 0 OR COALESCE(tests_failed, 0) > 0 OR NOT COALESCE(accepted, TRUE)
-    OR evidence IS NOT NULL)";
-
-/// Whether it says anything of its model: it answered, or the caller said something all the same.
-const COUNTS: &str = "(ended = 'answered' OR COALESCE(rating, 0) <> 0 OR accepted IS NOT NULL
-    OR tests_passed IS NOT NULL OR tests_failed IS NOT NULL)";
-
-/// How often each model did well since then. A model whose answer was replaced has failed beside the one that replaced it.
-pub(in super::super) async fn successes(
-    connection: &mut Connection,
-    since: i64,
-) -> Result<Vec<SuccessRow>, QueryError> {
-    let statement = Statement::new(
-        "SELECT task, complexity, model_id, CAST(SUM(good) AS BIGINT) AS successes,
-             CAST(SUM(bad) AS BIGINT) AS failures, CAST(SUM(cost) AS BIGINT) AS cost
-         FROM (SELECT task, complexity, model_id, cost_nano_usd AS cost, CASE WHEN ",
-    )
-    .sql(COUNTS)
-    .sql(" AND NOT ")
-    .sql(BAD)
-    .sql(" THEN 1 ELSE 0 END AS good, CASE WHEN ")
-    .sql(COUNTS)
-    .sql(" AND ")
-    .sql(BAD)
-    .sql(" THEN 1 ELSE 0 END AS bad FROM outcomes WHERE complexity IS NOT NULL AND created_at >= ")
-    .number(since)
-    .sql(
-        " UNION ALL SELECT task, complexity, replaced_model_id, 0, 0, 1
-         FROM outcomes WHERE complexity IS NOT NULL AND replaced_model_id IS NOT NULL AND created_at >= ",
-    )
-    .number(since)
-    .sql(
-        ") AS said GROUP BY task, complexity, model_id
-         HAVING SUM(good) + SUM(bad) + SUM(cost) > 0 ORDER BY task, complexity, model_id",
-    );
-    let rows: Vec<CountRow> = statement.build().load(connection).await.map_err(overflowing)?;
-    rows.into_iter().map(CountRow::told).collect()
-}
-
-/// What an experiment's arms come to.
-pub(in super::super) async fn experiment_sums(
-    connection: &mut Connection,
-    experiment: ExperimentId,
-) -> Result<Vec<ArmSum>, QueryError> {
-    let statement = Statement::new(
-        "SELECT arm, CAST(SUM(CASE WHEN ended = 'answered' OR ended = 'failed' THEN 1 ELSE 0 END) AS BIGINT) AS counted,
-             CAST(SUM(CASE WHEN ended = 'failed' OR (ended = 'answered' AND ",
-    )
-    .sql(BAD)
-    .sql(
-        ") THEN 1 ELSE 0 END) AS BIGINT) AS failures, CAST(SUM(cost_nano_usd) AS BIGINT) AS cost
-         FROM outcomes WHERE arm IS NOT NULL AND experiment_id = ",
-    )
-    .text(experiment.to_string())
-    .sql(" GROUP BY arm ORDER BY arm");
-    let rows: Vec<SumRow> = statement.build().load(connection).await.map_err(overflowing)?;
-    Ok(rows.into_iter().map(ArmSum::from).collect())
-}
-
-#[derive(Debug, QueryableByName)]
-struct SumRow {
-    #[diesel(sql_type = Text)]
-    arm: String,
-    #[diesel(sql_type = BigInt)]
-    counted: i64,
-    #[diesel(sql_type = BigInt)]
-    failures: i64,
-    #[diesel(sql_type = BigInt)]
-    cost: i64,
-}
-
-impl From<SumRow> for ArmSum {
-    fn from(row: SumRow) -> Self {
-        // Counts are not negative.
-        let count = |count: i64| u64::try_from(count).unwrap_or_default();
-        Self {
-            arm: row.arm.into(),
-            count: count(row.counted),
-            failures: count(row.failures),
-            cost: NanoUsd(row.cost),
-        }
-    }
-}
-
-#[derive(Debug, QueryableByName)]
-struct CountRow {
-    #[diesel(sql_type = Text)]
-    task: String,
-    #[diesel(sql_type = Text)]
-    complexity: String,
-    #[diesel(sql_type = Text)]
-    model_id: String,
-    #[diesel(sql_type = BigInt)]
-    successes: i64,
-    #[diesel(sql_type = BigInt)]
-    failures: i64,
-    #[diesel(sql_type = BigInt)]
-    cost: i64,
-}
-
-impl CountRow {
-    fn told(self) -> Result<SuccessRow, QueryError> {
-        let unknown = |_unknown| Fault::failed("an outcome is of an unknown kind");
-        let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(SuccessRow {
-            task: self.task.parse().map_err(unknown)?,
-            complexity: self.complexity.parse().map_err(unknown)?,
-            model: self.model_id.into(),
-            successes: count(self.successes),
-            failures: count(self.failures),
-            cost: NanoUsd(self.cost),
-        })
-    }
 }
 
 /// The newest outcomes of an experiment, newest first.

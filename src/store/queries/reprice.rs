@@ -9,28 +9,30 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{Charges, NanoUsd, Price, TokenUsage};
-use uuid::Uuid;
 
 use super::reports::between;
 use super::statement::Statement;
-use super::{Connection, dialect};
+use super::{Connection, books, dialect};
 use crate::store::books::{Repriced, Repricing};
 use crate::store::call_row::PriceColumns;
 use crate::store::error::{Fault, QueryError};
+use crate::store::ledger::{Book, Event, Missing, PeriodKey};
 
 /// Records in one transaction.
 const BATCH: i64 = 500;
 
 /// Changes of what was spent, and the records that they are for, by scope and period.
-type Changes = BTreeMap<(String, String), (i64, i64)>;
+type Changes = BTreeMap<PeriodKey, (i64, i64)>;
 
-/// Reprices the batch behind this attempt inside the running transaction. `now` is in microseconds since 1970.
+/// What came of a batch, and its last attempt.
+type Batch = (Repriced, Option<String>);
+
+/// Reprices the batch behind this attempt inside the running transaction; what came of it, and the events that were raised.
 pub(in super::super) async fn reprice(
     connection: &mut Connection,
     repricing: &Repricing,
     behind: Option<&str>,
-    now: i64,
-) -> Result<(Repriced, Option<String>), QueryError> {
+) -> Result<(Batch, Vec<Event>), QueryError> {
     let rows = batch(connection, repricing, behind).await?;
     let last = rows.last().map(|row| row.attempt_id.clone());
     let mut done = Repriced::default();
@@ -58,13 +60,15 @@ pub(in super::super) async fn reprice(
             write(connection, &row.attempt_id, price, cost).await?;
         }
     }
-    for ((scope, period), (by, calls)) in changes {
-        if !repricing.dry_run {
-            adjust(connection, (&scope, &period), (by, calls), now).await?;
-        }
-        done.budgets.push((scope, period, NanoUsd(by)));
+    let mut raised = Vec::new();
+    if !repricing.dry_run {
+        raised = adjust(connection, &changes).await?;
     }
-    Ok((done, last))
+    let budgets = changes
+        .into_iter()
+        .map(|(key, (by, _))| (key.scope.to_string(), key.period.to_string(), NanoUsd(by)));
+    done.budgets.extend(budgets);
+    Ok(((done, last), raised))
 }
 
 /// The records behind this attempt, locked where they are to be written.
@@ -99,7 +103,8 @@ fn note_changes(changes: &mut Changes, row: &PricedRow, cost: NanoUsd) -> Result
     let charges: Charges = serde_json::from_str(charges)
         .map_err(|_unreadable| Fault::failed("what a call record is charged to cannot be read"))?;
     for (scope, period) in charges.to {
-        let key = (scope.to_string(), period.to_string());
+        let scope = scope.to_string().into();
+        let key = PeriodKey { scope, period };
         let (sum, calls) = changes.entry(key).or_default();
         *sum = sum.saturating_add(by);
         *calls += 1;
@@ -127,43 +132,17 @@ async fn write(connection: &mut Connection, attempt: &str, price: &Price, cost: 
     Ok(())
 }
 
-/// Corrects what was spent of a budget in a period, by so much for so many calls.
-async fn adjust(
-    connection: &mut Connection,
-    (scope, period): (&str, &str),
-    (by, calls): (i64, i64),
-    now: i64,
-) -> Result<(), QueryError> {
-    let changed = Statement::new("UPDATE budget_periods SET posted = posted + ")
-        .number(by)
-        .sql(" WHERE scope = ")
-        .text(scope)
-        .sql(" AND period = ")
-        .text(period)
-        .build()
-        .execute(connection)
-        .await?;
-    if changed == 0 {
-        return Err(Fault::failed("a call record is charged to a period that is not in the books").into());
+/// Corrects what was spent of budgets in their periods, by so much for so many calls; the events that were raised.
+async fn adjust(connection: &mut Connection, changes: &Changes) -> Result<Vec<Event>, QueryError> {
+    let keys: Vec<PeriodKey> = changes.keys().cloned().collect();
+    let locked = books::lock_periods(connection, &keys, Missing::Skip).await?;
+    let mut book = Book::new(locked, Vec::new());
+    for (key, (by, calls)) in changes {
+        if !book.correct(key, *by, *calls) {
+            return Err(Fault::failed("a call record is charged to a period that is not in the books").into());
+        }
     }
-    let entry = Statement::new(
-        "INSERT INTO budget_ledger (kind, held_delta, id, scope, period, posted_delta, calls, created_at)
-         VALUES ('adjust', 0, ",
-    )
-    .text(Uuid::now_v7().simple().to_string())
-    .sql(", ")
-    .text(scope)
-    .sql(", ")
-    .text(period)
-    .sql(", ")
-    .number(by)
-    .sql(", ")
-    .number(calls)
-    .sql(", ")
-    .number(now)
-    .sql(")");
-    entry.build().execute(connection).await?;
-    Ok(())
+    Ok(books::write(connection, book.into_changes()).await?)
 }
 
 #[derive(Debug, QueryableByName)]

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::Connection;
 use super::books_rows::{period, write_all};
 use crate::store::error::QueryError;
-use crate::store::ledger::{BudgetRow, Changes, LeaseKey, Locked, Missing, PeriodKey, PeriodRow};
+use crate::store::ledger::{BudgetRow, Changes, Event, LeaseKey, Locked, Missing, PeriodKey, PeriodRow};
 use crate::store::now_us;
 use crate::store::schema::{budget_leases, budgets};
 
@@ -73,13 +73,13 @@ pub(super) async fn lock_leases_of(connection: &mut Connection, instances: &[Str
     Ok(LeaseKey::all(these.load(connection).await?))
 }
 
-/// Writes what was changed.
-pub(super) async fn write(connection: &mut Connection, changes: Changes) -> QueryResult<()> {
+/// Writes what was changed; the events that were raised by it, which nobody had raised before.
+pub(super) async fn write(connection: &mut Connection, changes: Changes) -> QueryResult<Vec<Event>> {
     if changes.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     // In one hop to the connection's thread: a hop costs more than a row.
     connection
-        .spawn_blocking(move |connection| write_all(connection, &changes))
+        .spawn_blocking(move |connection| write_all(connection, changes))
         .await
 }

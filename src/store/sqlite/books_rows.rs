@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::store::ledger::{Changes, Entry, Missing, PeriodColumns, PeriodKey};
+use crate::store::ledger::{Changes, Entry, Event, Missing, PeriodColumns, PeriodKey};
 use crate::store::schema::{budget_ledger, budget_periods, budget_slices, budgets, events};
 
 /// A period, made if it is missing and that is wanted.
@@ -48,8 +48,8 @@ fn find(connection: &mut SqliteConnection, key: &PeriodKey) -> QueryResult<Optio
     this.first(connection).optional()
 }
 
-/// Writes what was changed.
-pub(super) fn write_all(connection: &mut SqliteConnection, changes: &Changes) -> QueryResult<()> {
+/// Writes what was changed; the events that were raised by it, which nobody had raised before.
+pub(super) fn write_all(connection: &mut SqliteConnection, changes: Changes) -> QueryResult<Vec<Event>> {
     for row in &changes.periods {
         let this = budget_periods::table.find((&*row.key.scope, &*row.key.period));
         let update = diesel::update(this).set((
@@ -70,7 +70,8 @@ pub(super) fn write_all(connection: &mut SqliteConnection, changes: &Changes) ->
     for entry in &changes.entries {
         insert_entry(connection, entry, changes.now)?;
     }
-    for event in &changes.events {
+    let mut raised = Vec::new();
+    for event in changes.events {
         let insert = diesel::insert_or_ignore_into(events::table).values((
             events::id.eq(&event.id),
             events::once.eq(&event.once),
@@ -79,9 +80,11 @@ pub(super) fn write_all(connection: &mut SqliteConnection, changes: &Changes) ->
             events::created_at.eq(changes.now),
             events::next_attempt_at.eq(changes.now),
         ));
-        insert.execute(connection)?;
+        if insert.execute(connection)? > 0 {
+            raised.push(event);
+        }
     }
-    Ok(())
+    Ok(raised)
 }
 
 fn insert_entry(connection: &mut SqliteConnection, entry: &Entry, now: i64) -> QueryResult<()> {

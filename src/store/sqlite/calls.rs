@@ -12,7 +12,7 @@ use super::call_insert::{Insert, ROWS};
 use super::queries;
 use super::writer::Writer;
 use crate::store::call_row::{CallRow, RowIds, are_charged, one_for_each_attempt};
-use crate::store::ledger::{Posted, charges_of};
+use crate::store::ledger::{Posted, charges_of, told};
 use crate::store::now_us;
 use crate::store::schema::llm_calls;
 
@@ -33,24 +33,25 @@ impl CallStore for Calls {
         if records.is_empty() {
             return Box::pin(std::future::ready(Ok(())));
         }
-        self.writer.submit(move |connection| {
+        told(self.writer.submit(move |connection| {
             // All of them in one hop to the connection's thread: a hop costs more than a row.
             Box::pin(async move {
+                let mut raised = Vec::new();
                 if are_charged(&records) {
                     let inserted =
                         connection.spawn_blocking(move |connection| insert_charged(connection, records, now_us()));
                     let posted = inserted.await?;
                     if !posted.is_empty() {
-                        queries::ledger::post(connection, &charges_of(&posted)).await?;
+                        raised = queries::ledger::post(connection, &charges_of(&posted)).await?;
                         pass(AbortPoint::Committing);
                     }
                 } else {
                     let inserted = connection.spawn_blocking(move |connection| insert(connection, &records, now_us()));
                     inserted.await?;
                 }
-                Ok(())
+                Ok(((), raised))
             })
-        })
+        }))
     }
 }
 

@@ -12,7 +12,7 @@ use super::connection::ReadPool;
 use super::queries::ledger;
 use super::writer::Writer;
 use crate::store::error::Fault;
-use crate::store::ledger::LeaseKey;
+use crate::store::ledger::{LeaseKey, told};
 use crate::store::{now_us, runtime};
 
 /// The ledger of one database.
@@ -43,9 +43,16 @@ impl BudgetStore for Ledger {
     }
 
     fn set_budget(&self, scope: Scope, rule: BudgetRule) -> StoreFuture<BudgetStatus> {
-        self.writer.submit(move |connection| {
+        told(self.writer.submit(move |connection| {
             Box::pin(async move { ledger::set_budget(connection, &scope, &rule, now_us()).await })
-        })
+        }))
+    }
+
+    fn recount(&self, scope: Scope) -> StoreFuture<Option<BudgetStatus>> {
+        told(
+            self.writer
+                .submit(move |connection| Box::pin(async move { ledger::recount(connection, &scope, now_us()).await })),
+        )
     }
 
     fn delete_budget(&self, scope: Scope) -> StoreFuture<bool> {
@@ -78,8 +85,9 @@ impl LedgerStore for Ledger {
     }
 
     fn expire_leases(&self, grace: Duration) -> StoreFuture<Vec<ExpiredSlice>> {
-        self.writer
-            .submit(move |connection| Box::pin(async move { ledger::expire_leases(connection, grace, now_us()).await }))
+        told(self.writer.submit(move |connection| {
+            Box::pin(async move { ledger::expire_leases(connection, grace, now_us()).await })
+        }))
     }
 
     fn end_leases_of(&self, instances: Vec<InstanceId>) -> StoreFuture<()> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
-    ArmSum, ConversationId, Experiment, ExperimentId, Feedback, Improvement, ImprovementId, ImprovementKind,
-    NotebookStore, OutcomeRow, OutcomeStore, RecordOwner, StoreFuture, StoredCalibration, SuccessRow, TodoList,
-    TodoStore,
+    ArmSum, ConversationId, EarlierTests, Experiment, ExperimentId, Feedback, Improvement, ImprovementId,
+    ImprovementKind, ModelEdit, ModelId, NotebookStore, OutcomeRow, OutcomeStore, RecordOwner, StoreFuture,
+    StoredCalibration, SuccessRow, TodoList, TodoStore,
 };
 use tokio::runtime::Handle;
 
@@ -63,6 +63,11 @@ impl OutcomeStore for Notes {
         self.writer.submit(move |connection| {
             async move { queries::note_feedback(connection, &feedback, &owner, now_us()).await }.boxed()
         })
+    }
+
+    fn note_tests(&self, earlier: EarlierTests) -> StoreFuture<bool> {
+        self.writer
+            .submit(move |connection| async move { queries::note_tests(connection, &earlier, now_us()).await }.boxed())
     }
 
     fn table(&self, since: i64) -> StoreFuture<Vec<SuccessRow>> {
@@ -121,6 +126,20 @@ impl NotebookStore for Notes {
     fn delete_improvement(&self, id: ImprovementId) -> StoreFuture<bool> {
         self.writer
             .submit(move |connection| queries::delete_improvement(connection, id, now_us()).boxed())
+    }
+
+    fn model_edits(&self) -> StoreFuture<Vec<ModelEdit>> {
+        self.read(|connection| queries::list_model_edits(connection).boxed())
+    }
+
+    fn put_model_edit(&self, edit: ModelEdit) -> StoreFuture<()> {
+        self.writer
+            .submit(move |connection| async move { queries::put_model_edit(connection, &edit).await }.boxed())
+    }
+
+    fn delete_model_edit(&self, model: ModelId) -> StoreFuture<bool> {
+        self.writer
+            .submit(move |connection| async move { queries::delete_model_edit(connection, &model).await }.boxed())
     }
 
     fn calibration(&self) -> StoreFuture<Option<StoredCalibration>> {

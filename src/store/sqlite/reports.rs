@@ -19,6 +19,7 @@ use super::queries;
 use super::writer::Writer;
 use crate::store::books::{Audit, Books, Repriced, Repricing};
 use crate::store::error::{Fault, QueryError};
+use crate::store::ledger::told;
 use crate::store::{micros, now_us, runtime};
 
 /// How long a report waits for those before it.
@@ -150,9 +151,9 @@ impl Books for Reports {
     }
 
     fn reprice(&self, repricing: Repricing, behind: Option<String>) -> StoreFuture<(Repriced, Option<String>)> {
-        self.writer.submit(move |connection| {
-            async move { queries::reprice(connection, &repricing, behind.as_deref(), now_us()).await }.boxed()
-        })
+        told(self.writer.submit(move |connection| {
+            async move { queries::reprice(connection, &repricing, behind.as_deref()).await }.boxed()
+        }))
     }
 }
 

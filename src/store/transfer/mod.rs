@@ -27,7 +27,7 @@ use self::mark::{Mark, Place};
 use self::money_rows::{
     Answer, ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret,
 };
-use self::notes_rows::{Calibration, Escalation, Experiment, Improvement, Outcome};
+use self::notes_rows::{Calibration, Escalation, Experiment, Improvement, ModelEdit, Outcome};
 use self::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
 use self::totals::{TABLES, Then, Totals, differing, totals_of_source};
 use super::error::OpenError;
@@ -39,9 +39,9 @@ use super::{PostgresConfig, SqliteConfig, Store, postgres, sqlite};
 pub use self::error::TransferError;
 /// A whole row of `api_keys`, in the order of its columns: also for those who only read it.
 pub(super) use self::money_rows::ApiKey as KeyRow;
-/// The same of `calibrations`, `escalations` and `outcomes`.
+/// The same of `calibrations`, `escalations`, `model_edits` and `outcomes`.
 pub(super) use self::notes_rows::{
-    Calibration as CalibrationRow, Escalation as EscalationRow, Outcome as StoredOutcome,
+    Calibration as CalibrationRow, Escalation as EscalationRow, ModelEdit as ModelEditRow, Outcome as StoredOutcome,
 };
 
 /// How long closing the source may take.
@@ -231,6 +231,7 @@ async fn move_all(
         copy::<Experiment>(source, target, resume).await?,
         copy::<Improvement>(source, target, resume).await?,
         copy::<Calibration>(source, target, resume).await?,
+        copy::<ModelEdit>(source, target, resume).await?,
         copy::<Call>(source, target, resume).await?,
     ];
     match differing(target, &expected, Then::RemoveMark).await? {
@@ -274,6 +275,7 @@ async fn compare_all(
     compare::<Experiment>(source, target, &other).await?;
     compare::<Improvement>(source, target, &other).await?;
     compare::<Calibration>(source, target, &other).await?;
+    compare::<ModelEdit>(source, target, &other).await?;
     compare::<Call>(source, target, &other).await
 }
 

@@ -1,4 +1,4 @@
-//! Whole rows of the tables of offers, outcomes, experiments, notes and calibrations.
+//! Whole rows of the tables of offers, outcomes, experiments, notes, calibrations and edits of models.
 
 use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::{count_star, exists, sql};
@@ -7,7 +7,7 @@ use diesel::sql_types::Text;
 use diesel_async::AsyncPgConnection;
 
 use super::rows::{Key, Moved, PAGE, PAGE_BYTES, moved};
-use crate::store::schema::{calibrations, escalations, experiments, improvements, outcomes};
+use crate::store::schema::{calibrations, escalations, experiments, improvements, model_edits, outcomes};
 
 moved! {
     /// A row of `escalations`.
@@ -109,5 +109,16 @@ moved! {
         summary: String,
         superseded_at: Option<i64>,
         created_at: i64,
+    }
+}
+
+moved! {
+    /// A row of `model_edits`.
+    ModelEdit, model_edits, key (model_id) {
+        model_id: String,
+        since: Option<i64>,
+        trials: String,
+        created_at: i64,
+        updated_at: i64,
     }
 }

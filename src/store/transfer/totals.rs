@@ -8,12 +8,12 @@ use super::error::TransferError;
 use super::money_rows::{
     Answer, ApiKey, Budget, BudgetEntry, BudgetLease, BudgetPeriod, BudgetSlice, Event, RateLimit, Secret,
 };
-use super::notes_rows::{Calibration, Escalation, Experiment, Improvement, Outcome};
+use super::notes_rows::{Calibration, Escalation, Experiment, Improvement, ModelEdit, Outcome};
 use super::rows::{Call, Conversation, Message, Moved, Response, Summary, TodoList};
 use super::{MARK, mark};
 
 /// How many tables are moved.
-pub(super) const TABLES: usize = 21;
+pub(super) const TABLES: usize = 22;
 
 /// What a table holds: the same on both sides when the same rows are in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub(super) fn totals_of_source(source: &mut SqliteConnection) -> Result<[Totals;
         of::<Experiment>(source)?,
         of::<Improvement>(source)?,
         of::<Calibration>(source)?,
+        of::<ModelEdit>(source)?,
         of::<Call>(source)?,
     ])
 }
@@ -88,6 +89,7 @@ async fn totals_of_target(target: &mut AsyncPgConnection) -> Result<[Totals; TAB
         of::<Experiment>(target).await?,
         of::<Improvement>(target).await?,
         of::<Calibration>(target).await?,
+        of::<ModelEdit>(target).await?,
         of::<Call>(target).await?,
     ])
 }

@@ -13,6 +13,8 @@ on_each_database! {
     a_new_budget_opens_with_what_was_spent_in_its_period_by_what_it_is_for,
     a_budget_that_is_set_again_takes_nothing_that_ran_out_with_a_lease_for_what_was_spent_without_it,
     operators_are_told_of_each_part_of_a_limit_once,
+    what_records_show_after_a_budget_was_set_is_counted_once,
+    a_call_above_its_hold_is_told_of_once_in_a_period,
 }
 
 fn e6_a_period_that_many_ask_for_first_is_made_once(test: &TestStore) {
@@ -251,7 +253,7 @@ fn operators_are_told_of_each_part_of_a_limit_once(test: &TestStore) {
     spend(2);
     spend(9);
     let detail = r#"{"scope":"user:a","period":"total","percent":50,"limitNanoUsd":100,"spentNanoUsd":51}"#;
-    assert_eq!(told(), [format!("budget_threshold|user:a|total|50 {detail}")]);
+    assert_eq!(told(), [format!("budget_threshold|user:a|total|50|100 {detail}")]);
     spend(40);
     assert_eq!(told().len(), 3);
     spend(1);
@@ -259,11 +261,61 @@ fn operators_are_told_of_each_part_of_a_limit_once(test: &TestStore) {
     let told = told();
     assert_eq!(told.len(), 4);
     let detail = r#"{"scope":"user:a","period":"total","limitNanoUsd":100,"spentNanoUsd":101}"#;
-    assert_eq!(told[3], format!("budget_overrun|user:a|total {detail}"));
+    assert_eq!(told[3], format!("budget_overrun|user:a|total|100 {detail}"));
     // One whose limit is lowered below what is spent is told of at once.
     set(store, &user("b"), rule(100, Window::Total));
     insert(store, [call(lease, &[(&user("b"), &period)], 10)]);
     set(store, &user("b"), rule(10, Window::Total));
     let waiting = test.texts("SELECT once FROM events WHERE once LIKE '%user:b%' AND next_attempt_at = created_at");
     assert_eq!(waiting.len(), 3, "{waiting:?}");
+}
+
+fn what_records_show_after_a_budget_was_set_is_counted_once(test: &TestStore) {
+    let (store, scope) = (&test.store, Scope::Global);
+    let recount = || store.block_on(store.ledger().recount(scope.clone())).unwrap();
+    assert_eq!(recount(), None);
+    let lease = lease(store);
+    let unpaid = |cost| {
+        let mut record = call(lease, &[], cost);
+        record.dispatch.charges = None;
+        record
+    };
+    insert(store, [unpaid(7)]);
+    assert_eq!(set(store, &scope, rule(1_000, Window::Total)).posted.0, 7);
+    let period = granted(store, lease, &scope, 1, 100);
+    insert(store, [call(lease, &[(&scope, &period)], 40), unpaid(5)]);
+    assert_eq!(sums(store, &scope), (47, 60));
+    for _ in 0..2 {
+        assert_eq!(recount().unwrap().posted.0, 52);
+    }
+    insert(store, [call(lease, &[(&scope, &period)], 1)]);
+    assert_eq!(recount().unwrap().posted.0, 53);
+    assert_eq!(sums(store, &scope), (53, 59));
+    assert_books_balance(test);
+    let audit = store.block_on(store.audit()).unwrap();
+    assert_eq!(audit.differences, Vec::new());
+}
+
+fn a_call_above_its_hold_is_told_of_once_in_a_period(test: &TestStore) {
+    let (store, scope) = (&test.store, user("a"));
+    set(store, &scope, rule(1_000_000, Window::Total));
+    let lease = lease(store);
+    let period = granted(store, lease, &scope, 1, 100);
+    let of = |held: i64, cost: i64| {
+        let mut record = call(lease, &[(&scope, &period)], cost);
+        record.dispatch.held = NanoUsd(held);
+        record
+    };
+    insert(store, [of(10, 10)]);
+    let told = || test.texts("SELECT once || ' ' || detail FROM events");
+    assert_eq!(told(), [""; 0]);
+    let above = of(10, 11);
+    let attempt = above.dispatch.attempt;
+    insert(store, [of(10, 9), above]);
+    insert(store, [of(10, 12)]);
+    let told = told();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let begins = format!(r#"cost_above_hold|user:a|total {{"scope":"user:a","period":"total","attempt":"{attempt}","#);
+    assert!(told[0].starts_with(&begins), "{told:?}");
+    assert!(told[0].ends_with(r#""heldNanoUsd":10,"costNanoUsd":11}"#), "{told:?}");
 }

@@ -124,6 +124,10 @@ impl World<'_> {
         let (database, memory) = self.both(|ledger| ledger.set_budget(scope.clone(), rule.clone()));
         self.periods.push(Arc::clone(&database.period.id));
         assert_eq!(database, memory, "{scope}");
+        if self.draw.below(2) == 0 {
+            let (database, memory) = self.both(|ledger| ledger.recount(scope.clone()));
+            assert_eq!(database, memory, "{scope}");
+        }
     }
 
     fn delete_budget(&mut self) {

@@ -17,7 +17,7 @@ use crate::database::{TestDatabase, postgres_config};
 use crate::samples::{close, conversation, dispatch, finished, response, turn};
 use crate::support::PostgresDatabase;
 
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 22] = [
     "conversations",
     "messages",
     "context_summaries",
@@ -38,6 +38,7 @@ const TABLES: [&str; 21] = [
     "experiments",
     "improvements",
     "calibrations",
+    "model_edits",
     "llm_calls",
 ];
 /// More than one page of the copy, which has 500 rows.
@@ -246,6 +247,7 @@ fn every_row_is_moved_once_and_a_second_run_changes_nothing() {
             4,
             4,
             602,
+            2,
             2,
             2,
             2,

@@ -8,7 +8,7 @@ use gateway_actors::protocol::{
 use super::Databases;
 use crate::database::TestDatabase;
 use crate::escalations::{new_offer, offered};
-use crate::notebook::{calibration, experiment, improvement, note, put};
+use crate::notebook::{calibration, experiment, improvement, model_edit, note, put};
 use crate::outcomes::{insert, outcome};
 
 /// More than a page of the copy.
@@ -51,6 +51,11 @@ pub(super) const COLUMNS: &[(&str, &str, &str)] = &[
         "calibrations",
         "id || data || summary || coalesce(superseded_at, -1) || created_at",
         "id",
+    ),
+    (
+        "model_edits",
+        "model_id || coalesce(since, -1) || trials || created_at || updated_at",
+        "model_id",
     ),
 ];
 
@@ -102,6 +107,9 @@ pub(super) fn fill(source: &TestDatabase, store: &Store) {
             .unwrap();
     }
     assert_eq!(source.texts("SELECT id FROM calibrations").len(), 2);
+    for edit in [model_edit("alpha", Some(7)), model_edit("beta/b", None)] {
+        store.block_on(store.notebook().put_model_edit(edit)).unwrap();
+    }
 }
 
 #[test]

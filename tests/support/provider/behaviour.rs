@@ -36,6 +36,9 @@ pub(crate) enum Behaviour {
     /// Sends this many frames of the stream, of whatever sort, and cuts the connection: all of them when there are no
     /// more. Of a whole answer it sends half.
     DieAfterFrames(usize),
+    /// Sends as many frames of the stream and ends the body as if it were whole. Of a whole answer it sends half and cuts the
+    /// connection.
+    EndAfterFrames(usize),
     /// Says 200 and ends the stream without an event.
     EmptyStream,
     /// Says 200, sends comments and nothing else.
@@ -44,6 +47,8 @@ pub(crate) enum Behaviour {
     TruncatedBody,
     /// Reads the request and resets the connection.
     ResetAfterRequest,
+    /// Answers, unless this is in the request's body: that it refuses with 400, and charges nothing.
+    RefuseIfHolds(Arc<str>),
     /// Writes exactly these bytes, head and all, and closes the connection.
     Raw(&'static [u8]),
     /// Treats each request in one of these ways, each as often as its weight says. The seed and the number of the request
@@ -65,6 +70,19 @@ impl Behaviour {
         &[("content-type", "application/json")],
         r#"{"error":{"message":"secret-upstream-detail","type":"server_error"}}"#,
     );
+
+    /// How it treats a request with this body.
+    pub(super) fn on(self, body: &str) -> Self {
+        match self {
+            Self::RefuseIfHolds(word) if body.contains(&*word) => Self::Status(
+                400,
+                &[("content-type", "application/json")],
+                r#"{"error":{"message":"secret-upstream-detail","type":"invalid_request_error"}}"#,
+            ),
+            Self::RefuseIfHolds(_) => Self::Answer,
+            other => other,
+        }
+    }
 
     /// How it treats the request of this number.
     pub(super) fn of(self, number: usize) -> Self {
@@ -95,11 +113,12 @@ impl Behaviour {
             | Self::StallMidStream
             | Self::DieAfterEvents(_)
             | Self::DieAfterFrames(_)
+            | Self::EndAfterFrames(_)
             | Self::TruncatedBody
             | Self::ResetAfterRequest
             | Self::Raw(_) => true,
             // It is another behaviour that answers.
-            Self::Held | Self::Drawn(..) => false,
+            Self::Held | Self::Drawn(..) | Self::RefuseIfHolds(_) => false,
             Self::Status(..) | Self::ErrorFrameFirst | Self::EmptyStream | Self::CommentsOnly => false,
         }
     }

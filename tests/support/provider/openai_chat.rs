@@ -69,13 +69,19 @@ impl Dialect for OpenaiChat {
     }
 
     fn frames<'a>(&self, answer: &'a Answer) -> Frames<'a> {
-        let role = once_with(|| plain(delta(answer, &json!({ "role": "assistant", "content": "" }))));
-        let parts = answer.blocks.iter().flat_map(|block| parts(answer, block));
-        let finish = once_with(|| plain(event(answer, &json!({}), &json!(finish_reason(answer.end)))));
+        // Several choices begin together and then come one after the other, each with the same answer, which the bill has once.
+        let choices = 0..answer.request["n"].as_u64().unwrap_or(1).max(1);
+        let begun = json!({ "role": "assistant", "content": "" });
+        let roles = choices.clone().map(move |choice| plain(delta(answer, choice, &begun)));
+        let parts = choices.flat_map(move |choice| {
+            let parts = answer.blocks.iter().flat_map(move |block| parts(answer, choice, block));
+            let reason = json!(finish_reason(answer.end));
+            parts.chain(once_with(move || plain(event(answer, choice, &json!({}), &reason))))
+        });
         let tells_usage = answer.with_usage && answer.request["stream_options"]["include_usage"] == true;
         let usage = tells_usage.then(|| plain(usage_event(answer, chunk(answer))));
         let done = once_with(|| plain(DONE.to_owned()));
-        Box::new(role.chain(parts).chain(finish).chain(usage).chain(done))
+        Box::new(roles.chain(parts).chain(usage).chain(done))
     }
 
     fn error(&self) -> Value {
@@ -109,12 +115,12 @@ fn finish_reason(end: End) -> &'static str {
     }
 }
 
-fn parts<'a>(answer: &'a Answer, block: &'a Block) -> Frames<'a> {
+fn parts<'a>(answer: &'a Answer, choice: u64, block: &'a Block) -> Frames<'a> {
     let texts = |pieces: &'a super::answer::Pieces, field: &'static str| -> Frames<'a> {
         Box::new(
             pieces
                 .iter()
-                .map(move |text| piece(delta(answer, &json!({ field: text })))),
+                .map(move |text| piece(delta(answer, choice, &json!({ field: text })))),
         )
     };
     match block {
@@ -124,10 +130,10 @@ fn parts<'a>(answer: &'a Answer, block: &'a Block) -> Frames<'a> {
         Block::Call(place, call) => {
             let mut begin = tool_call(answer, *place, call, "");
             begin["index"] = json!(place);
-            let begin = plain(delta(answer, &json!({ "tool_calls": [begin] })));
+            let begin = plain(delta(answer, choice, &json!({ "tool_calls": [begin] })));
             let arguments = call.pieces().into_iter().map(move |text| {
                 let call = json!({ "index": place, "function": { "arguments": text } });
-                piece(delta(answer, &json!({ "tool_calls": [call] })))
+                piece(delta(answer, choice, &json!({ "tool_calls": [call] })))
             });
             Box::new(std::iter::once(begin).chain(arguments))
         }
@@ -142,13 +148,13 @@ fn tool_call(answer: &Answer, place: usize, call: &ToolCall, arguments: &str) ->
     })
 }
 
-fn delta(answer: &Answer, delta: &Value) -> String {
-    event(answer, delta, &Value::Null)
+fn delta(answer: &Answer, choice: u64, delta: &Value) -> String {
+    event(answer, choice, delta, &Value::Null)
 }
 
-fn event(answer: &Answer, delta: &Value, finish_reason: &Value) -> String {
+fn event(answer: &Answer, choice: u64, delta: &Value, finish_reason: &Value) -> String {
     let mut chunk = chunk(answer);
-    chunk["choices"] = json!([{ "index": 0, "delta": delta, "finish_reason": finish_reason }]);
+    chunk["choices"] = json!([{ "index": choice, "delta": delta, "finish_reason": finish_reason }]);
     data(&chunk)
 }
 

@@ -108,6 +108,7 @@ async fn serve_connection(mut connection: Connection, shared: Arc<Shared>, mut o
                 Err(_handle_is_gone) => return,
             }
         }
+        script.behaviour = script.behaviour.on(request.text());
         match answer(connection, &shared, &script, &request).await {
             Ok(Some(kept)) => connection = kept,
             Ok(None) | Err(_) => return,

@@ -129,14 +129,18 @@ async fn stream(
             connection.send_chunk(&dialect.error_frame(&tab.answer, 0)).await?;
             connection.end_chunks().await.map(|()| true)
         }
-        Behaviour::DieAfterFrames(frames) => {
+        Behaviour::DieAfterFrames(frames) | Behaviour::EndAfterFrames(frames) => {
             let mut tokens = 0;
             for frame in dialect.frames(&tab.answer).take(*frames) {
                 tokens += frame.tokens;
                 tab.deliver(tokens);
                 connection.send_chunk(&frame.text).await?;
             }
-            Ok(false)
+            let is_ended = matches!(behaviour, Behaviour::EndAfterFrames(_));
+            if is_ended {
+                connection.end_chunks().await?;
+            }
+            Ok(is_ended)
         }
         behaviour => stream_pieces(connection, tab, dialect, behaviour).await,
     }

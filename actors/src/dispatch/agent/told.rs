@@ -133,6 +133,8 @@ fn story_after(before: RoutingStory, mut story: RoutingStory) -> RoutingStory {
             story.checkers.push(checker);
         }
     }
+    // Every step is told the same note.
+    story.note = before.note.or(story.note);
     story.rises.splice(0..0, before.rises);
     story.confidence = match (before.confidence, story.confidence) {
         (Some(one), Some(other)) => Some(one.min(other)),

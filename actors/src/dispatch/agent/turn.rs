@@ -9,7 +9,7 @@ use crate::dispatch::cell::CellParts;
 use crate::dispatch::client::{Client, Patient, gone};
 use crate::dispatch::run::client_left;
 use crate::dispatch::shut_down;
-use crate::dispatch::turn::{HISTORY, close, open, permit, store_better, store_error};
+use crate::dispatch::turn::{HISTORY, close, open, permit, store_better, store_error, tell_tests};
 use crate::protocol::{
     AgentAnswer, AgentCall, AgentStatus, ErrorKind, GatewayError, MessageStatus, StoredMessage, TodoList, TodoStatus,
     TurnCall, TurnOpened,
@@ -59,6 +59,7 @@ pub(super) async fn run(
             history,
             route_layer,
         } => {
+            tell_tests(&cell, &turn);
             let work = Work::new(&cell, &call, Some(&turn.conversation), &history).not_below(route_layer);
             let done = Box::pin(work.done(&mut Patient)).await;
             let (text, reached) = match &done {

@@ -10,6 +10,7 @@ use super::super::cell::CellParts;
 use super::super::client::Client;
 use super::super::run::{Run, client_left, routed};
 use super::leg::{self, Heard, Leg, LegEnd, LegSpec, hear};
+use super::prepare::Prepared;
 use super::story::{Planned, Story};
 use super::{Part, rise};
 use crate::protocol::{
@@ -25,6 +26,8 @@ pub(super) struct Errand {
     pub(super) cell: Rc<CellParts>,
     /// Its plan has a question.
     pub(super) call: ChatCall,
+    /// The request as whoever answers first is sent it.
+    pub(super) opening: Rc<dyn OutgoingRequest>,
     pub(super) question: Arc<Question>,
     pub(super) conversation: Option<ConversationId>,
     pub(super) part: Part,
@@ -63,9 +66,19 @@ impl Given {
     }
 }
 
+/// What a leg is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// An answer to the request.
+    Answer,
+    /// A word about the request, or about an answer to it.
+    Opinion,
+}
+
 /// What a leg is begun with.
 pub(super) struct LegWish {
     pub(super) role: LegRole,
+    pub(super) aim: Aim,
     pub(super) candidates: Vec<Candidate>,
     pub(super) outgoing: Rc<dyn OutgoingRequest>,
     pub(super) deadline: Instant,
@@ -78,16 +91,18 @@ impl Errand {
         conversation: Option<ConversationId>,
         part: Part,
         planned: Planned,
-        question: Arc<Question>,
+        prepared: Prepared,
     ) -> Self {
+        let Prepared { question, note, .. } = prepared;
         Self {
             cell,
+            opening: Rc::clone(&call.outgoing),
             call,
             question,
             conversation,
             part,
             planned,
-            story: Story::new(),
+            story: Story::new(note),
             legs_begun: 0,
             is_unpaid: false,
             is_only_free: false,
@@ -99,8 +114,9 @@ impl Errand {
     pub(super) fn answering(&self, role: LegRole, candidates: Vec<Candidate>) -> LegWish {
         LegWish {
             role,
+            aim: Aim::Answer,
             candidates,
-            outgoing: Rc::clone(&self.call.outgoing),
+            outgoing: Rc::clone(&self.opening),
             deadline: self.call.context.deadline,
         }
     }
@@ -114,12 +130,12 @@ impl Errand {
     /// Runs a leg and waits for it: in the request's own task where it is to answer the request. Any other runs in a task of
     /// its own, so that whatever becomes of it, and be it a panic, takes nothing of what was paid for along.
     pub(super) async fn run(&mut self, what: LegWish, client: &mut dyn Client) -> Result<Answer, GatewayError> {
-        let role = what.role;
+        let (role, aim) = (what.role, what.aim);
         if role != self.part.role {
             self.tell(role, what.candidates.iter().take(1));
             let mut leg = [Some(self.begin(what)?)];
             return match Box::pin(hear(&mut leg, client, None)).await {
-                Heard::Ended(_, end) => self.ended(role, *end),
+                Heard::Ended(_, end) => self.took(role, aim, *end),
                 // Dropped, the leg sends nothing more, and reads what was sent to its end.
                 Heard::Left | Heard::Late => Err(client_left()),
             };
@@ -128,7 +144,7 @@ impl Errand {
         let mut run =
             Run::new(Rc::clone(&self.cell), spec.call, spec.conversation, false).into_leg(role, &spec.ordinals);
         let result = run.complete_with(spec.candidates, client).await;
-        self.ended(role, LegEnd::of(run, result))
+        self.took(role, aim, LegEnd::of(run, result))
     }
 
     /// Begins a leg in a task of its own.
@@ -137,9 +153,13 @@ impl Errand {
         Ok(leg::begin(&self.cell, spec))
     }
 
-    /// Takes the account of a leg that has ended.
-    pub(super) fn ended(&mut self, role: LegRole, mut end: LegEnd) -> Result<Answer, GatewayError> {
-        self.story.ended(role, &mut end.account);
+    /// Takes the account of a leg that was asked for an answer, and has ended.
+    pub(super) fn ended(&mut self, role: LegRole, end: LegEnd) -> Result<Answer, GatewayError> {
+        self.took(role, Aim::Answer, end)
+    }
+
+    fn took(&mut self, role: LegRole, aim: Aim, mut end: LegEnd) -> Result<Answer, GatewayError> {
+        self.story.ended(role, aim, &mut end.account);
         self.is_only_free |= end.only_free;
         if end.only_free || matches!(&end.result, Err(error) if is_unpaid(error)) {
             self.is_unpaid = true;

@@ -2,8 +2,7 @@
 
 use crate::protocol::{Decision, Evidence, HandOff, HandOffAttempt, Model, Question, TestResults};
 
-/// About how many bytes a token has.
-const TOKEN_BYTES: usize = 4;
+const TOKEN_BYTES: usize = HandOff::TOKEN_BYTES;
 
 /// Questions that an attempt left open, at most.
 const MOST_QUESTIONS: usize = 3;
@@ -34,7 +33,7 @@ pub(super) struct Matter<'a> {
 
 /// What the better model is told, the attempts newest first: no more than so many tokens, headings and fences with it. Of
 /// the room that these leave the request gets 40 percent, the attempts as much, what is wrong with them 15, and what they
-/// left open the rest.
+/// left open the rest. Where no attempt is known, what is wrong has their room too.
 pub(super) fn hand_off(matter: Matter<'_>, attempts: &[Attempted<'_>], tokens: u32) -> HandOff {
     let Matter { decision, question, .. } = matter;
     let turns = match question.user_turns {
@@ -69,7 +68,8 @@ pub(super) fn hand_off(matter: Matter<'_>, attempts: &[Attempted<'_>], tokens: u
         told.answer = cut_middle(attempt.text, each);
     }
     hand_off.request = cut_middle(&question.text, share(40));
-    hand_off.known_issues = known_issues(matter, share(15));
+    let of_issues = if hand_off.attempts.is_empty() { 55 } else { 15 };
+    hand_off.known_issues = known_issues(matter, share(of_issues));
     let answers = hand_off.attempts.iter().map(|attempt| attempt.answer.as_str());
     let asked = answers.flat_map(questions_in).take(MOST_QUESTIONS);
     hand_off.open_questions = listed(asked, share(5));
@@ -89,9 +89,11 @@ impl Attempted<'_> {
     }
 }
 
-/// What is wrong with the attempts, in so many bytes: what reviewers said, and the client's tests in a third at most.
+/// What is wrong with the attempts, in so many bytes: what reviewers said, and the client's tests, beside that in a third at
+/// most.
 fn known_issues(matter: Matter<'_>, room: usize) -> Vec<String> {
-    let tests = listed(matter.tests.and_then(issue_of).into_iter(), room / 3);
+    let of_tests = if matter.issues.is_empty() { room } else { room / 3 };
+    let tests = listed(matter.tests.and_then(issue_of).into_iter(), of_tests);
     let taken: usize = tests.iter().map(|issue| issue.len() + LIST_MARK).sum();
     let mut issues = listed(matter.issues.iter().cloned(), room - taken);
     issues.extend(tests);
@@ -116,12 +118,17 @@ fn issue_of(tests: &TestResults) -> Option<String> {
     if tests.failed == 0 {
         return None;
     }
-    let mut issue = format!("the client's tests: {} passed, {} failed", tests.passed, tests.failed);
-    if let Some(output) = &tests.output {
+    let mut issue = counts_of(tests);
+    if let Some(output) = tests.output.as_deref().filter(|output| !output.trim().is_empty()) {
         issue.push_str("; they printed:\n");
         issue.push_str(output);
     }
     Some(issue)
+}
+
+/// How many tests passed and failed, as every package says it.
+pub(super) fn counts_of(tests: &TestResults) -> String {
+    format!("the client's tests: {} passed, {} failed", tests.passed, tests.failed)
 }
 
 /// A text of at most so many bytes: its head and its tail, with a word of what is left out where there is room for one.
@@ -201,6 +208,24 @@ mod tests {
         let alone = self::package("six", 1, &[], Some("E assert 6 == 7"), 1_500);
         assert_eq!(alone.known_issues.len(), 1);
         assert!(alone.known_issues[0].ends_with("E assert 6 == 7"));
+    }
+
+    #[test]
+    fn where_no_attempt_is_known_what_the_clients_tests_print_has_their_room() {
+        let printed = format!("{} E assert 6 == 7", "x ".repeat(8_000));
+        let package = self::package("six", 0, &[], Some(&printed), 1_500);
+        let [tests] = &package.known_issues[..] else {
+            panic!("{:?}", package.known_issues)
+        };
+        assert!(tests.starts_with("the client's tests: 1 passed, 2 failed; they printed:\n"));
+        assert!(
+            tests.ends_with("E assert 6 == 7") && tests.len() > 2_500,
+            "{} bytes",
+            tests.len()
+        );
+        assert!(package.text().len() <= 6_000 && package.request == "six");
+        let silent = self::package("six", 0, &[], Some(" \n"), 1_500);
+        assert_eq!(silent.known_issues, ["the client's tests: 1 passed, 2 failed"]);
     }
 
     fn count_th(number: usize) -> Model {

@@ -28,7 +28,7 @@ use crate::protocol::{
     Answer, ChatCall, CheckPlan, Confirmation, ConversationId, GatewayError, LegRole, Ordinals, Plan, RoutingStory,
     Target,
 };
-use errand::{Errand, Given};
+use errand::{Aim, Errand, Given};
 pub(in crate::dispatch) use outcome::{StreamOutcome, TaskOutcome};
 use prepare::{prepare, split};
 
@@ -77,10 +77,10 @@ pub(in crate::dispatch) async fn answer_as(
     part: Option<Part>,
 ) -> Result<Answer, GatewayError> {
     let part_of = part.clone();
-    let (question, found) = match prepare(&cell, &mut call, conversation.as_ref()).await {
-        Some(prepared) => prepared,
-        None => return plain(cell, call, conversation, client, part_of).await,
+    let Some(prepared) = prepare(&cell, &mut call, conversation.as_ref()).await else {
+        return plain(cell, call, conversation, client, part_of).await;
     };
+    let found = prepared.found;
     let planned = plan(&cell, &call.plan).await?;
     let (decided, confirmation) = match split(planned) {
         Ok(decided) => decided,
@@ -93,10 +93,11 @@ pub(in crate::dispatch) async fn answer_as(
     };
     call.plan.task = decided.decision.task;
     let part = part.unwrap_or_else(Part::whole);
-    let mut errand = Errand::new(cell, call, conversation, part, decided, question);
+    let mut errand = Errand::new(cell, call, conversation, part, decided, prepared);
     let result = match Box::pin(rating::second_opinion(&mut errand, confirmation, client)).await {
         Ok(confirmation) => {
             errand.routed();
+            errand.tell_of_tests();
             Box::pin(best_of(&mut errand, confirmation, client)).await
         }
         Err(error) => Err(error),
@@ -141,12 +142,13 @@ pub(in crate::dispatch) async fn stream(
             .await
             .map(unplanned);
     }
-    let Some((question, found)) = prepare(cell, &mut call, None).await else {
+    let Some(prepared) = prepare(cell, &mut call, None).await else {
         return Run::new(Rc::clone(cell), call, None, true)
             .begin(client)
             .await
             .map(unplanned);
     };
+    let found = prepared.found;
     let planned = plan(cell, &call.plan).await?;
     let (decided, confirmation) = match split(planned) {
         Ok(decided) => decided,
@@ -157,7 +159,7 @@ pub(in crate::dispatch) async fn stream(
         }
     };
     call.plan.task = decided.decision.task;
-    let mut errand = Errand::new(Rc::clone(cell), call, None, Part::whole(), decided, question);
+    let mut errand = Errand::new(Rc::clone(cell), call, None, Part::whole(), decided, prepared);
     let confirmation = match Box::pin(rating::second_opinion(&mut errand, confirmation, client)).await {
         Ok(confirmation) => confirmation,
         Err(error) => {
@@ -166,10 +168,15 @@ pub(in crate::dispatch) async fn stream(
         }
     };
     errand.routed();
-    let run = Run::new(Rc::clone(cell), errand.call.clone(), None, true);
+    errand.tell_of_tests();
+    let call = ChatCall {
+        outgoing: Rc::clone(&errand.opening),
+        ..errand.call.clone()
+    };
+    let run = Run::new(Rc::clone(cell), call, None, true);
     let mut run = run.into_leg(LegRole::Answer, &errand.part.ordinals);
     let begun = run.begin_with(errand.planned.candidates.clone(), client).await;
-    errand.story.ended(LegRole::Answer, &mut run.account);
+    errand.story.ended(LegRole::Answer, Aim::Answer, &mut run.account);
     match begun {
         Ok(begun) => {
             let model = Arc::clone(&begun.candidate.model);

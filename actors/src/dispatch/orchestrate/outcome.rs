@@ -140,6 +140,7 @@ fn keep_loop(errand: &Errand, model: &Model, found: Option<Layer>) {
             floor: found.map_or(model.layer, |floor| floor.max(model.layer)),
             turn: key.turn,
             model: model.id.clone(),
+            provider: model.provider.clone(),
         },
         now: Instant::now(),
     };
@@ -191,7 +192,7 @@ fn row(errand: &Errand, model: &Model, evidence: Option<Evidence>, ended: Outcom
         ended,
         accepted: None,
         rating: None,
-        // Those that came with the request are of an answer before it.
+        // Those that came with the request are of an answer before it, and are noted there.
         tests: None,
         experiment,
         cost: story.cost(),

@@ -7,15 +7,23 @@ use tokio::time::Instant;
 use super::super::cell::CellParts;
 use super::super::payment::Payment;
 use super::story::Planned;
-use crate::protocol::{ChatCall, Confirmation, ConversationId, FindLoop, Layer, Plan, Question, Target};
+use crate::protocol::{ChatCall, Confirmation, ConversationId, FindLoop, HandOffNote, Layer, Plan, Question, Target};
 
-/// Reads the question, and adds to the wish what the budgets and the conversation say; nothing where there is none. With
-/// it comes the floor of a conversation that is known by its texts.
+/// What was found out about a request before it is planned.
+pub(super) struct Prepared {
+    pub(super) question: Arc<Question>,
+    /// The floor of a conversation that is known by its texts.
+    pub(super) found: Option<Layer>,
+    /// What its models are told of the answer before, where the request has a place for it.
+    pub(super) note: Option<HandOffNote>,
+}
+
+/// Reads the question, and adds to the wish what the budgets and the conversation say; nothing where there is none.
 pub(super) async fn prepare(
     cell: &CellParts,
     call: &mut ChatCall,
     conversation: Option<&ConversationId>,
-) -> Option<(Arc<Question>, Option<Layer>)> {
+) -> Option<Prepared> {
     let question = match &call.plan.question {
         Some(question) => Arc::clone(question),
         None => Arc::new(call.outgoing.question()?),
@@ -40,12 +48,12 @@ pub(super) async fn prepare(
         wish.unit_conversation = conversation.map(|conversation| conversation.as_str().into());
     }
     let found = find_loop(cell, call, &question).await;
-    if let Some(note) = call.plan.wish.note.clone()
-        && let Some(noted) = call.outgoing.with_note(&note)
-    {
-        call.outgoing = noted;
+    let mut note = call.plan.wish.note.clone().map(HandOffNote);
+    match note.as_ref().and_then(|note| call.outgoing.with_note(&note.0)) {
+        Some(noted) => call.outgoing = noted,
+        None => note = None,
     }
-    Some((question, found))
+    Some(Prepared { question, found, note })
 }
 
 /// What is known of a conversation that has no id, where the request may go on with one.
@@ -62,6 +70,7 @@ async fn find_loop(cell: &CellParts, call: &mut ChatCall, question: &Question) -
     let note = cell.context.ask(wanted).await.ok()??;
     let wish = &mut call.plan.wish;
     wish.floor = wish.floor.max(Some(note.floor));
+    wish.state.is(&note.provider);
     if question.in_loop && note.turn == key.turn {
         wish.stay = Some(note.model);
     }

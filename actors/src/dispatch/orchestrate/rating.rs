@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::super::client::Client;
 use super::super::run::plan;
-use super::errand::{Errand, LegWish, is_left};
+use super::errand::{Aim, Errand, LegWish, is_left};
 use super::prepare::split;
 use super::prompt;
 use crate::protocol::{
@@ -34,6 +34,7 @@ pub(super) async fn second_opinion(
     };
     let wish = LegWish {
         role: LegRole::Rating,
+        aim: Aim::Opinion,
         candidates: vec![rater],
         outgoing,
         deadline: errand

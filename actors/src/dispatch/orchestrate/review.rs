@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::super::client::Client;
 use super::super::run::client_left;
-use super::errand::{Errand, Given, LegWish, is_left, is_unpaid, reason_of};
+use super::errand::{Aim, Errand, Given, LegWish, is_left, is_unpaid, reason_of};
 use super::leg::{Heard, Leg, hear};
 use super::prompt;
 use super::rise::worth;
@@ -35,9 +35,9 @@ pub(super) async fn run(
     let first = Box::pin(errand.ask(wish, client)).await;
     let is_answered = first.as_ref().is_ok_and(Given::is_an_answer);
     let other = Box::pin(second_answer(errand, &mut second, is_answered, client)).await?;
-    let best = match (first, other) {
+    let (best, spare) = match (first, other) {
         // What nobody can use is no answer to hold another against.
-        (Ok(first), Some(other)) if worth(other.evidence) > worth(first.evidence) => other,
+        (Ok(first), Some(other)) if worth(other.evidence) > worth(first.evidence) => (other, None),
         (Ok(first), Some(other)) => {
             errand.story.checked_by(&other.model);
             // Two who wrote the same code without knowing of each other need no reviewer.
@@ -46,19 +46,19 @@ pub(super) async fn run(
                 errand.story.votes = Some((2, 2));
                 return Ok(first);
             }
-            first
+            (first, Some(other))
         }
-        (Ok(first), None) => first,
+        (Ok(first), None) => (first, None),
         (Err(error), _) if is_left(&error) => return Err(error),
         // The second was the last hope.
-        (Err(_), Some(other)) => other,
+        (Err(_), Some(other)) => (other, None),
         (Err(error), None) => return Err(error),
     };
     let best = Box::pin(errand.mend(best, client)).await?;
     if best.evidence.is_some() || best.text().trim().is_empty() {
         return Ok(best);
     }
-    Box::pin(errand.reviewed(best, reviewers, client)).await
+    Box::pin(errand.reviewed(best, spare, reviewers, client)).await
 }
 
 /// Code that matters is written twice, by models of different makers, side by side.
@@ -111,10 +111,12 @@ async fn second_answer(
 }
 
 impl Errand {
-    /// Has an answer judged, and a better one made of it where that is called for and allowed.
+    /// Has an answer judged, and a better one made of it where that is called for and allowed. `spare`: what another model
+    /// said to the same, which nobody has judged.
     async fn reviewed(
         &mut self,
         best: Given,
+        spare: Option<Given>,
         reviewers: &[Candidate],
         client: &mut dyn Client,
     ) -> Result<Given, GatewayError> {
@@ -131,6 +133,13 @@ impl Errand {
             Judged::Rejected(issues) => issues,
         };
         self.issues.extend(issues.iter().cloned());
+        // It is paid for, and as good as what a move up to its model would give.
+        let is_better = |spare: &Given| spare.model.layer > best.model.layer && spare.evidence.is_none();
+        if let Some(better) = spare.filter(is_better) {
+            self.story.check = CheckStatus::Arbitrated;
+            self.story.rose_above(&best.model);
+            return Ok(better);
+        }
         let above = self.above(best.model.layer, &self.planned.candidates);
         if !above.is_empty() && self.may_rise() {
             return Box::pin(self.arbitrated_by(above, best, client)).await;
@@ -223,6 +232,7 @@ impl Errand {
         }
         let wish = LegWish {
             role,
+            aim: Aim::Opinion,
             candidates: judges,
             outgoing,
             deadline: deadline.min(now + self.cell.orchestration.review_timeout),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::super::client::Client;
 use super::super::run::plan;
-use super::errand::{Errand, Given, LegWish, is_left};
-use super::handoff::{Attempted, Matter, hand_off};
+use super::errand::{Aim, Errand, Given, LegWish, is_left};
+use super::handoff::{Attempted, Matter, counts_of, hand_off};
 use super::schema;
 use crate::protocol::{
     AnswerEnd, AnswerRead, AnswerShape, Candidate, EscalationNeed, Evidence, GatewayError, HandOff, HealthNote, Layer,
-    Leave, LegRole, Model, NanoUsd, OutgoingRequest, Question,
+    Leave, LegRole, Model, NanoUsd, OutgoingRequest, Question, TestResults,
 };
 
 /// How often a request moves up.
@@ -47,7 +47,7 @@ pub(super) fn judge(read: &AnswerRead, question: &Question) -> Option<Evidence> 
             };
             // A schema that is no JSON is the provider's to refuse.
             let schema = serde_json::from_str(schema).ok()?;
-            (!schema::fits(&schema, &value)).then_some(Evidence::SchemaFailure)
+            schema::is_broken_by(&schema, &value).then_some(Evidence::SchemaFailure)
         }
     }
 }
@@ -63,17 +63,18 @@ pub(super) fn worth(evidence: Option<Evidence>) -> u8 {
 }
 
 impl Errand {
-    /// The models that may be asked above a layer, lowest layer first. One whose gate is open is no better than what is
-    /// there.
+    /// The models that may be asked above a layer, lowest layer first. One that was asked for an answer already is not asked
+    /// again, and one whose gate is open is no better than what is there. One that has only judged or rated may answer, but
+    /// behind the others of its layer: they bring an eye of their own.
     pub(super) fn above(&self, layer: Layer, candidates: &[Candidate]) -> Vec<Candidate> {
         let is_better = |candidate: &&Candidate| {
             candidate.model.layer > layer
                 && candidate.reason.health != HealthNote::Open
-                && !self.story.has_tried(&candidate.model)
+                && !self.story.has_written(&candidate.model)
                 && self.may_pay(candidate)
         };
         let mut above: Vec<Candidate> = candidates.iter().filter(is_better).cloned().collect();
-        above.sort_by_key(|candidate| candidate.model.layer);
+        above.sort_by_key(|candidate| (candidate.model.layer, self.story.has_tried(&candidate.model)));
         above
     }
 
@@ -119,12 +120,36 @@ impl Errand {
         // It counts as a move up whether or not the request has a place for the note.
         let wish = LegWish {
             role: LegRole::Rise,
+            aim: Aim::Answer,
             candidates,
             outgoing: noted.unwrap_or_else(|| Rc::clone(&self.call.outgoing)),
             deadline: self.call.context.deadline,
         };
         self.story.rises.push(package);
         self.ask(wish, client).await
+    }
+
+    /// Has whoever answers first told how the client's tests went, where that is why it is a better model: else it would be
+    /// paid for answering as if nothing had been tried.
+    pub(super) fn tell_of_tests(&mut self) {
+        let is_raised = self.planned.decision.raised_by == Some(Evidence::FailedTests);
+        if !is_raised || self.untold_tests().is_none() {
+            return;
+        }
+        let package = self.package(&[]);
+        if let Some(noted) = self.call.outgoing.with_note(&package.text()) {
+            self.opening = noted;
+            self.story.tests = Some(Arc::new(package));
+        }
+    }
+
+    /// How the client's tests went, where the request does not say so itself. The message of a task does, and the note of an
+    /// offer does if it was written after them.
+    fn untold_tests(&self) -> Option<&TestResults> {
+        let tests = self.call.plan.wish.tests.as_ref()?;
+        let note = self.story.note.as_ref();
+        let is_told = self.part.task.is_some() || note.is_some_and(|note| note.0.contains(&counts_of(tests)));
+        (!is_told).then_some(tests)
     }
 
     /// What a better model is told.
@@ -140,7 +165,7 @@ impl Errand {
             decision: &self.planned.decision,
             question: &self.question,
             issues: &self.issues,
-            tests: self.call.plan.wish.tests.as_ref(),
+            tests: self.untold_tests(),
         };
         hand_off(matter, &attempts, tokens)
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use gateway_routing::maker;
 
 use super::super::account::Account;
+use super::errand::Aim;
 use super::leg::Leg;
 use crate::protocol::{
-    AttemptTrace, Candidate, CheckStatus, Decision, EscalationNeed, Evidence, HandOff, LegRole, LegTrace, Model,
-    ModelId, NanoUsd, Rejected, RoutingStory,
+    AttemptTrace, Candidate, CheckStatus, Decision, EscalationNeed, Evidence, HandOff, HandOffNote, LegRole, LegTrace,
+    Model, ModelId, NanoUsd, Rejected, RoutingStory,
 };
 
 /// What was planned for a request that the gateway chooses the model for.
@@ -23,12 +24,17 @@ pub(super) struct Planned {
 #[derive(Debug)]
 pub(super) struct Story {
     legs: Vec<LegTrace>,
+    /// The models that were asked for an answer: they gave one, or failed to.
+    writers: Vec<Arc<Model>>,
     account: Account,
     pub(super) check: CheckStatus,
     pub(super) check_reason: Option<&'static str>,
     pub(super) checkers: Vec<ModelId>,
     pub(super) votes: Option<(u8, u8)>,
     pub(super) confidence: Option<f64>,
+    /// What the first models were told of an answer before: by an offer that was approved, or of the client's tests.
+    pub(super) note: Option<HandOffNote>,
+    pub(super) tests: Option<Arc<HandOff>>,
     pub(super) rises: Vec<Arc<HandOff>>,
     pub(super) escalation: Option<EscalationNeed>,
     /// What speaks against the answer that is given, where it is nothing that the answer shows by itself.
@@ -40,15 +46,18 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(note: Option<HandOffNote>) -> Self {
         Self {
             legs: Vec::new(),
+            writers: Vec::new(),
             account: Account::default(),
             check: CheckStatus::Off,
             check_reason: None,
             checkers: Vec::new(),
             votes: None,
             confidence: None,
+            note,
+            tests: None,
             rises: Vec::new(),
             escalation: None,
             evidence: None,
@@ -58,8 +67,12 @@ impl Story {
     }
 
     /// Adds a leg that has ended. One that has sent nothing is not told of.
-    pub(super) fn ended(&mut self, role: LegRole, account: &mut Account) {
+    pub(super) fn ended(&mut self, role: LegRole, aim: Aim, account: &mut Account) {
         let account = std::mem::take(account);
+        if aim == Aim::Answer {
+            let asked = account.attempts.iter().map(|attempt| Arc::clone(&attempt.model));
+            self.writers.extend(asked);
+        }
         self.account.sum(account.usage, account.source, account.cost);
         if !account.attempts.is_empty() {
             self.legs.push(LegTrace {
@@ -70,9 +83,12 @@ impl Story {
         }
     }
 
-    /// Adds a leg that goes on without being waited for.
+    /// Adds a leg that was asked for an answer, and goes on without being waited for.
     pub(super) fn left_running(&mut self, leg: &Leg) {
-        self.legs.extend(leg.running());
+        let Some(running) = leg.running() else { return };
+        let asked = running.attempts.iter().map(|attempt| Arc::clone(&attempt.model));
+        self.writers.extend(asked);
+        self.legs.push(running);
     }
 
     /// The check could not be made, for this reason. The first one counts.
@@ -88,7 +104,12 @@ impl Story {
         }
     }
 
-    /// The models that were asked for an answer or a verdict already, as far as it is known.
+    /// Whether a model was asked for an answer already, as far as it is known.
+    pub(super) fn has_written(&self, model: &Model) -> bool {
+        self.writers.iter().any(|asked| is_same_endpoint(asked, model))
+    }
+
+    /// Whether a model was asked for anything already, as far as it is known.
     pub(super) fn has_tried(&self, model: &Model) -> bool {
         let is_same = |tried: &AttemptTrace| is_same_endpoint(&tried.model, model);
         self.legs.iter().flat_map(|leg| &leg.attempts).any(is_same)
@@ -131,7 +152,8 @@ impl Story {
             checkers: self.checkers,
             votes: self.votes,
             legs,
-            rises: self.rises,
+            note: self.note,
+            rises: self.tests.into_iter().chain(self.rises).collect(),
             confidence: self.confidence,
             escalation: self.escalation,
             candidates: planned.candidates,

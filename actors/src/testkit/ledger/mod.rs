@@ -153,6 +153,16 @@ impl BudgetStore for MemoryLedger {
         self.answer(|state| state.set_budget(&scope, &rule))
     }
 
+    fn recount(&self, scope: Scope) -> StoreFuture<Option<BudgetStatus>> {
+        self.answer(|state| {
+            let rule = state.rule(&scope)?.clone();
+            let period = rule.window.period_at(state.now);
+            let key = (scope.clone(), Arc::clone(&period.id));
+            state.open(&scope, &key, &period);
+            Some(state.status(rule, key, period))
+        })
+    }
+
     fn delete_budget(&self, scope: Scope) -> StoreFuture<bool> {
         self.answer(|state| {
             let now = state.now;

@@ -133,10 +133,10 @@ impl State {
         let crossed = rule.alert_percents.iter().filter(|&&percent| {
             limit > 0 && reaches(after, percent) && !before.is_some_and(|before| reaches(before, percent))
         });
-        let crossed = crossed.map(|percent| format!("budget_threshold|{scope}|{period}|{percent}"));
+        let crossed = crossed.map(|percent| format!("budget_threshold|{scope}|{period}|{percent}|{limit}"));
         let mut told: Vec<_> = crossed.collect();
         if after > limit && before.is_none_or(|before| before <= limit) {
-            told.push(format!("budget_overrun|{scope}|{period}"));
+            told.push(format!("budget_overrun|{scope}|{period}|{limit}"));
         }
         self.told.extend(told);
     }
@@ -159,6 +159,9 @@ impl State {
             epoch: charges.epoch,
         };
         for key in &charges.to {
+            if record.cost > record.dispatch.held {
+                self.told.insert(format!("cost_above_hold|{}|{}", key.0, key.1));
+            }
             match replaced {
                 // Whose slice it was has counted the attempt at what was posted first, and hears of no difference.
                 Some(before) => self.post(key, record.cost.0 - before),
@@ -280,22 +283,28 @@ impl State {
         self.budgets.insert(scope.clone(), set);
         let period = rule.window.period_at(self.now);
         let key = (scope.clone(), Arc::clone(&period.id));
-        self.periods.entry(key.clone()).or_default();
         if is_new {
-            let in_period = |call: &&Arc<CallRecord>| {
-                let started_at = call.dispatch.started_at;
-                started_at >= period.starts_at && period.ends_at.is_none_or(|end| started_at < end)
-            };
-            let of_scope = self.calls.values().filter(|call| is_of(scope, call));
-            let spent: NanoUsd = of_scope.filter(in_period).map(|call| call.cost).sum();
-            // What ran out with a lease and no record has explained yet is none of what was spent.
-            let of_period = self.slices.iter().filter(|((period, _), _)| *period == key);
-            let unexplained: i64 = of_period.map(|(_, slice)| slice.pool).sum();
-            let missing = (spent.0 - (self.posted(&key) - unexplained)).max(0);
-            self.post(&key, missing);
+            self.open(scope, &key, &period);
         }
+        self.periods.entry(key.clone()).or_default();
         self.tell(&key, None);
         self.status(rule.clone(), key, period)
+    }
+
+    /// Posts what the records of a period show beyond what is posted.
+    pub(super) fn open(&mut self, scope: &Scope, key: &PeriodKey, period: &Period) {
+        self.periods.entry(key.clone()).or_default();
+        let in_period = |call: &&Arc<CallRecord>| {
+            let started_at = call.dispatch.started_at;
+            started_at >= period.starts_at && period.ends_at.is_none_or(|end| started_at < end)
+        };
+        let of_scope = self.calls.values().filter(|call| is_of(scope, call));
+        let spent: NanoUsd = of_scope.filter(in_period).map(|call| call.cost).sum();
+        // What ran out with a lease and no record has explained yet is none of what was spent.
+        let of_period = self.slices.iter().filter(|((period, _), _)| period == key);
+        let unexplained: i64 = of_period.map(|(_, slice)| slice.pool).sum();
+        let missing = (spent.0 - (self.posted(key) - unexplained)).max(0);
+        self.post(key, missing);
     }
 
     pub(super) fn status(&self, rule: BudgetRule, key: PeriodKey, period: Period) -> BudgetStatus {

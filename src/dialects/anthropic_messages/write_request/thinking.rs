@@ -77,12 +77,19 @@ pub(super) fn plan(
             tell(reasoning, None, losses);
             unasked(request, takes)
         }
-        ThinkingForm::Adaptive => Plan {
-            thinking: Some(Thinking::Adaptive {
-                display: reasoning.visible.map(display),
-            }),
-            effort: reasoning.as_effort().and_then(word),
-        },
+        ThinkingForm::Adaptive => {
+            let effort = reasoning.as_effort();
+            // The least that there is a word for is more.
+            if effort == Some(Effort::Minimal) {
+                losses.drop(reasoning.amount());
+            }
+            Plan {
+                thinking: Some(Thinking::Adaptive {
+                    display: reasoning.visible.map(display),
+                }),
+                effort: effort.and_then(word),
+            }
+        }
         ThinkingForm::Budget => {
             let is_possible = !is_forced(request) && goes_on_from_thinking(turns);
             let budget = is_possible.then(|| budget(reasoning, max_tokens)).flatten();
@@ -151,10 +158,10 @@ fn budget(reasoning: Reasoning, max_tokens: u32) -> Option<u32> {
     Some(wanted.clamp(LEAST_BUDGET, most))
 }
 
-/// Tells that the model does not think as was asked: not at all, or more than its budget allows.
+/// Tells that the model does not think as was asked: not at all, or with another budget.
 fn tell(reasoning: Reasoning, budget: Option<u32>, losses: &mut Losses) {
     match (reasoning.budget_tokens, budget) {
-        (Some(wanted), given) if given.is_none_or(|given| given > wanted) => losses.drop(Feature::ReasoningBudget),
+        (Some(wanted), given) if given != Some(wanted) => losses.drop(Feature::ReasoningBudget),
         (None, None) if reasoning.effort.is_some() => losses.drop(Feature::ReasoningEffort),
         (None, None) => losses.drop(Feature::ReasoningVisible),
         _ => {}

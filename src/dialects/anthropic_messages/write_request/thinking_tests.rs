@@ -32,7 +32,7 @@ fn a_model_is_asked_to_think_in_the_way_that_it_takes() {
             BY_EFFORT,
             json!({"type": "adaptive"}),
             json!("low"),
-            "",
+            "reasoning_effort",
         ),
         (
             reasoning(Some(Effort::Max), None, Some(true)),
@@ -129,7 +129,7 @@ fn a_model_is_asked_to_think_in_the_way_that_it_takes() {
             BY_BUDGET,
             enabled(7_999),
             Value::Null,
-            "",
+            "reasoning.max_tokens",
         ),
         (
             reasoning(None, Some(2_000), Some(false)),

@@ -12,6 +12,7 @@ mod cases;
 mod classify;
 mod known_members;
 mod models;
+mod older;
 mod table;
 
 use bytes::Bytes;

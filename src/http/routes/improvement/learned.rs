@@ -10,6 +10,7 @@ use gateway_routing::wilson;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::edits::ShownEdit;
 use super::notes::ShownNote;
 use crate::http::error::Failure;
 use crate::http::extract::Query;
@@ -20,6 +21,8 @@ use crate::moment::micros_of;
 #[derive(Serialize)]
 struct Rows {
     rows: Vec<Row>,
+    /// What administrators say besides.
+    edits: Vec<ShownEdit>,
 }
 
 #[derive(Serialize)]
@@ -36,6 +39,8 @@ struct Entry {
     task: TaskType,
     complexity: Complexity,
     model: String,
+    /// All of them, most of which nobody may have judged.
+    answers: u32,
     successes: u32,
     failures: u32,
     rate: Option<Rate>,
@@ -53,6 +58,7 @@ impl Entry {
     fn new(task: TaskType, complexity: Complexity, model: LearnedModel) -> Self {
         let LearnedModel {
             model,
+            answers,
             successes,
             failures,
         } = model;
@@ -61,6 +67,7 @@ impl Entry {
             task,
             complexity,
             model: model.as_str().to_owned(),
+            answers,
             successes,
             failures,
             rate: rate.map(|rate| Rate {
@@ -78,15 +85,18 @@ pub(in crate::http::routes) async fn models(request: HttpRequest, edge: Edge) ->
     let task = query.text("task").map(task).transpose()?;
     let since = query.text("since").map(since).transpose()?.unwrap_or_default();
     let rows = edge.shared().outcomes.table(since).await?;
+    let edits = edge.shared().notebook.model_edits().await?;
     let rows = rows.into_iter().filter(|row| task.is_none_or(|task| row.task == task));
     json(&Rows {
         rows: rows.map(row).collect(),
+        edits: edits.into_iter().map(ShownEdit::of).collect(),
     })
 }
 
 fn row(row: SuccessRow) -> Row {
     let model = LearnedModel {
         model: row.model,
+        answers: row.answers,
         successes: row.successes,
         failures: row.failures,
     };
@@ -103,7 +113,7 @@ fn task(text: &str) -> Result<TaskType, GatewayError> {
     })
 }
 
-fn since(text: &str) -> Result<i64, GatewayError> {
+pub(super) fn since(text: &str) -> Result<i64, GatewayError> {
     micros_of(text).ok_or_else(|| {
         let message = "`since` must be a moment such as 2026-11-29T00:00:00Z";
         GatewayError::invalid("since", message)

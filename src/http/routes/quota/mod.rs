@@ -51,12 +51,14 @@ pub(super) async fn status(request: HttpRequest, edge: Edge) -> Result<HttpRespo
         AccessRole::Operator | AccessRole::Admin => all_scopes(store).await?,
     };
     if let Some(conversation) = conversation {
-        let own = match caller.role() {
-            AccessRole::User => conversation.within(caller.tenant().as_deref()),
-            AccessRole::Operator | AccessRole::Admin => conversation,
-        };
-        scopes.retain(|scope| !matches!(scope, Scope::Conversation(_)));
-        scopes.push(Scope::Conversation(own));
+        match caller.role() {
+            AccessRole::User => scopes.push(Scope::Conversation(conversation.within(caller.tenant().as_deref()))),
+            // Of whichever tenant: the answer has the scope of each.
+            AccessRole::Operator | AccessRole::Admin => scopes.retain(|scope| match scope {
+                Scope::Conversation(id) => id.client_text() == conversation.client_text(),
+                _ => true,
+            }),
+        }
     }
     scopes.retain(|scope| only.as_ref().is_none_or(|only| only == scope));
     let mut budgets = Vec::new();
@@ -69,7 +71,7 @@ pub(super) async fn status(request: HttpRequest, edge: Edge) -> Result<HttpRespo
             has_more = true;
             break;
         }
-        budgets.push(Quota::new(&scope, &status)?);
+        budgets.push(Quota::new(&scope, &status, caller.role())?);
     }
     json(&Status {
         budgets,

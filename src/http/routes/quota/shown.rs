@@ -1,6 +1,6 @@
 //! How a budget stands, as JSON: money both in whole nano-USD and in USD.
 
-use gateway_actors::protocol::{BudgetStatus, Layer, NanoUsd, OnExhausted, Scope, Window};
+use gateway_actors::protocol::{AccessRole, BudgetStatus, Layer, NanoUsd, OnExhausted, Scope, Window};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -35,7 +35,9 @@ pub(super) struct Quota {
 }
 
 impl Quota {
-    pub(super) fn new(scope: &Scope, status: &BudgetStatus) -> Result<Self, Failure> {
+    /// Whoever sets budgets is told the scope as it is stored, under which it can be set again; a user the name that it
+    /// gave its conversation.
+    pub(super) fn new(scope: &Scope, status: &BudgetStatus, role: AccessRole) -> Result<Self, Failure> {
         let usd = |amount: NanoUsd| usd_number(amount).map_err(|_never| Failure::internal());
         let rule = &status.rule;
         let left = (rule.limit - status.posted - status.held).max(NanoUsd::ZERO);
@@ -43,10 +45,9 @@ impl Quota {
         let percent = (rule.limit > NanoUsd::ZERO).then(|| share(nano(status.posted) * 100, nano(rule.limit)));
         let period = &status.period;
         Ok(Self {
-            scope: match scope {
-                // By the name that the caller knows.
-                Scope::Conversation(id) => format!("conversation:{}", id.client_text()),
-                scope => scope.to_string(),
+            scope: match (scope, role) {
+                (Scope::Conversation(id), AccessRole::User) => format!("conversation:{}", id.client_text()),
+                (scope, _) => scope.to_string(),
             },
             limit: usd(rule.limit)?,
             limit_nano_usd: rule.limit.0,

@@ -1,7 +1,7 @@
 //! `POST /v1/quota/update`: sets a budget, or changes some of what holds for one.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use gateway_actors::protocol::{BudgetRule, GatewayError, NanoUsd, OnExhausted, Scope, Window};
+use gateway_actors::protocol::{AccessRole, BudgetRule, GatewayError, NanoUsd, OnExhausted, Scope, Window};
 
 use super::shown::Quota;
 use crate::admin::{self, DEFAULT_ALERTS, MOST_ALERTS};
@@ -33,7 +33,7 @@ pub(in crate::http::routes) async fn update(
     let there = store.budget(scope.clone()).await?.map(|status| status.rule);
     let rule = changed(there, &fields)?;
     let status = store.set_budget(scope.clone(), rule).await?;
-    json(&Quota::new(&scope, &status)?)
+    json(&Quota::new(&scope, &status, AccessRole::Admin)?)
 }
 
 /// What holds then: what is not given stays as it is, or is as usual for a budget that is new, whose limit must be given.

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use gateway_actors::protocol::{RequestId, ResponseId, StoreError, StoredResponse};
+use gateway_actors::protocol::{Model, RequestId, ResponseId, StoreError, StoredResponse};
 use serde::Deserialize;
 
 use crate::dialects::ClientRequest as _;
@@ -21,6 +21,7 @@ pub(super) struct Keeping {
     previous: Option<ResponseId>,
     /// Whose it is.
     tenant: Option<Arc<str>>,
+    /// The model that was asked for, until it is known which answers.
     model: Arc<str>,
     input: Arc<str>,
 }
@@ -88,6 +89,10 @@ fn not_stored(request: RequestId, error: &StoreError) {
 }
 
 impl Keep for Keeping {
+    fn answered_by(&mut self, model: &Model) {
+        self.model = model.id.as_str().into();
+    }
+
     fn whole(&self, body: &Bytes) -> LocalBoxFuture<'static, ()> {
         self.store(std::str::from_utf8(body).unwrap_or_default())
     }

@@ -6,10 +6,11 @@ use gateway_actors::protocol::{Budget, BudgetChanges, BudgetCursor, BudgetRule, 
 
 use super::{Connection, books, opening};
 use crate::store::error::{Fault, QueryError};
-use crate::store::ledger::{Book, BudgetRow, CHANGES_OVERLAP_US, Missing, PeriodKey, json_of_percents};
+use crate::store::ledger::{Book, BudgetRow, CHANGES_OVERLAP_US, Event, Missing, PeriodKey, json_of_percents};
 use crate::store::schema::{budget_periods, budgets};
 
-/// Sets a budget inside the running transaction. `now` is in microseconds since 1970.
+/// Sets a budget inside the running transaction; how it stands, and the events that were raised. `now` is in microseconds
+/// since 1970.
 ///
 /// A period of it that is new opens with what was spent in it already: in one that had a budget before, only with what
 /// was not posted then. Set again, it is as it was.
@@ -18,7 +19,7 @@ pub(in super::super::super) async fn set_budget(
     scope: &Scope,
     rule: &BudgetRule,
     now: i64,
-) -> Result<BudgetStatus, QueryError> {
+) -> Result<(BudgetStatus, Vec<Event>), QueryError> {
     let text = scope.to_string();
     let before = live(connection, &text).await?;
     let window_before = before.map(|row| row.window()).transpose()?;
@@ -28,14 +29,44 @@ pub(in super::super::super) async fn set_budget(
     let locked = books::lock_periods(connection, std::slice::from_ref(&key), Missing::Make).await?;
     let mut book = Book::new(locked, Vec::new());
     if window_before != Some(rule.window) {
-        let spent = opening::spent_in(connection, scope, &period).await?;
-        let unexplained = opening::unexplained_in(connection, &key).await?;
-        book.open(&key, spent, unexplained);
+        open(connection, &mut book, scope, &period).await?;
     }
     book.tell_all(&key);
     let sums = book.sums(&key);
-    books::write(connection, book.into_changes()).await?;
-    Ok(status(rule.clone(), period, sums))
+    let raised = books::write(connection, book.into_changes()).await?;
+    Ok((status(rule.clone(), period, sums), raised))
+}
+
+/// Counts once more, inside the running transaction, what the call records of a budget's present period show, and posts
+/// what is not in the books. What is charged to the period is both in the records and in the books, or in neither: the
+/// period's row is locked.
+pub(in super::super::super) async fn recount(
+    connection: &mut Connection,
+    scope: &Scope,
+    now: i64,
+) -> Result<(Option<BudgetStatus>, Vec<Event>), QueryError> {
+    let text = scope.to_string();
+    let Some(row) = live(connection, &text).await? else {
+        return Ok((None, Vec::new()));
+    };
+    let rule = row.rule()?;
+    let period = rule.window.period_at(now);
+    let key = key_of(&text, &period);
+    let locked = books::lock_periods(connection, std::slice::from_ref(&key), Missing::Make).await?;
+    let mut book = Book::new(locked, Vec::new());
+    open(connection, &mut book, scope, &period).await?;
+    let sums = book.sums(&key);
+    let raised = books::write(connection, book.into_changes()).await?;
+    Ok((Some(status(rule, period, sums)), raised))
+}
+
+/// Posts what was spent in a period, as far as it is not posted.
+async fn open(connection: &mut Connection, book: &mut Book, scope: &Scope, period: &Period) -> Result<(), QueryError> {
+    let key = key_of(&scope.to_string(), period);
+    let spent = opening::spent_in(connection, scope, period).await?;
+    let unexplained = opening::unexplained_in(connection, &key).await?;
+    book.open(&key, spent, unexplained);
+    Ok(())
 }
 
 async fn write_rule(connection: &mut Connection, scope: &str, rule: &BudgetRule, now: i64) -> Result<(), QueryError> {

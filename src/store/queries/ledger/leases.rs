@@ -11,7 +11,7 @@ use gateway_actors::protocol::{ExpiredSlice, InstanceId, LeaseId, NanoUsd};
 use super::budgets::scope_of;
 use super::{Connection, books};
 use crate::store::error::{Fault, QueryError};
-use crate::store::ledger::{Book, LeaseKey, Missing, PeriodKey, SliceRow};
+use crate::store::ledger::{Book, Event, LeaseKey, Missing, PeriodKey, SliceRow};
 use crate::store::schema::{budget_leases, budget_slices};
 
 /// Leases that one transaction ends.
@@ -77,17 +77,17 @@ pub(in super::super::super) async fn renew_lease(
 }
 
 /// Ends leases that ran out before `now` and the grace, inside the running transaction, and posts what their slices
-/// hold. Those that somebody uses just now are left for the next time.
+/// hold; the slices, and the events that were raised. Leases that somebody uses just now are left for the next time.
 pub(in super::super::super) async fn expire_leases(
     connection: &mut Connection,
     grace: Duration,
     now: i64,
-) -> Result<Vec<ExpiredSlice>, QueryError> {
+) -> Result<(Vec<ExpiredSlice>, Vec<Event>), QueryError> {
     let grace = i64::try_from(grace.as_micros()).unwrap_or(i64::MAX);
     let leases = books::lock_overdue_leases(connection, now.saturating_sub(grace), BATCH).await?;
     let mut expired = Vec::new();
     if leases.is_empty() {
-        return Ok(expired);
+        return Ok((expired, Vec::new()));
     }
     let (mut book, slices) = book_of(connection, &leases).await?;
     for (key, lease) in &slices {
@@ -101,9 +101,9 @@ pub(in super::super::super) async fn expire_leases(
             });
         }
     }
-    books::write(connection, book.into_changes()).await?;
+    let raised = books::write(connection, book.into_changes()).await?;
     mark(connection, &leases, "expired").await?;
-    Ok(expired)
+    Ok((expired, raised))
 }
 
 /// Ends all leases of processes whose call records are all stored, inside the running transaction.

@@ -9,7 +9,7 @@ use gateway_actors::protocol::{BudgetRule, GiveBack, Grant, GrantRequest, Recall
 use super::budgets::{key_of, scope_of};
 use super::{Connection, books};
 use crate::store::error::QueryError;
-use crate::store::ledger::{Book, Charge, LeaseKey, Missing, PeriodKey, SliceRow};
+use crate::store::ledger::{Book, Charge, Event, LeaseKey, Missing, PeriodKey, SliceRow};
 use crate::store::schema::{budget_leases, budget_periods, budget_slices};
 
 /// A slice and the state of its lease.
@@ -86,8 +86,11 @@ pub(in super::super::super) async fn give_back(
     Ok(())
 }
 
-/// Posts what call records cost that were stored in the running transaction.
-pub(in super::super::super) async fn post(connection: &mut Connection, charges: &[Charge]) -> Result<(), QueryError> {
+/// Posts what call records cost that were stored in the running transaction; the events that were raised.
+pub(in super::super::super) async fn post(
+    connection: &mut Connection,
+    charges: &[Charge],
+) -> Result<Vec<Event>, QueryError> {
     let keys: BTreeSet<PeriodKey> = charges.iter().map(|charge| charge.key.clone()).collect();
     let keys: Vec<_> = keys.into_iter().collect();
     let leases: BTreeSet<LeaseKey> = charges.iter().map(|charge| charge.lease.clone()).collect();
@@ -98,8 +101,7 @@ pub(in super::super::super) async fn post(connection: &mut Connection, charges: 
     for charge in charges {
         book.post(charge);
     }
-    books::write(connection, book.into_changes()).await?;
-    Ok(())
+    Ok(books::write(connection, book.into_changes()).await?)
 }
 
 /// The recalls that the lease's slices have not answered.

@@ -1,0 +1,152 @@
+use super::*;
+use crate::dialects::sse::Framing;
+
+fn read_event(event: &[u8]) -> Result<Seen, BadEvent> {
+    EventReader::new(Vendor::Other).read(&EventText::read(Framing::Events, event))
+}
+use gateway_actors::protocol::TokenUsage;
+
+fn delta(delta: &str) -> Seen {
+    let event = format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":null}}]}}\n\n");
+    read_event(event.as_bytes()).unwrap()
+}
+
+#[test]
+fn text_reasoning_refusals_and_tool_calls_are_meaningful_and_measured() {
+    let cases = [
+        (r#"{"content":"abc"}"#, 3),
+        (r#"{"reasoning":"ab","content":""}"#, 2),
+        (r#"{"reasoning_content":"ab"}"#, 2),
+        (r#"{"refusal":"no"}"#, 2),
+        (
+            r#"{"tool_calls":[{"index":0,"id":"call_1","function":{"name":"f","arguments":""}}]}"#,
+            1,
+        ),
+        (r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\""}}]}"#, 6),
+        (r#"{"tool_calls":[{"index":0}]}"#, 1),
+        (r#"{"function_call":{"name":"fn"}}"#, 2),
+        (r#"{"content":[{"text":"a"}]}"#, 14),
+    ];
+    for (json, bytes) in cases {
+        let seen = delta(json);
+        assert!(seen.meaningful, "{json}");
+        assert_eq!(seen.content_bytes, bytes, "{json}");
+    }
+}
+
+#[test]
+fn roles_empty_deltas_comments_and_pings_are_not_meaningful() {
+    for json in [
+        r#"{"role":"assistant"}"#,
+        r#"{"role":"assistant","content":""}"#,
+        "{}",
+        "null",
+    ] {
+        assert!(!delta(json).meaningful, "{json}");
+    }
+    for event in [
+        ": ping\n\n",
+        "\n",
+        "event: ping\ndata: {}\n\n",
+        "data\n\n",
+        "id: 7\nretry: 3\n\n",
+    ] {
+        assert_eq!(read_event(event.as_bytes()), Ok(Seen::default()), "{event:?}");
+    }
+}
+
+#[test]
+fn a_finish_reason_is_meaningful_and_finishes() {
+    let seen = read_event(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n").unwrap();
+    assert!(seen.meaningful && seen.finished && !seen.terminal);
+}
+
+#[test]
+fn a_stream_is_finished_when_every_choice_that_has_begun_is() {
+    let event = |choices: &[(&str, bool)]| {
+        let choices = choices.iter().map(|(place, is_finished)| {
+            let reason = if *is_finished { "\"stop\"" } else { "null" };
+            format!("{{{place}\"delta\":{{\"content\":\"x\"}},\"finish_reason\":{reason}}}")
+        });
+        format!("data: {{\"choices\":[{}]}}\n\n", choices.collect::<Vec<_>>().join(","))
+    };
+    let (none, first, second) = ("", "\"index\":0,", "\"index\":1,");
+    let far = "\"index\":4096,";
+    for (events, expected) in [
+        (vec![event(&[(first, false)])], false),
+        (vec![event(&[(none, false)]), event(&[(none, true)])], true),
+        (vec![event(&[(first, true)]), event(&[(second, false)])], false),
+        (
+            vec![event(&[(first, false), (second, false)]), event(&[(first, true)])],
+            false,
+        ),
+        (vec![event(&[(second, true)]), event(&[(first, true)])], true),
+        (vec![event(&[(first, true), (second, true)])], true),
+        // Some tell the usage in a choice that says nothing more.
+        (vec![event(&[(first, true)]), event(&[(first, false)])], true),
+        (vec![event(&[(first, true)]), event(&[(far, true)])], false),
+    ] {
+        let mut reader = EventReader::new(Vendor::Other);
+        let mut seen = Seen::default();
+        for event in &events {
+            seen = reader
+                .read(&EventText::read(Framing::Events, event.as_bytes()))
+                .unwrap();
+            assert!(seen.meaningful);
+        }
+        assert_eq!(reader.is_finished(), expected, "{events:?}");
+        assert!(!seen.finished || expected, "{events:?}");
+    }
+}
+
+#[test]
+fn an_empty_finish_reason_is_none() {
+    let seen = read_event(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"\"}]}\n\n").unwrap();
+    assert!(!seen.meaningful && !seen.finished);
+}
+
+#[test]
+fn data_may_stand_on_several_lines_and_without_the_space() {
+    let event = b"data:{\"choices\":\ndata: [{\"delta\":{\"content\":\"hi\"}}]\r\ndata\rdata:}\n\n";
+    assert_eq!(read_event(event).unwrap().content_bytes, 2);
+    assert!(read_event(b"data:[DONE]\n\n").unwrap().terminal);
+}
+
+#[test]
+fn an_event_for_usage_alone_is_known_from_one_that_carries_both() {
+    let alone = b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":2}}\n\n";
+    let both = b"data: {\"choices\":[{\"delta\":{}}],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":2}}\n\n";
+    let usage = UsageReport::Reported(TokenUsage {
+        input: 4,
+        output: 2,
+        ..TokenUsage::default()
+    });
+    assert_eq!(read_event(alone).unwrap().usage, Some(usage));
+    assert_eq!(read_event(both).unwrap().usage, Some(usage));
+    let is_only_usage = |event: &[u8]| read_event(event).unwrap().only_usage;
+    assert!(is_only_usage(alone) && !is_only_usage(both));
+    assert!(!is_only_usage(
+        b"data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n"
+    ));
+    assert!(!is_only_usage(b"data: {\"choices\":[],\"usage\":null}\n\n"));
+}
+
+#[test]
+fn errors_are_told_from_malformed_events() {
+    let error = read_event(b"data: {\"error\":{\"message\":\"over\\nloaded\",\"code\":502}}\n\n").unwrap_err();
+    let BadEvent::Error(object) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(object.to_string(), "502");
+    let named = read_event(b"event: error\ndata: {\"detail\":\"gone\"}\n\n");
+    assert!(matches!(named, Err(BadEvent::Error(_))));
+    assert!(read_event(b"data: {\"choices\":[],\"error\":null}\n\n").is_ok());
+    for bad in [
+        "data: {\"a\n\n",
+        "data: hello\n\n",
+        "data: [1]\n\n",
+        "data: {\"choices\":7}\n\n",
+    ] {
+        assert_eq!(read_event(bad.as_bytes()), Err(BadEvent::Malformed), "{bad:?}");
+    }
+}

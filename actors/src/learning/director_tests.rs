@@ -4,11 +4,12 @@ use gateway_routing::RoutingModel;
 use super::*;
 use crate::protocol::testkit::outcome;
 use crate::protocol::{
-    Arm, ArmSpec, ClaimedEvent, Complexity, Experiment, ExperimentId, ExperimentStatus, GatewayEvent, GuardRails,
-    ModelEdit, NanoUsd, OutcomeEnd, Period, Sticky, StoreFuture, Strategy,
+    ClaimedEvent, Complexity, ExperimentStatus, GatewayEvent, GuardRails, ModelEdit, NanoUsd, OutcomeEnd, Period,
+    StoreFuture,
 };
 use crate::runtime::{RestartPolicy, unix_micros};
 use crate::testkit::MemoryNotes;
+use crate::testkit::samples::experiment;
 
 /// Remembers what it was told.
 #[derive(Debug, Default)]
@@ -85,26 +86,6 @@ async fn pass(seconds: u64) {
     for _ in 0..seconds {
         tokio::time::advance(Duration::from_secs(1)).await;
         settle().await;
-    }
-}
-
-fn experiment(guard: GuardRails) -> Experiment {
-    let arm = |name: &str| Arm {
-        name: name.into(),
-        weight: 1,
-        spec: ArmSpec::Strategy(Strategy::Layers),
-    };
-    Experiment {
-        id: ExperimentId::generate(),
-        name: "mine".into(),
-        status: ExperimentStatus::Running,
-        task: None,
-        sticky: Sticky::Request,
-        arms: vec![arm("a"), arm("b")],
-        guard,
-        stopped_reason: None,
-        created_at: 1,
-        updated_at: 1,
     }
 }
 

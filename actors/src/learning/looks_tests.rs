@@ -1,29 +1,8 @@
 use gateway_routing::RoutingModel;
 
 use super::*;
-use crate::protocol::{
-    Arm, ArmSpec, ExperimentId, GuardRails, ImprovementId, ImprovementKind, Layer, Sticky, Strategy,
-};
-
-fn experiment(guard: GuardRails) -> Experiment {
-    let arm = |name: &str| Arm {
-        name: name.into(),
-        weight: 1,
-        spec: ArmSpec::Strategy(Strategy::Layers),
-    };
-    Experiment {
-        id: ExperimentId::generate(),
-        name: "mine".into(),
-        status: ExperimentStatus::Running,
-        task: None,
-        sticky: Sticky::Request,
-        arms: vec![arm("a"), arm("b")],
-        guard,
-        stopped_reason: None,
-        created_at: 1,
-        updated_at: 1,
-    }
-}
+use crate::protocol::{GuardRails, ImprovementId, ImprovementKind, Layer};
+use crate::testkit::samples::experiment;
 
 /// What an arm's requests come to: so many, of which so many failed, each at 10 nano-USD.
 fn sum(arm: &str, count: u64, failures: u64) -> ArmSum {

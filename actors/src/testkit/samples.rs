@@ -1,4 +1,4 @@
-//! Turns, call records and responses to store.
+//! Turns, call records, responses and experiments to store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,11 @@ use arc_swap::ArcSwap;
 use gateway_routing::RoutingModel;
 
 use crate::protocol::{
-    AttemptId, Calibration, CallRecord, Candidate, CellId, Charges, CheckPlan, CloseTurn, Complexity, ConversationId,
-    Decision, DispatchRecord, HealthNote, InstanceId, KeyId, Layer, Learned, LegRole, Model, NanoUsd, OpenTurn,
-    Outcome, PicoUsdPerToken, Plan, Price, Reason, RequestId, ResponseId, Scope, Selection, StoredResponse, Strategy,
-    TaskType, TokenUsage, UsageSource,
+    Arm, ArmSpec, AttemptId, Calibration, CallRecord, Candidate, CellId, Charges, CheckPlan, CloseTurn, Complexity,
+    ConversationId, Decision, DispatchRecord, Experiment, ExperimentId, ExperimentStatus, GuardRails, HealthNote,
+    InstanceId, KeyId, Layer, Learned, LegRole, Model, NanoUsd, OpenTurn, Outcome, PicoUsdPerToken, Plan, Price,
+    Reason, RequestId, ResponseId, Scope, Selection, Sticky, StoredResponse, Strategy, TaskType, TokenUsage,
+    UsageSource,
 };
 
 /// The shipped calibration, and nothing learned.
@@ -198,5 +199,27 @@ pub fn response(id: &str, previous: Option<&str>) -> StoredResponse {
         input: format!(r#"[{{"role":"user","content":"question of {id}"}}]"#).into(),
         body: format!(r#"{{"id":"{id}","object":"response","status":"completed","output":[]}}"#).into(),
         expires_at: MADE + 1_000 * 365 * 86_400 * 1_000_000,
+    }
+}
+
+/// An experiment with two arms, `a` and `b`, that runs with this guard.
+#[must_use]
+pub fn experiment(guard: GuardRails) -> Experiment {
+    let arm = |name: &str| Arm {
+        name: name.into(),
+        weight: 1,
+        spec: ArmSpec::Strategy(Strategy::Layers),
+    };
+    Experiment {
+        id: ExperimentId::generate(),
+        name: "mine".into(),
+        status: ExperimentStatus::Running,
+        task: None,
+        sticky: Sticky::Request,
+        arms: vec![arm("a"), arm("b")],
+        guard,
+        stopped_reason: None,
+        created_at: 1,
+        updated_at: 1,
     }
 }

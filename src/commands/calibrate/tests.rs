@@ -7,7 +7,7 @@ use gateway_actors::protocol::{
     RequestId, Strategy, TaskType,
 };
 use gateway_actors::testkit::samples::{decision, plan};
-use gateway_actors::testkit::{CUT, MemoryNotes, Script, TestCell, TestSettings, test_model};
+use gateway_actors::testkit::{CUT, MemoryNotes, Script, TestCell, TestSettings, test_model, until};
 use gateway_routing::RoutingModel;
 
 use super::*;
@@ -367,9 +367,7 @@ fn told(cheap: Option<&str>, better: Option<&str>) -> OutcomeRow {
             cell.upstream.script(model, [script]);
         }
         cell.pipeline.complete(cell.ask("What is it?")).await.unwrap();
-        while cell.notes.outcomes().is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+        until("the outcome", || !cell.notes.outcomes().is_empty()).await;
         let row = cell.notes.outcomes().remove(0);
         cell.stop();
         row

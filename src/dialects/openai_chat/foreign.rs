@@ -53,12 +53,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
+/// A body's text and the messages in it.
+fn messages_of(body: &[u8]) -> Option<(&str, Vec<&RawValue>)> {
+    let json = std::str::from_utf8(body).ok()?;
+    let Body { messages } = serde_json::from_str(json).ok()?;
+    Some((json, messages))
+}
+
 /// What is to be cut out of a body, in order. Nothing of a body that cannot be read.
 pub(super) fn foreign_reasoning(body: &[u8]) -> Vec<Range<usize>> {
-    let Ok(json) = std::str::from_utf8(body) else {
-        return Vec::new();
-    };
-    let Ok(Body { messages }) = serde_json::from_str(json) else {
+    let Some((json, messages)) = messages_of(body) else {
         return Vec::new();
     };
     let mut cuts = Vec::new();
@@ -78,10 +82,7 @@ pub(super) fn foreign_reasoning(body: &[u8]) -> Vec<Range<usize>> {
 
 /// Where there stands what only a provider of this dialect can read, in order, likewise.
 pub(super) fn sealed_reasoning(body: &[u8]) -> Vec<Range<usize>> {
-    let Ok(json) = std::str::from_utf8(body) else {
-        return Vec::new();
-    };
-    let Ok(Body { messages }) = serde_json::from_str(json) else {
+    let Some((json, messages)) = messages_of(body) else {
         return Vec::new();
     };
     let mut cuts = Vec::new();

@@ -62,7 +62,7 @@ forget_the_callers_settings() {
     export XDG_DATA_HOME=$LOGS/data XDG_CONFIG_HOME=$LOGS/config
 }
 
-# cargo-deny, this very version: the machine's if it has it, else our own, built once (about two minutes).
+# cargo-deny, this very version: the machine's if it has it, else our own, built once (a minute or two).
 cargo_deny_binary() {
     local own=$RUN/tools/bin/cargo-deny candidate
     for candidate in "$own" "$(command -v cargo-deny || true)"; do
@@ -72,8 +72,8 @@ cargo_deny_binary() {
         fi
     done
     echo "building cargo-deny $CARGO_DENY_VERSION into .run/tools (once)"
-    # It runs for a second: what counts is the time to build it.
-    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+    # It runs for two seconds, unoptimised too: what counts is the time to build it.
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
         cargo install cargo-deny --version "=$CARGO_DENY_VERSION" --locked --no-default-features --quiet \
         --root "$RUN/tools" --target-dir "$RUN/tools/build" || return
     rm -rf "$RUN/tools/build"

@@ -67,9 +67,10 @@ fn e5_two_hundred_that_spend_at_once_over_three_stores_never_get_more_than_the_l
     set(&test.store, &scope, rule(LIMIT, Window::Daily));
     let spent = AtomicI64::new(0);
     let done = AtomicBool::new(false);
+    // Opened before anybody spends: opening one waits for those that write, and all might be over before the first look.
+    let observer = test.patient_neighbour();
     let looks = std::thread::scope(|threads| {
         let observer = threads.spawn(|| {
-            let observer = test.patient_neighbour();
             let mut looks = 0;
             while !done.load(Ordering::Acquire) {
                 let (posted, held) = sums(&observer, &scope);

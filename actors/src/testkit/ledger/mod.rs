@@ -3,7 +3,7 @@
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -18,10 +18,13 @@ use crate::protocol::{
 /// How far behind its cursor a reader of changes looks, in microseconds: changes may become visible late.
 const OVERLAP_US: i64 = 10_000_000;
 
+#[expect(clippy::disallowed_types, reason = "a fake for tests, which no request waits for")]
+type Mutex<T> = std::sync::Mutex<T>;
+
 /// A ledger in memory. Its clock stands still until it is set.
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
-    state: ArcSwap<State>,
+    state: Mutex<State>,
     away: ArcSwap<bool>,
     grants: ArcSwapOption<Semaphore>,
 }
@@ -46,12 +49,12 @@ impl MemoryLedger {
 
     /// Sets the clock, in microseconds since 1970.
     pub fn set_now(&self, now_us: i64) {
-        self.change(|state| state.now = now_us);
+        self.state().now = now_us;
     }
 
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        self.change(|state| state.now += micros(by));
+        self.state().now += micros(by);
     }
 
     /// Makes the ledger unreachable, or reachable again.
@@ -68,13 +71,14 @@ impl MemoryLedger {
 
     /// Stores call records and posts what they cost, each once.
     pub fn post(&self, records: &[Arc<CallRecord>]) {
-        self.change(|state| records.iter().for_each(|record| state.insert(record)));
+        let mut state = self.state();
+        records.iter().for_each(|record| state.insert(record));
     }
 
     /// How every scope stands in every period that anything was posted to or granted in.
     #[must_use]
     pub fn periods(&self) -> BTreeMap<(Scope, Arc<str>), PeriodSums> {
-        let state = self.state.load();
+        let state = self.state();
         let sums = |key: &PeriodKey| PeriodSums {
             posted: NanoUsd(state.posted(key)),
             held: NanoUsd(state.held(key)),
@@ -85,34 +89,23 @@ impl MemoryLedger {
     /// What operators were told of: a kind, a scope, a period and where there is one a percentage, between bars.
     #[must_use]
     pub fn told(&self) -> BTreeSet<String> {
-        self.state.load().told.clone()
+        self.state().told.clone()
     }
 
     /// The records that were stored.
     #[must_use]
     pub fn calls(&self) -> Vec<Arc<CallRecord>> {
-        self.state.load().calls.values().cloned().collect()
+        self.state().calls.values().cloned().collect()
     }
 
-    fn change<T>(&self, mut work: impl FnMut(&mut State) -> T) -> T {
-        let mut answer = None;
-        loop {
-            let before = self.state.load_full();
-            let mut after = State::clone(&before);
-            answer.replace(work(&mut after));
-            let was = self.state.compare_and_swap(&before, Arc::new(after));
-            if Arc::ptr_eq(&was, &before)
-                && let Some(answer) = answer.take()
-            {
-                return answer;
-            }
-        }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer<T: Send + 'static>(&self, work: impl FnMut(&mut State) -> T) -> StoreFuture<T> {
+    fn answer<T: Send + 'static>(&self, work: impl FnOnce(&mut State) -> T) -> StoreFuture<T> {
         let result = match **self.away.load() {
             true => Err(StoreError::Unavailable { source: None }),
-            false => Ok(self.change(work)),
+            false => Ok(work(&mut self.state())),
         };
         Box::pin(std::future::ready(result))
     }

@@ -9,7 +9,7 @@ use crate::protocol::{
 };
 
 /// Everything that is known.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) now: i64,
     pub(super) budgets: BTreeMap<Scope, Set>,

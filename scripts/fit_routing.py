@@ -158,7 +158,7 @@ def gram_vector(q):
 
 
 def extract(text):
-    """-> (raw answer, how it was found): the last "answer" member, else \\boxed{}, else a phrase"""
+    """-> (raw answer, how it was found): the last "answer" member, else \\boxed{}, else a phrase, else all of it"""
     best, pos = None, 0
     while True:
         i = text.find('"answer"', pos)
@@ -240,7 +240,24 @@ def extract(text):
         v = text[at:].split("\n")[0].strip().strip("*").rstrip(".").strip()
         if v:
             return v, "phrase"
-    return "", "none"
+    v = bare(text)
+    return ("", "none") if v is None else (v, "phrase")
+
+
+def bare(text):
+    """a text that is nothing but its answer: one short line with a number, a literal or a choice's letter; else None"""
+    v = text.strip()
+    if len(v.encode()) > 64 or "\n" in v:
+        return None
+    v = v.lstrip("#").strip().strip("*`$ ").rstrip(".").strip("*`$ ")
+    letter = v[1:-1] if v[:1] == "(" and v[-1:] == ")" else v
+    if len(letter) == 1 and letter in "ABCDEFGH" or numeric(v) is not None:
+        return v
+    try:
+        Literal(v).whole()
+    except ValueError:
+        return None
+    return v
 
 
 def quoted(s):

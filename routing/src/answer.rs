@@ -2,7 +2,13 @@
 
 use memchr::memmem;
 
+use crate::literal;
+use crate::numeric::number;
+
 const MEMBER: &[u8] = b"\"answer\"";
+
+/// The longest text, in bytes, that may be nothing but an answer.
+const LONGEST_BARE: usize = 64;
 
 /// Where a final answer was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,7 +17,8 @@ pub enum Found {
     Member,
     /// In the last `\boxed{…}`.
     Boxed,
-    /// After the last "answer is" or "answer:".
+    /// After the last "answer is" or "answer:"; or it is all of the text: one short line with a number, a value of a program
+    /// or the letter of a choice, perhaps behind an equals sign.
     Phrase,
     /// Nowhere.
     Nothing,
@@ -33,7 +40,7 @@ pub fn extract(text: &str) -> Extracted<'_> {
         (raw, Found::Member)
     } else if let Some(raw) = last_boxed(text) {
         (raw, Found::Boxed)
-    } else if let Some(raw) = last_phrase(text) {
+    } else if let Some(raw) = last_phrase(text).or_else(|| bare(text)) {
         (raw, Found::Phrase)
     } else {
         ("", Found::Nothing)
@@ -146,6 +153,20 @@ fn last_phrase(text: &str) -> Option<&str> {
     (!value.is_empty()).then_some(value)
 }
 
+/// A text that is nothing but its answer, as questions that want "only the number" are answered.
+fn bare(text: &str) -> Option<&str> {
+    let line = text.trim();
+    if line.len() > LONGEST_BARE || line.contains('\n') {
+        return None;
+    }
+    let marks = ['*', '`', '$', ' '];
+    let value = line.trim_start_matches('#').trim().trim_matches(marks);
+    let value = value.trim_end_matches('.').trim_matches(marks);
+    let inside = value.strip_prefix('(').and_then(|value| value.strip_suffix(')'));
+    let is_letter = matches!(inside.unwrap_or(value).as_bytes(), [b'A'..=b'H']);
+    (is_letter || number(value).is_some() || literal::normal(value).is_some()).then_some(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +235,39 @@ mod tests {
         assert_eq!((extracted.raw, extracted.found), ("42", Found::Phrase));
         assert_eq!(extract("the answer is:\n").raw, ":");
         assert_eq!(extract("no idea").found, Found::Nothing);
+    }
+
+    #[test]
+    fn a_text_that_is_nothing_but_an_answer_is_the_answer() {
+        for (text, raw) in [
+            ("391", "391"),
+            (" 391.\n", "391"),
+            ("**391**", "391"),
+            ("$391$", "391"),
+            ("#### 391", "391"),
+            ("x = 391", "x = 391"),
+            ("17 * 23 = 391.", "17 * 23 = 391"),
+            ("391 apples", "391 apples"),
+            ("B", "B"),
+            ("(B)", "(B)"),
+            ("`[1, 'a']`", "[1, 'a']"),
+            ("True", "True"),
+        ] {
+            let extracted = extract(text);
+            assert_eq!((extracted.raw, extracted.found), (raw, Found::Phrase), "{text}");
+        }
+        for text in [
+            "",
+            "...",
+            "Hello!",
+            "B it is",
+            "Paris",
+            "391\n392",
+            &"9".repeat(65),
+            "I cannot say.",
+        ] {
+            assert_eq!(extract(text).found, Found::Nothing, "{text}");
+        }
     }
 
     #[test]

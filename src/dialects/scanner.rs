@@ -40,7 +40,9 @@ pub struct StreamScanner {
     terminal: bool,
     /// The last usage that was told.
     usage: UsageReport,
-    /// Whether it is of the whole answer, since its choices were finished by then and nothing has come behind it.
+    /// Whether no content has come behind it.
+    usage_is_last: bool,
+    /// Whether it is of the whole answer, since its choices were finished by then as well.
     usage_is_final: bool,
     /// Whether there was something that a model must have made.
     has_content: bool,
@@ -64,6 +66,7 @@ impl StreamScanner {
             finished: false,
             terminal: false,
             usage: UsageReport::Missing,
+            usage_is_last: false,
             usage_is_final: false,
             has_content: false,
         }
@@ -83,10 +86,11 @@ impl StreamScanner {
     }
 
     /// What is known of the usage of the whole answer. What a provider tells on the way, as some do in every event, is not
-    /// that: more may have been made than has come. A report without output of a stream that said something is none.
+    /// that: more may have been made than has come, and what comes at the end may not name it again. Of a stream that never
+    /// says that a choice is finished the end mark says it. A report without output of a stream that said something is none.
     #[must_use]
     pub fn usage(&self) -> UsageReport {
-        let is_of_all = self.usage_is_final || self.terminal;
+        let is_of_all = self.usage_is_final || self.terminal && !self.finished && self.usage_is_last;
         if is_of_all && !(self.has_content && has_no_output(self.usage)) {
             self.usage
         } else {
@@ -245,9 +249,14 @@ impl StreamScanner {
     fn note_usage(&mut self, seen: &Seen) {
         self.has_content |= seen.content_bytes > 0;
         if let Some(usage) = seen.usage {
-            self.usage = usage;
-            self.usage_is_final = self.finished && (seen.finished || seen.content_bytes == 0);
+            let is_final = self.finished && (seen.finished || seen.content_bytes == 0);
+            // What is said of a whole answer once more is not less.
+            let is_less = is_final && self.usage_is_final && is_less(usage, self.usage);
+            self.usage = if is_less { UsageReport::Absurd } else { usage };
+            self.usage_is_last = true;
+            self.usage_is_final = is_final;
         } else if seen.content_bytes > 0 {
+            self.usage_is_last = false;
             self.usage_is_final = false;
         }
     }
@@ -278,6 +287,17 @@ impl StreamScanner {
         self.chunk = Bytes::new();
         self.carried = BytesMut::new();
         self.splitter = Splitter::new(self.reader.framing());
+    }
+}
+
+/// Whether a report takes something back of one before, or stands behind one that cannot be.
+fn is_less(report: UsageReport, before: UsageReport) -> bool {
+    match (report, before) {
+        (UsageReport::Reported(now), UsageReport::Reported(before)) => {
+            now.input < before.input || now.output < before.output
+        }
+        (_, UsageReport::Absurd) => true,
+        _ => false,
     }
 }
 

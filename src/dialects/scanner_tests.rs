@@ -237,7 +237,9 @@ fn usage_that_is_told_on_the_way_counts_only_when_the_whole_answer_has_come() {
     let stop_with_usage = format!(r#"data: {{"choices":[{{"delta":{{}},"finish_reason":"stop"}}],{TOLD}}}"#);
     let done = "data: [DONE]";
     let (reported, missing) = (reported(), UsageReport::Missing);
-    let cases: [(&[&str], UsageReport); 10] = [
+    let less = alone.replace(":12,", ":11,");
+    let more = alone.replace(":5}", ":6}");
+    let cases: [(&[&str], UsageReport); 14] = [
         (&[&alone, content], missing),
         (&[&with_usage, &with_usage], missing),
         (&[&with_usage, stop], missing),
@@ -246,10 +248,19 @@ fn usage_that_is_told_on_the_way_counts_only_when_the_whole_answer_has_come() {
         // The second of two choices goes on.
         (&[content, &stop_with_usage, content], missing),
         (&[content, stop, &with_usage], missing),
-        // All of it has come, so what was told last is all there is to know.
-        (&[&with_usage, stop, done], reported),
-        (&[&alone, content, stop, done], reported),
+        // All of it has come, and what was told before is not of all of it.
+        (&[&with_usage, stop, done], missing),
+        (&[&alone, content, stop, done], missing),
+        (&[&alone, content, done], missing),
+        // Nothing else says that it is finished.
         (&[&with_usage, done], reported),
+        // It is told twice.
+        (
+            &[content, &more.replace(":6}", ":4}"), stop, &alone, &alone, done],
+            reported,
+        ),
+        (&[content, stop, &alone, &less, done], UsageReport::Absurd),
+        (&[content, stop, &more, &alone, done], UsageReport::Absurd),
     ];
     for (events, expected) in cases {
         let text = format!("{}\n\n", events.join("\n\n"));

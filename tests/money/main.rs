@@ -23,6 +23,7 @@ mod replicas;
 mod scene;
 mod scopes;
 mod statements;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod till;

@@ -39,10 +39,12 @@ impl EventReader {
         }
         let seen = match kind {
             None => return Err(BadEvent::Malformed),
-            Some("message_start") => Seen {
-                usage: self.merge(wire.message.and_then(|message| message.usage)),
-                ..Seen::default()
-            },
+            Some("message_start") => {
+                if let Some(usage) = wire.message.and_then(|message| message.usage) {
+                    self.usage.start(usage);
+                }
+                Seen::default()
+            }
             Some("content_block_start") => content(wire.content_block.as_ref().map_or(0, size_of_block)),
             Some("content_block_delta") => content(wire.delta.as_ref().map_or(0, size_of_delta)),
             Some("message_delta") => {
@@ -196,7 +198,7 @@ mod tests {
             }))
         };
         let seen = read(&mut reader, start).unwrap();
-        assert_eq!((seen.usage, seen.meaningful), (usage(1), false));
+        assert_eq!((seen.usage, seen.meaningful), (None, false));
         let seen = read(&mut reader, end).unwrap();
         assert_eq!((seen.usage, seen.finished, seen.meaningful), (usage(7), true, true));
         let seen = read(

@@ -90,7 +90,10 @@ impl Reader {
             id: message.id.and_then(text).unwrap_or_default(),
             model: message.model.and_then(text).unwrap_or_default(),
         });
-        self.tell_usage(message.usage, give);
+        // Input, of which the end need not tell again.
+        if let Some(usage) = message.usage {
+            self.usage.start(usage);
+        }
         Ok(())
     }
 

@@ -104,7 +104,6 @@ fn expected() -> Vec<String> {
             id: "msg_01".into(),
             model: "claude-opus-4-8".into(),
         },
-        usage(1),
         Event::Reasoning("Let me \"see\".".into()),
         Event::Opaque(opaque(OpaqueKind::Signature, "EqoB".into())),
         Event::Opaque(opaque(OpaqueKind::Redacted, "Emw".into())),

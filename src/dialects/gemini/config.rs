@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::GatewayError;
+use gateway_actors::protocol::{GatewayError, Model};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -58,6 +58,7 @@ struct ThinkingConfig {
 /// What a request says of how it is to be answered.
 pub(super) fn generation_config<'a>(
     request: &'a Request<'_>,
+    model: &Model,
     family: Family,
     losses: &mut Losses,
 ) -> Result<GenerationConfig<'a>, GatewayError> {
@@ -84,7 +85,7 @@ pub(super) fn generation_config<'a>(
     }
     let (response_mime_type, response_json_schema) = format(request.format.as_ref(), losses);
     Ok(GenerationConfig {
-        max_output_tokens: request.max_output_tokens,
+        max_output_tokens: request.output_limit(model, losses),
         temperature: request.temperature,
         top_p: request.top_p,
         top_k: request.top_k,

@@ -9,10 +9,13 @@ use super::usage::usage_report;
 use super::wire::{BLOCKED, CallIds, Candidate, FAILED, NOT_AN_ANSWER, Response, Said};
 use crate::dialects::neutral::{Answer, Choice, FinishReason, Opaque, PartKind, ToolCall, ToolName};
 
+const UNENDED: TranslationError = TranslationError("it does not say why it ended");
+
 /// Reads an answer of `generateContent`.
 ///
 /// # Errors
-/// When it is none, when it has parts that no other dialect has, or when the provider could not use what the model made.
+/// When it is none, when it has parts that no other dialect has, when it does not say why it ended, or when the provider
+/// could not use what the model made.
 pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, TranslationError> {
     let response = Response::read(body.as_bytes())?;
     let id = response.id();
@@ -64,8 +67,8 @@ fn choice<'a>(candidate: &Candidate<'a>, ids: &mut CallIds) -> Result<Choice<'a>
             }
         }
     }
-    // Here an answer is whole even where it does not say why it ended.
-    let finish = Finish::read(candidate.finish_reason).unwrap_or(Finish::Stop);
+    // An answer that may have been cut must not pass for a whole one, no more than in a stream.
+    let finish = Finish::read(candidate.finish_reason).ok_or(UNENDED)?;
     Ok(Choice {
         parts,
         finish: finish.reason(has_calls).ok_or(FAILED)?,

@@ -115,7 +115,6 @@ fn an_answer_ends_for_the_reason_that_it_gives() {
         (r#""STOP""#, FinishReason::Stop),
         (r#""MAX_TOKENS""#, FinishReason::Length),
         (r#""SAFETY""#, FinishReason::Refused),
-        ("null", FinishReason::Stop),
     ] {
         let candidate = format!(r#"{{"content":{{"parts":[{{"text":"a"}}]}},"finishReason":{reason}}}"#);
         assert_eq!(finish_of(&candidate), Ok(expected), "{reason}");
@@ -125,6 +124,21 @@ fn an_answer_ends_for_the_reason_that_it_gives() {
         Ok(FinishReason::Refused)
     );
     assert_eq!(finish_of(r#"{"finishReason":"MALFORMED_FUNCTION_CALL"}"#), Err(FAILED));
+}
+
+#[test]
+fn an_answer_that_does_not_say_why_it_ended_is_an_error() {
+    for reason in [
+        "",
+        r#","finishReason":null"#,
+        r#","finishReason":"""#,
+        r#","finishReason":"FINISH_REASON_UNSPECIFIED""#,
+    ] {
+        let candidate = format!(r#"{{"content":{{"parts":[{{"text":"half an ans"}}]}}{reason}}}"#);
+        assert_eq!(finish_of(&candidate), Err(UNENDED), "{reason}");
+        let ended = r#"{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}"#;
+        assert_eq!(finish_of(&format!("{ended},{candidate}")), Err(UNENDED), "{reason}");
+    }
 }
 
 #[test]

@@ -88,7 +88,7 @@ pub(super) fn request_body<'a>(
         contents,
         tools: (!function_declarations.is_empty()).then_some([ToolSet { function_declarations }]),
         tool_config: tool_config(request),
-        generation_config: generation_config(request, family, losses)?,
+        generation_config: generation_config(request, model, family, losses)?,
     })
 }
 

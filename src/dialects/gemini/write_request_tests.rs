@@ -61,6 +61,22 @@ fn a_plain_request_has_nothing_that_was_not_asked_for() {
     assert!(dropped.is_empty());
 }
 
+#[test]
+fn a_limit_above_the_models_own_is_lowered_to_it_and_told() {
+    for (limit, sent, is_told) in [(65_536, 65_536, false), (65_537, 65_536, true)] {
+        let asked = Request {
+            max_output_tokens: Some(limit),
+            ..request()
+        };
+        let (body, dropped) = written("gemini-2.5-flash", &asked).unwrap();
+        assert_eq!(body["generationConfig"]["maxOutputTokens"], sent);
+        assert_eq!(
+            dropped.first().is_some_and(|name| name == "max_completion_tokens"),
+            is_told
+        );
+    }
+}
+
 /// Member for member a `GenerateContentRequest` of google-genai 3.6.1.
 #[test]
 fn every_setting_has_its_place() {

@@ -20,8 +20,8 @@ const MOST_NAME_BYTES: usize = 64;
 pub(in crate::dialects) struct Losses {
     client: Dialect,
     model: Dialect,
-    /// The client's own name for a feature, where it is not the one that its dialect has for it.
-    called: Option<(Feature, &'static str)>,
+    /// The client's own names for features, where they are not those that its dialect has for them.
+    called: Vec<(Feature, &'static str)>,
     features: Vec<&'static str>,
     /// Of the client's own making.
     unknown: Vec<Cow<'static, str>>,
@@ -35,7 +35,7 @@ impl Losses {
         Self {
             client,
             model,
-            called: None,
+            called: Vec::new(),
             features: Vec::new(),
             unknown: Vec::new(),
             has_more: false,
@@ -44,15 +44,13 @@ impl Losses {
 
     /// The client calls the feature so.
     pub(in crate::dialects) fn call(&mut self, feature: Feature, name: &'static str) {
-        self.called = Some((feature, name));
+        self.called.push((feature, name));
     }
 
     /// The client's name for a feature.
     fn name(&self, feature: Feature) -> &'static str {
-        match self.called {
-            Some((called, name)) if called == feature => name,
-            _ => feature.name_in(self.client),
-        }
+        let called = self.called.iter().rev().find(|(called, _)| *called == feature);
+        called.map_or_else(|| feature.name_in(self.client), |(_, name)| name)
     }
 
     /// Leaves out something whose loss does no harm.
@@ -175,6 +173,11 @@ mod tests {
             Some("response_format")
         );
         losses.drop(Feature::MaxTokens);
-        assert_eq!(losses.into_dropped(), ["max_tokens"]);
+        // What was left out before goes by the name that it had then.
+        losses.drop(Feature::User);
+        losses.call(Feature::User, "safety_identifier");
+        losses.drop(Feature::User);
+        losses.drop(Feature::MaxTokens);
+        assert_eq!(losses.into_dropped(), ["max_tokens", "user", "safety_identifier"]);
     }
 }

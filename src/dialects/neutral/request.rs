@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gateway_actors::protocol::Model;
 use serde_json::value::RawValue;
 
 use super::feature::Feature;
+use super::losses::Losses;
 use super::number::Number;
 use super::opaque::Opaque;
 use super::tools::{Tool, ToolCall, ToolChoice};
@@ -59,6 +61,17 @@ pub(in crate::dialects) struct Request<'a> {
     pub(in crate::dialects) stream: bool,
     /// Members of the body that the reader knows nothing of, by name. A writer of another dialect has no place for them.
     pub(in crate::dialects) unknown: Vec<Cow<'a, str>>,
+}
+
+impl Request<'_> {
+    /// The limit of output tokens for this model: its own where that is lower, which the client is told.
+    pub(in crate::dialects) fn output_limit(&self, model: &Model, losses: &mut Losses) -> Option<u32> {
+        let asked = self.max_output_tokens?;
+        if asked > model.max_output_tokens {
+            losses.drop(Feature::MaxTokens);
+        }
+        Some(asked.min(model.max_output_tokens))
+    }
 }
 
 /// Who says something.

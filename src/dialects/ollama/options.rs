@@ -33,13 +33,13 @@ pub(super) struct Options<'a> {
 
 impl<'a> Options<'a> {
     /// Those of a request.
-    pub(super) fn of(request: &'a Request<'_>, losses: &Losses) -> Result<Self, GatewayError> {
+    pub(super) fn of(request: &'a Request<'_>, model: &Model, losses: &mut Losses) -> Result<Self, GatewayError> {
         if request.temperature.is_some_and(|value| value.value() < 0.0) {
             let why = "this model takes a temperature of 0 or more";
             return Err(losses.refuse_value(Feature::Temperature, why));
         }
         Ok(Self {
-            num_predict: request.max_output_tokens,
+            num_predict: request.output_limit(model, losses),
             temperature: request.temperature,
             top_p: request.top_p,
             top_k: request.top_k,

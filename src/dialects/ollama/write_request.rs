@@ -74,7 +74,7 @@ pub(in crate::dialects) fn write_request(
         messages: messages(&request.messages, losses)?,
         tools: tools(request, losses)?,
         format: request.format.as_ref().map(|format| Form::of(format, losses)),
-        options: Options::of(request, losses)?,
+        options: Options::of(request, model, losses)?,
         think: request
             .reasoning
             .and_then(|reasoning| Think::of(reasoning, model, losses)),

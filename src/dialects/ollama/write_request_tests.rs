@@ -107,6 +107,22 @@ fn a_plain_request_says_whether_it_wants_a_stream_and_that_nothing_is_cut() {
     }
 }
 
+#[test]
+fn a_limit_above_the_models_own_is_lowered_to_it_and_told() {
+    for (limit, sent, is_told) in [(4_096, 4_096, false), (4_097, 4_096, true)] {
+        let asked = Request {
+            max_output_tokens: Some(limit),
+            ..request()
+        };
+        let (body, dropped) = written(&asked).unwrap();
+        assert_eq!(body["options"]["num_predict"], sent);
+        assert_eq!(
+            dropped.first().is_some_and(|name| name == "max_completion_tokens"),
+            is_told
+        );
+    }
+}
+
 /// Member for member a `ChatRequest` of `api/types.go` at v0.33.0-rc2.
 #[test]
 fn every_setting_has_its_place() {

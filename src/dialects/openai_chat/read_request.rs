@@ -116,8 +116,12 @@ fn drop_harmless(body: &wire::Body<'_>, losses: &mut Losses) {
     if body.prediction.is_some() {
         losses.drop_unknown("prediction");
     }
-    if body.user.is_some() && body.safety_identifier.is_some() {
-        losses.drop(Feature::User);
+    if body.safety_identifier.is_some() {
+        // There is one name of the end user in other dialects: the older one gives way.
+        if body.user.is_some() {
+            losses.drop(Feature::User);
+        }
+        losses.call(Feature::User, "safety_identifier");
     }
 }
 

@@ -126,6 +126,25 @@ fn a_rich_request_is_read_whole() {
 }
 
 #[test]
+fn an_end_user_that_is_left_out_is_told_by_every_name_that_the_client_gave() {
+    for (members, told) in [
+        (r#""user":"u""#, vec!["user"]),
+        (r#""safety_identifier":"s""#, vec!["safety_identifier"]),
+        (
+            r#""user":"u","safety_identifier":"s""#,
+            vec!["user", "safety_identifier"],
+        ),
+    ] {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],{members}}}"#);
+        let mut losses = losses();
+        read_request(&body, &mut losses).unwrap();
+        // As a writer does whose dialect has no place for it.
+        losses.drop(Feature::User);
+        assert_eq!(losses.into_dropped(), told, "{members}");
+    }
+}
+
+#[test]
 fn text_without_escapes_is_not_copied() {
     let body = with_messages(r#"{"role":"user","content":"plain"},{"role":"user","content":"a\nb"}"#);
     let request = read(&body);

@@ -132,11 +132,11 @@ impl Reader {
         let List(calls) = delta.tool_calls.unwrap_or_default();
         for call in calls {
             self.said_more(give)?;
-            self.calls.add(call, give);
+            self.calls.add(call, give)?;
         }
         if let Some(function) = delta.function_call {
             self.said_more(give)?;
-            self.calls.add_function(function, give);
+            self.calls.add_function(function, give)?;
         }
         // Some have an empty reason as long as the answer goes on.
         let reason = choice.finish_reason.and_then(text);
@@ -168,12 +168,14 @@ impl Reader {
             let words = piece.text.take().or(piece.summary.take());
             if let Some(Text(words)) = words.filter(|Text(words)| !words.is_empty()) {
                 has_words = true;
+                self.calls.begin(give);
                 give(Event::Reasoning(words));
             }
         }
         match plain.filter(|plain| !plain.is_empty() && !has_words) {
             Some(plain) => {
                 self.still_open()?;
+                self.calls.begin(give);
                 give(Event::Reasoning(plain));
                 Ok(())
             }
@@ -190,6 +192,7 @@ impl Reader {
     ) -> Result<(), TranslationError> {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.said_more(give)?;
+            self.calls.begin(give);
             give(event(text));
         }
         Ok(())

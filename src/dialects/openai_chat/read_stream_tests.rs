@@ -149,6 +149,42 @@ fn a_call_waits_for_its_name_and_one_that_never_gets_it_is_an_error() {
 }
 
 #[test]
+fn a_name_in_pieces_is_told_whole_and_never_changed_behind_its_arguments() {
+    let piece = |members: &str| format!(r#"{{"tool_calls":[{{"index":0,"function":{{{members}}}}}]}}"#);
+    let begins = r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"get_","arguments":""}}]}"#;
+    let more = &*piece(r#""name":"weather""#);
+    let both = &*piece(r#""name":"weather","arguments":"{}""#);
+    let input = &*piece(r#""arguments":"{}""#);
+    let same = &*piece(r#""name":"get_","arguments":"""#);
+    let other = r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"f","arguments":"{}"}}]}"#;
+    let text = r#"{"content":"so"}"#;
+    let (whole, cut) = ("call 0 a get_weather", "call 0 a get_");
+    for (deltas, expected) in [
+        (
+            vec![begins, more, input, STOP],
+            vec![whole, "arguments 0 {}", "finish ToolCalls"],
+        ),
+        (
+            vec![begins, both, STOP],
+            vec![whole, "arguments 0 {}", "finish ToolCalls"],
+        ),
+        (vec![begins, more, STOP], vec![whole, "finish ToolCalls"]),
+        (vec![begins, more, text], vec![whole, "text so"]),
+        (vec![begins, more, other], vec![whole, "call 1 b f", "arguments 1 {}"]),
+        // It is the same name again.
+        (
+            vec![begins, same, input, same, STOP],
+            vec![cut, "arguments 0 {}", "finish ToolCalls"],
+        ),
+    ] {
+        assert_eq!(events(&deltas).unwrap(), expected, "{deltas:?}");
+    }
+    for between in [input, other, text] {
+        assert!(events(&[begins, between, more, STOP]).is_err(), "{between}");
+    }
+}
+
+#[test]
 fn a_tool_of_plain_text_is_told_as_a_function_with_one_argument() {
     let told = events(&[
         r#"{"tool_calls":[{"index":0,"id":"a","type":"custom","custom":{"name":"shell","input":""}}]}"#,

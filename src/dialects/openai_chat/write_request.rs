@@ -43,6 +43,7 @@ pub(in crate::dialects) fn write_request(
         choice: write_choice(request, flavour),
         sampling: sampling(request, flavour, losses),
         reasoning: reasoning(request.reasoning.unwrap_or_default(), flavour, losses),
+        limit: request.output_limit(model, losses),
         service_tier: request.service_tier.as_deref().filter(|tier| flavour.takes_tier(tier)),
         request,
         flavour,
@@ -221,6 +222,7 @@ struct Body<'r, 'a> {
     choice: Option<Choice<'r>>,
     sampling: Sampling<'a>,
     reasoning: Option<ReasoningMember>,
+    limit: Option<u32>,
     service_tier: Option<&'r str>,
     request: &'r Request<'a>,
     flavour: Flavour,
@@ -255,7 +257,7 @@ impl Serialize for Body<'_, '_> {
         } else {
             "max_tokens"
         };
-        put(&mut map, limit, request.max_output_tokens)?;
+        put(&mut map, limit, self.limit)?;
         put(&mut map, "temperature", sampling.temperature)?;
         put(&mut map, "top_p", sampling.top_p)?;
         put(&mut map, "top_k", sampling.top_k)?;

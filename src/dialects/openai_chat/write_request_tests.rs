@@ -138,6 +138,19 @@ fn there_and_back_through_openrouter_keeps_marks_reasoning_and_what_belongs_to_i
 }
 
 #[test]
+fn a_limit_above_the_models_own_is_lowered_to_it_and_told() {
+    let mut request = request(vec![Message::text(Role::User, "x")]);
+    for (limit, sent, told) in [(10_000, 10_000, vec![]), (10_001, 10_000, vec!["max_tokens"])] {
+        request.max_output_tokens = Some(limit);
+        for (provider, member) in [("openai", "max_completion_tokens"), ("groq", "max_tokens")] {
+            let (value, dropped) = written(&request, provider);
+            assert_eq!(value[member], sent, "{provider}");
+            assert_eq!(dropped, told, "{provider}");
+        }
+    }
+}
+
+#[test]
 fn the_limit_and_the_developer_have_openais_names_for_openai_alone() {
     let mut request = request(vec![
         Message::text(Role::Developer, "x"),
@@ -233,13 +246,20 @@ fn reasoning_goes_back_to_who_made_it_and_unsigned_words_where_they_are_read() {
     );
     assert!(dropped.is_empty());
     let foreign = Origin::of(&model("anthropic"));
-    for (request, provider) in [
-        (reasoning(opaque(Some(foreign))), "openrouter"),
-        (reasoning(opaque(None)), "openai"),
+    // Its words go without what is sealed, or are told as left out beside it.
+    let signature = "messages.thinking.signature";
+    for (origin, provider, member, told) in [
+        (Some(foreign), "openrouter", Some("reasoning"), vec![signature]),
+        (Some(foreign), "deepseek", Some("reasoning_content"), vec![signature]),
+        (None, "openai", None, vec![signature, "messages.thinking"]),
     ] {
-        let (value, dropped) = written(&request, provider);
-        assert_eq!(value["messages"][0], json!({"role": "assistant", "content": "so"}));
-        assert_eq!(dropped, ["messages.thinking.signature"]);
+        let (value, dropped) = written(&reasoning(opaque(origin)), provider);
+        let mut expected = json!({"role": "assistant", "content": "so"});
+        if let Some(member) = member {
+            expected[member] = json!("hm");
+        }
+        assert_eq!(value["messages"][0], expected, "{provider}");
+        assert_eq!(dropped, told, "{provider}");
     }
     let unsigned = Some(Opaque {
         kind: OpaqueKind::Signature,

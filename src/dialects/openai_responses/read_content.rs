@@ -6,7 +6,7 @@ use gateway_actors::protocol::GatewayError;
 use serde_json::value::RawValue;
 
 use super::values::{Members, Place, elements};
-use crate::dialects::json::text;
+use crate::dialects::json::{is_non_empty_container, text};
 use crate::dialects::neutral::{CacheMark, Document, Feature, Image, Losses, Part, PartKind, Source};
 
 /// Reads the value, and appends its parts. A text of nothing is no part.
@@ -32,9 +32,10 @@ fn read_part<'a>(part: &'a RawValue, place: &Place<'_>, losses: &mut Losses) -> 
     let word = members.required("type", place)?;
     let kind = match &*word {
         "input_text" | "output_text" => {
-            // What was cited, and how likely it was, says nothing to the model.
-            for name in ["annotations", "logprobs"] {
-                members.take(name);
+            // How likely it was says nothing to the model; what was cited has no place in other dialects.
+            members.take("logprobs");
+            if members.take("annotations").is_some_and(is_non_empty_container) {
+                losses.drop_unknown("input.annotations");
             }
             PartKind::Text(members.required("text", place)?)
         }

@@ -42,6 +42,25 @@ fn messages_have_an_easy_form_and_a_full_one() {
 }
 
 #[test]
+fn what_was_cited_is_left_out_and_told_where_there_is_any() {
+    for (annotations, told) in [
+        (
+            json!([{"type": "url_citation", "url": "https://x.test/", "start_index": 0, "end_index": 1}]),
+            true,
+        ),
+        (json!([]), false),
+        (json!(null), false),
+    ] {
+        let part = json!({"type": "output_text", "text": "a", "annotations": annotations});
+        with(json!([{"role": "assistant", "content": [part]}]), |request, dropped| {
+            assert!(matches!(&request.messages[0].parts[0].kind, PartKind::Text(text) if text == "a"));
+            let expected: &[&str] = if told { &["input.annotations"] } else { &[] };
+            assert_eq!(dropped, expected);
+        });
+    }
+}
+
+#[test]
 fn images_and_files_are_data_or_at_an_address() {
     let items = json!([{"role": "user", "content": [
         {"type": "input_image", "image_url": "data:image/png;base64,iVBO", "detail": "low", "file_id": null},

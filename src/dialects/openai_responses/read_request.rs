@@ -191,7 +191,15 @@ fn read_settings<'a>(
     read_logprobs(members, request, losses)?;
 
     let user = members.string("user", &BODY)?;
-    request.user = members.string("safety_identifier", &BODY)?.or(user);
+    let identifier = members.string("safety_identifier", &BODY)?;
+    if identifier.is_some() {
+        // There is one name of the end user in other dialects: the older one gives way.
+        if user.is_some() {
+            losses.drop(Feature::User);
+        }
+        losses.call(Feature::User, "safety_identifier");
+    }
+    request.user = identifier.or(user);
     request.cache_key = members.string("prompt_cache_key", &BODY)?;
     request.service_tier = members.string("service_tier", &BODY)?;
     let metadata = members.take("metadata");

@@ -111,7 +111,30 @@ fn a_text_is_a_message_and_instructions_come_first() {
     );
     assert_eq!(request.metadata.unwrap().get(), r#"{"a":"b"}"#);
     assert_eq!(request.service_tier.as_deref(), Some("flex"));
-    assert!(request.unknown.is_empty() && losses.into_dropped().is_empty());
+    assert!(request.unknown.is_empty());
+    assert_eq!(losses.into_dropped(), ["user"], "the other name goes in its place");
+}
+
+#[test]
+fn an_end_user_that_is_left_out_is_told_by_every_name_that_the_client_gave() {
+    for (members, told) in [
+        (r#""user":"u""#, vec!["user"]),
+        (r#""safety_identifier":"s""#, vec!["safety_identifier"]),
+        (
+            r#""user":"u","safety_identifier":"s""#,
+            vec!["user", "safety_identifier"],
+        ),
+        (r#""user":null,"safety_identifier":null"#, vec![]),
+    ] {
+        let mut losses = losses();
+        let body = format!(r#"{{"model":"m","input":"x",{members}}}"#);
+        let request = read_request(&body, &mut losses).unwrap();
+        // As a writer does whose dialect has no place for it.
+        if request.user.is_some() {
+            losses.drop(Feature::User);
+        }
+        assert_eq!(losses.into_dropped(), told, "{members}");
+    }
 }
 
 #[test]

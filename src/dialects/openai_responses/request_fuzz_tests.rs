@@ -191,6 +191,8 @@ fn bodies_at_random_are_read_as_an_ordinary_parser_reads_them() {
     assert!(accepted > 0 && refused > 0, "{accepted} accepted, {refused} refused");
 }
 
+const SYSTEM_FIRST: &str = r#""input":[{"type":"message","role":"system""#;
+
 #[test]
 fn what_can_be_read_and_written_is_read_and_written_alike_again() {
     let (mut carried, mut refused) = (0_u64, 0_u64);
@@ -212,8 +214,17 @@ fn what_can_be_read_and_written_is_read_and_written_alike_again() {
         match once(&text) {
             Ok(written) => {
                 let written = String::from_utf8(written).unwrap();
-                let again = once(&written).expect("what was written can be read");
-                assert_eq!(String::from_utf8(again).unwrap(), written, "of {text}");
+                let again = |written: &str| {
+                    let again = once(written).expect("what was written can be read");
+                    String::from_utf8(again).unwrap()
+                };
+                // A system message that had something before it that is left out is read as instructions, which it is now.
+                let written = if written.contains(SYSTEM_FIRST) {
+                    again(&written)
+                } else {
+                    written
+                };
+                assert_eq!(again(&written), written, "of {text}");
                 carried += 1;
             }
             Err(error) => {

@@ -207,10 +207,12 @@ impl<'a> Items<'_, 'a> {
             });
             return;
         }
-        self.losses.drop(match opaque {
-            Some(_) => Feature::Opaque,
-            None => Feature::ReasoningText,
-        });
+        if opaque.is_some() {
+            self.losses.drop(Feature::Opaque);
+        }
+        if !text.is_empty() {
+            self.losses.drop(Feature::ReasoningText);
+        }
     }
 
     fn output(&mut self, result: &'a ToolResult<'_>) -> Result<Output<'a>, GatewayError> {

@@ -193,6 +193,8 @@ fn reasoning_goes_back_to_its_maker_and_to_nobody_else() {
         assert_eq!(body["input"][1]["type"], "function_call");
         assert!(body.get("include").is_none());
         assert_eq!(dropped[0], told);
+        // Nor do its words go without it.
+        assert!(dropped.iter().any(|name| name == "messages.thinking"), "{dropped:?}");
     }
 }
 

@@ -52,7 +52,8 @@ struct Counts {
 
 /// What the events of a stream say of usage together.
 ///
-/// `message_start` has the input, and `message_delta` the output so far; it may say the input again, and more of it.
+/// `message_start` has the input, and `message_delta` the output; it may say the input again, and more of it. The output
+/// that `message_start` names is what there is of it before anything was said, and counts for nothing.
 /// Every count is of everything up to its event, so that of two the larger is the later. An event whose counts cannot be
 /// makes the whole absurd.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,7 +63,14 @@ pub struct AnthropicUsage {
 }
 
 impl AnthropicUsage {
-    /// Takes in the value of one event's `usage` member.
+    /// Takes in the `usage` of `message_start`.
+    pub fn start(&mut self, value: &RawValue) {
+        self.merge(value);
+        self.counts.output = None;
+        self.counts.thinking = None;
+    }
+
+    /// Takes in the `usage` of a later event, or of a whole message.
     pub fn merge(&mut self, value: &RawValue) {
         match members::<Usage<'_>>(value).and_then(|usage| usage.map_or(Ok(Counts::default()), |usage| all(&usage))) {
             Ok(counts) => self.counts = self.counts.with(counts, Ord::max),
@@ -159,7 +167,11 @@ mod tests {
 
     fn merged(events: &[&str]) -> UsageReport {
         let mut usage = AnthropicUsage::default();
-        for event in events {
+        let [start, rest @ ..] = events else {
+            return usage.report();
+        };
+        usage.start(raw(start));
+        for event in rest {
             usage.merge(raw(event));
         }
         usage.report()
@@ -270,8 +282,8 @@ mod tests {
         let start = r#"{"input_tokens":25,"cache_creation_input_tokens":10,"cache_read_input_tokens":5,
             "cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":6},"output_tokens":1}"#;
         for (events, expected) in [
-            (&[start][..], [40, 5, 4, 6, 1, 0]),
-            (&[start, r#"{"output_tokens":15}"#], [40, 5, 4, 6, 15, 0]),
+            (&[start, r#"{"output_tokens":15}"#][..], [40, 5, 4, 6, 15, 0]),
+            (&[start, r#"{"output_tokens":0}"#], [40, 5, 4, 6, 0, 0]),
             // Output is of everything so far: the last says it all.
             (
                 &[start, r#"{"output_tokens":15}"#, r#"{"output_tokens":40}"#],
@@ -316,7 +328,11 @@ mod tests {
             assert_eq!(merged(events), used(expected), "{events:?}");
         }
         assert_eq!(merged(&[]), UsageReport::Missing);
-        assert_eq!(merged(&[r#"{"output_tokens":15}"#]), UsageReport::Missing);
+        // What the start says of the output is of nothing that was said.
+        for end in ["null", "{}", r#"{"output_tokens":null}"#, r#"{"input_tokens":25}"#] {
+            assert_eq!(merged(&[start, end]), UsageReport::Missing, "{end}");
+        }
+        assert_eq!(merged(&["{}", r#"{"output_tokens":15}"#]), UsageReport::Missing);
         assert_eq!(merged(&[start, r#"{"output_tokens":-1}"#]), UsageReport::Absurd);
         assert_eq!(
             merged(&[r#"{"input_tokens":"x"}"#, start, r#"{"output_tokens":15}"#]),

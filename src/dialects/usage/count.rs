@@ -78,6 +78,11 @@ pub(super) fn is_beside(total: Option<u64>, rest: u64, part: u64, usually: bool)
     }
 }
 
+/// Whether a part that is more than its whole must be beside it, since no total says that it is not.
+pub(super) fn must_be_beside(total: Option<u64>, whole: u64, part: u64) -> bool {
+    total.is_none() && part > whole
+}
+
 /// Cache writes that stay for a short and for a long time. Of all that were written, those of which it is not said how
 /// long they stay count as short.
 pub(super) fn writes(all: Option<u64>, short: Option<u64>, long: Option<u64>) -> (u64, u64) {

@@ -4,7 +4,7 @@ use gateway_actors::protocol::{TokenUsage, UsageReport, Vendor};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::count::{NoCount, count, details, is_beside, largest, report};
+use super::count::{NoCount, count, details, is_beside, largest, must_be_beside, report};
 
 /// Where a provider counts reasoning, as far as its totals do not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,7 +88,8 @@ fn counts(usage: &Usage<'_>, usually: ReasoningTokens) -> Result<Option<TokenUsa
             let input = input_of(prompt, cached_input, total, completion, named.unwrap_or(0));
             let beyond = total.map_or(0, |total| total.saturating_sub(input + completion));
             let reasoning = named.unwrap_or(beyond);
-            let is_beside = is_beside(total, input + completion, reasoning, usually_beside);
+            let is_beside = must_be_beside(total, completion, reasoning)
+                || is_beside(total, input + completion, reasoning, usually_beside);
             let beside = if is_beside { reasoning.max(beyond) } else { beyond };
             (input, completion + beside, reasoning)
         }
@@ -114,11 +115,13 @@ fn counts(usage: &Usage<'_>, usually: ReasoningTokens) -> Result<Option<TokenUsa
     }))
 }
 
-/// The prompt, and beside it the cache reads where they are more than it and the total counts both, as xAI's has done.
+/// The prompt, and beside it the cache reads where they are more than it and the total counts both, as xAI's has done, or
+/// there is none.
 fn input_of(prompt: u64, cached_input: u64, total: Option<u64>, completion: u64, reasoning: u64) -> u64 {
     let both = prompt + cached_input;
     let is_counted = |output: u64| total == Some(both + output);
-    if cached_input > prompt && (is_counted(completion) || is_counted(completion + reasoning)) {
+    let is_told = cached_input > prompt && (is_counted(completion) || is_counted(completion + reasoning));
+    if is_told || must_be_beside(total, prompt, cached_input) {
         both
     } else {
         prompt
@@ -310,6 +313,15 @@ mod tests {
             r#"{"total_tokens":3}"#,
         ] {
             assert_eq!(within(raw(usage)), UsageReport::Missing, "{usage}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_more_than_its_whole_is_beside_it_where_no_total_tells() {
+        let usage = r#"{"prompt_tokens":3,"completion_tokens":2,"completion_tokens_details":{"reasoning_tokens":7},
+            "prompt_tokens_details":{"cached_tokens":9}}"#;
+        for read in [within, beside] {
+            assert_eq!(read(raw(usage)), used([12, 9, 0, 0, 9, 7]));
         }
     }
 

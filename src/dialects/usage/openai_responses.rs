@@ -4,7 +4,7 @@ use gateway_actors::protocol::{TokenUsage, UsageReport};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::count::{NoCount, count, details, report, writes};
+use super::count::{NoCount, count, details, must_be_beside, report, writes};
 
 #[derive(Deserialize)]
 struct Usage<'a> {
@@ -65,12 +65,13 @@ fn counts(usage: &Usage<'_>) -> Result<Option<TokenUsage>, NoCount> {
         return Ok(None);
     };
     let beyond = total.map_or(0, |total| total.saturating_sub(input + output));
+    let besides = |whole: u64, part: u64| if must_be_beside(total, whole, part) { part } else { 0 };
     Ok(Some(TokenUsage {
-        input,
+        input: input + besides(input, cached_input),
         cached_input,
         cache_write_5m,
         cache_write_1h,
-        output: output + beyond,
+        output: output + beyond + besides(output, reasoning),
         reasoning,
     }))
 }

@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 
 use gateway_actors::protocol::GatewayError;
 
+use crate::http::middleware::check_text;
+
 /// A query's names and values.
 #[derive(Debug)]
 pub(crate) struct Query<'a> {
@@ -15,8 +17,9 @@ impl<'a> Query<'a> {
     /// Reads a query.
     ///
     /// # Errors
-    /// `invalid_request` when a name is not among those accepted or is given twice.
+    /// `invalid_request` when a name is not among those accepted or is given twice, or the query is no text.
     pub(crate) fn parse(text: &'a str, accepted: &[&str]) -> Result<Self, GatewayError> {
+        check_text(text, "query")?;
         let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
             if !accepted.contains(&&*name) {
@@ -94,5 +97,8 @@ mod tests {
             assert_eq!(limit(bad).unwrap_err().param.as_deref(), Some("limit"), "{bad}");
         }
         assert_eq!(limit("after=1").unwrap_err().param.as_deref(), Some("after"));
+        for bad in ["limit=%ff", "limit=%zz", "limit=1%"] {
+            assert_eq!(limit(bad).unwrap_err().param.as_deref(), Some("query"), "{bad}");
+        }
     }
 }

@@ -37,6 +37,7 @@ impl Access {
     /// Lets the request in, and says whose it is, or does not. Where everybody may come in nobody is asked who he is.
     pub(crate) async fn check(self, head: &RequestHead, auth: &Auth) -> Result<Option<Caller>, GatewayError> {
         check_host_is_one(head)?;
+        super::target::check(&head.uri)?;
         let Some(least) = self.role(&head.method) else {
             return Ok(None);
         };

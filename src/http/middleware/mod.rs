@@ -6,9 +6,11 @@ mod admission;
 mod expect;
 mod guard;
 mod span;
+mod target;
 
 pub(crate) use access::Access;
 pub(crate) use admission::{Admission, Place, Unanswered};
 pub(crate) use expect::before_continue;
 pub(crate) use guard::{Asker, Guard, Incoming};
 pub(crate) use span::GatewaySpan;
+pub(crate) use target::check_text;

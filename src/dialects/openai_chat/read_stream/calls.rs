@@ -25,8 +25,9 @@ struct State {
     /// The provider's number for it, as it stood.
     index: Option<String>,
     id: String,
+    /// As far as it came, which with some providers is in pieces.
     name: String,
-    /// Whether the client knows of it, which it does once it has a name.
+    /// Whether the client knows of it, which it does once the name is whole.
     told: bool,
     /// Arguments that came before the name.
     waiting: String,
@@ -39,7 +40,10 @@ impl Calls {
     }
 
     /// Takes in a piece of a call.
-    pub(super) fn add(&mut self, call: Call<'_>, give: Give<'_>) {
+    ///
+    /// # Errors
+    /// When it gives another name to a call of which the client knows.
+    pub(super) fn add(&mut self, call: Call<'_>, give: Give<'_>) -> Result<(), TranslationError> {
         let index = call.index.map(|index| index.get());
         let id = call.id.and_then(text).filter(|id| !id.is_empty());
         let (name, input, is_custom) = match (call.function, call.custom) {
@@ -48,29 +52,40 @@ impl Calls {
             (None, None) => (None, None, false),
         };
         let name = name.map(|Text(name)| name).filter(|name| !name.is_empty());
-        let place = self.place(index, id.as_deref(), name.as_deref(), is_custom);
-        self.go_on(place, id, name, input, give);
+        let place = self.place(index, id.as_deref(), name.as_deref(), is_custom, give);
+        self.go_on(place, id, name, input, give)
     }
 
     /// Takes in a piece of the one call of the older form, which has neither number nor id.
-    pub(super) fn add_function(&mut self, function: Called<'_>, give: Give<'_>) {
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub(super) fn add_function(&mut self, function: Called<'_>, give: Give<'_>) -> Result<(), TranslationError> {
         let name = function.name.map(|Text(name)| name).filter(|name| !name.is_empty());
-        let place = self.place(Some("0"), None, None, false);
-        self.go_on(place, None, name, function.arguments.map(arguments), give);
+        let place = self.place(Some("0"), None, None, false, give);
+        self.go_on(place, None, name, function.arguments.map(arguments), give)
     }
 
     /// Which call a piece belongs to. Providers that tell whole calls give them no numbers, or all the same one: there, a
     /// piece with another id and a name is another call.
-    fn place(&mut self, index: Option<&str>, id: Option<&str>, name: Option<&str>, is_custom: bool) -> usize {
+    fn place(
+        &mut self,
+        index: Option<&str>,
+        id: Option<&str>,
+        name: Option<&str>,
+        is_custom: bool,
+        give: Give<'_>,
+    ) -> usize {
         let is_same = |state: &State| {
             let same_number = index.is_none() || state.index.as_deref() == index;
             let begins = name.is_some() && id.is_some_and(|id| !state.id.is_empty() && state.id != id);
-            let begins_alone = index.is_none() && id.is_none() && name.is_some() && state.told;
+            let begins_alone = index.is_none() && id.is_none() && name.is_some() && !state.name.is_empty();
             same_number && !begins && !begins_alone
         };
         if let Some(place) = self.0.iter().rposition(is_same) {
             return place;
         }
+        self.begin(give);
         self.0.push(State {
             index: index.map(str::to_owned),
             id: String::new(),
@@ -89,43 +104,40 @@ impl Calls {
         name: Option<Cow<'_, str>>,
         input: Option<Cow<'_, str>>,
         give: Give<'_>,
-    ) {
-        let Some(state) = self.0.get_mut(place) else { return };
+    ) -> Result<(), TranslationError> {
+        let Some(state) = self.0.get_mut(place) else {
+            return Ok(());
+        };
         let index = u32::try_from(place).unwrap_or(u32::MAX);
         if state.id.is_empty() {
             state.id = id.map(Cow::into_owned).unwrap_or_default();
         }
-        if !state.told {
-            let Some(name) = name else {
-                state.waiting.push_str(&input.unwrap_or_default());
-                return;
-            };
-            state.told = true;
-            state.name = name.into_owned();
-            if state.id.is_empty() {
-                state.id = new_call_id().into_owned();
+        // Some providers repeat the name in every piece.
+        if let Some(more) = name.filter(|name| *name != state.name) {
+            if state.told {
+                return Err(TranslationError("a tool call in it has two names"));
             }
-            give(Event::ToolCall {
-                index,
-                id: Cow::Borrowed(&state.id),
-                name: Cow::Borrowed(&state.name),
-            });
-            if state.is_custom {
-                give(Event::Arguments {
-                    index,
-                    json: Cow::Borrowed(OPENING),
-                });
-            }
+            state.name.push_str(&more);
         }
-        for piece in [
-            Cow::Owned(std::mem::take(&mut state.waiting)),
-            input.unwrap_or_default(),
-        ] {
-            if piece.is_empty() {
-                continue;
+        let input = input.unwrap_or_default();
+        if state.name.is_empty() {
+            state.waiting.push_str(&input);
+            return Ok(());
+        }
+        // As long as there are no arguments, more of the name may come.
+        if !input.is_empty() || !state.waiting.is_empty() {
+            state.begin(index, give);
+            state.say(index, input, give);
+        }
+        Ok(())
+    }
+
+    /// Tells the client of the calls whose names are whole now, since something else comes.
+    pub(super) fn begin(&mut self, give: Give<'_>) {
+        for (index, state) in (0..).zip(&mut self.0) {
+            if !state.name.is_empty() {
+                state.begin(index, give);
             }
-            let json = if state.is_custom { escaped(&piece) } else { piece };
-            give(Event::Arguments { index, json });
         }
     }
 
@@ -134,6 +146,7 @@ impl Calls {
     /// # Errors
     /// When one of them calls nothing.
     pub(super) fn finish(&mut self, give: Give<'_>) -> Result<(), TranslationError> {
+        self.begin(give);
         for (index, state) in (0..).zip(&self.0) {
             if !state.told {
                 return Err(TranslationError("a tool call in it has no name"));
@@ -146,6 +159,40 @@ impl Calls {
             }
         }
         Ok(())
+    }
+}
+
+impl State {
+    /// Tells the client of the call, once, with the arguments that came before.
+    fn begin(&mut self, index: u32, give: Give<'_>) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        if self.id.is_empty() {
+            self.id = new_call_id().into_owned();
+        }
+        give(Event::ToolCall {
+            index,
+            id: Cow::Borrowed(&self.id),
+            name: Cow::Borrowed(&self.name),
+        });
+        if self.is_custom {
+            give(Event::Arguments {
+                index,
+                json: Cow::Borrowed(OPENING),
+            });
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        self.say(index, Cow::Owned(waiting), give);
+    }
+
+    /// Gives a piece of its arguments on, if there is anything in it.
+    fn say(&self, index: u32, piece: Cow<'_, str>, give: Give<'_>) {
+        if piece.is_empty() {
+            return;
+        }
+        let json = if self.is_custom { escaped(&piece) } else { piece };
+        give(Event::Arguments { index, json });
     }
 }
 

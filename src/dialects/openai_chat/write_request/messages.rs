@@ -206,7 +206,8 @@ impl<'r> Writer<'_, 'r> {
                 }
                 PartKind::Refusal(refusal) => texts.push(refusal),
                 PartKind::Reasoning { text, opaque } => match self.sealed(text, opaque.as_ref()) {
-                    Some(entry) => message.reasoning_details.extend(entry),
+                    Some(entry) => message.reasoning_details.push(entry),
+                    // Its words can be read without what is left out.
                     None => reasoning.push(&**text),
                 },
                 PartKind::ToolCall(call) => message.tool_calls.push(write_call(call, self.flavour)),
@@ -245,9 +246,8 @@ impl<'r> Writer<'_, 'r> {
         }
     }
 
-    /// The entry of reasoning to which something opaque belongs, if the model is to have it back; nothing at all for mere
-    /// words.
-    fn sealed(&mut self, text: &'r str, opaque: Option<&'r Opaque<'_>>) -> Option<Option<Entry<'r>>> {
+    /// The entry of reasoning to which something opaque belongs, if the model is to have it back.
+    fn sealed(&mut self, text: &'r str, opaque: Option<&'r Opaque<'_>>) -> Option<Entry<'r>> {
         let opaque = opaque.filter(|opaque| !opaque.data.is_empty())?;
         let entry = opaque
             .for_model(OpaqueKind::Details, self.reader)
@@ -256,7 +256,7 @@ impl<'r> Writer<'_, 'r> {
         if entry.is_none() {
             self.losses.drop(Feature::Opaque);
         }
-        Some(entry)
+        entry
     }
 
     /// What is said, as one text where it is only that.

@@ -129,6 +129,18 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         feature: Feature::MaxTokens,
+        says: "above the model's own",
+        models: Current,
+        asked: Asked {
+            chat: Some(r#""max_completion_tokens": 99999"#),
+            responses: Some(r#""max_output_tokens": 99999"#),
+            messages: Some(r#""max_tokens": 99999"#),
+        },
+        mark: "99999",
+        held: NOWHERE,
+    },
+    Case {
+        feature: Feature::MaxTokens,
         says: "by its older name, `max_tokens`",
         models: Current,
         asked: Asked {

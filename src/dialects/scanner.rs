@@ -5,7 +5,7 @@ use gateway_actors::protocol::{Dialect, StreamFrame, UsageReport, Vendor};
 
 use super::events::{BadEvent, EventReader, Seen, has_no_output};
 use super::fault::StreamFault;
-use super::sse::Splitter;
+use super::sse::{Framing, Splitter};
 
 /// What becomes of an event that is there only for the usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum UsageEvents {
 /// Give it a chunk with [`push`](Self::push), then take frames with [`next_frame`](Self::next_frame) until there is
 /// none; at the end of input call [`finish`](Self::finish). Whole events that stand next to each other in a chunk
 /// come out as one frame that shares the chunk's memory; only an event that spans chunks is copied. Line ends may be
-/// LF, CRLF or CR. Bytes are forwarded as they came.
+/// LF, CRLF or CR. Bytes are forwarded as they came, and a last event without its end gets one.
 #[derive(Debug)]
 pub struct StreamScanner {
     limit: usize,
@@ -206,7 +206,7 @@ impl StreamScanner {
                 other => other,
             })?;
             if !self.is_dropped(&seen) {
-                frame.bytes = rest;
+                frame.bytes = ended(rest, self.reader.framing());
             }
             note(&mut frame, &seen);
         }
@@ -288,6 +288,23 @@ impl StreamScanner {
         self.carried = BytesMut::new();
         self.splitter = Splitter::new(self.reader.framing());
     }
+}
+
+/// A last event whose end is missing, with one: clients pass over an event that does not end.
+fn ended(event: Bytes, framing: Framing) -> Bytes {
+    let line = |bytes: &[u8]| {
+        let ends = [b"\r\n".as_slice(), b"\n", b"\r"];
+        ends.iter().find_map(|end| bytes.strip_suffix(*end)).map(<[u8]>::len)
+    };
+    let missing: &[u8] = match (framing, line(&event)) {
+        (Framing::Events, None) => b"\n\n",
+        (Framing::Events, Some(length)) if length > 0 && line(event.get(..length).unwrap_or_default()).is_none() => {
+            b"\n"
+        }
+        (Framing::Lines, None) => b"\n",
+        _ => return event,
+    };
+    Bytes::from([&event, missing].concat())
 }
 
 /// Whether a report takes something back of one before, or stands behind one that cannot be.

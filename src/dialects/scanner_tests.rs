@@ -147,6 +147,24 @@ fn a_usage_event_is_forwarded_like_any_other_or_left_out() {
 }
 
 #[test]
+fn a_last_event_without_its_end_gets_one() {
+    const STOP: &str = r#"data: {"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}"#;
+    for (given, missing) in [
+        ("", "\n\n"),
+        ("\n", "\n"),
+        ("\r\n", "\n"),
+        ("\n\n", ""),
+        ("\r\n\r\n", ""),
+        ("\r\r", ""),
+    ] {
+        let text = format!("{STOP}\n\n{STOP}{given}");
+        let (out, end) = whole(&text, UsageEvents::Forward);
+        let expected = format!("{text}{missing}");
+        assert_eq!((end, out.bytes), (Ok(()), expected.into_bytes()), "{given:?}");
+    }
+}
+
+#[test]
 fn a_crlf_split_between_chunks_is_one_line_end() {
     let text =
         "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\r\n\r\n";

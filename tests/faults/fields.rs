@@ -176,7 +176,16 @@ fn b10_conversation_ids_are_letters_digits_dots_underscores_and_dashes() {
     }
     native_refuses(&scene, "conversationId", "0");
     let client = scene.client();
-    for path in ["%2e%2e%2fx", "a%00b", "a%0d%0ab", "*", "conv:messages:x", &long] {
+    for path in [
+        "..%2fx",
+        "a%00b",
+        "a%0d%0ab",
+        "a%ff",
+        "a%zz",
+        "*",
+        "conv:messages:x",
+        &long,
+    ] {
         let reply = client.get(&format!("/v1/context/{path}"));
         let error = scene.assert_refused(&reply, 400, "invalid_request");
         assert!(error["param"].is_string(), "{error}");

@@ -168,14 +168,12 @@ fn a8_paths_in_disguise_are_other_paths_and_reach_no_route() {
         "/v1/chat/completions;x",
         "/v1/chat/completions%00",
         "/v1/%2e%2e/health",
+        // Whoever compares paths in front of the gateway would take it for another.
+        "/v1/%63hat/completions",
     ] {
         let headers = [HOST, JSON, "connection: close", &length];
         scene.refuses_raw(request(&format!("POST {target}"), &headers, &body), 404, "not_found");
     }
-    // What is decoded before routes are looked up is behind the key like the path it spells.
-    let headers = [HOST, JSON, "connection: close", &length];
-    let bytes = request("POST /v1/%63hat/completions", &headers, &body);
-    scene.refuses_raw(bytes, 401, "unauthenticated");
     scene.finish();
 }
 

@@ -186,11 +186,10 @@ fn nothing_after_the_end_mark_comes_out() {
 #[test]
 fn the_end_mark_counts_without_its_empty_line() {
     let text = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]";
-    for ending in ["", "\n", "\r\n", "\r\n\r"] {
-        let text = format!("{text}{ending}");
-        let (out, end) = whole(&text, UsageEvents::Forward);
+    for (ending, missing) in [("", "\n\n"), ("\n", "\n"), ("\r\n", "\n"), ("\r\n\r", "")] {
+        let (out, end) = whole(&format!("{text}{ending}"), UsageEvents::Forward);
         assert_eq!((end, out.terminals), (Ok(()), 1), "{ending:?}");
-        assert_eq!(out.bytes, text.as_bytes());
+        assert_eq!(out.bytes, format!("{text}{ending}{missing}").as_bytes());
     }
 }
 

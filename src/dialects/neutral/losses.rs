@@ -47,6 +47,17 @@ impl Losses {
         self.called.push((feature, name));
     }
 
+    /// The client gave these names to its end user. There is one in other dialects: the older one gives way.
+    pub(in crate::dialects) fn call_end_user(&mut self, has_user: bool, has_safety_identifier: bool) {
+        if !has_safety_identifier {
+            return;
+        }
+        if has_user {
+            self.drop(Feature::User);
+        }
+        self.call(Feature::User, "safety_identifier");
+    }
+
     /// The client's name for a feature.
     fn name(&self, feature: Feature) -> &'static str {
         let called = self.called.iter().rev().find(|(called, _)| *called == feature);

@@ -116,13 +116,7 @@ fn drop_harmless(body: &wire::Body<'_>, losses: &mut Losses) {
     if body.prediction.is_some() {
         losses.drop_unknown("prediction");
     }
-    if body.safety_identifier.is_some() {
-        // There is one name of the end user in other dialects: the older one gives way.
-        if body.user.is_some() {
-            losses.drop(Feature::User);
-        }
-        losses.call(Feature::User, "safety_identifier");
-    }
+    losses.call_end_user(body.user.is_some(), body.safety_identifier.is_some());
 }
 
 /// The tools, and the functions of the older form.

@@ -192,13 +192,7 @@ fn read_settings<'a>(
 
     let user = members.string("user", &BODY)?;
     let identifier = members.string("safety_identifier", &BODY)?;
-    if identifier.is_some() {
-        // There is one name of the end user in other dialects: the older one gives way.
-        if user.is_some() {
-            losses.drop(Feature::User);
-        }
-        losses.call(Feature::User, "safety_identifier");
-    }
+    losses.call_end_user(user.is_some(), identifier.is_some());
     request.user = identifier.or(user);
     request.cache_key = members.string("prompt_cache_key", &BODY)?;
     request.service_tier = members.string("service_tier", &BODY)?;

@@ -178,8 +178,14 @@ redis() {
     echo "GATEWAY_TEST_REDIS_URL is set"
 }
 
+# Most tests wait, for processes and for time limits, so that two of them share a processor well.
+test_threads() {
+    echo "$((2 * $(getconf _NPROCESSORS_ONLN)))"
+}
+
 all_tests() {
     local limit=()
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(test_threads)}
     if [[ ! -t 1 ]] && command -v timeout >/dev/null; then limit=(timeout --kill-after=20 "$TEST_LIMIT_SECONDS"); fi
     "${limit[@]}" cargo test --workspace --all-features --locked --no-fail-fast </dev/null 2>&1 | tee "$LOGS/cargo-test.log"
 }

@@ -48,6 +48,11 @@ pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) 
         losses.call(Feature::MaxTokens, "max_tokens");
     }
     let top_logprobs = body.top_logprobs.map_or(0, |Count(count)| count);
+    let logprobs = body.logprobs.filter(|Flag(wanted)| *wanted).map(|_| top_logprobs);
+    // Alone it asks for nothing, which OpenAI refuses and other providers pass over.
+    if logprobs.is_none() && top_logprobs > 0 {
+        losses.drop_unknown("top_logprobs");
+    }
     Ok(Request {
         messages,
         tools,
@@ -75,7 +80,7 @@ pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) 
         },
         verbosity: text(body.verbosity),
         answers: body.n.map_or(1, |Count(n)| n),
-        logprobs: body.logprobs.filter(|Flag(wanted)| *wanted).map(|_| top_logprobs),
+        logprobs,
         logit_bias: body
             .logit_bias
             .map(|Object(bias)| bias)

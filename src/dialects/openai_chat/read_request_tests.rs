@@ -145,6 +145,21 @@ fn an_end_user_that_is_left_out_is_told_by_every_name_that_the_client_gave() {
 }
 
 #[test]
+fn how_many_likely_tokens_are_wanted_is_told_as_left_out_where_none_are_asked_for() {
+    for (members, wanted, told) in [
+        (r#""logprobs":true,"top_logprobs":2"#, Some(2), &[][..]),
+        (r#""top_logprobs":2"#, None, &["top_logprobs"]),
+        (r#""logprobs":false,"top_logprobs":2"#, None, &["top_logprobs"]),
+        (r#""logprobs":false,"top_logprobs":0"#, None, &[]),
+    ] {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],{members}}}"#);
+        let mut losses = losses();
+        assert_eq!(read_request(&body, &mut losses).unwrap().logprobs, wanted, "{members}");
+        assert_eq!(losses.into_dropped(), told, "{members}");
+    }
+}
+
+#[test]
 fn text_without_escapes_is_not_copied() {
     let body = with_messages(r#"{"role":"user","content":"plain"},{"role":"user","content":"a\nb"}"#);
     let request = read(&body);

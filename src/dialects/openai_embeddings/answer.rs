@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use gateway_actors::protocol::{TranslationError, UsageReport};
 use serde_json::value::RawValue;
 
-use super::encode::{Encoding, written};
+use super::encode::{Encoding, numbers, written};
 use crate::dialects::json::push_string;
 
 /// What a provider answered.
@@ -37,6 +37,10 @@ pub(super) fn write(
             out.push(b',');
         }
         out.extend_from_slice(format!(r#"{{"object":"embedding","index":{index},"embedding":"#).as_bytes());
+        // What is passed on as it stands is looked at too: a provider of another dialect vouches for nothing in OpenAI's.
+        if encoding == Encoding::Float {
+            numbers(vector.get())?;
+        }
         out.extend_from_slice(&written(vector, encoding)?);
         out.push(b'}');
     }

@@ -80,8 +80,16 @@ pub(super) fn written(vector: &RawValue, wanted: Encoding) -> Result<Vec<u8>, Tr
     }
 }
 
+/// Reads an array of numbers.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn numbers(array: &str) -> Result<Vec<f64>, TranslationError> {
+    serde_json::from_str(array).map_err(|_error| NO_VECTOR)
+}
+
 fn to_base64(array: &str) -> Result<Vec<u8>, TranslationError> {
-    let numbers: Vec<f64> = serde_json::from_str(array).map_err(|_error| NO_VECTOR)?;
+    let numbers = numbers(array)?;
     let mut bytes = Vec::with_capacity(numbers.len() * size_of::<f32>());
     for number in numbers {
         let single = number as f32;

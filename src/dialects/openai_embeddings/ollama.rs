@@ -81,7 +81,12 @@ mod tests {
             r#""model":"all-minilm:22m","usage":{"prompt_tokens":0,"total_tokens":0}}"#
         );
         assert_eq!(String::from_utf8(out).unwrap(), expected);
-        let odd = read_answer(r#"{"embeddings":[{"values":[1]}]}"#).unwrap();
-        assert!(write(&odd, "m", 1, Encoding::Base64).is_err() && write(&odd, "m", 1, Encoding::Float).is_err());
+        for odd in [r#"{"values":[1]}"#, r#"["0.5"]"#, "[[1]]", "[1,null]", "[1e999]"] {
+            let body = format!(r#"{{"embeddings":[{odd}]}}"#);
+            let answer = read_answer(&body).unwrap();
+            for encoding in [Encoding::Base64, Encoding::Float] {
+                assert!(write(&answer, "m", 1, encoding).is_err(), "{odd} as {encoding:?}");
+            }
+        }
     }
 }

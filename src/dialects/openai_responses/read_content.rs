@@ -32,10 +32,11 @@ fn read_part<'a>(part: &'a RawValue, place: &Place<'_>, losses: &mut Losses) -> 
     let word = members.required("type", place)?;
     let kind = match &*word {
         "input_text" | "output_text" => {
-            // How likely it was says nothing to the model; what was cited has no place in other dialects.
-            members.take("logprobs");
-            if members.take("annotations").is_some_and(is_non_empty_container) {
-                losses.drop_unknown("input.annotations");
+            // Neither how likely it was nor what was cited has a place in other dialects' conversations.
+            for (name, told) in [("logprobs", "input.logprobs"), ("annotations", "input.annotations")] {
+                if members.take(name).is_some_and(is_non_empty_container) {
+                    losses.drop_unknown(told);
+                }
             }
             PartKind::Text(members.required("text", place)?)
         }

@@ -42,21 +42,20 @@ fn messages_have_an_easy_form_and_a_full_one() {
 }
 
 #[test]
-fn what_was_cited_is_left_out_and_told_where_there_is_any() {
-    for (annotations, told) in [
-        (
-            json!([{"type": "url_citation", "url": "https://x.test/", "start_index": 0, "end_index": 1}]),
-            true,
-        ),
-        (json!([]), false),
-        (json!(null), false),
+fn what_was_cited_and_how_likely_it_was_is_left_out_and_told_where_there_is_any() {
+    let cited = json!([{"type": "url_citation", "url": "https://x.test/", "start_index": 0, "end_index": 1}]);
+    let likely = json!([{"token": "a", "bytes": [97], "logprob": -0.1, "top_logprobs": []}]);
+    for (name, some, told) in [
+        ("annotations", cited, "input.annotations"),
+        ("logprobs", likely, "input.logprobs"),
     ] {
-        let part = json!({"type": "output_text", "text": "a", "annotations": annotations});
-        with(json!([{"role": "assistant", "content": [part]}]), |request, dropped| {
-            assert!(matches!(&request.messages[0].parts[0].kind, PartKind::Text(text) if text == "a"));
-            let expected: &[&str] = if told { &["input.annotations"] } else { &[] };
-            assert_eq!(dropped, expected);
-        });
+        for (value, expected) in [(some, &[told][..]), (json!([]), &[]), (json!(null), &[])] {
+            let part = json!({"type": "output_text", "text": "a", name: value});
+            with(json!([{"role": "assistant", "content": [part]}]), |request, dropped| {
+                assert!(matches!(&request.messages[0].parts[0].kind, PartKind::Text(text) if text == "a"));
+                assert_eq!(dropped, expected);
+            });
+        }
     }
 }
 

@@ -28,7 +28,8 @@ SETS = ((2,), (0, 2), (1, 2), (0, 1, 2))    # of the cheap models, by layer and 
 
 
 def regression(X, y, l2):
-    """weights of a ridge logistic regression; the last column is the constant"""
+    """weights of a ridge logistic regression; the last column is the constant. By gradients: Newton's method, as in
+    fit_routing.py, would solve two thousand equations at each step"""
     keep = np.full(X.shape[1], float(l2))
     keep[-1] = 0
 

@@ -12,15 +12,13 @@ The questions are cut in the two halves of `fit_routing.py --fit-half`; each is 
 Printed is the accuracy less the strongest's at shares of what always asking the strongest costs. Needs numpy only.
 """
 import argparse
-import gzip
-import json
-import os
-import sys
 
 import numpy as np
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import fit_routing as fit  # noqa: E402
+from routing_fit.data import Data, read_prices, read_rows
+from routing_fit.evaluate import SHARES, folds, show
+from routing_fit.export import half_of
+from routing_fit.numerics import lbfgs, sigmoid
 
 L2 = 0.1                # ridge of the regression over letter sequences, whose vectors have length 1
 FOLDS = 5
@@ -36,14 +34,14 @@ def regression(X, y, l2):
     def loss(w):
         z = X @ w
         return ((np.logaddexp(0, z) - y * z).sum() + 0.5 * (keep * w * w).sum(),
-                X.T @ (fit.sigmoid(z) - y) + keep * w)
-    return fit.lbfgs(loss, np.zeros(X.shape[1]), 200)
+                X.T @ (sigmoid(z) - y) + keep * w)
+    return lbfgs(loss, np.zeros(X.shape[1]), 200)
 
 
 def chances(X, y, mine, others, l2, seed):
     """of `mine` by folds that leave the question out, of `others` by all of `mine`"""
     p = np.zeros(len(X))
-    fold = fit.folds(len(mine), seed, FOLDS)
+    fold = folds(len(mine), seed, FOLDS)
     for f in range(FOLDS):
         out = mine[fold == f]
         p[out] = X[out] @ regression(X[mine[fold != f]], y[mine[fold != f]], l2)
@@ -109,7 +107,7 @@ def half(D, mine, others):
     strongest = D.y[others, -1].mean(), D.cost[others, -1].mean()
     points.append(strongest)
     y, x = np.array(sorted(points, key=lambda p: p[1])).T
-    return np.interp(fit.SHARES, x / strongest[1], y) - strongest[0]
+    return np.interp(SHARES, x / strongest[1], y) - strongest[0]
 
 
 def main():
@@ -117,19 +115,16 @@ def main():
     a.add_argument("--data", required=True)
     a.add_argument("--models", required=True)
     a = a.parse_args()
-    with gzip.open(a.data, "rt", encoding="utf-8") as f:
-        rows = [json.loads(x) for x in f]
-    rows = [r for r in rows if all("text" in o for o in r["outcomes"].values())]
-    with open(a.models, encoding="utf-8") as f:
-        prices = json.load(f)["models"]
-    D = fit.Data(rows, prices)
-    side = np.array([fit.half_of(r) for r in rows])
-    fit.show("share of the strongest's cost", fit.SHARES, digits=2)
+    rows = [r for r in read_rows(a.data) if all("text" in o for o in r["outcomes"].values())]
+    prices = read_prices(a.models)
+    D = Data(rows, prices)
+    side = np.array([half_of(r) for r in rows])
+    show("share of the strongest's cost", SHARES, digits=2)
     halves = []
     for h in (0, 1):
         halves.append(half(D, np.where(side == h)[0], np.where(side != h)[0]))
-        fit.show("judged half %d" % (1 - h), halves[-1])
-    fit.show("both", np.average(halves, axis=0, weights=[np.mean(side != h) for h in (0, 1)]))
+        show("judged half %d" % (1 - h), halves[-1])
+    show("both", np.average(halves, axis=0, weights=[np.mean(side != h) for h in (0, 1)]))
 
 
 if __name__ == "__main__":

@@ -6,23 +6,26 @@
     routing_vectors.py --data outcomes.jsonl.gz --out all.json   the same of recorded questions and answers
 
 Questions and answers are made up here, unless `--data` is given. Needs numpy, as fit_routing.py does, whose functions
-for texts it uses.
+for texts it uses (routing_fit/).
 """
 import argparse
 import base64
-import gzip
 import json
 import os
 import sys
 
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-import fit_routing as fit  # noqa: E402
-import routing_gain  # noqa: E402
+from routing_fit import gain
+from routing_fit.answers import answer_key, answer_signals, extract
+from routing_fit.baselines import keyword_score, seed_layer
+from routing_fit.data import read_rows
+from routing_fit.numerics import logit, sigmoid
+from routing_fit.question import gram_vector, question_signals
+from routing_fit.router import LAYERS
+from routing_fit.tasks import complexity, task_of
 
-ROOT = os.path.dirname(HERE)
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAMBDAS = (.02, .06, .15, .35)
 
 QUESTIONS = [
@@ -153,16 +156,16 @@ class Reader:
 
     def question(self, q):
         m = self.m
-        s = fit.question_signals(q)
+        s = question_signals(q)
         x = np.array([s[k] for k in m["signals"]["names"]])
         h = np.clip((x - m["signals"]["mean"]) / m["signals"]["deviation"], -3, 3)
-        d = float(h @ m["difficulty"]["signals"] + fit.gram_vector(q) @ self.grams)
+        d = float(h @ m["difficulty"]["signals"] + gram_vector(q) @ self.grams)
         row = np.concatenate([h * m["question_scale"], [d, 1]])
 
         def p(w):
-            return float(fit.sigmoid(np.array(w) @ row))
+            return float(sigmoid(np.array(w) @ row))
         votes = [p(w) for w in m["votes"]]
-        layers = [float(fit.sigmoid(m["layers"][k]["b"] + m["layers"][k]["c"] * d)) for k in fit.LAYERS]
+        layers = [float(sigmoid(m["layers"][k]["b"] + m["layers"][k]["c"] * d)) for k in LAYERS]
         return {
             "text": q, "x": x, "h": h, "d": d, "layers": layers, "code": s["code"], "tex": float(s["tex"] > 0),
             "prior": [float(np.clip(np.array(w["prior"]) @ row, -5, 5)) for w in m["models"]],
@@ -205,20 +208,20 @@ class Reader:
                 v = {"answers": len({k for k, _ in said.values() if k}), "prior": st["prior"][best],
                      "prior:top": st["prior"][self.top], "difficulty": st["d"], "1": 1}[c]
             out.append(float(v))
-        return float(fit.sigmoid(np.array(out) @ m["verdict"][table]["weights"])), best, most
+        return float(sigmoid(np.array(out) @ m["verdict"][table]["weights"])), best, most
 
     def state(self, st, p, votes):
-        sure, top = float(fit.logit(p)), float(fit.logit(st["top"]))
+        sure, top = float(logit(p)), float(logit(st["top"]))
         return np.concatenate([[sure, sure * sure / 4, top, votes == 2, votes == 3, st["code"], st["tex"],
                                 st["code"] * sure, st["tex"] * sure], st["h"] * self.m["state_scale"], [1]])
 
     def said(self, st, model, text, tokens):
-        raw, how = fit.extract(text)
+        raw, how = extract(text)
         literal = bool(st["code"])
-        s = fit.answer_signals(text, raw, how, st["text"], literal, tokens)
+        s = answer_signals(text, raw, how, st["text"], literal, tokens)
         t = self.m["text"]
         x = np.array([s[k] for k in t["names"]])
-        return fit.answer_key(raw, how, literal), np.clip((x - t["mean"][model]) / np.array(t["deviation"][model]), -3, 3)
+        return answer_key(raw, how, literal), np.clip((x - t["mean"][model]) / np.array(t["deviation"][model]), -3, 3)
 
     def steps(self, st, texts, tokens, lam):
         """-> the steps of a plan, and the values that were weighed"""
@@ -251,11 +254,11 @@ class Reader:
         ask(self.panel)
         p, best, votes = self.verdict(st, dict(said), "panel")
         z = self.state(st, p, votes)
-        v_top = float(fit.sigmoid(z @ np.array(m["top_after_panel"]))) - lam * ec[top]
+        v_top = float(sigmoid(z @ np.array(m["top_after_panel"]))) - lam * ec[top]
         offers = [("accept", p), (top, v_top)]
         for i in self.between:
             w = m["step"][self.models[i]]
-            pi, pa, pd = (float(fit.sigmoid(z @ np.array(w[k])))
+            pi, pa, pd = (float(sigmoid(z @ np.array(w[k])))
                           for k in ("agrees", "verdict_if_agrees", "verdict_if_not"))
             offers.append((i, pi * max(pa, v_top) + (1 - pi) * max(pd, v_top) - lam * ec[i]))
         step = weigh(offers)
@@ -263,7 +266,7 @@ class Reader:
             ask([step])
             p2, best, _ = self.verdict(st, dict(said), self.models[step])
             z = self.state(st, p2, votes)
-            v_top = float(fit.sigmoid(z @ np.array(m["step"][self.models[step]]["top_after"]))) - lam * ec[top]
+            v_top = float(sigmoid(z @ np.array(m["step"][self.models[step]]["top_after"]))) - lam * ec[top]
             step = weigh([("accept", p2), (top, v_top)])
         if step == "accept":
             return steps + ["accept %d" % best], values
@@ -289,24 +292,24 @@ def question_vector(r, q):
     st = r.question(q)
     return {
         "question": q, "signals": near(st["x"]), "ease": near([st["d"]])[0], "layers": near(st["layers"]),
-        "priors": near(st["prior"]), "costs": near(st["cost"]), "task": fit.task_of(q),
-        "complexity": fit.complexity(q, st["layers"][0], st["layers"][1], r.bits)[0],
-        "seed_layer": fit.seed_layer(q), "keyword_score": near([fit.keyword_score(q)])[0],
+        "priors": near(st["prior"]), "costs": near(st["cost"]), "task": task_of(q),
+        "complexity": complexity(q, st["layers"][0], st["layers"][1], r.bits)[0],
+        "seed_layer": seed_layer(q), "keyword_score": near([keyword_score(q)])[0],
     }
 
 
 def gain_vector(r, q):
     section = r.m["gain"]
-    p = routing_gain.parts(q, section["topics"], routing_gain.index(section["topics"]))
-    score = routing_gain.score(section, r.m["layers"], p, r.question(q)["d"])
+    p = gain.parts(q, section["topics"], gain.index(section["topics"]))
+    score = gain.score(section, r.m["layers"], p, r.question(q)["d"])
     return {"question": q, "kind": p["kind"], "score": near([score])[0]}
 
 
 def answer_vector(text, literal, question):
-    raw, how = fit.extract(text)
-    s = fit.answer_signals(text, raw, how, question, bool(literal), 60)
+    raw, how = extract(text)
+    s = answer_signals(text, raw, how, question, bool(literal), 60)
     return {"text": text, "literal": bool(literal), "question": question, "raw": raw, "found": how,
-            "key": fit.answer_key(raw, how, bool(literal)), "signals": near(list(s.values()))}
+            "key": answer_key(raw, how, bool(literal)), "signals": near(list(s.values()))}
 
 
 def plan_vectors(r, q, texts, tokens):
@@ -329,8 +332,7 @@ def made_up(r):
 
 
 def recorded(r, path):
-    with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as f:
-        rows = [json.loads(x) for x in f]
+    rows = read_rows(path)
     out = {"questions": [question_vector(r, x["question"]) for x in rows], "plans": [], "answers": [],
            "gains": [gain_vector(r, x["question"]) for x in rows]}
     for x in rows:
@@ -338,7 +340,7 @@ def recorded(r, path):
         if all("text" in o for o in got):
             texts = [o["text"] for o in got]
             out["plans"] += plan_vectors(r, x["question"], texts, [o["output_tokens"] for o in got])
-            lit = fit.question_signals(x["question"])["code"]
+            lit = question_signals(x["question"])["code"]
             out["answers"] += [answer_vector(t, lit, x["question"]) for t in texts]
     return out
 

@@ -4,7 +4,7 @@ use memchr::memchr_iter;
 
 use crate::answer::{Extracted, Found};
 use crate::literal;
-use crate::numeric::{number, number_form};
+use crate::numeric::number_key;
 
 /// How answers to a question are brought into a normal form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,8 +33,8 @@ pub fn answer_key(answer: Extracted<'_>, rules: KeyRules) -> String {
     if rules.literal {
         return literal_key(answer.raw);
     }
-    if let Some(value) = number(answer.raw) {
-        return format!("={}", number_form(value));
+    if let Some(number) = number_key(answer.raw) {
+        return format!("={number}");
     }
     text_key(answer.raw)
 }

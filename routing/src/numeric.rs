@@ -6,6 +6,12 @@ use crate::sum;
 const LONGEST_ANSWER: usize = 400;
 const LONGEST_SUM: usize = 200;
 
+/// Whole numbers below it are exact as they are calculated with.
+const EXACT_BELOW: f64 = 1e15;
+
+/// From here on six digits are fewer than two places behind the point.
+const TWO_PLACES_FROM: f64 = 1e4;
+
 /// What is replaced, in this order: the marks of formulas, signs of money, percents and degrees.
 const REPLACED: [(&str, &str); 27] = [
     ("\\\\", "\\"),
@@ -39,6 +45,33 @@ const REPLACED: [(&str, &str); 27] = [
 
 /// The number, or `None`.
 pub(crate) fn number(raw: &str) -> Option<f64> {
+    value_of(&expression(raw)?)
+}
+
+/// The number in one spelling, or `None`. Whole numbers that are written in digits are equal only if each digit is.
+pub(crate) fn number_key(raw: &str) -> Option<String> {
+    let text = expression(raw)?;
+    let value = value_of(&text)?;
+    let exact = whole_digits(&text).filter(|_| value.abs() >= EXACT_BELOW);
+    Some(exact.unwrap_or_else(|| number_form(value)))
+}
+
+fn value_of(expression: &str) -> Option<f64> {
+    mixed(expression).unwrap_or_else(|| sum::value(expression))
+}
+
+/// A whole number's digits without a plus sign and zeros that lead, unless it is written otherwise.
+fn whole_digits(text: &str) -> Option<String> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_whole.then(|| format!("{sign}{}", digits.trim_start_matches('0')))
+}
+
+/// What is to be calculated: the answer without marks, units and what introduces it.
+fn expression(raw: &str) -> Option<String> {
     let text = raw.trim().trim_matches('*').trim();
     if text.is_empty() || text.chars().nth(LONGEST_ANSWER).is_some() {
         return None;
@@ -54,10 +87,7 @@ pub(crate) fn number(raw: &str) -> Option<f64> {
         text = last.to_owned();
     }
     let text = without_words(text.trim().trim_end_matches('.').trim());
-    if text.chars().nth(LONGEST_SUM).is_some() {
-        return None;
-    }
-    mixed(&text).unwrap_or_else(|| sum::value(&text))
+    text.chars().nth(LONGEST_SUM).is_none().then_some(text)
 }
 
 /// `\text{…}` and its like become what they contain, after a blank.
@@ -138,15 +168,28 @@ fn mixed(text: &str) -> Option<Option<f64>> {
     Some((below != 0.0).then(|| parse(whole) + parse(above) / below))
 }
 
-/// A number in one spelling: as an integer where it is one below 10^15, else with six digits, as C's `%.6g`.
+/// A number in one spelling: as an integer where it is one below 10^15, else with six digits, as C's `%.6g`, and at
+/// least two places behind the point, which sums of money have.
 pub(crate) fn number_form(value: f64) -> String {
     if !value.is_finite() {
         "nan".to_owned()
-    } else if value.abs() < 1e15 && value.fract() == 0.0 {
+    } else if value.abs() >= EXACT_BELOW {
+        six_digits(value)
+    } else if value.fract() == 0.0 {
         // In the range of i64.
         (value as i64).to_string()
+    } else if value.abs() >= TWO_PLACES_FROM {
+        without_zeros(&format!("{value:.2}")).to_owned()
     } else {
         six_digits(value)
+    }
+}
+
+/// `1.50` as `1.5`, and `2.00` as `2`.
+fn without_zeros(text: &str) -> &str {
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => text,
     }
 }
 
@@ -156,16 +199,12 @@ fn six_digits(value: f64) -> String {
         return scientific;
     };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let trimmed = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
-    };
     if (-4..6).contains(&exponent) {
         let places = usize::try_from(5 - exponent).unwrap_or(0);
-        return trimmed(&format!("{value:.places$}"));
+        return without_zeros(&format!("{value:.places$}")).to_owned();
     }
     let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
+    format!("{}e{sign}{:02}", without_zeros(mantissa), exponent.abs())
 }
 
 #[cfg(test)]
@@ -197,6 +236,24 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_are_the_same_only_digit_by_digit() {
+        let key = |raw: &str| number_key(raw).unwrap();
+        for (one, other) in [
+            ("12345678901234567", "12345678901234568"),
+            ("9007199254740993", "9007199254740992"),
+            ("-123456789012345678", "-123456789012345679"),
+            ("12345678", "12345679"),
+        ] {
+            assert_ne!(key(one), key(other), "{one} {other}");
+        }
+        assert_eq!(key("12,345,678,901,234,567 apples"), "12345678901234567");
+        assert_eq!(key("+0012345678901234567"), key("$12345678901234567$."));
+        assert_eq!(key("$123,456.70"), key("123456.7"));
+        assert_ne!(key("$123,456.70"), key("$123,456.71"));
+        assert_eq!(number_key("blue"), None);
+    }
+
+    #[test]
     fn what_states_no_number_is_none() {
         for raw in ["", "***", "blue", "3, 4", "7 1/0", "a == 1", "1 of 2"] {
             assert_eq!(number(raw), None, "{raw}");
@@ -211,12 +268,14 @@ mod tests {
             (-0.0, "0"),
             (0.1 + 0.2, "0.3"),
             (1.0 / 3.0, "0.333333"),
-            (123_456.789, "123457"),
-            (1_234_567.5, "1.23457e+06"),
+            (9_999.994, "9999.99"),
+            (123_456.789, "123456.79"),
+            (1_234_567.5, "1234567.5"),
+            (-1_234_567.999, "-1234568"),
             (1e15, "1e+15"),
             (0.000_012_345_678, "1.23457e-05"),
             (0.000_123, "0.000123"),
-            (999_999.5, "1e+06"),
+            (999_999.5, "999999.5"),
             (f64::INFINITY, "nan"),
         ] {
             assert_eq!(number_form(value), form);

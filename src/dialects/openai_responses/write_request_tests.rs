@@ -203,11 +203,19 @@ fn reasoning_that_is_asked_for_comes_with_its_state() {
     for (reasoning, expected, includes) in [
         (
             Reasoning {
-                effort: Some(Effort::Max),
+                effort: Some(Effort::ExtraHigh),
                 visible: Some(true),
                 budget_tokens: None,
             },
             json!({"effort": "xhigh", "summary": "auto"}),
+            true,
+        ),
+        (
+            Reasoning {
+                effort: Some(Effort::Max),
+                ..Reasoning::default()
+            },
+            json!({"effort": "max"}),
             true,
         ),
         (

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerRead, BoundRules, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody,
+    AnswerForm, AnswerRead, BoundRules, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody,
     OutgoingRequest, ProviderName, Question,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::continued::Continued;
 use super::echo::echo;
 use super::needs::needs;
 use super::scan::{Scan, scan};
@@ -252,7 +253,11 @@ impl OutgoingRequest for ResponsesRequest {
             let mut splices: Vec<Splice> = cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())).collect();
             splices.extend(bounded.iter().flat_map(|bounded| &bounded.splices).cloned());
             let body = self.body_for(model, &splices);
-            bounding.outgoing(body, true, bounded.as_ref(), model)
+            let mut outgoing = bounding.outgoing(body, true, bounded.as_ref(), model);
+            if let Some(id) = &self.continued {
+                outgoing.answer = AnswerForm::Translated(Rc::new(Continued::new(id)));
+            }
+            outgoing
         } else {
             let echo = echo(self.body(), self.continued.as_deref());
             let body = without(&self.body, cuts);

@@ -21,7 +21,7 @@ use super::sealed_items::cuts_in;
 use super::unsupported::{Unsupported, refuse_unsupported};
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_string, push_string, range_in, text};
-use crate::dialects::neutral::{holds_marked, tell_lost_state};
+use crate::dialects::neutral::{Feature, holds_marked, tell_lost};
 use crate::dialects::precheck::precheck;
 use crate::dialects::splice::{Splice, spliced, without};
 use crate::dialects::{ClientRequest, noted, question, reading, translation};
@@ -265,7 +265,7 @@ impl OutgoingRequest for ResponsesRequest {
             translation::write_repeating(&translation::RESPONSES, body, model, true, Some(echo), bounding)?
         };
         if has_lost_state {
-            tell_lost_state(&mut outgoing, Dialect::OpenaiResponses);
+            tell_lost(Feature::Opaque, &mut outgoing, Dialect::OpenaiResponses);
         }
         Ok(outgoing)
     }

@@ -4,7 +4,7 @@
 //! provider is never asked to store anything. Tools are written without namespaces, by their flat names: not every
 //! provider knows namespaces, and the answer finds the client's names again.
 
-use gateway_actors::protocol::{GatewayError, Model};
+use gateway_actors::protocol::{Capability, GatewayError, Model};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -46,7 +46,10 @@ pub(in crate::dialects) fn write_request(
         return Err(losses.refuse_value(Feature::Text, "this model cannot be asked without any text"));
     }
     let reasoning = reasoning(request, model, losses);
-    let thinks = reasoning.is_some_and(|reasoning| !reasoning.is_off());
+    // Nothing is stored, so that reasoning that comes without its state is lost. A model that does not reason refuses to be
+    // asked for it.
+    let reasons = reasoning.is_some() || model.capabilities.has(Capability::Reasoning);
+    let thinks = reasons && !reasoning.is_some_and(Reasoning::is_off);
     let holds_state = input.iter().any(|item| matches!(item, WireItem::Reasoning { .. }));
     let text = Text {
         format: request.format.as_ref().map(write_format),

@@ -81,7 +81,7 @@ impl<'a> Items<'_, 'a> {
                 self.losses.drop(Feature::HostedTools);
                 return Ok(());
             }
-            _ => return Err(self.losses.refuse(foreign(&kind)).with_param(place.to_string())),
+            _ => return Err(self.losses.refuse_at(foreign(&kind), place.to_string())),
         }
         members
             .left()
@@ -161,7 +161,7 @@ impl<'a> Items<'_, 'a> {
         let mut caller = Members::read(caller, &place)?;
         match &*caller.required("type", &place)? {
             "direct" => Ok(()),
-            _ => Err(self.losses.refuse(Feature::HostedTools).with_param(place.to_string())),
+            _ => Err(self.losses.refuse_at(Feature::HostedTools, place.to_string())),
         }
     }
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialects::neutral::{
-    CacheMark, Opaque, OpaqueKind, Origin, Part, Reasoning, Tool, ToolCall, ToolChoice, ToolKind, ToolName, ToolResult,
+    CacheMark, Effort, Opaque, OpaqueKind, Origin, Part, Reasoning, Tool, ToolCall, ToolChoice, ToolKind, ToolName,
+    ToolResult,
 };
 use crate::dialects::openai_responses::samples::model;
 

@@ -20,6 +20,7 @@ mod object;
 mod ollama;
 pub mod openai_chat;
 pub mod openai_completions;
+mod openai_effort;
 pub mod openai_embeddings;
 pub mod openai_responses;
 mod place;

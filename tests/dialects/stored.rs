@@ -72,6 +72,33 @@ fn a_conversation_goes_on_at_another_provider_whole_and_streamed() {
 }
 
 #[test]
+fn an_answer_names_the_one_that_it_goes_on_from_whoever_gave_it() {
+    for kind in [Kind::Responses, Kind::Anthropic] {
+        for stream in [false, true] {
+            println!("{kind:?}, stream: {stream}");
+            let alpha = Provider::start("alpha");
+            let gateway = start(&[(&alpha, kind)]);
+            let client = gateway.client();
+            let one = id(&ask(&client, "one", "first words", None, stream));
+            let reply = ask(&client, "one", "second words", Some(&one), stream);
+            let two = id(&reply);
+            let told: Vec<Value> = if stream {
+                let responses = reply.sse().into_iter().map(|event| event.data["response"].clone());
+                responses.filter(Value::is_object).collect()
+            } else {
+                vec![reply.json()]
+            };
+            assert!(told.len() > usize::from(stream), "{told:?}");
+            let kept = client.get(&format!("{RESPONSES}/{two}")).json();
+            for response in told.iter().chain([&kept]) {
+                assert_eq!(response["previous_response_id"], one.as_str(), "{response}");
+            }
+            gateway.finish();
+        }
+    }
+}
+
+#[test]
 fn an_answer_can_be_read_again_with_its_input_until_it_is_deleted() {
     let alpha = Provider::start("alpha");
     let gateway = start(&[(&alpha, Kind::Anthropic)]);

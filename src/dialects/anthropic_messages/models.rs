@@ -12,7 +12,7 @@
 //! | from 4.8 | `adaptive` and an effort | nothing | yes |
 //! | any other name | `enabled` and a budget | all | no |
 //!
-//! From Claude 5 on they think unasked. Fable, Mythos and from 5.5 Opus cannot be told not to, and Sonnet from 5.5 only not
+//! The effort `xhigh` came with 4.7. From Claude 5 on they think unasked. Fable, Mythos and from 5.5 Opus cannot be told not to, and Sonnet from 5.5 only not
 //! to before it calls tools; none of these can be made to call a tool, which no model can while it thinks. The platforms
 //! of others, whose names for the models have something before or behind Anthropic's own, take no system message later on.
 //!
@@ -54,6 +54,8 @@ pub(super) enum Sampling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Takes {
     pub(super) thinking: ThinkingForm,
+    /// Whether it has the effort `xhigh`, which came after `max`.
+    pub(super) extra_high: bool,
     pub(super) off: Off,
     /// Whether it thinks if nothing is said.
     pub(super) thinks_unasked: bool,
@@ -82,6 +84,7 @@ impl Takes {
             } else {
                 ThinkingForm::Budget
             },
+            extra_high: version >= (4, 7),
             off: off(&name, version, always_thinks),
             thinks_unasked: version >= (5, 0),
             sampling,
@@ -185,6 +188,7 @@ mod tests {
         ] {
             let expected = Takes {
                 thinking,
+                extra_high: thinking == Adaptive && name != "claude-sonnet-4-6",
                 off,
                 thinks_unasked,
                 sampling,

@@ -124,7 +124,7 @@ fn thinking_and_effort_say_together_how_much_the_model_reasons() {
         ),
         (
             r#","thinking":{"type":"adaptive","display":"omitted"},"output_config":{"effort":"xhigh"}"#,
-            reasoning(Some(Effort::Max), None, Some(false)),
+            reasoning(Some(Effort::ExtraHigh), None, Some(false)),
         ),
         (
             r#","thinking":{"type":"enabled","budget_tokens":2000,"display":"summarized"}"#,

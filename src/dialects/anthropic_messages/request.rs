@@ -17,13 +17,13 @@ use gateway_actors::protocol::{
 };
 use serde_json::value::RawValue;
 
-use super::foreign::{foreign_reasoning, signed_reasoning};
+use super::foreign::{Foreign, foreign_reasoning, signed_reasoning};
 use super::models::Takes;
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE};
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_non_empty_container, push_string, range_in, text};
-use crate::dialects::neutral::{Feature, tell_lost_state};
+use crate::dialects::neutral::{Feature, tell_lost};
 use crate::dialects::precheck::precheck;
 use crate::dialects::splice::{Splice, spliced, without};
 use crate::dialects::{ClientRequest, noted, question, reading, translation};
@@ -121,16 +121,12 @@ impl MessagesRequest {
     }
 
     /// The body for a provider of this dialect.
-    fn body_for(&self, model: &Model, more: &[Splice]) -> OutgoingBody {
+    fn body_for(&self, model: &Model, more: &[Splice], foreign: Foreign) -> OutgoingBody {
         let mut name = Vec::with_capacity(model.api_model.len() + 2);
         push_string(&mut name, &model.api_model);
         let mut splices = vec![Splice::new(self.model_value.clone(), name)];
         splices.extend_from_slice(more);
-        if self.must_be_rewritten(model) {
-            let unsigned_too = Takes::of(&model.api_model).signed_thinking;
-            let cuts = foreign_reasoning(&self.body, unsigned_too);
-            splices.extend(cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())));
-        }
+        splices.extend(foreign.splices);
         splices.sort_by_key(|splice| splice.at.start);
         spliced(&self.body, splices.iter())
     }
@@ -189,7 +185,13 @@ impl OutgoingRequest for MessagesRequest {
             false => bounding.as_sent(&self.body, Form::Messages, model)?,
         };
         let splices = bounded.as_ref().map_or(&[][..], |bounded| &bounded.splices);
-        let body = self.body_for(model, splices);
+        let foreign = if self.must_be_rewritten(model) {
+            foreign_reasoning(&self.body, Takes::of(&model.api_model).signed_thinking)
+        } else {
+            Foreign::default()
+        };
+        let loses_words = foreign.loses_words;
+        let body = self.body_for(model, splices, foreign);
         let mut outgoing = bounding.outgoing(body, true, bounded.as_ref(), model);
         if is_count {
             bounding.of_count(&mut outgoing, model);
@@ -205,13 +207,11 @@ impl OutgoingRequest for MessagesRequest {
                 }
             }
         }
-        let cuts_unsigned = self.has_unsigned_reasoning && Takes::of(&model.api_model).signed_thinking;
         if self.has_marked_reasoning || self.has_lost_state {
-            tell_lost_state(&mut outgoing, Dialect::AnthropicMessages);
+            tell_lost(Feature::Opaque, &mut outgoing, Dialect::AnthropicMessages);
         }
-        if cuts_unsigned {
-            let name = Feature::ReasoningText.name_in(Dialect::AnthropicMessages);
-            outgoing.dropped.push(Cow::Borrowed(name));
+        if loses_words {
+            tell_lost(Feature::ReasoningText, &mut outgoing, Dialect::AnthropicMessages);
         }
         Ok(outgoing)
     }

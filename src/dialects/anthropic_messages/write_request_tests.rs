@@ -101,6 +101,26 @@ fn neighbours_of_one_role_are_one_turn_with_results_first_and_silence_left_out()
 }
 
 #[test]
+fn white_space_between_two_texts_of_the_models_is_not_lost() {
+    let texts = |role, texts: &[&'static str]| {
+        let parts = texts.iter().map(|text| PartKind::Text((*text).into()));
+        said(role, parts.collect())
+    };
+    let request = asking(vec![
+        texts(Role::User, &["a", "\n", "b"]),
+        texts(Role::Assistant, &["Hello", " ", "\n", "world", "", "!", "\n"]),
+        Message::text(Role::User, "c"),
+    ]);
+    let (body, _) = write(&request, BY_EFFORT).unwrap();
+    // A block of nothing else is refused, and so is a turn that ends in it.
+    assert_eq!(
+        body["messages"][1]["content"],
+        json!([text("Hello"), text(" \nworld"), text("!")])
+    );
+    assert_eq!(body["messages"][0]["content"], json!([text("a"), text("b")]));
+}
+
+#[test]
 fn results_without_calls_calls_without_results_and_silence_alone_are_refused() {
     let refused = |messages| write(&asking(messages), BY_EFFORT).unwrap_err();
     let question = || Message::text(Role::User, "a");

@@ -2,6 +2,8 @@
 
 use gateway_actors::protocol::{Model, Vendor};
 
+use crate::dialects::openai_effort::is_of;
+
 /// Of a kind of media in a body.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Media {
@@ -82,13 +84,6 @@ const XAI: &[&str] = &[
     "grok-4.20",
     "grok-4.3",
 ];
-
-/// Whether a model belongs to one of these families: its name is the family's, or goes on behind it with a dash.
-fn is_of(name: &str, families: &[&str]) -> bool {
-    let behind = |family: &&str| name.strip_prefix(*family);
-    let mut rests = families.iter().filter_map(behind);
-    rests.any(|rest| rest.is_empty() || rest.starts_with('-'))
-}
 
 fn is_gemini_3(name: &str) -> bool {
     let version = name.strip_prefix("gemini-").unwrap_or_default();

@@ -192,7 +192,7 @@ fn thinking_config(reasoning: Reasoning, thinking: Thinking, losses: &mut Losses
 /// Whether there is a level for this effort, and not only one next to it.
 fn has_level(effort: Effort, has_minimal: bool, has_medium: bool) -> bool {
     match effort {
-        Effort::None | Effort::Max => false,
+        Effort::None | Effort::ExtraHigh | Effort::Max => false,
         Effort::Minimal => has_minimal,
         Effort::Low | Effort::High => true,
         Effort::Medium => has_medium,
@@ -204,7 +204,7 @@ fn level(effort: Effort, has_minimal: bool, has_medium: bool) -> &'static str {
         Effort::None | Effort::Minimal if has_minimal => "MINIMAL",
         Effort::None | Effort::Minimal | Effort::Low => "LOW",
         Effort::Medium if has_medium => "MEDIUM",
-        Effort::Medium | Effort::High | Effort::Max => "HIGH",
+        Effort::Medium | Effort::High | Effort::ExtraHigh | Effort::Max => "HIGH",
     }
 }
 
@@ -284,6 +284,7 @@ mod tests {
             ("gemini-3-flash-preview", effort(Effort::Minimal), "MINIMAL", false),
             ("gemini-3-flash-preview", effort(Effort::None), "MINIMAL", true),
             ("gemini-4-argon", effort(Effort::None), "LOW", true),
+            ("gemini-4-argon", effort(Effort::ExtraHigh), "HIGH", true),
             ("gemini-4-argon", effort(Effort::Max), "HIGH", true),
             ("gemini-4-argon", budget(2_000), "LOW", false),
             ("gemini-4-argon", budget(20_000), "HIGH", true),

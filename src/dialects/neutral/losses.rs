@@ -90,7 +90,13 @@ impl Losses {
     /// The refusal of something that would change what the model is asked if it were left out.
     #[must_use]
     pub(in crate::dialects) fn refuse(&self, feature: Feature) -> GatewayError {
-        let name = self.name(feature);
+        self.refuse_at(feature, self.name(feature))
+    }
+
+    /// The same for what stands at this place in the client's body.
+    #[must_use]
+    pub(in crate::dialects) fn refuse_at(&self, feature: Feature, place: impl Into<Cow<'static, str>>) -> GatewayError {
+        let name = place.into();
         let message = format!(
             "`{name}`: {} cannot be carried to this model, whose provider speaks {}; leave it out or ask for a model of \
              another provider",
@@ -150,6 +156,18 @@ mod tests {
         let refusal = losses.refuse(Feature::JsonSchema);
         assert_eq!(refusal.param.as_deref(), Some("text.format"));
         assert_eq!(losses.into_dropped(), ["text.verbosity", "x_mine", "other"]);
+    }
+
+    #[test]
+    fn what_is_refused_where_it_stands_is_named_by_its_place_in_the_message_too() {
+        let losses = Losses::new(Dialect::AnthropicMessages, Dialect::OpenaiChat);
+        let refusal = losses.refuse_at(Feature::ProviderState, "messages[0].content[1].source".to_owned());
+        assert_eq!(refusal.param.as_deref(), Some("messages[0].content[1].source"));
+        let said = &*refusal.message;
+        assert!(
+            said.starts_with("`messages[0].content[1].source`: what a provider has stored"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) use event::{Event, StreamReader, StreamWriter};
 pub(super) use feature::Feature;
 pub(super) use losses::Losses;
 pub(super) use number::Number;
-pub(super) use opaque::{Opaque, OpaqueKind, Origin, holds_marked, tell_lost_state};
+pub(super) use opaque::{Opaque, OpaqueKind, Origin, holds_marked, tell_lost};
 pub(super) use request::{
     CacheMark, Document, Effort, Format, Image, Message, Part, PartKind, Reasoning, Request, Role, Schema, Source,
     ToolResult,

@@ -115,9 +115,9 @@ pub(in crate::dialects) fn holds_marked(body: &[u8]) -> bool {
     memchr::memmem::find(body, b"\"gw1.").is_some()
 }
 
-/// Tells a client that what only its maker can read was left out.
-pub(in crate::dialects) fn tell_lost_state(outgoing: &mut Outgoing, client: Dialect) {
-    let name = Feature::Opaque.name_in(client);
+/// Tells a client that something of the conversation was left out: what only its maker can read, or words beside it.
+pub(in crate::dialects) fn tell_lost(feature: Feature, outgoing: &mut Outgoing, client: Dialect) {
+    let name = feature.name_in(client);
     if !outgoing.dropped.iter().any(|told| told == name) {
         outgoing.dropped.push(Cow::Borrowed(name));
     }

@@ -235,6 +235,8 @@ pub(in crate::dialects) enum Effort {
     Medium,
     High,
     /// More than high.
+    ExtraHigh,
+    /// As much as it can.
     Max,
 }
 
@@ -247,7 +249,8 @@ impl Effort {
             "low" => Self::Low,
             "medium" => Self::Medium,
             "high" => Self::High,
-            "xhigh" | "max" => Self::Max,
+            "xhigh" => Self::ExtraHigh,
+            "max" => Self::Max,
             _ => return None,
         })
     }
@@ -260,7 +263,8 @@ impl Effort {
             Self::Low => Some(2_048),
             Self::Medium => Some(8_192),
             Self::High => Some(16_384),
-            Self::Max => Some(32_768),
+            Self::ExtraHigh => Some(32_768),
+            Self::Max => Some(65_536),
         }
     }
 
@@ -272,6 +276,7 @@ impl Effort {
             1_025..=2_048 => Self::Low,
             2_049..=8_192 => Self::Medium,
             8_193..=16_384 => Self::High,
+            16_385..=32_768 => Self::ExtraHigh,
             _ => Self::Max,
         }
     }
@@ -309,7 +314,14 @@ mod tests {
 
     #[test]
     fn every_effort_is_the_effort_of_its_budget() {
-        for effort in [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::Max] {
+        for effort in [
+            Effort::Minimal,
+            Effort::Low,
+            Effort::Medium,
+            Effort::High,
+            Effort::ExtraHigh,
+            Effort::Max,
+        ] {
             assert_eq!(effort.budget_tokens().map(Effort::of_budget), Some(effort));
         }
         assert_eq!(Effort::of_budget(0), Effort::None);

@@ -95,7 +95,7 @@ impl Think {
                 drop_amount(reasoning, losses);
             }
             let effort = reasoning.as_effort()?;
-            if matches!(effort, Effort::Minimal | Effort::Max) {
+            if matches!(effort, Effort::Minimal | Effort::ExtraHigh | Effort::Max) {
                 losses.drop(reasoning.amount());
             }
             return Some(Self::Level(level(effort)));
@@ -121,7 +121,7 @@ fn level(effort: Effort) -> &'static str {
     match effort {
         Effort::None | Effort::Minimal | Effort::Low => "low",
         Effort::Medium => "medium",
-        Effort::High | Effort::Max => "high",
+        Effort::High | Effort::ExtraHigh | Effort::Max => "high",
     }
 }
 
@@ -168,6 +168,7 @@ mod tests {
         for (name, asked, expected, is_told) in [
             ("gpt-oss:20b", Effort::Minimal, "low", true),
             ("gpt-oss:120b-cloud", Effort::Medium, "medium", false),
+            ("someone/gpt-oss", Effort::ExtraHigh, "high", true),
             ("someone/gpt-oss", Effort::Max, "high", true),
             ("gpt-oss", Effort::None, "low", true),
         ] {

@@ -73,6 +73,12 @@ impl<'a> Detail<'a> {
         text.map(|Text(text)| text)
     }
 
+    /// Its words, if it has any.
+    pub(super) fn words(&self) -> Option<&str> {
+        let words = self.text.as_ref().or(self.summary.as_ref());
+        words.map(|Text(words)| &**words).filter(|words| !words.is_empty())
+    }
+
     /// Whether a model of another dialect made it, whose mark it bears.
     pub(super) fn is_marked(&self) -> bool {
         let sealed = [&self.signature, &self.data].into_iter().flatten();

@@ -1,10 +1,10 @@
 //! Reasoning in a conversation that the model which is asked did not make.
 //!
 //! Clients send it back as it was written for them. What a model of another dialect made is in `reasoning_details` whose
-//! entries bear the gateway's mark, and once more in a text: no provider of this dialect can read it, and some refuse a
-//! member that they do not know. What one of this dialect made and sealed is in `reasoning_details` without a mark, or, as
-//! Google's own endpoint for this dialect has it, in the `extra_content` of a message or of a tool call. It is cut out of
-//! the body where it stands, and all else stays to the byte.
+//! entries bear the gateway's mark, and once more in a text: no provider of this dialect can read the entries, and some
+//! refuse a member that they do not know. The text goes where the provider has a place for it. What one of this dialect made
+//! and sealed is in `reasoning_details` without a mark, or, as Google's own endpoint for this dialect has it, in the
+//! `extra_content` of a message or of a tool call. It is cut out of the body where it stands, and all else stays to the byte.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,11 +14,16 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::details::Detail;
-use crate::dialects::json::range_in;
+use crate::dialects::json::{push_string, range_in, raw_text};
 use crate::dialects::object::Text;
+use crate::dialects::splice::Splice;
 
 /// The members that tell reasoning of another dialect.
-const REASONING: [&str; 3] = ["reasoning_details", "reasoning_content", "reasoning"];
+const DETAILS: &str = "reasoning_details";
+const WORDS: [&str; 2] = ["reasoning_content", "reasoning"];
+
+/// What stands between words of several entries.
+const BETWEEN_WORDS: &str = "\n\n";
 
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -60,24 +65,81 @@ fn messages_of(body: &[u8]) -> Option<(&str, Vec<&RawValue>)> {
     Some((json, messages))
 }
 
-/// What is to be cut out of a body, in order. Nothing of a body that cannot be read.
-pub(super) fn foreign_reasoning(body: &[u8]) -> Vec<Range<usize>> {
+/// What is exchanged in a body.
+#[derive(Debug, Default)]
+pub(super) struct Foreign {
+    /// In order.
+    pub(super) splices: Vec<Splice>,
+    /// Whether words that can be read are left out.
+    pub(super) loses_words: bool,
+}
+
+/// What is exchanged for a provider that has its reasoning's words in this member of a message. Nothing of a body that
+/// cannot be read.
+pub(super) fn foreign_reasoning(body: &[u8], place: Option<&str>) -> Foreign {
+    let mut foreign = Foreign::default();
     let Some((json, messages)) = messages_of(body) else {
-        return Vec::new();
+        return foreign;
     };
-    let mut cuts = Vec::new();
     for message in messages {
         let Ok(Members(members)) = serde_json::from_str(message.get()) else {
             continue;
         };
-        if members
+        let marked = members
             .iter()
-            .any(|(name, value)| name.0 == "reasoning_details" && is_foreign(value))
-        {
-            cuts.extend(cuts_of(json, message, &members, &|name, _| REASONING.contains(&name)));
+            .find(|(name, value)| name.0 == DETAILS && is_foreign(value));
+        let Some((_, details)) = marked else { continue };
+        let words = words(&members, details, place);
+        let place = place.filter(|_| words.is_some());
+        foreign.loses_words |= words.is_some() && place.is_none();
+        let stays = |name: &str, value: &RawValue| {
+            let is_reasoning = name == DETAILS || WORDS.contains(&name);
+            !is_reasoning || place == Some(name) && says_something(value)
+        };
+        let cuts = cuts_of(json, message, &members, &|name, value| !stays(name, value));
+        foreign.splices.extend(cuts.into_iter().map(|cut| Splice::new(cut, "")));
+        // They may stand in another member than this provider's.
+        if let (Some(Words::Elsewhere(words)), Some(place)) = (words, place) {
+            let is_empty = !members.iter().any(|(name, value)| stays(&name.0, value));
+            let comma = if is_empty { "" } else { "," };
+            let end = range_in(json, message).end - 1;
+            let member = format!("{comma}\"{place}\":{words}");
+            foreign.splices.push(Splice::new(end..end, member));
         }
     }
-    cuts
+    foreign
+}
+
+/// Words of reasoning that can be read.
+enum Words {
+    /// In the member that the provider has for them.
+    InPlace,
+    /// As a JSON string.
+    Elsewhere(String),
+}
+
+/// The words of a message: in the provider's member, in another, or in the entries alone.
+fn words(members: &[(Text<'_>, &RawValue)], details: &RawValue, place: Option<&str>) -> Option<Words> {
+    let of = |name: &str| {
+        let found = members.iter().find(|(member, _)| member.0 == name);
+        found.map(|(_, value)| *value).filter(|value| says_something(value))
+    };
+    if place.and_then(of).is_some() {
+        return Some(Words::InPlace);
+    }
+    if let Some(words) = WORDS.into_iter().find_map(of) {
+        return Some(Words::Elsewhere(words.get().to_owned()));
+    }
+    let entries = entries(details);
+    let words: Vec<&str> = entries.iter().filter_map(Detail::words).collect();
+    let mut quoted = Vec::new();
+    push_string(&mut quoted, &words.join(BETWEEN_WORDS));
+    let quoted = String::from_utf8(quoted).ok()?;
+    (!words.is_empty()).then_some(Words::Elsewhere(quoted))
+}
+
+fn says_something(value: &RawValue) -> bool {
+    raw_text(value).is_some_and(|words| !words.is_empty())
 }
 
 /// Where there stands what only a provider of this dialect can read, in order, likewise.
@@ -166,10 +228,14 @@ mod tests {
     const OWN: &str = r#""reasoning_details":[{"type":"reasoning.text","text":"\"gw1.","signature":"Eq=="}]"#;
 
     fn without(messages: &str) -> String {
+        for_place(messages, None)
+    }
+
+    fn for_place(messages: &str, place: Option<&str>) -> String {
         let body = format!(r#" {{"x":"gw1.", "messages" : {messages}, "stream":true }}"#);
         let mut left = body.clone();
-        for cut in foreign_reasoning(body.as_bytes()).into_iter().rev() {
-            left.replace_range(cut, "");
+        for splice in foreign_reasoning(body.as_bytes(), place).splices.into_iter().rev() {
+            left.replace_range(splice.at, std::str::from_utf8(&splice.with).unwrap());
         }
         serde_json::from_str::<Value>(&left).unwrap_or_else(|error| panic!("{error}: {left}"));
         left
@@ -200,6 +266,71 @@ mod tests {
     }
 
     #[test]
+    fn words_that_can_be_read_go_where_the_provider_has_a_place_for_them() {
+        let sealed = r#""reasoning_details":[{"type":"reasoning.encrypted","data":"gw1.r.0000000000000007.x"}]"#;
+        for (message, place, left, loses_words) in [
+            (
+                format!(r#"{{"role":"assistant",{FOREIGN},"reasoning_content" : "a\n","content":"b"}}"#),
+                Some("reasoning_content"),
+                r#"{"role":"assistant","reasoning_content" : "a\n","content":"b"}"#,
+                false,
+            ),
+            (
+                format!(r#"{{"reasoning_content":"a\n",{FOREIGN},"role":"assistant","content":"b" }}"#),
+                Some("reasoning"),
+                r#"{"role":"assistant","content":"b" ,"reasoning":"a\n"}"#,
+                false,
+            ),
+            (
+                format!(r#"{{"role":"assistant","content":"b",{FOREIGN}}}"#),
+                Some("reasoning_content"),
+                r#"{"role":"assistant","content":"b","reasoning_content":"a"}"#,
+                false,
+            ),
+            (
+                format!(r#"{{"reasoning":"a",{FOREIGN},"reasoning_content":"a"}}"#),
+                Some("reasoning_content"),
+                r#"{"reasoning_content":"a"}"#,
+                false,
+            ),
+            (
+                format!("{{{FOREIGN}}}"),
+                Some("reasoning"),
+                r#"{"reasoning":"a"}"#,
+                false,
+            ),
+            (format!("{{{FOREIGN}}}"), None, "{}", true),
+            (
+                format!(r#"{{"role":"assistant",{FOREIGN},"reasoning":"a"}}"#),
+                None,
+                r#"{"role":"assistant"}"#,
+                true,
+            ),
+            (
+                format!(r#"{{"role":"assistant",{sealed},"reasoning_content":""}}"#),
+                Some("reasoning_content"),
+                r#"{"role":"assistant"}"#,
+                false,
+            ),
+            (
+                format!(r#"{{"role":"assistant",{sealed}}}"#),
+                None,
+                r#"{"role":"assistant"}"#,
+                false,
+            ),
+        ] {
+            let body = format!(r#"{{"messages":[{message}]}}"#);
+            assert_eq!(
+                foreign_reasoning(body.as_bytes(), place).loses_words,
+                loses_words,
+                "{message}"
+            );
+            let messages = for_place(&format!("[{message}]"), place);
+            assert!(messages.contains(&format!("[{left}]")), "{messages}");
+        }
+    }
+
+    #[test]
     fn what_a_model_of_this_dialect_made_stays() {
         for message in [
             format!(r#"{{"role":"assistant","content":"b",{OWN},"reasoning":"a"}}"#),
@@ -210,7 +341,7 @@ mod tests {
             assert!(without(&format!("[{message}]")).contains(&message), "{message}");
         }
         for body in ["", "{", "[]", r#"{"messages":7}"#, r#"{"messages":[7]}"#] {
-            assert!(foreign_reasoning(body.as_bytes()).is_empty(), "{body}");
+            assert!(foreign_reasoning(body.as_bytes(), None).splices.is_empty(), "{body}");
         }
     }
 

@@ -97,14 +97,14 @@ pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) 
 /// Refuses answers that are not text.
 fn check_output(body: &wire::Body<'_>, losses: &Losses) -> Result<(), GatewayError> {
     if body.audio.is_some() {
-        return Err(losses.refuse(Feature::Audio).with_param("audio"));
+        return Err(losses.refuse_at(Feature::Audio, "audio"));
     }
     let List(modalities) = body.modalities.as_ref().unwrap_or(const { &List(Vec::new()) });
     for Text(modality) in modalities {
         match &**modality {
             "text" => {}
-            "audio" => return Err(losses.refuse(Feature::Audio).with_param("modalities")),
-            _ => return Err(losses.refuse(Feature::OtherContent).with_param("modalities")),
+            "audio" => return Err(losses.refuse_at(Feature::Audio, "modalities")),
+            _ => return Err(losses.refuse_at(Feature::OtherContent, "modalities")),
         }
     }
     Ok(())

@@ -12,14 +12,15 @@ use gateway_actors::protocol::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::foreign::{foreign_reasoning, sealed_reasoning};
+use super::flavour::Flavour;
+use super::foreign::{Foreign, foreign_reasoning, sealed_reasoning};
 use super::owned::{Owned, answers, json_of, required, token_count};
 use super::scan::{Scan, scan};
 use super::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE};
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_non_empty_container, text};
-use crate::dialects::neutral::{holds_marked, tell_lost_state};
-use crate::dialects::splice::{Splice, without};
+use crate::dialects::neutral::{Feature, holds_marked, tell_lost};
+use crate::dialects::splice::without;
 use crate::dialects::{ClientRequest, noted, question, reading, translation};
 
 /// A `POST /v1/chat/completions` body, read and checked.
@@ -92,17 +93,20 @@ impl OutgoingRequest for ChatCompletionsRequest {
             .as_mut()
             .map(|it| std::mem::take(&mut it.splices))
             .unwrap_or_default();
-        let cuts = if self.may_be_foreign {
-            foreign_reasoning(&self.body)
+        let foreign = if self.may_be_foreign {
+            foreign_reasoning(&self.body, Flavour::of(model).reasoning_text())
         } else {
-            Vec::new()
+            Foreign::default()
         };
-        let has_lost_state = self.has_lost_state || !cuts.is_empty();
-        splices.extend(cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())));
+        let has_lost_state = self.has_lost_state || !foreign.splices.is_empty();
+        splices.extend(foreign.splices);
         let body = self.owned.body_for(&self.body, model, &splices);
         let mut outgoing = bounding.outgoing(body, self.owned.wants_usage, bounded.as_ref(), model);
         if has_lost_state {
-            tell_lost_state(&mut outgoing, Dialect::OpenaiChat);
+            tell_lost(Feature::Opaque, &mut outgoing, Dialect::OpenaiChat);
+        }
+        if foreign.loses_words {
+            tell_lost(Feature::ReasoningText, &mut outgoing, Dialect::OpenaiChat);
         }
         Ok(outgoing)
     }

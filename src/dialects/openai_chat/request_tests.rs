@@ -352,6 +352,20 @@ fn reasoning_of_another_dialects_model_is_left_out_and_told() {
     let outgoing = request.write_for(&model("m"), None).unwrap();
     let expected = body("").replace("\"auto\"", "\"m\",\"stream_options\":{\"include_usage\":true}");
     assert_eq!(outgoing.body.to_bytes(), expected);
+    assert_eq!(
+        outgoing.dropped,
+        ["messages.reasoning_details", "messages.reasoning_content"]
+    );
+
+    // Its words go where the provider has a place for them.
+    let deepseek = Model {
+        vendor: Vendor::Deepseek,
+        ..model("m")
+    };
+    let outgoing = request.write_for(&deepseek, None).unwrap();
+    let words = body(",\"reasoning_content\":\"a\"");
+    let expected = words.replace("\"auto\"", "\"m\",\"stream_options\":{\"include_usage\":true}");
+    assert_eq!(outgoing.body.to_bytes(), expected);
     assert_eq!(outgoing.dropped, ["messages.reasoning_details"]);
 }
 

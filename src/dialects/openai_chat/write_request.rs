@@ -18,6 +18,7 @@ use self::messages::{Message, write_messages};
 use self::tools::{Choice, Tool, write_choice, write_tools};
 use super::flavour::{Flavour, ReasoningForm};
 use crate::dialects::neutral::{Effort, Feature, Format, Losses, Number, Reasoning, Request};
+use crate::dialects::openai_effort::{nearest, word};
 
 /// The most stop texts, as OpenAI has it.
 const MOST_STOPS: usize = 4;
@@ -42,7 +43,7 @@ pub(in crate::dialects) fn write_request(
         tools: write_tools(request, flavour, losses),
         choice: write_choice(request, flavour),
         sampling: sampling(request, flavour, losses),
-        reasoning: reasoning(request.reasoning.unwrap_or_default(), flavour, losses),
+        reasoning: reasoning(request.reasoning.unwrap_or_default(), model, losses),
         limit: request.output_limit(model, losses),
         service_tier: request.service_tier.as_deref().filter(|tier| flavour.takes_tier(tier)),
         request,
@@ -143,7 +144,8 @@ enum ReasoningMember {
     },
 }
 
-fn reasoning(reasoning: Reasoning, flavour: Flavour, losses: &mut Losses) -> Option<ReasoningMember> {
+fn reasoning(reasoning: Reasoning, model: &Model, losses: &mut Losses) -> Option<ReasoningMember> {
+    let flavour = Flavour::of(model);
     if flavour.reasoning() == ReasoningForm::Object {
         let budget = reasoning.budget_tokens.filter(|_| !reasoning.is_off());
         let effort = reasoning.as_effort().filter(|_| budget.is_none());
@@ -160,11 +162,11 @@ fn reasoning(reasoning: Reasoning, flavour: Flavour, losses: &mut Losses) -> Opt
     }
     let effort = reasoning.as_effort()?;
     match flavour.reasoning() {
-        ReasoningForm::EffortOfAnyWord => Some(ReasoningMember::Effort(word(effort))),
-        ReasoningForm::EffortOfFourWords => {
+        form @ (ReasoningForm::EffortOfAnyWord | ReasoningForm::EffortOfFourWords) => {
             let nearest = match effort {
+                _ if form == ReasoningForm::EffortOfAnyWord => nearest(effort, model),
                 Effort::Minimal => Effort::Low,
-                Effort::Max => Effort::High,
+                Effort::ExtraHigh | Effort::Max => Effort::High,
                 other => other,
             };
             if nearest != effort {
@@ -178,17 +180,6 @@ fn reasoning(reasoning: Reasoning, flavour: Flavour, losses: &mut Losses) -> Opt
             }
             None
         }
-    }
-}
-
-const fn word(effort: Effort) -> &'static str {
-    match effort {
-        Effort::None => "none",
-        Effort::Minimal => "minimal",
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::Max => "xhigh",
     }
 }
 

@@ -451,7 +451,8 @@ fn words_for_the_effort_are_those_that_the_provider_has_and_others_than_were_ask
         (Effort::None, "none", "none"),
         (Effort::Minimal, "minimal", "low"),
         (Effort::Medium, "medium", "medium"),
-        (Effort::Max, "xhigh", "high"),
+        (Effort::ExtraHigh, "xhigh", "high"),
+        (Effort::Max, "max", "high"),
     ] {
         request.reasoning = Some(Reasoning {
             effort: Some(effort),

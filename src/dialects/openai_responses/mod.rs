@@ -8,6 +8,7 @@
 //! A request whose provider speaks the dialect too is carried byte for byte save what the gateway owns
 //! ([`ResponsesRequest`]). Nothing here knows a socket or a runtime.
 
+mod continued;
 mod custom_input;
 mod echo;
 mod emit;

@@ -43,8 +43,8 @@ fn read_part<'a>(part: &'a RawValue, place: &Place<'_>, losses: &mut Losses) -> 
         "refusal" => PartKind::Refusal(members.required("refusal", place)?),
         "input_image" => PartKind::Image(read_image(&mut members, place, losses)?),
         "input_file" => PartKind::Document(read_file(&mut members, place, losses)?),
-        "input_audio" => return Err(losses.refuse(Feature::Audio).with_param(place.to_string())),
-        _ => return Err(losses.refuse(Feature::OtherContent).with_param(place.to_string())),
+        "input_audio" => return Err(losses.refuse_at(Feature::Audio, place.to_string())),
+        _ => return Err(losses.refuse_at(Feature::OtherContent, place.to_string())),
     };
     let cache = members
         .take("prompt_cache_breakpoint")
@@ -99,9 +99,7 @@ fn read_file<'a>(
 /// The refusal of an image or a file that is not here.
 fn stored(members: &mut Members<'_>, wanted: &'static str, place: &Place<'_>, losses: &Losses) -> GatewayError {
     if members.take("file_id").is_some() {
-        return losses
-            .refuse(Feature::ProviderState)
-            .with_param(place.member("file_id").to_string());
+        return losses.refuse_at(Feature::ProviderState, place.member("file_id").to_string());
     }
     place.member(wanted).is_required()
 }

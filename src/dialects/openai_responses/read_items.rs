@@ -1,7 +1,7 @@
 //! The `input` of a request: a text, or items, which become messages.
 //!
 //! What the model said, called and thought stands in items of its own; neighbours of one side become one message, as the
-//! other dialects have it.
+//! other dialects have it. Only what it said in two messages without anything in between stays two.
 
 use std::borrow::Cow;
 
@@ -81,7 +81,7 @@ impl<'a> Items<'_, 'a> {
                 self.losses.drop(Feature::HostedTools);
                 return Ok(());
             }
-            _ => return Err(self.losses.refuse(foreign(&kind)).with_param(place.to_string())),
+            _ => return Err(self.losses.refuse_at(foreign(&kind), place.to_string())),
         }
         members
             .left()
@@ -106,6 +106,9 @@ impl<'a> Items<'_, 'a> {
         let mut parts = Vec::new();
         read_content(content, &at, self.losses, &mut parts)?;
         if role == Role::Assistant {
+            if !parts.is_empty() {
+                self.say_apart();
+            }
             parts.into_iter().for_each(|part| self.say(part));
         } else if !parts.is_empty() {
             self.input.messages.push(Message { role, parts });
@@ -158,7 +161,7 @@ impl<'a> Items<'_, 'a> {
         let mut caller = Members::read(caller, &place)?;
         match &*caller.required("type", &place)? {
             "direct" => Ok(()),
-            _ => Err(self.losses.refuse(Feature::HostedTools).with_param(place.to_string())),
+            _ => Err(self.losses.refuse_at(Feature::HostedTools, place.to_string())),
         }
     }
 
@@ -268,6 +271,18 @@ impl<'a> Items<'_, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Begins a message of the model's own if words of its stand last: what it said in two messages is no one text.
+    fn say_apart(&mut self) {
+        let last = self.input.messages.last().filter(|last| last.role == Role::Assistant);
+        let part = last.and_then(|last| last.parts.last());
+        if part.is_some_and(|part| matches!(part.kind, PartKind::Text(_) | PartKind::Refusal(_))) {
+            self.input.messages.push(Message {
+                role: Role::Assistant,
+                parts: Vec::new(),
+            });
+        }
     }
 
     /// Adds to what the model said last, or begins it.

@@ -34,9 +34,9 @@ fn messages_have_an_easy_form_and_a_full_one() {
     ]);
     with(items, |request, dropped| {
         let roles: Vec<Role> = request.messages.iter().map(|message| message.role).collect();
-        // What the model said stands together, and a message of nothing is none.
-        assert_eq!(roles, [Role::System, Role::User, Role::Assistant]);
-        assert_eq!(request.messages[2].parts.len(), 3);
+        // Two messages of the model's stay two, and a message of nothing is none.
+        assert_eq!(roles, [Role::System, Role::User, Role::Assistant, Role::Assistant]);
+        assert_eq!(request.messages[3].parts.len(), 2);
         assert!(dropped.is_empty());
     });
 }

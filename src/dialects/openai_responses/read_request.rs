@@ -29,8 +29,7 @@ pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) 
         prompt: members.take("prompt"),
     })?;
     if members.take("previous_response_id").is_some() {
-        let refusal = losses.refuse(Feature::ProviderState);
-        return Err(refusal.with_param("previous_response_id"));
+        return Err(losses.refuse_at(Feature::ProviderState, "previous_response_id"));
     }
 
     let mut request = Request {

@@ -99,7 +99,7 @@ impl<'a> Tools<'a> {
                 self.hosted_left_out = true;
                 return Ok(());
             }
-            _ => return Err(losses.refuse(Feature::HostedTools).with_param(place.to_string())),
+            _ => return Err(losses.refuse_at(Feature::HostedTools, place.to_string())),
         }
         members
             .left()
@@ -144,7 +144,7 @@ impl<'a> Tools<'a> {
                 self.word(&mode, losses)
                     .ok_or_else(|| place.member("mode").must_be("`auto` or `required`"))?
             }
-            _ => Err(losses.refuse(Feature::HostedTools).with_param("tool_choice")),
+            _ => Err(losses.refuse_at(Feature::HostedTools, "tool_choice")),
         }
     }
 
@@ -155,7 +155,7 @@ impl<'a> Tools<'a> {
             "none" => ToolChoice::None,
             // The model would have had another tool to call.
             "required" if self.list.is_empty() && self.hosted_left_out => {
-                return Some(Err(losses.refuse(Feature::HostedTools).with_param("tool_choice")));
+                return Some(Err(losses.refuse_at(Feature::HostedTools, "tool_choice")));
             }
             "required" => ToolChoice::Required,
             _ => return None,

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerRead, BoundRules, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody,
-    OutgoingRequest, ProviderName, Question,
+    AnswerForm, AnswerRead, BoundRules, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing,
+    OutgoingBody, OutgoingRequest, ProviderName, Question,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::continued::Continued;
 use super::echo::echo;
 use super::needs::needs;
 use super::scan::{Scan, scan};
@@ -20,7 +21,7 @@ use super::sealed_items::cuts_in;
 use super::unsupported::{Unsupported, refuse_unsupported};
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::{is_string, push_string, range_in, text};
-use crate::dialects::neutral::{holds_marked, tell_lost_state};
+use crate::dialects::neutral::{Feature, holds_marked, tell_lost};
 use crate::dialects::precheck::precheck;
 use crate::dialects::splice::{Splice, spliced, without};
 use crate::dialects::{ClientRequest, noted, question, reading, translation};
@@ -252,7 +253,11 @@ impl OutgoingRequest for ResponsesRequest {
             let mut splices: Vec<Splice> = cuts.into_iter().map(|cut| Splice::new(cut, Bytes::new())).collect();
             splices.extend(bounded.iter().flat_map(|bounded| &bounded.splices).cloned());
             let body = self.body_for(model, &splices);
-            bounding.outgoing(body, true, bounded.as_ref(), model)
+            let mut outgoing = bounding.outgoing(body, true, bounded.as_ref(), model);
+            if let Some(id) = &self.continued {
+                outgoing.answer = AnswerForm::Translated(Rc::new(Continued::new(id)));
+            }
+            outgoing
         } else {
             let echo = echo(self.body(), self.continued.as_deref());
             let body = without(&self.body, cuts);
@@ -260,7 +265,7 @@ impl OutgoingRequest for ResponsesRequest {
             translation::write_repeating(&translation::RESPONSES, body, model, true, Some(echo), bounding)?
         };
         if has_lost_state {
-            tell_lost_state(&mut outgoing, Dialect::OpenaiResponses);
+            tell_lost(Feature::Opaque, &mut outgoing, Dialect::OpenaiResponses);
         }
         Ok(outgoing)
     }

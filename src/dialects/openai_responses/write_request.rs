@@ -4,7 +4,7 @@
 //! provider is never asked to store anything. Tools are written without namespaces, by their flat names: not every
 //! provider knows namespaces, and the answer finds the client's names again.
 
-use gateway_actors::protocol::{GatewayError, Model};
+use gateway_actors::protocol::{Capability, GatewayError, Model};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -12,7 +12,8 @@ use super::takes;
 use super::write_items::{WireItem, write_items};
 use super::write_tools::{Choice, WireTool, write_choice, write_tool};
 use crate::dialects::json::text;
-use crate::dialects::neutral::{Effort, Feature, Format, Losses, Message, Number, PartKind, Reasoning, Request, Role};
+use crate::dialects::neutral::{Feature, Format, Losses, Message, Number, PartKind, Reasoning, Request, Role};
+use crate::dialects::openai_effort::{nearest, word};
 
 /// The fewest output tokens that the dialect takes as a limit.
 const LEAST_OUTPUT_TOKENS: u32 = 16;
@@ -45,7 +46,10 @@ pub(in crate::dialects) fn write_request(
         return Err(losses.refuse_value(Feature::Text, "this model cannot be asked without any text"));
     }
     let reasoning = reasoning(request, model, losses);
-    let thinks = reasoning.is_some_and(|reasoning| !reasoning.is_off());
+    // Nothing is stored, so that reasoning that comes without its state is lost. A model that does not reason refuses to be
+    // asked for it.
+    let reasons = reasoning.is_some() || model.capabilities.has(Capability::Reasoning);
+    let thinks = reasons && !reasoning.is_some_and(Reasoning::is_off);
     let holds_state = input.iter().any(|item| matches!(item, WireItem::Reasoning { .. }));
     let text = Text {
         format: request.format.as_ref().map(write_format),
@@ -68,7 +72,7 @@ pub(in crate::dialects) fn write_request(
             .map(|choice| write_choice(choice, &request.tools)),
         parallel_tool_calls: request.parallel_tool_calls,
         text: (text.format.is_some() || text.verbosity.is_some()).then_some(text),
-        reasoning: reasoning.map(thinking),
+        reasoning: reasoning.map(|reasoning| thinking(reasoning, model, losses)),
         max_output_tokens: limit(request.max_output_tokens, model, losses),
         temperature: sampled(Feature::Temperature, request.temperature, model, losses),
         top_p: sampled(Feature::TopP, request.top_p, model, losses),
@@ -242,9 +246,14 @@ fn limit(asked: Option<u32>, model: &Model, losses: &mut Losses) -> Option<u32> 
     Some(given)
 }
 
-fn thinking(reasoning: Reasoning) -> Thinking {
+fn thinking(reasoning: Reasoning, model: &Model, losses: &mut Losses) -> Thinking {
+    let asked = reasoning.as_effort();
+    let effort = asked.map(|effort| nearest(effort, model));
+    if effort != asked {
+        losses.drop(reasoning.amount());
+    }
     Thinking {
-        effort: reasoning.as_effort().map(effort_word),
+        effort: effort.map(word),
         summary: (reasoning.visible == Some(true)).then_some("auto"),
     }
 }
@@ -270,17 +279,6 @@ fn write_format<'a>(format: &'a Format<'_>) -> WireFormat<'a> {
             schema: schema.schema,
             strict: schema.strict,
         },
-    }
-}
-
-const fn effort_word(effort: Effort) -> &'static str {
-    match effort {
-        Effort::None => "none",
-        Effort::Minimal => "minimal",
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::Max => "xhigh",
     }
 }
 

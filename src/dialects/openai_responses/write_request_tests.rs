@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialects::neutral::{
-    CacheMark, Opaque, OpaqueKind, Origin, Part, Reasoning, Tool, ToolCall, ToolChoice, ToolKind, ToolName, ToolResult,
+    CacheMark, Effort, Opaque, OpaqueKind, Origin, Part, Reasoning, Tool, ToolCall, ToolChoice, ToolKind, ToolName,
+    ToolResult,
 };
 use crate::dialects::openai_responses::samples::model;
 
@@ -191,7 +192,6 @@ fn reasoning_goes_back_to_its_maker_and_to_nobody_else() {
     ] {
         let (body, dropped) = written(&reasoned(opaque));
         assert_eq!(body["input"][1]["type"], "function_call");
-        assert!(body.get("include").is_none());
         assert_eq!(dropped[0], told);
         // Nor do its words go without it.
         assert!(dropped.iter().any(|name| name == "messages.thinking"), "{dropped:?}");
@@ -203,11 +203,19 @@ fn reasoning_that_is_asked_for_comes_with_its_state() {
     for (reasoning, expected, includes) in [
         (
             Reasoning {
-                effort: Some(Effort::Max),
+                effort: Some(Effort::ExtraHigh),
                 visible: Some(true),
                 budget_tokens: None,
             },
             json!({"effort": "xhigh", "summary": "auto"}),
+            true,
+        ),
+        (
+            Reasoning {
+                effort: Some(Effort::Max),
+                ..Reasoning::default()
+            },
+            json!({"effort": "max"}),
             true,
         ),
         (
@@ -232,6 +240,30 @@ fn reasoning_that_is_asked_for_comes_with_its_state() {
         let (body, _) = written(&request);
         assert_eq!(body["reasoning"], expected);
         assert_eq!(body.get("include").is_some(), includes);
+    }
+}
+
+#[test]
+fn the_state_of_reasoning_is_asked_for_unless_the_model_does_not_reason() {
+    let includes = |reasoning: Option<Reasoning>, model: &Model| {
+        let request = Request { reasoning, ..hi() };
+        let body = write_request(&request, model, &mut losses()).unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["store"], false);
+        body.get("include").is_some()
+    };
+    let off = Reasoning {
+        effort: Some(Effort::None),
+        ..Reasoning::default()
+    };
+    let mut model = model("m");
+    for vendor in [Vendor::Openai, Vendor::Openrouter, Vendor::Other] {
+        model.vendor = vendor;
+        model.capabilities = Capabilities::NONE.with(Capability::Reasoning);
+        assert!(includes(None, &model), "{vendor}");
+        assert!(!includes(Some(off), &model), "{vendor}");
+        model.capabilities = Capabilities::NONE;
+        assert!(!includes(None, &model), "{vendor}");
     }
 }
 

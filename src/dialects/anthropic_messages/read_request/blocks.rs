@@ -90,7 +90,7 @@ fn read_block<'a>(losses: &mut Losses, at: At<'_>, mut block: Block<'a>) -> Resu
 
 /// The refusal of content that only Anthropic's own models know.
 fn refuse_content(losses: &Losses, at: At<'_>) -> GatewayError {
-    losses.refuse(Feature::OtherContent).with_param(at.to_string())
+    losses.refuse_at(Feature::OtherContent, at.to_string())
 }
 
 /// The mark of a block, or of the whole request, that its provider is to keep the prompt up to there in its cache.
@@ -130,7 +130,7 @@ fn read_source<'a>(losses: &mut Losses, at: At<'_>, source: WireSource<'a>) -> R
         }),
         Some("url") => Ok(Source::Url(needed(source.url, "url")?)),
         // What the provider keeps.
-        Some("file") => Err(losses.refuse(Feature::ProviderState).with_param(here.to_string())),
+        Some("file") => Err(losses.refuse_at(Feature::ProviderState, here.to_string())),
         Some(_) => Err(refuse_content(losses, at)),
         None => Err(here.member("type").required()),
     }

@@ -78,14 +78,14 @@ pub(super) fn read_tool_choice<'a>(
         Some("auto") => ToolChoice::Auto,
         Some("none") => ToolChoice::None,
         Some("any") if offers.tools.is_empty() && !offers.left_out.is_empty() => {
-            return Err(losses.refuse(Feature::HostedTools).with_param(at.to_string()));
+            return Err(losses.refuse_at(Feature::HostedTools, at.to_string()));
         }
         Some("any") => ToolChoice::Required,
         Some("tool") => {
             let at = at.member("name");
             let Text(name) = choice.name.ok_or_else(|| at.required())?;
             if offers.left_out.contains(&name) {
-                return Err(losses.refuse(Feature::HostedTools).with_param(at.to_string()));
+                return Err(losses.refuse_at(Feature::HostedTools, at.to_string()));
             }
             ToolChoice::Named(ToolName::plain(name))
         }

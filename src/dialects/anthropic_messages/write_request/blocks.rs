@@ -20,7 +20,7 @@ const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Block<'a> {
     Text {
-        text: &'a str,
+        text: Cow<'a, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<Mark>,
     },
@@ -133,7 +133,10 @@ fn block_of<'a>(
     Ok(match &part.kind {
         PartKind::Text(text) | PartKind::Refusal(text) => {
             let says_something = !text.trim().is_empty();
-            says_something.then_some(Block::Text { text, cache_control })
+            says_something.then_some(Block::Text {
+                text: Cow::Borrowed(text),
+                cache_control,
+            })
         }
         PartKind::Image(image) => Some(Block::Image {
             source: image_source(image, losses)?,
@@ -198,7 +201,7 @@ fn result_block<'a>(
             PartKind::Text(text) => {
                 let says_something = !text.trim().is_empty();
                 says_something.then_some(Block::Text {
-                    text,
+                    text: Cow::Borrowed(text),
                     cache_control: None,
                 })
             }

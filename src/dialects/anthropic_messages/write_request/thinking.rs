@@ -78,9 +78,9 @@ pub(super) fn plan(
             unasked(request, takes)
         }
         ThinkingForm::Adaptive => {
-            let effort = reasoning.as_effort();
-            // The least that there is a word for is more.
-            if effort == Some(Effort::Minimal) {
+            let asked = reasoning.as_effort();
+            let effort = asked.map(|effort| nearest(effort, takes));
+            if effort != asked {
                 losses.drop(reasoning.amount());
             }
             Plan {
@@ -134,13 +134,23 @@ fn display(is_shown: bool) -> &'static str {
     if is_shown { "summarized" } else { "omitted" }
 }
 
-/// The API's word for an effort. `xhigh` is not taken by all that take `max`.
+/// The effort that the model has a word for, next to the one that is asked for; of two, the one that costs less.
+fn nearest(effort: Effort, takes: Takes) -> Effort {
+    match effort {
+        Effort::Minimal => Effort::Low,
+        Effort::ExtraHigh if !takes.extra_high => Effort::High,
+        other => other,
+    }
+}
+
+/// The API's word for an effort.
 fn word(effort: Effort) -> Option<&'static str> {
     Some(match effort {
         Effort::None => return None,
         Effort::Minimal | Effort::Low => "low",
         Effort::Medium => "medium",
         Effort::High => "high",
+        Effort::ExtraHigh => "xhigh",
         Effort::Max => "max",
     })
 }

@@ -43,6 +43,31 @@ fn a_model_is_asked_to_think_in_the_way_that_it_takes() {
             "",
         ),
         (
+            reasoning(Some(Effort::ExtraHigh), None, None),
+            64_000,
+            BY_EFFORT,
+            json!({"type": "adaptive"}),
+            json!("xhigh"),
+            "",
+        ),
+        // Of these words this model has the dearer alone.
+        (
+            reasoning(Some(Effort::ExtraHigh), None, None),
+            64_000,
+            "claude-sonnet-4-6",
+            json!({"type": "adaptive"}),
+            json!("high"),
+            "reasoning_effort",
+        ),
+        (
+            reasoning(Some(Effort::Max), None, None),
+            64_000,
+            "claude-sonnet-4-6",
+            json!({"type": "adaptive"}),
+            json!("max"),
+            "",
+        ),
+        (
             reasoning(None, Some(5_000), Some(false)),
             64_000,
             BY_EFFORT,

@@ -6,7 +6,7 @@ use gateway_actors::protocol::GatewayError;
 use serde::Serialize;
 
 use super::blocks::{Block, Reader, block};
-use crate::dialects::neutral::{Feature, Losses, Message, Role};
+use crate::dialects::neutral::{Feature, Losses, Message, PartKind, Role};
 
 /// Who has a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,8 +75,20 @@ pub(super) fn turns<'a>(
     let mut turns = Turns::default();
     for message in messages {
         let mut content = Vec::with_capacity(message.parts.len());
+        // White space of the model's own that is a part by itself, which the API refuses: it goes before what follows.
+        let mut space = String::new();
         for part in &message.parts {
-            content.extend(block(part, reader, losses)?);
+            let mut written = block(part, reader, losses)?;
+            if let Some(Block::Text { text, .. }) = &mut written
+                && !space.is_empty()
+            {
+                text.to_mut().insert_str(0, &space);
+            }
+            space = match &part.kind {
+                PartKind::Text(text) if written.is_none() && message.role == Role::Assistant => space + text,
+                _ => String::new(),
+            };
+            content.extend(written);
         }
         match message.role {
             Role::User => turns.say(Speaker::User, content),

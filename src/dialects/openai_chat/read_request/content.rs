@@ -47,8 +47,8 @@ fn read_part<'a>(losses: &mut Losses, at: At<'_>, part: wire::Part<'a>) -> Resul
             read_image(losses, at.member("image_url"), image)?
         }
         "file" => read_file(losses, at.member("file"), part.file.ok_or_else(missing("file"))?)?,
-        "input_audio" => return Err(losses.refuse(Feature::Audio).with_param(at.to_string())),
-        _ => return Err(losses.refuse(Feature::OtherContent).with_param(at.to_string())),
+        "input_audio" => return Err(losses.refuse_at(Feature::Audio, at.to_string())),
+        _ => return Err(losses.refuse_at(Feature::OtherContent, at.to_string())),
     };
     Ok(Part {
         kind: read,
@@ -70,7 +70,7 @@ fn read_file<'a>(losses: &mut Losses, at: At<'_>, file: wire::File<'a>) -> Resul
     drop_others(losses, "messages.content.file", &file.others);
     if file.file_id.is_some() {
         let param = at.member("file_id").to_string();
-        return Err(losses.refuse(Feature::ProviderState).with_param(param));
+        return Err(losses.refuse_at(Feature::ProviderState, param));
     }
     let at = at.member("file_data");
     let Text(data) = file.file_data.ok_or_else(|| at.required())?;

@@ -88,7 +88,7 @@ impl<'l, 'a> Messages<'l, 'a> {
     ) -> Result<Vec<Part<'a>>, GatewayError> {
         if message.audio.is_some() {
             let param = at.member("audio").to_string();
-            return Err(self.losses.refuse(Feature::ProviderState).with_param(param));
+            return Err(self.losses.refuse_at(Feature::ProviderState, param));
         }
         let List(details) = message.reasoning_details.unwrap_or_default();
         let plain = message.reasoning_content.or(message.reasoning).map(|Text(text)| text);

@@ -13,7 +13,7 @@ use crate::dialects::neutral::{
     CacheMark, Feature, Losses, Opaque, OpaqueKind, Origin, Part as NeutralPart, PartKind, Request, Role, ToolResult,
 };
 
-/// What stands between texts that become one.
+/// What stands between texts that become one, save for those of which a model said one right after the other.
 const BETWEEN_TEXTS: &str = "\n\n";
 
 /// A message as it is written.
@@ -33,6 +33,12 @@ pub(super) struct Message<'a> {
     reasoning_details: Vec<Entry<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<Call<'a>>,
+}
+
+impl Message<'_> {
+    fn reasoning_is_absent(&self) -> bool {
+        self.reasoning.is_none() && self.reasoning_content.is_none() && self.reasoning_details.is_empty()
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -191,20 +197,25 @@ impl<'r> Writer<'_, 'r> {
         Ok(())
     }
 
-    /// What the model said before; left out if nothing remains of it.
+    /// What the model said before; left out if nothing remains of it. Texts that follow each other are one text that was
+    /// cut, at citations say; where it thought or called a tool in between, a paragraph ends.
     fn assistant(&mut self, parts: &'r [NeutralPart<'_>]) {
         let mut message = Message {
             role: "assistant",
             ..Message::default()
         };
-        let (mut texts, mut reasoning) = (Vec::new(), Vec::new());
+        let (mut said, mut refused) = (None, None);
+        let mut reasoning = Vec::new();
+        let mut before: Option<&PartKind<'_>> = None;
         for part in parts {
+            let goes_on = before
+                .replace(&part.kind)
+                .is_some_and(|before| std::mem::discriminant(before) == std::mem::discriminant(&part.kind));
+            let between = if goes_on { "" } else { BETWEEN_TEXTS };
             match &part.kind {
-                PartKind::Text(text) => texts.push(&**text),
-                PartKind::Refusal(refusal) if self.flavour.is_openai() => {
-                    message.refusal = Some(Cow::Borrowed(refusal));
-                }
-                PartKind::Refusal(refusal) => texts.push(refusal),
+                PartKind::Text(text) => append(&mut said, between, text),
+                PartKind::Refusal(refusal) if self.flavour.is_openai() => append(&mut refused, between, refusal),
+                PartKind::Refusal(refusal) => append(&mut said, between, refusal),
                 PartKind::Reasoning { text, opaque } => match self.sealed(text, opaque.as_ref()) {
                     Some(entry) => message.reasoning_details.push(entry),
                     // Its words can be read without what is left out.
@@ -229,12 +240,13 @@ impl<'r> Writer<'_, 'r> {
                 None => self.losses.drop(Feature::ReasoningText),
             }
         }
-        let is_silent = texts.is_empty() && message.tool_calls.is_empty() && message.refusal.is_none();
-        if !texts.is_empty() {
-            message.content = Content::Text(joined(&texts));
+        message.refusal = refused;
+        let is_silent = said.is_none() && message.tool_calls.is_empty() && message.refusal.is_none();
+        if let Some(said) = said {
+            message.content = Content::Text(said);
         }
         if !is_silent {
-            self.written.push(message);
+            self.say(message);
             return;
         }
         // A message of nothing but reasoning is none.
@@ -244,6 +256,25 @@ impl<'r> Writer<'_, 'r> {
         if !message.reasoning_details.is_empty() {
             self.losses.drop(Feature::Opaque);
         }
+    }
+
+    /// Adds what the model said. Chat templates that want users and models to take turns are common among servers that take
+    /// no parts: there, it goes on with a text that the model said just before.
+    fn say(&mut self, message: Message<'r>) {
+        if !self.flavour.takes_text_parts()
+            && let Content::Text(more) = &message.content
+            && message.reasoning_is_absent()
+            && let Some(last) = self.written.last_mut()
+            && last.role == "assistant"
+            && last.tool_calls.is_empty()
+            && let Content::Text(before) = &mut last.content
+            && !(before.is_empty() || more.is_empty())
+        {
+            *before = Cow::Owned([&**before, more].join(BETWEEN_TEXTS));
+            last.tool_calls = message.tool_calls;
+            return;
+        }
+        self.written.push(message);
     }
 
     /// The entry of reasoning to which something opaque belongs, if the model is to have it back.
@@ -308,3 +339,21 @@ fn joined<'a>(texts: &[&'a str]) -> Cow<'a, str> {
         several => Cow::Owned(several.join(BETWEEN_TEXTS)),
     }
 }
+
+/// Adds a text to what there is, with this in between.
+fn append<'a>(all: &mut Option<Cow<'a, str>>, between: &str, text: &'a str) {
+    match all {
+        Some(all) if all.is_empty() => *all = Cow::Borrowed(text),
+        Some(_) if text.is_empty() => {}
+        Some(all) => {
+            let all = all.to_mut();
+            all.push_str(between);
+            all.push_str(text);
+        }
+        None => *all = Some(Cow::Borrowed(text)),
+    }
+}
+
+#[cfg(test)]
+#[path = "messages_tests.rs"]
+mod tests;

@@ -39,6 +39,38 @@ pub(super) const CASES: &[Case] = &[
         },
     },
     Case {
+        feature: Feature::ReasoningEffort,
+        says: "`xhigh`",
+        models: Current,
+        asked: EXTRA_HIGH,
+        mark: r#""xhigh""#,
+        held: Held {
+            chat: &[("/reasoning_effort", r#""xhigh""#)],
+            responses: &[("/reasoning/effort", r#""xhigh""#)],
+            messages: &[
+                ("/thinking", r#"{"type": "adaptive"}"#),
+                ("/output_config/effort", r#""xhigh""#),
+            ],
+            ..NOWHERE
+        },
+    },
+    Case {
+        feature: Feature::ReasoningEffort,
+        says: "`max`",
+        models: Current,
+        asked: MAX,
+        mark: r#""max""#,
+        held: Held {
+            chat: &[("/reasoning_effort", r#""max""#)],
+            responses: &[("/reasoning/effort", r#""max""#)],
+            messages: &[
+                ("/thinking", r#"{"type": "adaptive"}"#),
+                ("/output_config/effort", r#""max""#),
+            ],
+            ..NOWHERE
+        },
+    },
+    Case {
         feature: Feature::ReasoningOff,
         says: "",
         models: Current,
@@ -259,6 +291,18 @@ const HIGH: Asked = Asked {
     chat: Some(r#""reasoning_effort": "high""#),
     responses: Some(r#""reasoning": {"effort": "high"}"#),
     messages: Some(r#""output_config": {"effort": "high"}"#),
+};
+
+const EXTRA_HIGH: Asked = Asked {
+    chat: Some(r#""reasoning_effort": "xhigh""#),
+    responses: Some(r#""reasoning": {"effort": "xhigh"}"#),
+    messages: Some(r#""output_config": {"effort": "xhigh"}"#),
+};
+
+const MAX: Asked = Asked {
+    chat: Some(r#""reasoning_effort": "max""#),
+    responses: Some(r#""reasoning": {"effort": "max"}"#),
+    messages: Some(r#""output_config": {"effort": "max"}"#),
 };
 
 const OFF: Asked = Asked {

@@ -166,21 +166,28 @@ async fn a_client_that_leaves_a_stream_changes_nothing_about_its_cost() {
 }
 
 #[actix_rt::test]
-async fn a_stream_that_is_given_up_before_its_first_byte_is_booked_at_its_worst_case() {
-    let models = vec![test_model("a", "alpha", 1_000)];
-    let settings = DispatchSettings {
-        linger: Duration::from_millis(5),
-        ..DispatchSettings::default()
-    };
-    let cell = TestCell::start(models, settings);
-    let (_never, held) = held(Script::Answer);
-    cell.upstream.script("a", [held]);
-    ask_and_leave(&cell, cell.pipeline.stream(cell.call())).await;
-    assert_eq!(
-        records(&cell).await,
-        [("a".to_owned(), Outcome::ClientLeft, HELD, true)]
-    );
-    cell.stop();
+async fn an_answer_that_nobody_waits_for_is_given_up_after_a_while_and_booked_at_its_worst_case() {
+    for stream in [false, true] {
+        let models = vec![test_model("a", "alpha", 1_000)];
+        let settings = DispatchSettings {
+            linger: Duration::from_millis(5),
+            ..DispatchSettings::default()
+        };
+        let cell = TestCell::start(models, settings);
+        let (_never, held) = held(Script::Answer);
+        cell.upstream.script("a", [held]);
+        if stream {
+            ask_and_leave(&cell, cell.pipeline.stream(cell.call())).await;
+        } else {
+            ask_and_leave(&cell, cell.pipeline.complete(cell.call())).await;
+        }
+        assert_eq!(
+            records(&cell).await,
+            [("a".to_owned(), Outcome::ClientLeft, HELD, true)],
+            "stream: {stream}"
+        );
+        cell.stop();
+    }
 }
 
 #[actix_rt::test]

@@ -56,8 +56,8 @@ impl EventReader {
             Dialect::OpenaiChat => Self::OpenaiChat(openai_chat::EventReader::new(vendor)),
             Dialect::OpenaiResponses => Self::OpenaiResponses(openai_responses::EventReader::default()),
             Dialect::AnthropicMessages => Self::AnthropicMessages(anthropic_messages::EventReader::default()),
-            Dialect::Gemini => Self::Gemini(gemini::EventReader),
-            Dialect::Ollama => Self::Ollama(ollama::EventReader),
+            Dialect::Gemini => Self::Gemini(gemini::EventReader::default()),
+            Dialect::Ollama => Self::Ollama(ollama::EventReader::default()),
         }
     }
 

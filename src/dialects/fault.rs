@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
-use gateway_actors::protocol::{UsageReport, Vendor};
+use gateway_actors::protocol::{FailureKind, UsageReport, Vendor};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::error_words::{Particulars, kind_of, particulars, status_of};
+use super::events::has_no_output;
 use super::json::text;
 use super::openai_chat::usage_report;
 
@@ -63,11 +66,22 @@ pub enum StreamFault {
     Empty,
 }
 
-/// What is kept of a provider's error, for the log. Its message is not: it may repeat what was asked.
+/// What is kept of a provider's error. Its message is not: it may repeat what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorObject {
-    /// Its code, else its type, if that is a word of up to 64 letters, digits, dots, dashes and underscores.
+    /// Its code, else its type, if that is a word of up to 64 letters, digits, dots, dashes and underscores. For the log.
     pub code: Option<String>,
+    /// The status of HTTP with which it would have come, had it not been told in an answer, and what that means. Only if its
+    /// words are known, and refuse the request.
+    pub refusal: Option<(u16, FailureKind)>,
+    /// Whether it says that our key is none.
+    pub refuses_key: bool,
+    /// After which time trying again may help, as it says.
+    pub retry_after: Option<Duration>,
+    /// Whether something of an answer came before it or with it. Then that may be billed, whatever it says.
+    pub has_output: bool,
+    /// Usage that was reported with it.
+    pub usage: UsageReport,
 }
 
 impl fmt::Display for ErrorObject {
@@ -78,10 +92,25 @@ impl fmt::Display for ErrorObject {
 
 impl ErrorObject {
     /// An error of which nothing is known.
-    pub(super) const UNKNOWN: Self = Self { code: None };
+    pub(super) const UNKNOWN: Self = Self {
+        code: None,
+        refusal: None,
+        refuses_key: false,
+        retry_after: None,
+        has_output: false,
+        usage: UsageReport::Missing,
+    };
+
+    /// An error that is nothing but this word for why an answer ended, which refuses nothing.
+    pub(super) fn ended_by(word: &str) -> Self {
+        Self {
+            code: is_word(word).then(|| word.to_owned()),
+            ..Self::UNKNOWN
+        }
+    }
 
     /// Reads the value of an `error` member: an object, or anything else. Of `code`, `status` (Gemini's word for it) and
-    /// `type` the first that is a word is kept.
+    /// `type` the first that is a word is kept, and the first whose meaning is known counts.
     pub(super) fn read(value: &RawValue) -> Self {
         #[derive(Deserialize, Default)]
         struct Members<'a> {
@@ -98,9 +127,31 @@ impl ErrorObject {
             is_word(&word).then(|| word.into_owned())
         };
         let code = [members.code, members.status, members.kind];
+        let words: Vec<String> = code.into_iter().flatten().filter_map(word).collect();
+        let Particulars {
+            refuses_key,
+            retry_after,
+        } = particulars(value);
+        let status = words.iter().find_map(|word| status_of(word));
         Self {
-            code: code.into_iter().flatten().find_map(word),
+            refusal: status.map(|status| (status, kind_of(status, value.get(), refuses_key))),
+            code: words.into_iter().next(),
+            refuses_key,
+            retry_after,
+            ..Self::UNKNOWN
         }
+    }
+
+    /// The same with usage that was reported with it, and whether something of an answer came before it or with it. A report
+    /// without output is none then.
+    pub(super) fn with(mut self, usage: UsageReport, has_output: bool) -> Self {
+        self.has_output |= has_output;
+        self.usage = if self.has_output && has_no_output(usage) {
+            UsageReport::Missing
+        } else {
+            usage
+        };
+        self
     }
 }
 
@@ -129,7 +180,12 @@ pub fn explanation(body: &[u8]) -> Explanation {
         #[serde(borrow)]
         usage: Option<&'a RawValue>,
     }
-    match serde_json::from_slice::<Members<'_>>(body) {
+    // Google's endpoint for chat completions sends an array of one.
+    let members = match body.trim_ascii_start().first() {
+        Some(b'[') => serde_json::from_slice::<[Members<'_>; 1]>(body).map(|[members]| members),
+        _ => serde_json::from_slice(body),
+    };
+    match members {
         Ok(members) => Explanation {
             error: members.error.map(ErrorObject::read),
             usage: members

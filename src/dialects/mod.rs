@@ -8,6 +8,7 @@
 pub mod anthropic_messages;
 mod bounds;
 mod cut;
+mod error_words;
 mod events;
 mod fault;
 mod gemini;
@@ -40,6 +41,7 @@ mod sse;
 mod translation;
 pub mod usage;
 
+pub(crate) use error_words::kind_of;
 pub use events::inspect;
 pub use fault::{ErrorObject, Explanation, Inspected, ShapeError, StreamFault, explanation};
 pub use scanner::{StreamScanner, UsageEvents};

@@ -242,7 +242,18 @@ impl StreamScanner {
                 Ok(seen)
             }
             Err(BadEvent::Malformed) => Err(StreamFault::Malformed),
-            Err(BadEvent::Error(object)) => Err(StreamFault::ErrorObject(object)),
+            Err(BadEvent::Error(object)) => {
+                // What an error tells of usage is of all that came before it.
+                if object.usage != UsageReport::Missing {
+                    self.finished = true;
+                    self.note_usage(&Seen {
+                        finished: true,
+                        usage: Some(object.usage),
+                        ..Seen::default()
+                    });
+                }
+                Err(StreamFault::ErrorObject(object))
+            }
         }
     }
 

@@ -234,6 +234,31 @@ fn what_came_before_an_error_comes_out_before_it() {
 }
 
 #[test]
+fn usage_told_with_an_error_is_of_all_that_came_before_it() {
+    let read = |events: &[&str]| {
+        let mut scanner = StreamScanner::new(Dialect::OpenaiResponses, Vendor::Other, LIMIT, UsageEvents::Forward);
+        scanner.push(Bytes::from(events.concat()));
+        let end = loop {
+            match scanner.next_frame() {
+                Ok(Some(_)) => {}
+                end => break end.map(|_| ()),
+            }
+        };
+        assert!(matches!(end, Err(StreamFault::ErrorObject(_))), "{end:?}");
+        scanner.usage()
+    };
+    let delta = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"hi\"}\n\n";
+    let failed = |output: u64| {
+        format!(
+            "data: {{\"type\":\"response.failed\",\"response\":{{\"error\":{{\"code\":\"server_error\"}},\
+            \"usage\":{{\"input_tokens\":12,\"output_tokens\":{output}}}}}}}\n\n"
+        )
+    };
+    assert_eq!(read(&[delta, &failed(5)]), reported());
+    assert_eq!(read(&[delta, &failed(0)]), UsageReport::Missing);
+}
+
+#[test]
 fn an_event_above_the_limit_is_refused_whether_whole_or_in_pieces() {
     let fits = format!("data: {{\"x\":\"{}\"}}\n\n", "a".repeat(LIMIT - 16));
     assert_eq!(fits.len(), LIMIT);

@@ -9,22 +9,8 @@ use awc::http::header::HeaderMap;
 use gateway_actors::protocol::{Billing, FailureKind, UpstreamFailure, UsageReport};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::retry_after::retry_after;
-use crate::dialects::{ShapeError, StreamFault, explanation};
-
-/// Words by which providers say that the input does not fit. There is no common code for it.
-const CONTEXT_WORDS: [&str; 10] = [
-    "context_length",
-    "context length",
-    "context window",
-    "context size",
-    "maximum context",
-    "too many tokens",
-    "too many input tokens",
-    "prompt is too long",
-    "input is too long",
-    "reduce the length",
-];
+use super::retry_after::{asked_wait, at_most, retry_after};
+use crate::dialects::{ErrorObject, ShapeError, StreamFault, explanation, kind_of};
 
 /// With these somebody between us and the model says that its answer took too long: it may have been made all the same.
 const TIMED_OUT_BEHIND: [u16; 2] = [504, 524];
@@ -75,6 +61,13 @@ pub(super) fn from_payload_error(error: &PayloadError) -> UpstreamFailure {
     UpstreamFailure::new(kind, Billing::Ambiguous, format!("the body of the answer: {error}"))
 }
 
+/// What an error came in, under a good status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ToldIn {
+    Body,
+    Stream,
+}
+
 /// A whole body under a good status is no answer.
 pub(super) fn from_shape(error: &ShapeError, status: StatusCode) -> UpstreamFailure {
     let kind = match error {
@@ -82,7 +75,22 @@ pub(super) fn from_shape(error: &ShapeError, status: StatusCode) -> UpstreamFail
         ShapeError::Cut => FailureKind::Truncated,
         ShapeError::Malformed(_) | ShapeError::ErrorObject(_) | ShapeError::NoText => FailureKind::Malformed,
     };
-    UpstreamFailure::new(kind, Billing::Ambiguous, error.to_string()).with_status(status.as_u16())
+    let failure = UpstreamFailure::new(kind, Billing::Ambiguous, error.to_string()).with_status(status.as_u16());
+    match error {
+        ShapeError::ErrorObject(object) => as_told(failure, object, ToldIn::Body),
+        _ => failure,
+    }
+}
+
+/// In the place of the stream that was asked for came a body that is an error.
+pub(super) fn from_body_for_stream(error: ErrorObject, status: StatusCode) -> UpstreamFailure {
+    let fault = StreamFault::ErrorObject(error);
+    let failure = UpstreamFailure::new(FailureKind::ErrorFrame, Billing::Ambiguous, fault.to_string());
+    let failure = failure.with_status(status.as_u16());
+    match &fault {
+        StreamFault::ErrorObject(object) => as_told(failure, object, ToldIn::Body),
+        _ => failure,
+    }
 }
 
 /// A stream went wrong.
@@ -95,8 +103,28 @@ pub(super) fn from_fault(fault: &StreamFault, status: StatusCode, usage: UsageRe
         StreamFault::Empty => FailureKind::Empty,
     };
     let mut failure = UpstreamFailure::new(kind, Billing::Ambiguous, fault.to_string()).with_status(status.as_u16());
+    if let StreamFault::ErrorObject(object) = fault {
+        failure = as_told(failure, object, ToldIn::Stream);
+    }
     failure.usage = usage;
     failure
+}
+
+/// An error under a good status whose words refuse the request is what it would have been under their own status. It is
+/// on no bill, as one under that status is on none, if nothing of an answer had come. Of one that only says that too much is
+/// under way this is sure only where it opens a stream: behind a whole answer there may be one that was begun.
+fn as_told(mut failure: UpstreamFailure, object: &ErrorObject, told_in: ToldIn) -> UpstreamFailure {
+    failure.usage = object.usage;
+    let Some((status, kind)) = object.refusal else {
+        return failure;
+    };
+    let is_of_the_request = kind != FailureKind::ServerError || told_in == ToldIn::Stream;
+    if is_of_the_request && !object.has_output {
+        failure.billing = Billing::NotBilled;
+    }
+    failure.kind = kind;
+    failure.retry_after = object.retry_after.map(at_most);
+    failure.with_status(status)
 }
 
 /// The provider answered with a status that is no success.
@@ -110,8 +138,10 @@ pub(super) fn from_status(
     key: Option<&SecretString>,
 ) -> UpstreamFailure {
     let text = String::from_utf8_lossy(body);
-    let kind = kind_of(status, &text);
     let explained = explanation(body);
+    let refuses_key = explained.error.as_ref().is_some_and(|error| error.refuses_key);
+    let kind = kind_of(status.as_u16(), &text, refuses_key);
+    let asked = explained.error.as_ref().and_then(|error| error.retry_after);
     let mut detail = format!("answered {}", status.as_u16());
     let repeats_key = key.is_some_and(|key| text.contains(key.expose_secret()));
     // Of what it said no more than this word: the rest may repeat what was asked.
@@ -127,36 +157,22 @@ pub(super) fn from_status(
         false => Billing::NotBilled,
     };
     let mut failure = UpstreamFailure::new(kind, billing, detail).with_status(status.as_u16());
-    failure.retry_after = retry_after(headers, SystemTime::now());
+    let now = SystemTime::now();
+    failure.retry_after = match kind {
+        FailureKind::RateLimited => retry_after(headers, asked, now),
+        // When a limit of our rate ends says nothing of when another failure does.
+        _ => asked_wait(headers, now),
+    };
     failure.usage = explained.usage;
     failure
-}
-
-fn kind_of(status: StatusCode, body: &str) -> FailureKind {
-    match status.as_u16() {
-        300..=399 => FailureKind::Redirect,
-        // Some providers answer 403 for what the request says. That says nothing of our key.
-        403 if says(body, &["flagged", "moderation"]) => FailureKind::Rejected,
-        // 402: the account behind our key has no money left.
-        401..=403 => FailureKind::Auth,
-        404 => FailureKind::ModelGone,
-        408 => FailureKind::ServerError,
-        429 => FailureKind::RateLimited,
-        400 | 413 | 422 if says(body, &CONTEXT_WORDS) => FailureKind::ContextTooLong,
-        400..=499 => FailureKind::Rejected,
-        500..=599 => FailureKind::ServerError,
-        _ => FailureKind::Malformed,
-    }
-}
-
-fn says(body: &str, words: &[&str]) -> bool {
-    let body = body.to_ascii_lowercase();
-    words.iter().any(|word| body.contains(word))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    use awc::http::header::{HeaderName, HeaderValue};
 
     fn read(status: u16, body: &str) -> UpstreamFailure {
         let status = StatusCode::from_u16(status).unwrap();
@@ -217,6 +233,170 @@ mod tests {
             }
             assert_eq!(read(500, body).kind, FailureKind::ServerError);
         }
+    }
+
+    fn object(error: &str) -> ErrorObject {
+        explanation(format!(r#"{{"error":{error}}}"#).as_bytes()).error.unwrap()
+    }
+
+    fn in_a_stream(error: ErrorObject) -> UpstreamFailure {
+        from_fault(&StreamFault::ErrorObject(error), StatusCode::OK, UsageReport::Missing)
+    }
+
+    fn in_a_body(error: ErrorObject) -> UpstreamFailure {
+        from_shape(&ShapeError::ErrorObject(error), StatusCode::OK)
+    }
+
+    #[test]
+    fn an_error_told_under_a_good_status_is_what_it_would_be_under_its_own() {
+        for (error, status) in [
+            (r#"{"code":"context_length_exceeded","message":"x"}"#, 400),
+            (
+                r#"{"type":"invalid_request_error","message":"prompt is too long: 9 > 8"}"#,
+                400,
+            ),
+            (
+                r#"{"code":400,"status":"INVALID_ARGUMENT","message":"The input token count (9) exceeds 8"}"#,
+                400,
+            ),
+            (r#"{"code":"invalid_prompt","message":"x"}"#, 400),
+            (r#"{"code":"invalid_image_format","message":"x"}"#, 400),
+            (r#"{"code":"rate_limit_exceeded","message":"x"}"#, 429),
+            (r#"{"type":"rate_limit_error","message":"x"}"#, 429),
+            (r#"{"code":429,"message":"x"}"#, 429),
+            (r#"{"code":403,"metadata":{"flagged_input":"…"}}"#, 403),
+            (r#"{"type":"authentication_error"}"#, 401),
+            (r#"{"code":400,"details":[{"reason":"API_KEY_INVALID"}]}"#, 400),
+            (r#"{"code":"model_not_found"}"#, 404),
+        ] {
+            let expected = read(status, &format!(r#"{{"error":{error}}}"#));
+            for failure in [in_a_stream(object(error)), in_a_body(object(error))] {
+                assert_eq!(
+                    (failure.kind, failure.billing, failure.status),
+                    (expected.kind, Billing::NotBilled, Some(status)),
+                    "{error}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_behind_something_of_an_answer_may_be_billed_whatever_it_says() {
+        for code in ["context_length_exceeded", "rate_limit_exceeded", "overloaded_error"] {
+            let mut error = object(&format!(r#"{{"code":"{code}"}}"#));
+            error.has_output = true;
+            for failure in [in_a_stream(error.clone()), in_a_body(error)] {
+                assert_eq!(failure.billing, Billing::Ambiguous, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_overload_that_opens_a_stream_is_not_billed_and_one_in_the_place_of_an_answer_may_be() {
+        for (error, status) in [(r#"{"type":"overloaded_error"}"#, 529), (r#"{"code":503}"#, 503)] {
+            let failure = in_a_stream(object(error));
+            assert_eq!(
+                (failure.kind, failure.billing, failure.status),
+                (FailureKind::ServerError, Billing::NotBilled, Some(status))
+            );
+            let failure = in_a_body(object(error));
+            assert_eq!(
+                (failure.kind, failure.billing, failure.status),
+                (FailureKind::ServerError, Billing::Ambiguous, Some(status))
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_of_which_nothing_is_known_may_be_billed() {
+        for error in [
+            r#"{"code":"server_error"}"#,
+            r#"{"type":"api_error"}"#,
+            r#"{"code":502,"message":"x"}"#,
+            r#"{"code":408}"#,
+            r#"{"message":"overloaded"}"#,
+            r#""prompt is too long""#,
+        ] {
+            let failure = in_a_stream(object(error));
+            assert_eq!(
+                (failure.kind, failure.billing, failure.status),
+                (FailureKind::ErrorFrame, Billing::Ambiguous, Some(200)),
+                "{error}"
+            );
+            let failure = in_a_body(object(error));
+            assert_eq!(
+                (failure.kind, failure.billing, failure.status),
+                (FailureKind::Malformed, Billing::Ambiguous, Some(200)),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_google_refuses_with_400_is_no_fault_of_the_request() {
+        let error = r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":
+            "INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID",
+            "domain":"googleapis.com"}]}}"#;
+        // Its endpoint for chat completions sends an array.
+        for body in [error.to_owned(), format!("[{error}]")] {
+            let failure = read(400, &body);
+            assert_eq!(
+                (failure.kind, failure.detail.as_str()),
+                (FailureKind::Auth, "answered 400")
+            );
+        }
+        let repeated = r#"{"error":{"code":400,"message":"you said: API_KEY_INVALID, API key not valid"}}"#;
+        assert_eq!(read(400, repeated).kind, FailureKind::Rejected);
+    }
+
+    #[test]
+    fn a_time_to_wait_in_the_body_counts_where_no_header_has_one() {
+        let body = r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"@type":
+            "type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}"#;
+        assert_eq!(read(429, body).retry_after, Some(Duration::from_secs(7)));
+        let long = body.replace("7s", "86400s");
+        assert_eq!(read(429, &long).retry_after, Some(Duration::from_secs(60)));
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("retry-after"), HeaderValue::from_static("2"));
+        let failure = from_status(StatusCode::TOO_MANY_REQUESTS, &headers, body.as_bytes(), None);
+        assert_eq!(failure.retry_after, Some(Duration::from_secs(2)));
+        let told = in_a_stream(explanation(body.as_bytes()).error.unwrap());
+        assert_eq!(
+            (told.kind, told.retry_after),
+            (FailureKind::RateLimited, Some(Duration::from_secs(7)))
+        );
+    }
+
+    #[test]
+    fn only_a_limited_rate_is_waited_out_by_the_times_at_which_limits_end() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            HeaderName::from_static("x-ratelimit-reset-tokens"),
+            HeaderValue::from_static("30s"),
+        );
+        let wait = |status: StatusCode, headers: &HeaderMap| from_status(status, headers, b"{}", None).retry_after;
+        assert_eq!(
+            wait(StatusCode::TOO_MANY_REQUESTS, &headers),
+            Some(Duration::from_secs(30))
+        );
+        assert_eq!(wait(StatusCode::SERVICE_UNAVAILABLE, &headers), None);
+        headers.insert(HeaderName::from_static("retry-after"), HeaderValue::from_static("9"));
+        assert_eq!(
+            wait(StatusCode::SERVICE_UNAVAILABLE, &headers),
+            Some(Duration::from_secs(9))
+        );
+    }
+
+    #[test]
+    fn usage_reported_with_a_failed_answer_is_kept() {
+        let usage = UsageReport::Reported(gateway_actors::protocol::TokenUsage {
+            input: 3,
+            output: 2,
+            ..Default::default()
+        });
+        let mut error = object(r#"{"code":"server_error"}"#);
+        error.usage = usage;
+        assert_eq!(in_a_body(error).usage, usage);
     }
 
     #[test]

@@ -9,16 +9,16 @@ use bytes::Bytes;
 use futures_core::Stream;
 use gateway_actors::protocol::{
     AnswerForm, Billing, Completion, Dialect, FailureKind, Operation, UpstreamFailure, UpstreamReply, UpstreamStream,
-    UsageReport, Vendor,
+    Vendor,
 };
 use secrecy::SecretString;
 
-use super::failure::{from_fault, from_shape, from_status};
+use super::failure::{from_body_for_stream, from_shape, from_status};
 use super::frames::Frames;
 use super::watchdog::Watchdog;
 use super::whole::{read_beginning, read_whole};
 use crate::config::UpstreamLimits;
-use crate::dialects::{ShapeError, StreamFault, StreamScanner, UsageEvents, inspect};
+use crate::dialects::{ShapeError, StreamScanner, UsageEvents, inspect};
 
 /// How much of a body that explains a failure is read.
 const EXPLANATION_BYTES: usize = 8 * 1024;
@@ -78,9 +78,7 @@ where
         let body = read_beginning(&mut source, EXPLANATION_BYTES, &mut watchdog).await;
         return Err(
             match inspect(reading.operation, reading.dialect, reading.vendor, &body) {
-                Err(ShapeError::ErrorObject(error)) => {
-                    from_fault(&StreamFault::ErrorObject(error), status, UsageReport::Missing)
-                }
+                Err(ShapeError::ErrorObject(error)) => from_body_for_stream(error, status),
                 _ => malformed("the answer is JSON, not the stream that was asked for"),
             },
         );

@@ -7,12 +7,12 @@ use awc::http::header::HeaderMap;
 /// Longer than this is not waited for: the provider is asked again.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The time to wait; nothing if the answer does not say, or says nonsense or a time that has passed.
+/// The time to wait where our rate is limited; nothing if the answer does not say, or says nonsense or a time that has
+/// passed.
 ///
-/// Read are, in this order, `retry-after-ms`, `retry-after` (seconds or a date), and the longest of
-/// `x-ratelimit-reset*` (seconds, a duration such as `1m30s`, or a date as seconds or milliseconds since 1970).
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let read = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+/// Read are, in this order, what [`asked_wait`] reads, what the body asks for, and the longest of `x-ratelimit-reset*`
+/// (seconds, a duration such as `1m30s`, or a date as seconds or milliseconds since 1970).
+pub(super) fn retry_after(headers: &HeaderMap, in_body: Option<Duration>, now: SystemTime) -> Option<Duration> {
     let resets = || {
         [
             "x-ratelimit-reset-requests",
@@ -20,14 +20,27 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
             "x-ratelimit-reset",
         ]
         .into_iter()
-        .filter_map(|name| read(name).and_then(|value| reset(value, now)))
+        .filter_map(|name| read(headers, name).and_then(|value| reset(value, now)))
         .max()
     };
-    read("retry-after-ms")
+    asked_wait(headers, now).or(in_body).or_else(resets).map(at_most)
+}
+
+/// The time after which an answer asks to be tried again: `retry-after-ms`, or `retry-after` (seconds or a date).
+pub(super) fn asked_wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    read(headers, "retry-after-ms")
         .and_then(|value| seconds(value, 0.001))
-        .or_else(|| read("retry-after").and_then(|value| seconds(value, 1.0).or_else(|| date(value, now))))
-        .or_else(resets)
-        .map(|wait| wait.min(LONGEST))
+        .or_else(|| read(headers, "retry-after").and_then(|value| seconds(value, 1.0).or_else(|| date(value, now))))
+        .map(at_most)
+}
+
+/// As much of a time as is waited for.
+pub(super) fn at_most(wait: Duration) -> Duration {
+    wait.min(LONGEST)
+}
+
+fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
 }
 
 /// A number that is not negative, in units of so many seconds.
@@ -94,7 +107,7 @@ mod tests {
             map.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
-        retry_after(&map, now).map(|wait| wait.as_secs_f64())
+        retry_after(&map, None, now).map(|wait| wait.as_secs_f64())
     }
 
     #[test]

@@ -137,6 +137,82 @@ fn g8_an_input_that_is_too_long_goes_to_no_equal_window_and_hurts_no_breaker() {
     scene.end();
 }
 
+/// What a provider says under a good status in the place of a stream's first event, and of a whole answer.
+fn told_in_an_answer(error: &str) -> [Behaviour; 2] {
+    const EVENTS: &[(&str, &str)] = &[("content-type", "text/event-stream")];
+    let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+    [
+        Behaviour::Status(200, EVENTS, leak(format!("data: {{\"error\":{error}}}\n\n"))),
+        Behaviour::Status(200, JSON, leak(format!("{{\"error\":{error}}}"))),
+    ]
+}
+
+#[test]
+fn a_refusal_told_in_a_good_answer_is_told_as_one_and_hurts_no_breaker() {
+    let scene = Scene::new();
+    for (error, status, word) in [
+        (
+            r#"{"message":"secret-upstream-detail","code":"context_length_exceeded"}"#,
+            422,
+            "context_length_exceeded",
+        ),
+        (
+            r#"{"message":"secret-upstream-detail","code":"invalid_prompt"}"#,
+            400,
+            "upstream_invalid_request",
+        ),
+    ] {
+        for behaviour in told_in_an_answer(error) {
+            scene.alpha.set(behaviour);
+            let (alpha, beta) = scene.requests();
+            for stream in [false, true] {
+                for _ in 0..7 {
+                    let mut request = for_model("alpha-small");
+                    request["stream"] = stream.into();
+                    assert_refused(&scene.client().post(COMPLETIONS, &request), status, word);
+                }
+            }
+            assert_eq!(scene.requests(), (alpha + 14, beta), "{error}");
+        }
+    }
+    scene.end();
+}
+
+#[test]
+fn a_limited_rate_told_in_a_good_answer_is_told_as_one_and_cools_its_provider_down() {
+    let scene = Scene::new();
+    for behaviour in told_in_an_answer(r#"{"message":"secret-upstream-detail","code":429}"#) {
+        scene.alpha.set(behaviour);
+        let mut request = for_model("alpha-small");
+        request["stream"] = true.into();
+        let reply = scene.client().post(COMPLETIONS, &request);
+        assert_refused(&reply, 429, "upstream_rate_limited");
+        assert_eq!(reply.header("retry-after"), Some("5"));
+        wait_for("the provider to be left alone", Duration::from_secs(10), || {
+            scene.client().get("/health").json()["providers"]["alpha"]["trouble"] == "cooling-down"
+        });
+        scene.mend_alpha();
+    }
+    scene.end();
+}
+
+#[test]
+fn an_overload_is_told_as_one_with_the_time_to_wait() {
+    let scene = Scene::new();
+    for (status, told, word, wait) in [
+        (529, 503, "overloaded", Some("9")),
+        (503, 502, "upstream_error", Some("9")),
+    ] {
+        scene
+            .alpha
+            .set(Behaviour::Status(status, &[("retry-after", "9")], SAID));
+        let reply = scene.ask_alpha();
+        assert_refused(&reply, told, word);
+        assert_eq!(reply.header("retry-after"), wait, "{status}");
+    }
+    scene.end();
+}
+
 #[test]
 fn g5_what_a_provider_says_of_its_errors_is_in_no_log_and_its_code_is() {
     const WITH_CODE: &str = r#"{"error":{"message":"you said: secret-upstream-detail","code":"over_easy","param":"secret-upstream-detail"}}"#;

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use crate::protocol::{Candidate, ErrorKind, FailureKind, GatewayError, Unavailable, UpstreamFailure};
 
+/// The status by which providers say that they have too much under way: Anthropic's, and what others call the same.
+const OVERLOADED: u16 = 529;
+
+/// How long a client is asked to wait where the provider does not say.
+const DEFAULT_WAIT: Duration = Duration::from_secs(5);
+
 /// What the client is told when the last candidate failed this way.
 pub(super) fn told(failure: &UpstreamFailure) -> GatewayError {
     let (kind, message) = match failure.kind {
@@ -18,6 +24,10 @@ pub(super) fn told(failure: &UpstreamFailure) -> GatewayError {
         FailureKind::Reset | FailureKind::Truncated => (
             ErrorKind::UpstreamError,
             "the provider broke off before the whole answer",
+        ),
+        FailureKind::ServerError if failure.status == Some(OVERLOADED) => (
+            ErrorKind::Overloaded,
+            "the provider of this model has too many calls under way; try again shortly",
         ),
         FailureKind::ServerError | FailureKind::ErrorFrame | FailureKind::Redirect | FailureKind::ModelGone => {
             (ErrorKind::UpstreamError, "the provider answered with an error")
@@ -50,7 +60,9 @@ pub(super) fn told(failure: &UpstreamFailure) -> GatewayError {
     };
     let error = GatewayError::new(kind, message);
     match (failure.kind, failure.retry_after) {
-        (FailureKind::RateLimited, after) => error.with_retry_after(after.unwrap_or(Duration::from_secs(5))),
+        (FailureKind::RateLimited, after) => error.with_retry_after(after.unwrap_or(DEFAULT_WAIT)),
+        (_, after) if kind == ErrorKind::Overloaded => error.with_retry_after(after.unwrap_or(DEFAULT_WAIT)),
+        (FailureKind::ServerError, Some(after)) => error.with_retry_after(after),
         _ => error,
     }
 }

@@ -220,27 +220,23 @@ impl Run {
             });
         }
         let linger = self.cell.settings.linger;
-        let only_streams = self.stream;
         let is_free = candidate.model.is_free();
-        // A whole answer is waited for even when nobody reads it: it is being generated, and will be billed. One that was
-        // asked for beside others, and is not needed any more, is waited for only to learn what it costs.
+        // What is on its way is being generated, and will be billed. When nobody waits for it any more it is waited for only to
+        // learn what it costs: not at all, if it was asked for beside others and costs nothing.
         let abandoned = async {
-            if only_streams {
-                gone(client).await;
+            gone(client).await;
+            let is_superseded = superseded(client).now_or_never().is_some();
+            if !(is_superseded && is_free) {
                 sleep(linger).await;
-            } else {
-                superseded(client).await;
-                if !is_free {
-                    sleep(linger).await;
-                }
             }
+            is_superseded
         };
         pass(AbortPoint::Sending);
         let result = tokio::select! {
             biased;
             result = self.cell.upstream.call(call) => result,
-            () = abandoned => {
-                let finished = if only_streams { attempt.client_left() } else { attempt.superseded() };
+            is_superseded = abandoned => {
+                let finished = if is_superseded { attempt.superseded() } else { attempt.client_left() };
                 self.account.add(self.role, &candidate, finished);
                 return Err(client_left());
             }

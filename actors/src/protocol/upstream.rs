@@ -150,7 +150,8 @@ pub struct UpstreamFailure {
     pub kind: FailureKind,
     /// Whether it may be on the bill.
     pub billing: Billing,
-    /// The provider's status, if it gave one.
+    /// The provider's status, if it gave one. Where a good one came with an error that refuses the request, the status that
+    /// such an error has.
     pub status: Option<u16>,
     /// When the provider said that trying again may help.
     pub retry_after: Option<Duration>,

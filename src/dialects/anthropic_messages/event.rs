@@ -14,6 +14,8 @@ use crate::dialects::usage::AnthropicUsage;
 #[derive(Debug, Default)]
 pub(in crate::dialects) struct EventReader {
     usage: AnthropicUsage,
+    /// Whether the answer has begun.
+    has_begun: bool,
 }
 
 impl EventReader {
@@ -33,10 +35,10 @@ impl EventReader {
         let wire: WireEvent<'_> = serde_json::from_slice(data).map_err(|_error| BadEvent::Malformed)?;
         let kind = wire.kind();
         if kind == Some("error") || event.name == Some(b"error") || kind.is_none() && wire.error.is_some() {
-            return Err(BadEvent::Error(
-                wire.error.map_or(ErrorObject::UNKNOWN, ErrorObject::read),
-            ));
+            let error = wire.error.map_or(ErrorObject::UNKNOWN, ErrorObject::read);
+            return Err(BadEvent::Error(error.with(UsageReport::Missing, self.has_begun)));
         }
+        self.has_begun |= kind != Some("ping");
         let seen = match kind {
             None => return Err(BadEvent::Malformed),
             Some("message_start") => {
@@ -207,6 +209,21 @@ mod tests {
         )
         .unwrap();
         assert!(seen.terminal && seen.usage.is_none());
+    }
+
+    #[test]
+    fn an_error_tells_whether_it_opens_the_stream() {
+        let start = "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":10}}}\n\n";
+        let ping = "data: {\"type\":\"ping\"}\n\n";
+        let error = "data: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\"}}\n\n";
+        for (before, has_output) in [(ping, false), (start, true)] {
+            let mut reader = EventReader::default();
+            read(&mut reader, before).unwrap();
+            let Err(BadEvent::Error(error)) = read(&mut reader, error) else {
+                panic!("an error is one")
+            };
+            assert_eq!(error.has_output, has_output, "{before}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialects::fault::{ErrorObject, Inspected, ShapeError};
-use crate::dialects::json::raw_text;
+use crate::dialects::json::{is_non_empty_container, raw_text};
 use crate::dialects::usage::of_anthropic;
 
 const NOT_JSON: ShapeError = ShapeError::Malformed("not JSON");
@@ -45,17 +45,19 @@ pub(in crate::dialects) fn inspect(body: &[u8]) -> Result<Inspected, ShapeError>
             NOT_JSON
         }
     })?;
+    let usage = answer.usage.map_or(UsageReport::Missing, of_anthropic);
     if let Some(error) = answer.error {
-        return Err(ShapeError::ErrorObject(ErrorObject::read(error)));
+        let has_output = answer.content.is_some_and(is_non_empty_container);
+        return Err(ShapeError::ErrorObject(
+            ErrorObject::read(error).with(usage, has_output),
+        ));
     }
     let is_message = answer.kind.is_none_or(|kind| raw_text(kind) == Some("message"));
     let has_content = answer.content.is_some_and(|content| content.get().starts_with('['));
     if !is_message || !has_content {
         return Err(NOT_AN_ANSWER);
     }
-    Ok(Inspected {
-        usage: answer.usage.map_or(UsageReport::Missing, of_anthropic),
-    })
+    Ok(Inspected { usage })
 }
 
 #[cfg(test)]

@@ -9,18 +9,16 @@ use crate::dialects::sse::EventText;
 
 /// Looks at the events of a stream. There is no end mark: a stream ends well when it ends after a `finishReason`.
 #[derive(Debug, Default)]
-pub(in crate::dialects) struct EventReader;
+pub(in crate::dialects) struct EventReader {
+    /// Whether the answer has begun.
+    has_begun: bool,
+}
 
 impl EventReader {
     /// Looks at one whole event.
     ///
     /// # Errors
     /// When it is not of this dialect, an error, or says that what the model made cannot be used.
-    #[expect(
-        clippy::unused_self,
-        clippy::needless_pass_by_ref_mut,
-        reason = "readers of other dialects keep something"
-    )]
     pub(in crate::dialects) fn read(&mut self, event: &EventText<'_>) -> Result<Seen, BadEvent> {
         let data = event.data.trim_ascii();
         match data.first() {
@@ -31,11 +29,14 @@ impl EventReader {
         }
         let seen = Glance::at(data).map_err(|_error| BadEvent::Malformed)?;
         if let Some(error) = seen.error() {
-            return Err(BadEvent::Error(error));
+            let usage = error.usage;
+            return Err(BadEvent::Error(error.with(usage, self.has_begun)));
         }
         if event.name == Some(b"error") {
-            return Err(BadEvent::Error(ErrorObject::UNKNOWN));
+            let error = ErrorObject::UNKNOWN.with(UsageReport::Missing, self.has_begun);
+            return Err(BadEvent::Error(error));
         }
+        self.has_begun |= seen.has_begun();
         let usage = seen.usage();
         Ok(Seen {
             content_bytes: seen.content_bytes(),
@@ -56,7 +57,7 @@ mod tests {
     use crate::dialects::sse::Framing;
 
     fn read(event: &str) -> Result<Seen, BadEvent> {
-        EventReader.read(&EventText::read(Framing::Events, event.as_bytes()))
+        EventReader::default().read(&EventText::read(Framing::Events, event.as_bytes()))
     }
 
     fn candidate(candidate: &str) -> Seen {
@@ -115,6 +116,37 @@ mod tests {
         };
         assert_eq!(seen.usage, Some(UsageReport::Reported(usage)));
         assert!(!seen.only_usage);
+    }
+
+    #[test]
+    fn an_error_tells_its_usage_and_whether_an_answer_had_begun() {
+        let told = |events: &[&str]| {
+            let mut reader = EventReader::default();
+            let read = |event: &&str| reader.read(&EventText::read(Framing::Events, event.as_bytes()));
+            match events.iter().map(read).last() {
+                Some(Err(BadEvent::Error(error))) => (error.has_output, error.usage),
+                other => panic!("{other:?}"),
+            }
+        };
+        let error = "data: {\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\"}}\n\n";
+        let text = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}]}}]}\n\n";
+        assert_eq!(told(&[error]), (false, UsageReport::Missing));
+        assert_eq!(told(&[text, error]), (true, UsageReport::Missing));
+        let failed = |counts: &str| {
+            format!(
+                "data: {{\"candidates\":[{{\"finishReason\":\"MALFORMED_FUNCTION_CALL\"}}],\"usageMetadata\":{counts}}}\n\n"
+            )
+        };
+        let usage = UsageReport::Reported(TokenUsage {
+            input: 4,
+            output: 2,
+            ..TokenUsage::default()
+        });
+        let reported = failed("{\"promptTokenCount\":4,\"candidatesTokenCount\":2,\"totalTokenCount\":6}");
+        assert_eq!(told(&[&reported]), (true, usage));
+        // A call was made, if a bad one.
+        let without_output = failed("{\"promptTokenCount\":4,\"totalTokenCount\":4}");
+        assert_eq!(told(&[&without_output]), (true, UsageReport::Missing));
     }
 
     #[test]

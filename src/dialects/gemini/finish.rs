@@ -47,9 +47,7 @@ impl Finish {
     /// The failure, if it is one.
     pub(super) fn failure(self) -> Option<ErrorObject> {
         match self {
-            Self::Failed(word) => Some(ErrorObject {
-                code: Some(word.to_owned()),
-            }),
+            Self::Failed(word) => Some(ErrorObject::ended_by(word)),
             Self::Stop | Self::Length | Self::Refused => None,
         }
     }

@@ -201,7 +201,8 @@ fn answers_and_streams_at_random_tell_what_they_were_made_of_however_they_are_sp
         let early = &split[..rng.usize(..split.len())];
         let given = replay::read(Reader::default(), Framing::Events, early).unwrap();
         assert!(!given.iter().any(|event| matches!(event, Event::Finish(_))));
-        let seen = replay::look(|event| EventReader.read(event), Framing::Events, early).unwrap();
+        let mut reader = EventReader::default();
+        let seen = replay::look(|event| reader.read(event), Framing::Events, early).unwrap();
         assert!(!seen.iter().any(|seen| seen.finished || seen.terminal));
     });
 }

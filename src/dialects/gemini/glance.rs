@@ -91,11 +91,17 @@ impl<'a> Glance<'a> {
         serde_json::from_slice(json)
     }
 
-    /// The error that it is.
+    /// The error that it is. What the model made and the provider could not use was made all the same.
     pub(super) fn error(&self) -> Option<ErrorObject> {
         let failure = self.candidates.as_ref().and_then(|candidates| candidates.failure);
         let failed = || failure.and_then(|word| Finish::Failed(word).failure());
-        self.error.map(ErrorObject::read).or_else(failed)
+        let error = self.error.map(ErrorObject::read).or_else(failed)?;
+        Some(error.with(self.usage(), self.has_begun()))
+    }
+
+    /// Whether something of an answer is in it, or was made for it.
+    pub(super) fn has_begun(&self) -> bool {
+        self.candidates.as_ref().is_some_and(|candidates| candidates.count > 0) || self.usage_metadata.is_some()
     }
 
     /// Whether it answers: with a candidate, or by saying that the prompt was blocked.

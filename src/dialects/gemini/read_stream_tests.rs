@@ -36,7 +36,8 @@ fn chunk(candidate: &str) -> String {
 }
 
 fn look(events: &[Vec<u8>]) -> Result<Vec<Seen>, BadEvent> {
-    replay::look(|event| EventReader.read(event), Framing::Events, events)
+    let mut reader = EventReader::default();
+    replay::look(|event| reader.read(event), Framing::Events, events)
 }
 
 #[test]

@@ -8,18 +8,16 @@ use crate::dialects::sse::EventText;
 
 /// Looks at the lines of a stream.
 #[derive(Debug, Default)]
-pub(in crate::dialects) struct EventReader;
+pub(in crate::dialects) struct EventReader {
+    /// Whether the answer has begun.
+    has_begun: bool,
+}
 
 impl EventReader {
     /// Looks at one whole line.
     ///
     /// # Errors
     /// When it is not of this dialect, or an error.
-    #[expect(
-        clippy::unused_self,
-        clippy::needless_pass_by_ref_mut,
-        reason = "readers of other dialects keep something"
-    )]
     pub(in crate::dialects) fn read(&mut self, event: &EventText<'_>) -> Result<Seen, BadEvent> {
         let data = event.data.trim_ascii();
         match data.first() {
@@ -30,8 +28,9 @@ impl EventReader {
         }
         let seen = Glance::at(data).map_err(|_error| BadEvent::Malformed)?;
         if let Some(error) = seen.error() {
-            return Err(BadEvent::Error(error));
+            return Err(BadEvent::Error(error.with(UsageReport::Missing, self.has_begun)));
         }
+        self.has_begun |= seen.has_message();
         let is_done = seen.is_done();
         // Only the last line has some.
         let usage = if is_done { usage(data) } else { UsageReport::Missing };
@@ -54,7 +53,7 @@ mod tests {
     use crate::dialects::sse::Framing;
 
     fn read(line: &str) -> Result<Seen, BadEvent> {
-        EventReader.read(&EventText::read(Framing::Lines, line.as_bytes()))
+        EventReader::default().read(&EventText::read(Framing::Lines, line.as_bytes()))
     }
 
     #[test]

@@ -60,10 +60,9 @@ impl<'a> Glance<'a> {
 
     /// The error that it is. A model that was only loaded has not answered either.
     pub(super) fn error(&self) -> Option<ErrorObject> {
-        let only_loaded = self.done_reason.and_then(unanswered).map(|word| ErrorObject {
-            code: Some(word.to_owned()),
-        });
-        self.error.map(ErrorObject::read).or(only_loaded)
+        let only_loaded = self.done_reason.and_then(unanswered).map(ErrorObject::ended_by);
+        let error = self.error.map(ErrorObject::read).or(only_loaded)?;
+        Some(error.with(UsageReport::Missing, self.content_bytes() > 0))
     }
 
     /// Whether there is a message in it.

@@ -36,7 +36,8 @@ fn read(stream: &str) -> Result<Vec<Event<'static>>, TranslationError> {
 }
 
 fn look(events: &[Vec<u8>]) -> Result<Vec<Seen>, BadEvent> {
-    replay::look(|event| EventReader.read(event), Framing::Lines, events)
+    let mut reader = EventReader::default();
+    replay::look(|event| reader.read(event), Framing::Lines, events)
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::response::failure_of;
 use super::usage::usage_report;
 use crate::dialects::events::{BadEvent, Seen};
 use crate::dialects::fault::ErrorObject;
@@ -34,7 +35,13 @@ impl EventReader {
     /// # Errors
     /// If it is no event of this dialect, or an error.
     pub(in crate::dialects) fn read(&mut self, event: &EventText<'_>) -> Result<Seen, BadEvent> {
-        let (mut seen, choices) = read_event(event, self.vendor)?;
+        let (mut seen, choices) = read_event(event, self.vendor).map_err(|bad| match bad {
+            BadEvent::Error(error) => {
+                let usage = error.usage;
+                BadEvent::Error(error.with(usage, self.choices.have_begun()))
+            }
+            BadEvent::Malformed => bad,
+        })?;
         for choice in choices.first.into_iter().chain(choices.more) {
             self.choices.note(choice);
         }
@@ -64,24 +71,27 @@ fn read_event(event: &EventText<'_>, vendor: Vendor) -> Result<(Seen, Choices), 
     // Looked at once here, instead of once for every value that is kept.
     let json = std::str::from_utf8(data).map_err(|_error| BadEvent::Malformed)?;
     let chunk: Chunk<'_> = serde_json::from_str(json).map_err(|_error| BadEvent::Malformed)?;
-    if let Some(error) = chunk.error {
-        return Err(BadEvent::Error(ErrorObject::read(error)));
-    }
-    if event.name == Some(b"error") {
-        return Err(BadEvent::Error(ErrorObject::UNKNOWN));
-    }
     let usage = chunk
         .usage
-        .map(|usage| usage_report(usage, vendor))
-        .filter(|usage| *usage != UsageReport::Missing);
+        .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor));
     let choices = chunk.choices.unwrap_or_default();
+    let has_output = choices.content_bytes > 0;
+    if let Some(error) = chunk.error {
+        return Err(BadEvent::Error(ErrorObject::read(error).with(usage, has_output)));
+    }
+    if event.name == Some(b"error") {
+        return Err(BadEvent::Error(ErrorObject::UNKNOWN.with(usage, has_output)));
+    }
+    if let Some(error) = choices.failure {
+        return Err(BadEvent::Error(error.with(usage, true)));
+    }
     let finished = choices.finished;
     let seen = Seen {
         content_bytes: choices.content_bytes,
         meaningful: choices.content_bytes > 0 || finished,
         finished,
         only_usage: choices.first.is_none() && chunk.usage.is_some(),
-        usage,
+        usage: (usage != UsageReport::Missing).then_some(usage),
         terminal: false,
     };
     Ok((seen, choices))
@@ -111,6 +121,10 @@ impl Progress {
         if let Some(known) = self.known.get_mut(choice.place) {
             *known = Some(choice.is_finished || *known == Some(true));
         }
+    }
+
+    fn have_begun(&self) -> bool {
+        !self.known.is_empty() || self.has_others
     }
 
     fn are_finished(&self) -> bool {
@@ -143,6 +157,8 @@ struct Choices {
     /// Mostly there is no other.
     first: Option<Told>,
     more: Vec<Told>,
+    /// That one came to nothing.
+    failure: Option<ErrorObject>,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +173,9 @@ struct Choice<'a> {
     text: Option<&'a RawValue>,
     #[serde(borrow)]
     finish_reason: Option<&'a RawValue>,
+    /// What OpenRouter says of one that came to nothing.
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -238,6 +257,9 @@ impl<'de> Visitor<'de> for AddUp<Choices> {
             let reason = choice.finish_reason.and_then(raw_text);
             let is_finished = reason.is_some_and(|reason| !reason.is_empty());
             sum.finished |= is_finished;
+            if sum.failure.is_none() {
+                sum.failure = failure_of(choice.finish_reason, choice.error);
+            }
             let told = Told {
                 place: choice.index.and_then(|index| index.get().parse().ok()).unwrap_or(0),
                 is_finished,

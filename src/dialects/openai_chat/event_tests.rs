@@ -150,3 +150,53 @@ fn errors_are_told_from_malformed_events() {
         assert_eq!(read_event(bad.as_bytes()), Err(BadEvent::Malformed), "{bad:?}");
     }
 }
+
+/// Whether something of an answer came before the error that the last event is or with it, and its usage.
+fn error_of(events: &[&str]) -> (String, bool, UsageReport) {
+    let mut reader = EventReader::new(Vendor::Other);
+    let mut read = |event: &&str| reader.read(&EventText::read(Framing::Events, event.as_bytes()));
+    match events.iter().map(&mut read).last() {
+        Some(Err(BadEvent::Error(error))) => (error.to_string(), error.has_output, error.usage),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_choice_that_came_to_nothing_is_an_error() {
+    let usage = UsageReport::Reported(TokenUsage {
+        input: 4,
+        output: 2,
+        ..TokenUsage::default()
+    });
+    for (choice, word) in [
+        (r#"{"delta":{"content":""},"finish_reason":"error"}"#, "error"),
+        (
+            r#"{"delta":{"content":"x"},"finish_reason":"error","error":{"code":502}}"#,
+            "502",
+        ),
+        (
+            r#"{"delta":{},"error":{"code":"rate_limit_exceeded"}}"#,
+            "rate_limit_exceeded",
+        ),
+        (r#"{"delta":{}},{"delta":{},"finish_reason":"ABORT"}"#, "ABORT"),
+        (r#"{"text":"","finish_reason":"network_error"}"#, "network_error"),
+    ] {
+        let alone = format!("data: {{\"choices\":[{choice}]}}\n\n");
+        assert_eq!(error_of(&[&alone]), (word.to_owned(), true, UsageReport::Missing));
+        let told =
+            format!("data: {{\"choices\":[{choice}],\"usage\":{{\"prompt_tokens\":4,\"completion_tokens\":2}}}}\n\n");
+        assert_eq!(error_of(&[&told]), (word.to_owned(), true, usage));
+    }
+    assert!(read_event(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\",\"error\":null}]}\n\n").is_ok());
+}
+
+#[test]
+fn an_error_tells_whether_an_answer_had_begun() {
+    let error = "data: {\"error\":{\"code\":429}}\n\n";
+    let role = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+    let filters = "data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n";
+    for (before, has_output) in [(": ping\n\n", false), (filters, false), (role, true)] {
+        let told = error_of(&[before, error]);
+        assert_eq!(told, ("429".to_owned(), has_output, UsageReport::Missing), "{before}");
+    }
+}

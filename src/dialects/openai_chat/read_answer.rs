@@ -247,9 +247,16 @@ pub(super) fn new_call_id<'a>() -> Cow<'a, str> {
     Cow::Owned(format!("call_{}", uuid::Uuid::now_v7().simple()))
 }
 
+/// Whether such a reason for an end says that something went wrong: `error` is OpenRouter's, `insufficient_system_resource`
+/// DeepSeek's, `network_error` GLM's, and `abort` that of vLLM and SGLang.
+pub(super) fn is_failure(word: &str) -> bool {
+    ["error", "insufficient_system_resource", "network_error", "abort"]
+        .iter()
+        .any(|failure| failure.eq_ignore_ascii_case(word))
+}
+
 /// Why an answer ended. Some providers say `stop` where tools are to be called, and some words of their own: Mistral's
-/// `model_length`, DeepSeek's `insufficient_system_resource`, `sensitive` and `network_error` of GLM, `abort` of vLLM and
-/// SGLang, and those of Gemini where it answers in this dialect.
+/// `model_length`, `sensitive` of GLM, and those of Gemini where it answers in this dialect.
 ///
 /// # Errors
 /// When it ended because something went wrong.
@@ -263,7 +270,7 @@ pub(super) fn finish_reason<'a>(
         Some(
             "content_filter" | "safety" | "recitation" | "prohibited_content" | "blocklist" | "spii" | "sensitive",
         ) => FinishReason::Refused,
-        Some("error" | "insufficient_system_resource" | "network_error" | "abort") => {
+        Some(word) if is_failure(word) => {
             return Err(TranslationError("the provider ended it for want of something"));
         }
         _ if has_calls => FinishReason::ToolCalls,

@@ -4,9 +4,10 @@ use std::fmt;
 
 use gateway_actors::protocol::{UsageReport, Vendor};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::read_answer::is_failure;
 use super::usage::usage_report;
 use crate::dialects::fault::{ErrorObject, Inspected, ShapeError};
 use crate::dialects::json::{is_object, is_string, text};
@@ -27,11 +28,9 @@ pub struct AnswerText {
 /// # Errors
 /// Why it is no answer; [`ShapeError::NoText`] is not among them.
 pub fn inspect(body: &[u8], vendor: Vendor) -> Result<Inspected, ShapeError> {
-    let answer = parse(body)?;
+    let answer = parse(body, vendor)?;
     Ok(Inspected {
-        usage: answer
-            .usage
-            .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor)),
+        usage: answer.usage(vendor),
     })
 }
 
@@ -40,7 +39,7 @@ pub fn inspect(body: &[u8], vendor: Vendor) -> Result<Inspected, ShapeError> {
 /// # Errors
 /// Why the body is no answer, or that it has no words.
 pub fn answer_text(body: &[u8]) -> Result<AnswerText, ShapeError> {
-    let answer = parse(body)?;
+    let answer = parse(body, Vendor::Other)?;
     let first = answer.choices.and_then(|choices| choices.first);
     let message: Message<'_> = match first.as_ref().and_then(|first| first.message) {
         Some(message) => serde_json::from_str(message.get()).map_err(|_error| NOT_AN_ANSWER)?,
@@ -80,6 +79,8 @@ struct Answer<'a> {
 /// The choices, of which only the first is looked into.
 struct Choices<'a> {
     first: Option<Choice<'a>>,
+    /// That one of them came to nothing.
+    failure: Option<ErrorObject>,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +92,27 @@ struct Choice<'a> {
     text: Option<&'a RawValue>,
     #[serde(borrow)]
     finish_reason: Option<&'a RawValue>,
+    /// What OpenRouter says of one that came to nothing.
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+/// How a choice after the first ended.
+#[derive(Deserialize, Default)]
+struct Ended<'a> {
+    #[serde(borrow)]
+    finish_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+/// That a choice came to nothing, as its end tells, or an error that it has: OpenRouter gives either, or both.
+pub(super) fn failure_of(finish_reason: Option<&RawValue>, error: Option<&RawValue>) -> Option<ErrorObject> {
+    if let Some(error) = error.filter(|error| is_object(error)) {
+        return Some(ErrorObject::read(error));
+    }
+    let word = finish_reason.and_then(text)?;
+    is_failure(&word).then(|| ErrorObject::ended_by(&word))
 }
 
 #[derive(Deserialize, Default)]
@@ -119,9 +141,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices<'de>, A::Error> {
-                let first = seq.next_element()?;
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Choices { first })
+                let first: Option<Choice<'_>> = seq.next_element()?;
+                let mut failure = first
+                    .as_ref()
+                    .and_then(|first| failure_of(first.finish_reason, first.error));
+                while let Some(next) = seq.next_element::<&RawValue>()? {
+                    // What cannot be read says nothing.
+                    let next: Ended<'_> = serde_json::from_str(next.get()).unwrap_or_default();
+                    failure = failure.or_else(|| failure_of(next.finish_reason, next.error));
+                }
+                Ok(Choices { first, failure })
             }
         }
 
@@ -129,7 +158,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
     }
 }
 
-fn parse(body: &[u8]) -> Result<Answer<'_>, ShapeError> {
+impl Answer<'_> {
+    fn usage(&self, vendor: Vendor) -> UsageReport {
+        self.usage
+            .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor))
+    }
+}
+
+fn parse(body: &[u8], vendor: Vendor) -> Result<Answer<'_>, ShapeError> {
     let start = body.trim_ascii_start();
     match start.first() {
         None => return Err(ShapeError::Empty),
@@ -153,7 +189,13 @@ fn parse(body: &[u8]) -> Result<Answer<'_>, ShapeError> {
         }
     })?;
     if let Some(error) = answer.error {
-        return Err(ShapeError::ErrorObject(ErrorObject::read(error)));
+        let has_choice = answer.choices.as_ref().is_some_and(|choices| choices.first.is_some());
+        let error = ErrorObject::read(error).with(answer.usage(vendor), has_choice);
+        return Err(ShapeError::ErrorObject(error));
+    }
+    let failure = answer.choices.as_ref().and_then(|choices| choices.failure.clone());
+    if let Some(failure) = failure {
+        return Err(ShapeError::ErrorObject(failure.with(answer.usage(vendor), true)));
     }
     let Some(first) = answer.choices.as_ref().and_then(|choices| choices.first.as_ref()) else {
         return Err(NOT_AN_ANSWER);
@@ -228,6 +270,40 @@ mod tests {
         }
         let error = inspect(br#"{"error":{"message":"no such luck","code":500},"choices":[]}"#).unwrap_err();
         assert_eq!(error.to_string(), "the body is an error: 500");
+    }
+
+    #[test]
+    fn an_answer_of_which_a_choice_came_to_nothing_is_an_error_with_its_usage() {
+        let usage = UsageReport::Reported(TokenUsage {
+            input: 3,
+            output: 1,
+            ..TokenUsage::default()
+        });
+        for (ends, word) in [
+            (r#"{"message":{"content":"par"},"finish_reason":"error"}"#, "error"),
+            (
+                r#"{"message":{"content":"par"},"finish_reason":"error","error":{"code":502,"message":"x"}}"#,
+                "502",
+            ),
+            (r#"{"message":{"content":"par"},"error":{"code":429}}"#, "429"),
+            (
+                r#"{"message":{"content":"ok"},"finish_reason":"stop"},{"finish_reason":"error"}"#,
+                "error",
+            ),
+            (
+                r#"{"message":{"content":""},"finish_reason":"insufficient_system_resource"}"#,
+                "insufficient_system_resource",
+            ),
+        ] {
+            let body = format!(r#"{{"choices":[{ends}],"usage":{{"prompt_tokens":3,"completion_tokens":1}}}}"#);
+            let Err(ShapeError::ErrorObject(error)) = inspect(body.as_bytes()) else {
+                panic!("{body}")
+            };
+            assert_eq!(error.to_string(), word, "{body}");
+            assert_eq!((error.has_output, error.usage), (true, usage), "{body}");
+        }
+        let good = r#"{"choices":[{"message":{"content":"ok"},"finish_reason":"stop","error":null},5]}"#;
+        assert!(inspect(good.as_bytes()).is_ok());
     }
 
     #[test]

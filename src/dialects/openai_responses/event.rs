@@ -9,9 +9,17 @@ use serde_json::value::RawValue;
 
 use crate::dialects::events::{BadEvent, Seen};
 use crate::dialects::fault::ErrorObject;
-use crate::dialects::json::raw_text;
+use crate::dialects::json::{is_non_empty_container, raw_text};
 use crate::dialects::sse::EventText;
 use crate::dialects::usage::of_openai_responses;
+
+/// What comes before anything of an answer does.
+const BEFORE_AN_ANSWER: [&str; 4] = [
+    "response.created",
+    "response.queued",
+    "response.in_progress",
+    "response.failed",
+];
 
 /// Looks at the events of one stream.
 ///
@@ -22,6 +30,8 @@ pub(in crate::dialects) struct EventReader {
     told: u64,
     /// Bytes that finished items had.
     finished: u64,
+    /// Whether the answer has begun.
+    has_begun: bool,
 }
 
 impl EventReader {
@@ -42,14 +52,20 @@ impl EventReader {
         let event: Event<'_> = serde_json::from_slice(data).map_err(|_error| BadEvent::Malformed)?;
         let Some(kind) = event.kind.and_then(raw_text) else {
             // An error of a server in front of the provider has no type.
-            return Err(event.error.map_or(BadEvent::Malformed, bad));
+            let error = event.error.map(ErrorObject::read);
+            return Err(error.map_or(BadEvent::Malformed, |error| self.bad(error, &Response::default())));
         };
+        self.has_begun |= kind.starts_with("response.") && !BEFORE_AN_ANSWER.contains(&kind);
         match kind {
-            "error" => Err(bad(event.error.unwrap_or(event.whole(data)))),
-            "response.failed" => Err(event
-                .response()
-                .error
-                .map_or(BadEvent::Error(ErrorObject::UNKNOWN), bad)),
+            "error" => {
+                let error = ErrorObject::read(event.error.unwrap_or(event.whole(data)));
+                Err(self.bad(error, &Response::default()))
+            }
+            "response.failed" => {
+                let response = event.response();
+                let error = response.error.map_or(ErrorObject::UNKNOWN, ErrorObject::read);
+                Err(self.bad(error, &response))
+            }
             "response.completed" | "response.incomplete" => Ok(ended(&event.response())),
             "response.output_item.added" => Ok(self.tell(event.item().call_bytes())),
             "response.output_item.done" => {
@@ -61,6 +77,13 @@ impl EventReader {
         }
     }
 
+    /// An error, with what its response tells of the answer so far.
+    fn bad(&self, error: ErrorObject, response: &Response<'_>) -> BadEvent {
+        let usage = response.usage.map_or(UsageReport::Missing, of_openai_responses);
+        let has_output = response.output.is_some_and(is_non_empty_container);
+        BadEvent::Error(error.with(usage, self.has_begun || has_output))
+    }
+
     fn tell(&mut self, bytes: u64) -> Seen {
         self.told += bytes;
         Seen {
@@ -69,10 +92,6 @@ impl EventReader {
             ..Seen::default()
         }
     }
-}
-
-fn bad(error: &RawValue) -> BadEvent {
-    BadEvent::Error(ErrorObject::read(error))
 }
 
 fn ended(response: &Response<'_>) -> Seen {
@@ -106,6 +125,8 @@ struct Response<'a> {
     usage: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    output: Option<&'a RawValue>,
 }
 
 impl<'a> Event<'a> {

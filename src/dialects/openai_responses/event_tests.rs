@@ -118,3 +118,40 @@ fn errors_are_told_from_malformed_events() {
         assert_eq!(read_all([bad]), [Err(BadEvent::Malformed)], "{bad:?}");
     }
 }
+
+#[test]
+fn a_failure_tells_its_usage_and_whether_an_answer_had_begun() {
+    let begun = [
+        r#"{"type":"response.created","response":{"output":[]}}"#,
+        r#"{"type":"response.in_progress","response":{"output":[]}}"#,
+    ];
+    let item = r#"{"type":"response.output_item.added","item":{"type":"reasoning","summary":[]}}"#;
+    let failed = |output: &str, usage: &str| {
+        format!(
+            r#"{{"type":"response.failed","response":{{"output":{output},"error":{{"code":"rate_limit_exceeded"}},"usage":{usage}}}}}"#
+        )
+    };
+    let told = |events: &[&str]| match read_all(events.iter().copied()).pop() {
+        Some(Err(BadEvent::Error(error))) => (error.has_output, error.usage),
+        other => panic!("{other:?}"),
+    };
+    let (none, empty) = (UsageReport::Missing, failed("[]", "null"));
+    assert_eq!(told(&[begun[0], begun[1], &empty]), (false, none));
+    assert_eq!(told(&[begun[0], begun[1], item, &empty]), (true, none));
+    assert_eq!(told(&[&failed(r#"[{"type":"reasoning"}]"#, "null")]), (true, none));
+    let usage = |input, output| {
+        UsageReport::Reported(TokenUsage {
+            input,
+            output,
+            ..TokenUsage::default()
+        })
+    };
+    let reported = failed("[]", r#"{"input_tokens":4,"output_tokens":2}"#);
+    assert_eq!(told(&[item, &reported]), (true, usage(4, 2)));
+    // Something was made, whatever this says.
+    let without_output = failed("[]", r#"{"input_tokens":4,"output_tokens":0}"#);
+    assert_eq!(told(&[item, &without_output]), (true, none));
+    assert_eq!(told(&[&without_output]), (false, usage(4, 0)));
+    let event = r#"{"type":"error","code":"context_length_exceeded","message":"x"}"#;
+    assert_eq!(told(&[begun[0], event]), (false, none));
+}

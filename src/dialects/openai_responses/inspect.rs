@@ -47,24 +47,27 @@ pub(in crate::dialects) fn inspect(body: &[u8]) -> Result<Inspected, ShapeError>
             NOT_JSON
         }
     })?;
+    let usage = answer.usage.map_or(UsageReport::Missing, of_openai_responses);
+    let has_items = answer.output.as_ref().is_some_and(|Items { count }| *count > 0);
+    let failed = |error: ErrorObject| Err(ShapeError::ErrorObject(error.with(usage, has_items)));
     if let Some(error) = answer.error {
-        return Err(ShapeError::ErrorObject(ErrorObject::read(error)));
+        return failed(ErrorObject::read(error));
     }
     match answer.status.and_then(raw_text) {
-        Some("failed") => return Err(ShapeError::ErrorObject(ErrorObject::UNKNOWN)),
+        Some("failed") => return failed(ErrorObject::UNKNOWN),
         Some("queued" | "in_progress" | "cancelled") => return Err(NOT_FINISHED),
         _ => {}
     }
     if answer.output.is_none() {
         return Err(NOT_AN_ANSWER);
     }
-    Ok(Inspected {
-        usage: answer.usage.map_or(UsageReport::Missing, of_openai_responses),
-    })
+    Ok(Inspected { usage })
 }
 
-/// An array of objects, whatever is in them.
-struct Items;
+/// An array of so many objects, whatever is in them.
+struct Items {
+    count: usize,
+}
 
 impl<'de> Deserialize<'de> for Items {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -78,8 +81,11 @@ impl<'de> Deserialize<'de> for Items {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Items, A::Error> {
-                while seq.next_element::<Object>()?.is_some() {}
-                Ok(Items)
+                let mut count = 0;
+                while seq.next_element::<Object>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Items { count })
             }
         }
 
@@ -167,6 +173,30 @@ mod tests {
         );
         let unnamed = inspect(br#"{"status":"failed","output":[],"error":null}"#);
         assert_eq!(unnamed, Err(ShapeError::ErrorObject(ErrorObject::UNKNOWN)));
+    }
+
+    #[test]
+    fn a_failed_answer_tells_its_usage_and_whether_there_is_something_in_it() {
+        let told = |output: &str, usage: &str| {
+            let body =
+                format!(r#"{{"status":"failed","output":{output},"error":{{"code":"server_error"}},"usage":{usage}}}"#);
+            match inspect(body.as_bytes()) {
+                Err(ShapeError::ErrorObject(error)) => (error.has_output, error.usage),
+                other => panic!("{other:?}"),
+            }
+        };
+        let usage = TokenUsage {
+            input: 4,
+            output: 2,
+            ..TokenUsage::default()
+        };
+        let reported = r#"{"input_tokens":4,"output_tokens":2}"#;
+        assert_eq!(told("[]", "null"), (false, UsageReport::Missing));
+        assert_eq!(told("[]", reported), (false, UsageReport::Reported(usage)));
+        assert_eq!(told("[{}]", reported), (true, UsageReport::Reported(usage)));
+        // Something was made, whatever this says.
+        let without_output = r#"{"input_tokens":4,"output_tokens":0}"#;
+        assert_eq!(told("[{}]", without_output), (true, UsageReport::Missing));
     }
 
     #[test]

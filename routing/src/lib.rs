@@ -12,7 +12,7 @@
 //! - [`Question::gain`] says which of many questions the stronger of two models is given first.
 //! - [`extract`], [`answer_key`], [`code_key`] and [`agree`] take the final answer out of a text, bring it into a normal
 //!   form, and count who agrees with whom. Agreement of cheap models is the strongest sign of a right answer there is.
-//! - [`code_likeness`] and [`ReviewVerdict::parse`] are for answers of which no two are the same.
+//! - [`same_code`], [`ReviewVerdict::parse`] and [`ArbiterVerdict::parse`] are for answers that cannot be compared by a final one.
 //! - [`maker`], [`bucket`], [`Draws`], [`beta`], [`wilson`], [`newcombe`], [`mean_interval`] are for choosing panels, for
 //!   experiments and for what is learned from outcomes; [`RoutingModel::adjusted`] puts what was learned on the model.
 //! - [`seed_layer`] and [`keyword_score`] are simple rules to measure against.
@@ -52,7 +52,6 @@ mod gain;
 mod intervals;
 mod layer;
 mod lexicon;
-mod likeness;
 mod literal;
 mod makers;
 mod math;
@@ -64,6 +63,7 @@ mod policy;
 mod priors;
 mod question;
 mod review;
+mod same_code;
 mod scan;
 mod signals;
 mod sum;
@@ -83,7 +83,6 @@ pub use complexity::{Complexity, ComplexityReason};
 pub use draws::{Draws, beta, bucket};
 pub use intervals::{Interval, mean_difference, mean_interval, newcombe, wilson};
 pub use layer::Layer;
-pub use likeness::{SAME_CODE, code_likeness};
 pub use makers::maker;
 pub use model::{ModelError, RoutingModel};
 pub use part::Part;
@@ -92,5 +91,6 @@ pub use policy::{
 };
 pub use priors::KnownModel;
 pub use question::{Question, comparable};
-pub use review::{ReviewIssue, ReviewVerdict, Severity};
+pub use review::{ArbiterVerdict, ReviewIssue, ReviewVerdict, Severity, Stands};
+pub use same_code::same_code;
 pub use task::{Task, TaskReason};

@@ -70,17 +70,9 @@ impl ReviewVerdict {
     /// names none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let object = match text.trim() {
-            whole if whole.starts_with('{') => whole,
-            prose => only_block(prose)?.trim(),
-        };
-        let written: Written<'_> = read_object(object)?;
-        if written.issues.len() > MOST_ISSUES {
-            return None;
-        }
-        let issues = written.issues.into_iter().map(|issue| read_issue(issue.get()));
-        let issues = issues.collect::<Option<Vec<_>>>()?;
-        let major = issues.iter().any(|issue| issue.severity == Severity::Major);
+        let written: Written<'_> = read_object(only_object(text)?)?;
+        let issues = read_issues(&written.issues)?;
+        let major = has_major(&issues);
         let accepts = match written.verdict.as_str() {
             "accept" if !major => true,
             "reject" if major => false,
@@ -88,6 +80,78 @@ impl ReviewVerdict {
         };
         Some(Self { accepts, issues })
     }
+}
+
+/// Which of two answers does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stands {
+    /// The first.
+    First,
+    /// The second.
+    Second,
+    /// Either: they differ in nothing that matters.
+    Both,
+    /// None of them.
+    Neither,
+}
+
+/// An arbiter's verdict on two answers that differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArbiterVerdict {
+    /// Which of them does.
+    pub stands: Stands,
+    /// What was found in those that do not, at most 16.
+    pub issues: Vec<ReviewIssue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenOfTwo<'a> {
+    stands: String,
+    #[serde(borrow)]
+    issues: Vec<&'a RawValue>,
+}
+
+impl ArbiterVerdict {
+    /// Reads a verdict by the rules of [`ReviewVerdict::parse`]. The object is
+    ///
+    /// ```text
+    /// {"stands":"first"|"second"|"both"|"neither","issues":[{"severity":"minor"|"major","what":"…"}]}
+    /// ```
+    ///
+    /// A major issue is named where an answer does not stand, and only there.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let written: WrittenOfTwo<'_> = read_object(only_object(text)?)?;
+        let issues = read_issues(&written.issues)?;
+        let stands = match (written.stands.as_str(), has_major(&issues)) {
+            ("first", true) => Stands::First,
+            ("second", true) => Stands::Second,
+            ("neither", true) => Stands::Neither,
+            ("both", false) => Stands::Both,
+            _ => return None,
+        };
+        Some(Self { stands, issues })
+    }
+}
+
+/// The object that a text is, or that its only fenced block is.
+fn only_object(text: &str) -> Option<&str> {
+    match text.trim() {
+        whole if whole.starts_with('{') => Some(whole),
+        prose => only_block(prose).map(str::trim),
+    }
+}
+
+fn read_issues(written: &[&RawValue]) -> Option<Vec<ReviewIssue>> {
+    if written.len() > MOST_ISSUES {
+        return None;
+    }
+    written.iter().map(|issue| read_issue(issue.get())).collect()
+}
+
+fn has_major(issues: &[ReviewIssue]) -> bool {
+    issues.iter().any(|issue| issue.severity == Severity::Major)
 }
 
 /// An object by its members' names; a list of the same values in order, which serde would take as well, is none.
@@ -200,6 +264,34 @@ mod tests {
             )))
             .is_some()
         );
+    }
+
+    #[test]
+    fn an_arbiter_names_a_major_issue_of_what_does_not_stand() {
+        let written = |stands: &str, issues: &str| format!(r#"{{"stands":"{stands}","issues":[{issues}]}}"#);
+        let (major, minor) = (
+            r#"{"severity":"major","what":"the second adds"}"#,
+            r#"{"severity":"minor","what":"a typo"}"#,
+        );
+        for (stands, is_split, expected) in [
+            ("first", true, Stands::First),
+            ("second", true, Stands::Second),
+            ("neither", true, Stands::Neither),
+            ("both", false, Stands::Both),
+        ] {
+            for (issues, has_major) in [(major, true), (minor, false), ("", false)] {
+                let text = written(stands, issues);
+                let verdict = ArbiterVerdict::parse(&text);
+                let read = verdict.as_ref().map(|verdict| verdict.stands);
+                assert_eq!(read, (is_split == has_major).then_some(expected), "{text}");
+                assert_eq!(ArbiterVerdict::parse(&format!("```json\n{text}\n```")), verdict);
+                assert_eq!(ArbiterVerdict::parse(&format!("{text}{text}")), None);
+                assert_eq!(ArbiterVerdict::parse(&format!("I say: {text}")), None);
+            }
+        }
+        assert_eq!(ArbiterVerdict::parse(&written("third", major)), None);
+        assert_eq!(ArbiterVerdict::parse(MAJOR), None);
+        assert_eq!(ReviewVerdict::parse(&written("first", major)), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use gateway_routing::{
     AnswerText, Candidate, Compare, KeyRules, Layer, ReviewVerdict, RoutingModel, Step, Terms, agree, answer_key,
-    code_key, code_likeness, extract, keyword_score, maker, plan, seed_layer,
+    code_key, extract, keyword_score, maker, plan, same_code, seed_layer,
 };
 
 const SEED: u64 = 20_260_101;
@@ -213,15 +213,15 @@ fn the_code_of_a_text_keeps_its_form_when_it_is_written_again() {
 }
 
 #[test]
-fn likeness_is_the_same_both_ways_and_full_only_for_code_that_is_there() {
+fn code_is_the_same_both_ways_and_only_where_there_is_some() {
     for_random_texts(|rng, text| {
         let other = self::text(rng);
-        for (a, b) in [(text, other.as_str()), (text, text)] {
-            let likeness = code_likeness(a, b);
-            assert!((0.0..=1.0).contains(&likeness), "{likeness}");
-            assert_eq!(likeness, code_likeness(b, a), "{b:?}");
+        for label in ["", "python", "rust", "js", "go", "sql", "c"] {
+            let (a, b) = (format!("```{label}\n{text}\n```"), format!("```{label}\n{other}\n```"));
+            assert_eq!(same_code(&a, &b), same_code(&b, &a), "{b:?}");
+            assert!(same_code(&a, &a) || text.trim().is_empty() || text.contains("```"));
         }
-        assert_eq!(code_likeness(text, text) > 0.0, !code_key(text).is_empty());
+        assert!(!same_code(text, "") && (text.contains("```") || !same_code(text, text)));
         let _ = (ReviewVerdict::parse(text), maker(text));
     });
 }
@@ -363,8 +363,11 @@ fn long_texts_take_time_in_proportion_to_their_length() {
         let _ = question.classification();
         let _ = question.gain(Layer::L0, Layer::L2);
         let _ = ReviewVerdict::parse(&text);
-        let fenced = format!("```\n{text}\n```");
-        assert!(code_likeness(&fenced, &fenced) <= 1.0);
+        for label in ["python", "rust", "js", "go", "sql", "c"] {
+            let fenced = |end: &str| format!("```{label}\n{text}{end}\n```");
+            let _ = same_code(&fenced(""), &fenced(" "));
+            let _ = same_code(&fenced("1"), &fenced("2"));
+        }
         let answer = extract(&text);
         for literal in [false, true] {
             let _ = answer_key(answer, KeyRules { literal, choices: true });

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{CheckStatus, QualityLevel, RoutingStory, Served, TodoList, TodoStatus};
+use gateway_actors::protocol::{CheckPlan, CheckStatus, QualityLevel, RoutingStory, Served, TodoList, TodoStatus};
 use serde::Serialize;
 
 use crate::answer::CrossCheck;
@@ -34,6 +34,9 @@ impl<'a> Quality<'a> {
 /// What came of the check, in words.
 fn assessment(story: &RoutingStory) -> Cow<'static, str> {
     match (story.check, story.votes, story.check_reason) {
+        (CheckStatus::Off, _, Some(CheckPlan::AT_ONCE)) => {
+            "not checked: the strongest model was asked at once, which is worth more than cheaper answers first".into()
+        }
         (CheckStatus::Off, ..) => "not checked".into(),
         (CheckStatus::Agreed, Some((agreed, of)), _) => format!("agreed by {agreed} of {of}").into(),
         (CheckStatus::Agreed, None, _) => "agreed by independent models".into(),

@@ -40,6 +40,9 @@ fn a_check_is_told_in_words() {
         assert!(!words.is_empty(), "{check}");
         assert_eq!(words.contains("timeout"), *check == CheckStatus::Unavailable, "{check}");
     }
+    let mut told = story(CheckStatus::Off);
+    told.check_reason = Some(gateway_actors::protocol::CheckPlan::AT_ONCE);
+    assert!(assessment(&told).contains("asked at once"));
 }
 
 #[test]

@@ -354,6 +354,20 @@ pub enum CheckPlan {
     },
 }
 
+impl CheckPlan {
+    /// Why the answer is not checked where one model is asked at once, as it is told.
+    pub const AT_ONCE: &str = "strongest_at_once";
+
+    /// The best model, if it is asked at once, and nobody else.
+    #[must_use]
+    pub fn at_once(&self) -> Option<&Candidate> {
+        match self {
+            Self::Panel(panel) if panel.straight_to_top => panel.top.as_ref(),
+            Self::Off | Self::Panel(_) | Self::Review { .. } => None,
+        }
+    }
+}
+
 /// Who answers side by side, and who is asked then. The offers of a `gateway_routing` plan are these, in this order:
 /// members, between, top.
 #[derive(Debug, Clone)]

@@ -167,6 +167,8 @@ pub enum Selection {
     TaskList(u16),
     /// It belongs to a layer that may be used.
     Layer,
+    /// It is the best one, and asking it at once is worth more than having cheaper ones answer first.
+    AtOnce,
 }
 
 /// What the published health says of a candidate.
@@ -204,6 +206,7 @@ impl fmt::Display for Reason {
             Selection::Alias => f.write_str("named by an alias")?,
             Selection::TaskList(place) => write!(f, "number {} of the task list", u32::from(place) + 1)?,
             Selection::Layer => f.write_str("next in its layer by price")?,
+            Selection::AtOnce => f.write_str("at once: worth more than cheaper answers first")?,
         }
         match self.health {
             HealthNote::Healthy => {}

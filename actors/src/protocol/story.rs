@@ -231,8 +231,8 @@ pub struct RoutingStory {
     pub decision: Decision,
     /// What came of the check.
     pub check: CheckStatus,
-    /// Why the check could not be made: `provider`, `timeout`, `budget`, `invalid_verdict`, `no_second_model`, `deadline`,
-    /// `incomparable`.
+    /// Why the check could not be made, or those who differ could not be settled: `provider`, `timeout`, `budget`,
+    /// `invalid_verdict`, `no_second_model`, `deadline`, `incomparable`. Why there was none: [`CheckPlan::AT_ONCE`](super::CheckPlan::AT_ONCE).
     pub check_reason: Option<&'static str>,
     /// The models that took part in it.
     pub checkers: Vec<ModelId>,

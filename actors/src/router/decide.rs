@@ -12,8 +12,8 @@ use super::core::{Field, Fitting, RouterCore, Scene};
 use super::roster::{Entry, Order, Roster, ranked_beyond};
 use super::words::{layer_from, quality_of};
 use crate::protocol::{
-    ArmSpec, Complexity, Confirmation, Decision, Estimate, Evidence, Heuristic, HeuristicCase, Layer, Learned, Plan,
-    QualityLevel, Question, RouteError, Strategy, Target,
+    ArmSpec, Candidate, Complexity, Confirmation, Decision, Estimate, Evidence, Heuristic, HeuristicCase, Layer,
+    Learned, Plan, QualityLevel, Question, RouteError, Strategy, Target,
 };
 
 /// Why a layer is passed over.
@@ -107,9 +107,18 @@ impl RouterCore {
             start = %decision.start,
             "a request was classed"
         );
+        let confirmation = confirmation(&case, &roster, start.planned);
+        let mut candidates: Vec<Candidate> = roster.allowed.into_iter().map(|entry| entry.candidate).collect();
+        if let Some(best) = decision.check.at_once() {
+            let is_best = |candidate: &&mut Candidate| candidate.model.id == best.model.id;
+            candidates
+                .iter_mut()
+                .filter(is_best)
+                .for_each(|candidate| candidate.reason = best.reason);
+        }
         Ok(Plan {
-            confirmation: confirmation(&case, &roster, start.planned),
-            candidates: roster.allowed.into_iter().map(|entry| entry.candidate).collect(),
+            confirmation,
+            candidates,
             rejected,
             decision: Some(Box::new(decision)),
         })

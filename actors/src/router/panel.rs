@@ -10,7 +10,7 @@ use super::roster::{Entry, Roster};
 use super::words::layer_of;
 use crate::protocol::{
     AnswerShape, ArmSpec, Candidate, CheckPlan, Complexity, HealthNote, Layer, PanelPlan, PanelPolicy, PanelUse,
-    QualityLevel,
+    QualityLevel, Selection,
 };
 
 /// How many answer side by side at most.
@@ -92,11 +92,15 @@ fn panel(case: &Case<'_>, roster: &Roster) -> Option<PanelPlan> {
         // One is asked by itself, and not the best: there is nobody to compare it with, and it is no panel.
         _ => return None,
     };
+    let mut top = top.map(|top| top.candidate.clone());
+    if let Some(top) = top.as_mut().filter(|_| straight_to_top) {
+        top.reason.selection = Selection::AtOnce;
+    }
     Some(PanelPlan {
         straight_to_top,
         members: take(&members),
         policy,
-        top: top.map(|top| top.candidate.clone()),
+        top,
         wanting_leave: beyond.map(|top| top.candidate.clone()),
         between: take(&between),
         lambda: case.lambda,

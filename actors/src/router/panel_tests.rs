@@ -304,6 +304,33 @@ fn the_best_model_is_asked_at_once_where_cheap_answers_would_only_be_paid_in_vai
 }
 
 #[test]
+fn a_best_model_that_is_asked_at_once_says_so_wherever_it_is_told_of() {
+    let dear = [
+        ("gemma-a", Layer::L0),
+        ("qwen-a", Layer::L1),
+        ("llama-a", Layer::L2),
+        ("gpt-top", Layer::L3),
+    ];
+    let mut bench = bench(dear.map(|(id, layer)| model(id, layer, 9)).to_vec());
+    bench.core.settings.lambda = Some(0.5);
+    let plan = bench.core.plan(&bench.request, tokio::time::Instant::now()).unwrap();
+    let check = &plan.decision.as_ref().unwrap().check;
+    let best = check.at_once().unwrap();
+    assert_eq!(best.model.id.as_str(), "gpt-top");
+    let told = plan
+        .candidates
+        .iter()
+        .filter(|one| one.reason.selection == Selection::AtOnce);
+    assert_eq!(told.map(|one| &one.model.id).collect::<Vec<_>>(), [&best.model.id]);
+    assert_eq!(
+        best.reason.to_string(),
+        "at once: worth more than cheaper answers first"
+    );
+    bench.core.settings.lambda = Some(0.0);
+    assert!(bench.decision().check.at_once().is_none());
+}
+
+#[test]
 fn after_an_approval_whoever_could_have_answered_before_may_only_judge() {
     let mut bench = bench(ladder());
     bench.core.settings.auto_escalate = false;

@@ -1,7 +1,7 @@
 //! Models that answer side by side.
 
 use gateway_actors::protocol::{
-    AnswerShape, Billing, CheckStatus, ErrorKind, Evidence, FailureKind, LegRole, NanoUsd, Outcome,
+    AnswerShape, Billing, CheckPlan, CheckStatus, ErrorKind, Evidence, FailureKind, Layer, LegRole, NanoUsd, Outcome,
 };
 use gateway_actors::testkit::Script;
 
@@ -274,6 +274,118 @@ async fn where_the_best_may_not_be_used_it_is_offered() {
     assert_eq!(scene.cell.upstream.calls().len(), 3);
     adds_up(&answer, &scene.records().await);
     scene.stop();
+}
+
+#[actix_rt::test]
+async fn that_a_member_failed_or_cannot_be_compared_is_no_reason_to_ask_for_money() {
+    let down = || Script::Fail(FailureKind::ServerError, Billing::NotBilled);
+    let vague = || say("It is hard to say.");
+    let six = || say("Answer: 6");
+    for (scripts, check, reason) in [
+        (
+            [say("Answer: 7"), down(), down()],
+            CheckStatus::Unavailable,
+            Some("provider"),
+        ),
+        (
+            [say("Answer: 7"), down(), after(60_000, six())],
+            CheckStatus::Unavailable,
+            Some("provider"),
+        ),
+        (
+            [say("Answer: 7"), vague(), vague()],
+            CheckStatus::Unavailable,
+            Some("incomparable"),
+        ),
+        (
+            [vague(), vague(), vague()],
+            CheckStatus::Unavailable,
+            Some("incomparable"),
+        ),
+        ([say("Answer: 7"), say("Answer: 7"), down()], CheckStatus::Agreed, None),
+    ] {
+        let scene = Scene::paused();
+        let mut panel = scene.panel(&MEMBERS, None);
+        // Whatever it costs, the best would be worth it.
+        if let CheckPlan::Panel(panel) = &mut panel.check {
+            panel.lambda = 0.0001;
+        }
+        scene.plans_with_leave(&MEMBERS, &CANDIDATES, panel);
+        for (model, script) in MEMBERS.into_iter().zip(scripts) {
+            scene.script(model, [script]);
+        }
+        let answer = scene.ask(SUM).await;
+        let told = story(&answer);
+        assert_eq!((told.check, told.check_reason), (check, reason), "{}", text(&answer));
+        assert!(told.escalation.is_none(), "{:?}", told.escalation);
+        adds_up(&answer, &scene.records().await);
+        scene.stop();
+    }
+}
+
+#[actix_rt::test]
+async fn an_answer_of_the_best_alone_says_why_nobody_checked_it() {
+    let at_once = |scene: &Scene| {
+        let mut decision = scene.panel(&MEMBERS, Some("eel"));
+        if let CheckPlan::Panel(panel) = &mut decision.check {
+            (panel.lambda, panel.straight_to_top) = (0.5, true);
+            panel.costs = vec![panel.unit; 4];
+        }
+        decision
+    };
+    let scene = Scene::paused();
+    scene.plans(&CANDIDATES, at_once(&scene));
+    scene.say(&[("eel", "Answer: 7")]);
+    let answer = scene.ask(SUM).await;
+    assert_eq!(
+        (story(&answer).check, story(&answer).check_reason),
+        (CheckStatus::Off, Some("strongest_at_once"))
+    );
+    assert_eq!(scene.cell.upstream.calls(), ["eel"]);
+    adds_up(&answer, &scene.records().await);
+    scene.stop();
+    // Where it fails the others are compared after all.
+    let scene = Scene::paused();
+    scene.plans(&CANDIDATES, at_once(&scene));
+    scene.script("eel", [Script::Fail(FailureKind::ServerError, Billing::NotBilled)]);
+    scene.say(&[("ant", "Answer: 7"), ("bee", "Answer: 7"), ("cat", "Answer: 7")]);
+    let answer = scene.ask(SUM).await;
+    assert_eq!(
+        (story(&answer).check, story(&answer).check_reason),
+        (CheckStatus::Agreed, None)
+    );
+    adds_up(&answer, &scene.records().await);
+    scene.stop();
+}
+
+#[actix_rt::test]
+async fn two_who_differ_are_reason_enough_where_a_third_is_missing() {
+    let scene = Scene::paused();
+    scene.plans_with_leave(&MEMBERS, &CANDIDATES, scene.panel(&MEMBERS, None));
+    scene.say(&[("ant", "Answer: 7"), ("bee", "Answer: 12")]);
+    scene.script("cat", [Script::Fail(FailureKind::ServerError, Billing::NotBilled)]);
+    let answer = scene.ask(SUM).await;
+    let need = story(&answer).escalation.as_ref().unwrap();
+    assert_eq!(
+        (need.evidence, need.package.attempts.len()),
+        (Evidence::Disagreement, 2)
+    );
+    adds_up(&answer, &scene.records().await);
+    scene.stop();
+}
+
+#[actix_rt::test]
+async fn what_is_offered_is_the_model_that_was_weighed_where_it_may_be_asked() {
+    for (with_leave, suggested) in [(&CANDIDATES[..], Layer::L3), (&CANDIDATES[..4], Layer::L1)] {
+        let scene = Scene::paused();
+        scene.plans_with_leave(&MEMBERS, with_leave, scene.panel(&MEMBERS, None));
+        scene.say(&[("ant", "Answer: 7"), ("bee", "Answer: 12"), ("cat", "Answer: 34")]);
+        let answer = scene.ask(SUM).await;
+        let need = story(&answer).escalation.as_ref().unwrap();
+        assert_eq!((need.current, need.suggested), (Layer::L0, suggested));
+        adds_up(&answer, &scene.records().await);
+        scene.stop();
+    }
 }
 
 #[actix_rt::test]

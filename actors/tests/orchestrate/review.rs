@@ -2,7 +2,7 @@
 
 use gateway_actors::dispatch::OrchestrationSettings;
 use gateway_actors::protocol::{
-    Billing, CheckStatus, Evidence, FailureKind, Layer, LegRole, Outcome, QualityLevel, TaskType,
+    Answer, Billing, CheckStatus, Decision, Evidence, FailureKind, Layer, LegRole, Outcome, QualityLevel, TaskType,
 };
 use gateway_actors::testkit::{CUT, Script};
 
@@ -144,51 +144,188 @@ async fn whoever_failed_to_answer_is_not_asked_again_after_a_rejection() {
     scene.stop();
 }
 
+/// Has code that matters written by two models, of which the second is the first of the reviewers.
+async fn two_write(scene: &Scene) -> Answer {
+    let mut call = scene.cell.ask("Write a function in Rust that gives 7.");
+    call.plan.quality = QualityLevel::Critical;
+    scene.cell.pipeline.complete(call).await.unwrap()
+}
+
+fn code_by(scene: &Scene, reviewers: &[&str]) -> Decision {
+    Decision {
+        task: TaskType::Code,
+        ..scene.review(reviewers)
+    }
+}
+
+const SIX: &str = "```rust\nfn seven() -> u32 { 3 + 3 }\n```";
+const SEVEN: &str = "```rust\nfn seven() -> u32 { 3 + 4 }\n```";
+const OTHER: &str = "```rust\nfn seven() -> u32 { 7 }\n```";
+
+/// What an arbiter says of two answers.
+fn stands(which: &str) -> String {
+    let issues = match which {
+        "both" => "",
+        _ => r#"{"severity":"major","what":"it gives six"}"#,
+    };
+    format!(r#"{{"stands":"{which}","issues":[{issues}]}}"#)
+}
+
 #[actix_rt::test]
-async fn where_the_first_of_two_writers_is_rejected_the_better_models_answer_is_there_already() {
-    // A model of the same layer is no better one, and what was cut is no answer.
-    for (second, said, verdict, expected, calls) in [
-        (
-            "dog",
-            "fn seven() {}",
-            REJECT,
-            ("fn seven() {}", CheckStatus::Arbitrated),
-            3,
-        ),
-        ("dog", "fn seven() {}", ACCEPT, ("six", CheckStatus::Accepted), 3),
-        ("dog", "fn seven() {}", "hm", ("six", CheckStatus::Unavailable), 3),
-        ("dog", "fn sev\u{4}", REJECT, ("mod seven;", CheckStatus::Arbitrated), 4),
-        (
-            "cat",
-            "fn seven() {}",
-            REJECT,
-            ("mod seven;", CheckStatus::Arbitrated),
-            4,
-        ),
+async fn programs_that_are_much_alike_are_not_taken_for_the_same() {
+    let long = |last: &str| {
+        format!(
+            "```rust\n{}fn seven() -> u32 {{ 3 {last} 4 }}\n```",
+            "fn f(a: u32) -> u32 { a }\n".repeat(40)
+        )
+    };
+    let scene = Scene::paused();
+    scene.plans(&["ant", "eel"], code_by(&scene, &["bee", "cat"]));
+    scene.say(&[("ant", &long("-")), ("bee", &long("+")), ("cat", &stands("second"))]);
+    let answer = two_write(&scene).await;
+    assert_eq!(text(&answer), long("+"));
+    assert_eq!(
+        (story(&answer).check, story(&answer).votes),
+        (CheckStatus::Arbitrated, Some((1, 2)))
+    );
+    adds_up(&answer, &scene.records().await);
+    scene.stop();
+}
+
+#[actix_rt::test]
+async fn a_third_is_shown_both_of_two_that_differ_and_says_which_stands() {
+    for (which, expected) in [("first", SIX), ("second", SEVEN), ("both", SIX)] {
+        for second in ["bee", "dog"] {
+            let scene = Scene::paused();
+            scene.plans(&["ant", "dog", "eel"], code_by(&scene, &[second, "cat"]));
+            scene.say(&[("ant", SIX), (second, SEVEN), ("cat", &stands(which))]);
+            let answer = two_write(&scene).await;
+            assert_eq!(text(&answer), expected, "{which} {second}");
+            assert_eq!(
+                (story(&answer).check, story(&answer).votes),
+                (CheckStatus::Arbitrated, Some((1, 2)))
+            );
+            let shown = &scene.cell.upstream.sent_to("cat")[0];
+            assert!(shown.contains("3 + 3") && shown.contains("3 + 4"), "{shown}");
+            assert!(story(&answer).escalation.is_none());
+            adds_up(&answer, &scene.records().await);
+            let rows = scene.rows().await;
+            assert_eq!((rows.len(), rows[2].1), (3, LegRole::Arbiter));
+            scene.stop();
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn where_neither_stands_or_nobody_says_so_a_better_model_is_told_of_both() {
+    for (arbiter, evidence) in [
+        (say(&stands("neither")), "rejected_by_review"),
+        (say("hm"), "disagreement"),
+        (say(ACCEPT), "disagreement"),
+        (Script::Panic, "disagreement"),
     ] {
         let scene = Scene::paused();
-        let mut decision = scene.review(&[second, "bee"]);
-        decision.task = TaskType::Code;
-        scene.plans(&["ant", "dog", "eel"], decision);
-        scene.say(&[("ant", "six"), (second, said), ("eel", "mod seven;")]);
-        // Whoever writes second is the first to judge.
-        scene.say(&[(second, verdict), ("bee", verdict)]);
-        if second == "cat" {
-            scene.say(&[("dog", "mod seven;")]);
-        }
-        let mut call = scene.cell.ask("Write a function in Rust that gives 7.");
-        call.plan.quality = QualityLevel::Critical;
-        let answer = scene.cell.pipeline.complete(call).await.unwrap();
-        assert_eq!((text(&answer), story(&answer).check), expected, "{second} {said}");
-        assert_eq!(
-            scene.cell.upstream.calls().len(),
-            calls,
-            "{:?}",
-            scene.cell.upstream.calls()
+        scene.plans(&["ant", "eel"], code_by(&scene, &["bee", "cat"]));
+        scene.say(&[("ant", SIX), ("bee", SEVEN), ("eel", OTHER)]);
+        scene.script("cat", [arbiter]);
+        let answer = two_write(&scene).await;
+        assert_eq!((text(&answer), story(&answer).check), (OTHER, CheckStatus::Arbitrated));
+        let [package] = &story(&answer).rises[..] else { panic!() };
+        let told: Vec<&str> = package.attempts.iter().map(|attempt| attempt.model.as_str()).collect();
+        assert_eq!(told, ["ant", "bee"]);
+        assert!(
+            package
+                .attempts
+                .iter()
+                .all(|attempt| attempt.evidence.as_str() == evidence)
         );
         adds_up(&answer, &scene.records().await);
         scene.stop();
     }
+}
+
+#[actix_rt::test]
+async fn where_no_third_can_be_asked_neither_judges_the_other() {
+    for (more, calls, check) in [
+        (&["ant", "eel"][..], 3, CheckStatus::Arbitrated),
+        (&["ant"][..], 2, CheckStatus::Disagreed),
+    ] {
+        let scene = Scene::paused();
+        scene.plans(more, code_by(&scene, &["bee", "bee-two"]));
+        scene.say(&[("ant", SIX), ("bee", SEVEN), ("eel", OTHER)]);
+        let answer = two_write(&scene).await;
+        assert_eq!(story(&answer).check, check);
+        assert_eq!(scene.cell.upstream.calls().len(), calls);
+        adds_up(&answer, &scene.records().await);
+        scene.stop();
+    }
+}
+
+#[actix_rt::test]
+async fn what_nobody_settled_is_told_and_offered_with_both_answers_unless_an_arbiter_failed() {
+    for (reviewers, arbiter, check, reason, offered) in [
+        (
+            &["bee"][..],
+            None,
+            CheckStatus::Disagreed,
+            Some("no_second_model"),
+            Some(Evidence::Disagreement),
+        ),
+        (
+            &["bee", "cat"],
+            Some(say("hm")),
+            CheckStatus::Disagreed,
+            Some("invalid_verdict"),
+            None,
+        ),
+        (
+            &["bee", "cat"],
+            Some(Script::Panic),
+            CheckStatus::Disagreed,
+            Some("provider"),
+            None,
+        ),
+        (
+            &["bee", "cat"],
+            Some(say(&stands("neither"))),
+            CheckStatus::Rejected,
+            None,
+            Some(Evidence::Rejected),
+        ),
+    ] {
+        let scene = Scene::paused();
+        scene.plans_with_leave(&["ant"], &["ant", "eel"], code_by(&scene, reviewers));
+        scene.say(&[("ant", SIX), ("bee", SEVEN)]);
+        scene.script("cat", arbiter);
+        let answer = two_write(&scene).await;
+        let told = story(&answer);
+        assert_eq!((text(&answer), told.check, told.check_reason), (SIX, check, reason));
+        assert_eq!(told.votes, Some((1, 2)));
+        assert_eq!(told.escalation.as_ref().map(|need| need.evidence), offered);
+        if let Some(need) = &told.escalation {
+            assert_eq!(need.package.attempts.len(), 2);
+        }
+        adds_up(&answer, &scene.records().await);
+        scene.stop();
+    }
+}
+
+#[actix_rt::test]
+async fn what_one_of_two_is_cut_is_no_rival_but_told_of_to_whoever_does_better() {
+    let scene = Scene::paused();
+    scene.plans(&["ant", "eel"], code_by(&scene, &["bee", "cat"]));
+    scene.say(&[
+        ("ant", SIX),
+        ("bee", &format!("fn sev{CUT}")),
+        ("cat", REJECT),
+        ("eel", OTHER),
+    ]);
+    let answer = two_write(&scene).await;
+    assert_eq!((text(&answer), story(&answer).check), (OTHER, CheckStatus::Arbitrated));
+    assert_eq!(scene.cell.upstream.calls(), ["ant", "bee", "cat", "eel"]);
+    assert_eq!(story(&answer).rises[0].attempts.len(), 2);
+    adds_up(&answer, &scene.records().await);
+    scene.stop();
 }
 
 #[actix_rt::test]
@@ -246,7 +383,7 @@ async fn code_that_matters_is_written_twice_and_reviewed_where_that_differs() {
     let code = "fn seven() -> u32 {\n    3 + 4\n}";
     for (second, expected) in [
         (say(&format!("```rust\n{code}\n```")), CheckStatus::Agreed),
-        (say("I would rather not."), CheckStatus::Accepted),
+        (say("I would rather not."), CheckStatus::Arbitrated),
         (
             Script::Fail(FailureKind::ServerError, Billing::NotBilled),
             CheckStatus::Accepted,
@@ -258,8 +395,12 @@ async fn code_that_matters_is_written_twice_and_reviewed_where_that_differs() {
         decision.task = TaskType::Code;
         scene.plans(&["ant", "eel"], decision);
         scene.script("ant", [after(100, say(&format!("```rust\n{code}\n```")))]);
-        scene.script("bee", [second, say(ACCEPT)]);
-        scene.script("cat", [say(ACCEPT)]);
+        scene.script("bee", [second]);
+        let verdict = match expected {
+            CheckStatus::Arbitrated => stands("first"),
+            _ => ACCEPT.to_owned(),
+        };
+        scene.script("cat", [say(&verdict)]);
         let mut call = scene.cell.ask("Write a function in Rust that gives 7.");
         call.plan.quality = QualityLevel::Critical;
         let answer = scene.cell.pipeline.complete(call).await.unwrap();

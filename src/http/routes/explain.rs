@@ -68,6 +68,9 @@ struct Check<'a> {
     policy: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     straight_to_top: Option<bool>,
+    /// Why nobody checks the answer, where that is so although it matters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -169,6 +172,7 @@ impl<'a> Check<'a> {
             wanting_leave: None,
             policy: None,
             straight_to_top: None,
+            reason: check.at_once().map(|_| CheckPlan::AT_ONCE),
         };
         match check {
             CheckPlan::Off => nobody,
@@ -183,6 +187,7 @@ impl<'a> Check<'a> {
                     PanelPolicy::Table => "table",
                 }),
                 straight_to_top: Some(panel.straight_to_top),
+                ..nobody
             },
             CheckPlan::Review { reviewers } => Self {
                 kind: "review",

@@ -40,6 +40,8 @@ pub(super) struct Errand {
     pub(super) is_only_free: bool,
     /// What reviewers say is wrong with the answers so far.
     pub(super) issues: Vec<String>,
+    /// The answers that were given up for others, and what speaks against them, the oldest first.
+    pub(super) earlier: Vec<(Given, Evidence)>,
 }
 
 /// An answer of a leg.
@@ -107,6 +109,7 @@ impl Errand {
             is_unpaid: false,
             is_only_free: false,
             issues: Vec::new(),
+            earlier: Vec::new(),
         }
     }
 
@@ -177,6 +180,13 @@ impl Errand {
             dropped: answer.served.dropped,
             read,
             evidence,
+        }
+    }
+
+    /// Gives up an answer for another, if something in it speaks against it. Whoever is asked to do better is told of it.
+    pub(super) fn tried(&mut self, given: Given) {
+        if let Some(evidence) = given.evidence {
+            self.earlier.push((given, evidence));
         }
     }
 

@@ -1,7 +1,8 @@
 //! A model of another maker judges the answer. Its verdict counts only in one form; in any other, or without one, the
-//! answer is given as it is: it was paid for.
+//! answer is given as it is: it was paid for. Where two have answered, and differ, neither judges the other: a third is shown
+//! both.
 
-use gateway_routing::{ReviewVerdict, SAME_CODE, Severity, code_likeness, maker};
+use gateway_routing::{ArbiterVerdict, ReviewIssue, ReviewVerdict, Severity, Stands, maker, same_code};
 use tokio::time::Instant;
 
 use super::super::client::Client;
@@ -12,7 +13,8 @@ use super::prompt;
 use super::rise::worth;
 use super::story::is_same_endpoint;
 use crate::protocol::{
-    AnswerEnd, Candidate, CheckStatus, Evidence, GatewayError, HealthNote, LegRole, Model, QualityLevel, TaskType,
+    AnswerEnd, Candidate, CheckStatus, Evidence, GatewayError, HealthNote, LegRole, Model, OwnPrompt, QualityLevel,
+    TaskType,
 };
 
 /// What came of asking for a verdict.
@@ -35,30 +37,38 @@ pub(super) async fn run(
     let first = Box::pin(errand.ask(wish, client)).await;
     let is_answered = first.as_ref().is_ok_and(Given::is_an_answer);
     let other = Box::pin(second_answer(errand, &mut second, is_answered, client)).await?;
-    let (best, spare) = match (first, other) {
+    let best = match (first, other) {
         // What nobody can use is no answer to hold another against.
-        (Ok(first), Some(other)) if worth(other.evidence) > worth(first.evidence) => (other, None),
-        (Ok(first), Some(other)) => {
+        (Ok(first), Some(other)) if worth(other.evidence) > worth(first.evidence) => {
+            errand.tried(first);
+            other
+        }
+        (Ok(first), Some(other)) if first.evidence.is_none() && other.evidence.is_none() => {
             errand.story.checked_by(&other.model);
             // Two who wrote the same code without knowing of each other need no reviewer.
-            if first.evidence.is_none() && code_likeness(first.text(), other.text()) >= SAME_CODE {
+            if same_code(first.text(), other.text()) {
                 errand.story.check = CheckStatus::Agreed;
                 errand.story.votes = Some((2, 2));
                 return Ok(first);
             }
-            (first, Some(other))
+            return Box::pin(errand.settled(first, other, reviewers, client)).await;
         }
-        (Ok(first), None) => (first, None),
+        (Ok(first), Some(other)) => {
+            errand.story.checked_by(&other.model);
+            errand.tried(other);
+            first
+        }
+        (Ok(first), None) => first,
         (Err(error), _) if is_left(&error) => return Err(error),
         // The second was the last hope.
-        (Err(_), Some(other)) => (other, None),
+        (Err(_), Some(other)) => other,
         (Err(error), None) => return Err(error),
     };
     let best = Box::pin(errand.mend(best, client)).await?;
     if best.evidence.is_some() || best.text().trim().is_empty() {
         return Ok(best);
     }
-    Box::pin(errand.reviewed(best, spare, reviewers, client)).await
+    Box::pin(errand.reviewed(best, reviewers, client)).await
 }
 
 /// Code that matters is written twice, by models of different makers, side by side.
@@ -111,12 +121,71 @@ async fn second_answer(
 }
 
 impl Errand {
-    /// Has an answer judged, and a better one made of it where that is called for and allowed. `spare`: what another model
-    /// said to the same, which nobody has judged.
+    /// Two models have answered, and differ: a third is shown both and says which of them does. What it says does not settle
+    /// goes upwards, with both answers. One that nobody spoke against is preferred to one that was rejected.
+    async fn settled(
+        &mut self,
+        first: Given,
+        other: Given,
+        reviewers: &[Candidate],
+        client: &mut dyn Client,
+    ) -> Result<Given, GatewayError> {
+        self.story.votes = Some((1, 2));
+        let is_neutral =
+            |judge: &Candidate| is_independent(judge, &other.model) && !self.story.has_written(&judge.model);
+        let mut arbiters = self.judges(reviewers, &first.model);
+        arbiters.retain(is_neutral);
+        let nobody_to_ask = arbiters.is_empty();
+        let tests = self.call.plan.wish.tests.as_ref();
+        let prompt = prompt::arbiter(&self.question.text, [first.text(), other.text()], tests);
+        let asked = self.opinion(LegRole::Arbiter, arbiters, prompt, ArbiterVerdict::parse, client);
+        let (evidence, reason) = match Box::pin(asked).await? {
+            Ok(verdict) => {
+                self.issues.extend(issues_of(verdict.issues));
+                self.story.check = CheckStatus::Arbitrated;
+                match verdict.stands {
+                    Stands::First | Stands::Both => return Ok(first),
+                    Stands::Second => {
+                        self.story.replaced = Some(first.model.id.clone());
+                        self.story.has_risen |= other.model.layer > first.model.layer;
+                        return Ok(other);
+                    }
+                    Stands::Neither => (Evidence::Rejected, None),
+                }
+            }
+            Err(reason) => (Evidence::Disagreement, Some(reason)),
+        };
+        // As good as what a move up to its model would give.
+        let (less, best) = match other.model.layer > first.model.layer {
+            true => (first, other),
+            false => (other, first),
+        };
+        let attempts = [(&less, evidence), (&best, evidence)];
+        let above = self.above(best.model.layer, &self.planned.candidates);
+        if !above.is_empty() && self.may_rise() {
+            if let Some(better) = Box::pin(self.arbitrated_by(above, &attempts, client)).await? {
+                return Ok(better);
+            }
+        } else if above.is_empty() && (evidence == Evidence::Rejected || nobody_to_ask) {
+            // That an arbiter failed is no reason to ask for money.
+            self.need_leave(best.model.layer, &attempts, evidence, None).await;
+        }
+        if evidence == Evidence::Rejected {
+            self.story.check = CheckStatus::Rejected;
+            self.story.evidence = Some(evidence);
+        } else {
+            self.story.check = CheckStatus::Disagreed;
+            if let Some(reason) = reason {
+                self.story.check_reason.get_or_insert(reason);
+            }
+        }
+        Ok(best)
+    }
+
+    /// Has an answer judged, and a better one made of it where that is called for and allowed.
     async fn reviewed(
         &mut self,
         best: Given,
-        spare: Option<Given>,
         reviewers: &[Candidate],
         client: &mut dyn Client,
     ) -> Result<Given, GatewayError> {
@@ -133,16 +202,15 @@ impl Errand {
             Judged::Rejected(issues) => issues,
         };
         self.issues.extend(issues.iter().cloned());
-        // It is paid for, and as good as what a move up to its model would give.
-        let is_better = |spare: &Given| spare.model.layer > best.model.layer && spare.evidence.is_none();
-        if let Some(better) = spare.filter(is_better) {
-            self.story.check = CheckStatus::Arbitrated;
-            self.story.rose_above(&best.model);
-            return Ok(better);
-        }
+        let attempts = [(&best, Evidence::Rejected)];
         let above = self.above(best.model.layer, &self.planned.candidates);
         if !above.is_empty() && self.may_rise() {
-            return Box::pin(self.arbitrated_by(above, best, client)).await;
+            let better = Box::pin(self.arbitrated_by(above, &attempts, client)).await?;
+            if better.is_none() {
+                self.story.check = CheckStatus::Rejected;
+                self.story.evidence = Some(Evidence::Rejected);
+            }
+            return Ok(better.unwrap_or(best));
         }
         // Nobody better may be asked: a third maker says who is right.
         let is_third = |judge: &Candidate| {
@@ -170,37 +238,39 @@ impl Errand {
         Ok(best)
     }
 
-    /// A better model settles it by answering itself, told of the answer and of what was said against it.
+    /// A better model settles it by answering itself, told of the answers so far, the best last, and of what was said against
+    /// them. Nothing where it has no better answer.
     async fn arbitrated_by(
         &mut self,
         above: Vec<Candidate>,
-        best: Given,
+        attempts: &[(&Given, Evidence)],
         client: &mut dyn Client,
-    ) -> Result<Given, GatewayError> {
-        let risen = Box::pin(self.rise(above, &[(&best, Evidence::Rejected)], client)).await;
-        match risen {
+    ) -> Result<Option<Given>, GatewayError> {
+        match Box::pin(self.rise(above, attempts, client)).await {
             Ok(better) if better.evidence.is_none() => {
                 self.story.check = CheckStatus::Arbitrated;
-                self.story.rose_above(&best.model);
-                Ok(better)
-            }
-            Err(error) if is_left(&error) => Err(error),
-            other => {
-                self.story.check = CheckStatus::Rejected;
-                self.story.evidence = Some(Evidence::Rejected);
-                if let Err(error) = other {
-                    self.story.check_reason = Some(reason_of(&error));
+                match attempts.last() {
+                    Some((best, Evidence::Rejected)) => self.story.rose_above(&best.model),
+                    // Nobody knows which of those that differ is wrong.
+                    _ => self.story.has_risen = true,
                 }
-                Ok(best)
+                Ok(Some(better))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if is_left(&error) => Err(error),
+            Err(error) => {
+                self.story.check_reason = Some(reason_of(&error));
+                Ok(None)
             }
         }
     }
 
-    /// Who may judge an answer of this model, in the order in which they are asked: those of its layer and above first.
+    /// Who may judge an answer of this model, in the order in which they are asked: those that have not answered themselves
+    /// first, and of them those of its layer and above.
     fn judges(&self, reviewers: &[Candidate], of: &Model) -> Vec<Candidate> {
         let may_judge = |candidate: &&Candidate| is_independent(candidate, of) && self.may_pay(candidate);
         let mut judges: Vec<Candidate> = reviewers.iter().filter(may_judge).cloned().collect();
-        judges.sort_by_key(|candidate| candidate.model.layer < of.layer);
+        judges.sort_by_key(|judge| (self.story.has_written(&judge.model), judge.model.layer < of.layer));
         judges
     }
 
@@ -213,22 +283,39 @@ impl Errand {
         issues: &[String],
         client: &mut dyn Client,
     ) -> Result<Judged, GatewayError> {
+        let tests = self.call.plan.wish.tests.as_ref();
+        let prompt = prompt::review(&self.question.text, of.text(), issues, tests);
+        let asked = self.opinion(role, judges, prompt, ReviewVerdict::parse, client);
+        Ok(match Box::pin(asked).await? {
+            Ok(verdict) if verdict.accepts => Judged::Accepted,
+            Ok(verdict) => Judged::Rejected(issues_of(verdict.issues)),
+            Err(reason) => Judged::Unknown(reason),
+        })
+    }
+
+    /// Asks for a word on what was answered; why there is none that can be read, where there is none.
+    async fn opinion<T>(
+        &mut self,
+        role: LegRole,
+        judges: Vec<Candidate>,
+        prompt: OwnPrompt,
+        parse: fn(&str) -> Option<T>,
+        client: &mut dyn Client,
+    ) -> Result<Result<T, &'static str>, GatewayError> {
         let now = Instant::now();
         let deadline = self.call.context.deadline;
         if now >= deadline {
-            return Ok(Judged::Unknown("deadline"));
+            return Ok(Err("deadline"));
         }
         let nobody = if self.is_unpaid { "budget" } else { "no_second_model" };
         if judges.is_empty() {
-            return Ok(Judged::Unknown(nobody));
+            return Ok(Err(nobody));
         }
-        let tests = self.call.plan.wish.tests.as_ref();
-        let prompt = prompt::review(&self.question.text, of.text(), issues, tests);
         let (outgoing, needs) = self.cell.scribe.write(prompt);
         let has_room = |judge: &Candidate| needs.input_estimate <= u64::from(judge.model.context_window);
         let judges: Vec<Candidate> = judges.into_iter().filter(has_room).collect();
         if judges.is_empty() {
-            return Ok(Judged::Unknown(nobody));
+            return Ok(Err(nobody));
         }
         let wish = LegWish {
             role,
@@ -240,25 +327,21 @@ impl Errand {
         let answer = match Box::pin(self.run(wish, client)).await {
             Ok(answer) => answer,
             Err(error) if is_left(&error) => return Err(error),
-            Err(error) if !is_unpaid(&error) && Instant::now() >= deadline => return Ok(Judged::Unknown("deadline")),
-            Err(error) => return Ok(Judged::Unknown(reason_of(&error))),
+            Err(error) if !is_unpaid(&error) && Instant::now() >= deadline => return Ok(Err("deadline")),
+            Err(error) => return Ok(Err(reason_of(&error))),
         };
         self.story.checked_by(&answer.served.model);
         let read = self.cell.scribe.read(&answer.completion);
         // An answer that was cut says nothing, even where what is there could be read.
         let whole = read.filter(|read| read.end == AnswerEnd::Stop);
-        let Some(verdict) = whole.and_then(|read| ReviewVerdict::parse(&read.text)) else {
-            return Ok(Judged::Unknown("invalid_verdict"));
-        };
-        if verdict.accepts {
-            return Ok(Judged::Accepted);
-        }
-        let mut issues = verdict.issues;
-        issues.sort_by_key(|issue| issue.severity == Severity::Minor);
-        Ok(Judged::Rejected(
-            issues.iter().map(|issue| prompt::issue_text(&issue.what)).collect(),
-        ))
+        Ok(whole.and_then(|read| parse(&read.text)).ok_or("invalid_verdict"))
     }
+}
+
+/// The issues as they go on to other models, the major ones first.
+fn issues_of(mut issues: Vec<ReviewIssue>) -> Vec<String> {
+    issues.sort_by_key(|issue| issue.severity == Severity::Minor);
+    issues.iter().map(|issue| prompt::issue_text(&issue.what)).collect()
 }
 
 /// Whether a model may judge another's answer: it is of another maker, and can be reached.

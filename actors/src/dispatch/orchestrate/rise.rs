@@ -8,6 +8,7 @@ use super::super::run::plan;
 use super::errand::{Aim, Errand, Given, LegWish, is_left};
 use super::handoff::{Attempted, Matter, counts_of, hand_off};
 use super::schema;
+use super::story::is_same_endpoint;
 use crate::protocol::{
     AnswerEnd, AnswerRead, AnswerShape, Candidate, EscalationNeed, Evidence, GatewayError, HandOff, HealthNote, Layer,
     Leave, LegRole, Model, NanoUsd, OutgoingRequest, Question, TestResults,
@@ -62,6 +63,15 @@ pub(super) fn worth(evidence: Option<Evidence>) -> u8 {
     }
 }
 
+/// Which better model is offered; without either, one of the next layer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Better<'a> {
+    /// It is of this layer or a higher one, if there is such a one.
+    pub(super) at_least: Option<Layer>,
+    /// It is this one, if it may be asked with leave: it was weighed against what was said.
+    pub(super) weighed: Option<&'a Model>,
+}
+
 impl Errand {
     /// The models that may be asked above a layer, lowest layer first. One that was asked for an answer already is not asked
     /// again, and one whose gate is open is no better than what is there. One that has only judged or rated may answer, but
@@ -98,9 +108,12 @@ impl Errand {
             match Box::pin(self.rise(above, &[(&best, evidence)], client)).await {
                 Ok(better) if worth(better.evidence) >= worth(best.evidence) => {
                     self.story.rose_above(&best.model);
-                    best = better;
+                    self.tried(std::mem::replace(&mut best, better));
                 }
-                Ok(_) => break,
+                Ok(worse) => {
+                    self.tried(worse);
+                    break;
+                }
                 Err(error) if is_left(&error) => return Err(error),
                 Err(_) => break,
             }
@@ -152,9 +165,11 @@ impl Errand {
         (!is_told).then_some(tests)
     }
 
-    /// What a better model is told.
+    /// What a better model is told: of these attempts, and of those before them.
     fn package(&self, attempts: &[(&Given, Evidence)]) -> HandOff {
-        let attempts = attempts.iter().map(|(given, evidence)| Attempted {
+        let earlier = self.earlier.iter().map(|(given, evidence)| (given, evidence));
+        let attempts = earlier.chain(attempts.iter().map(|(given, evidence)| (*given, evidence)));
+        let attempts = attempts.map(|(given, evidence)| Attempted {
             model: &given.model,
             evidence: *evidence,
             text: given.text(),
@@ -179,11 +194,26 @@ impl Errand {
         evidence: Evidence,
         at_least: Option<Layer>,
     ) {
+        let wanted = Better {
+            at_least,
+            ..Better::default()
+        };
+        self.need_leave_for(current, attempts, evidence, wanted).await;
+    }
+
+    /// The same, for the model that was weighed against the answer if there is one and it may be offered.
+    pub(super) async fn need_leave_for(
+        &mut self,
+        current: Layer,
+        attempts: &[(&Given, Evidence)],
+        evidence: Evidence,
+        wanted: Better<'_>,
+    ) {
         if self.is_unpaid {
             self.story.check_reason.get_or_insert("budget");
             return;
         }
-        let Some(better) = self.better_with_leave(current, at_least).await else {
+        let Some(better) = self.better_with_leave(current, wanted).await else {
             return;
         };
         let package = self.package(attempts);
@@ -197,11 +227,17 @@ impl Errand {
     }
 
     /// The model that would be asked next if everything that the caller and the operator allow were approved.
-    async fn better_with_leave(&self, current: Layer, at_least: Option<Layer>) -> Option<Candidate> {
+    async fn better_with_leave(&self, current: Layer, better: Better<'_>) -> Option<Candidate> {
+        let Better { at_least, weighed } = better;
         let mut wanted = self.call.plan.clone();
         wanted.wish.leave = Leave::UpTo(Layer::L3);
         let plan = Box::pin(plan(&self.cell, &wanted)).await.ok()?;
         let above = self.above(current, &plan.candidates);
+        let is_weighed =
+            |candidate: &&Candidate| weighed.is_some_and(|model| is_same_endpoint(model, &candidate.model));
+        if let Some(weighed) = above.iter().find(is_weighed) {
+            return Some(weighed.clone());
+        }
         let at_least = at_least.unwrap_or(Layer::L0);
         let fitting = above.iter().find(|candidate| candidate.model.layer >= at_least);
         let layer = fitting.or(above.last())?.model.layer;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::super::super::client::Client;
 use super::super::errand::{Given, is_left, is_unpaid};
+use super::super::rise::Better;
 use super::super::story::is_same_endpoint;
 use super::{End, Panel, Said, told};
-use crate::protocol::{Candidate, CheckStatus, ErrorKind, Evidence, GatewayError};
+use crate::protocol::{Candidate, CheckPlan, CheckStatus, ErrorKind, Evidence, GatewayError};
 
 impl Panel<'_> {
     /// Tells what came of the check, and gives the answer that was taken.
@@ -18,7 +19,8 @@ impl Panel<'_> {
         }
         let evidence = self.evidence();
         let needs_leave = matches!(end, End::NeedsLeave(_));
-        if needs_leave && self.was_held {
+        // That a member failed, or cannot be compared, is no reason to ask for money.
+        if let Some(evidence) = evidence.filter(|_| needs_leave && self.was_held) {
             self.offer(evidence).await;
         }
         let accepted = match end {
@@ -34,6 +36,9 @@ impl Panel<'_> {
         };
         let best = *best;
         if !self.was_held {
+            if self.top == Some(place) {
+                self.errand.story.check_reason = Some(CheckPlan::AT_ONCE);
+            }
             return Box::pin(self.errand.mend(best, client)).await;
         }
         let usable = self
@@ -45,6 +50,10 @@ impl Panel<'_> {
         let is_members = place < self.members;
         let story = &mut self.errand.story;
         let missing = self.missing;
+        if usable == 0 {
+            // A chance by votes, and nobody has one.
+            story.confidence = None;
+        }
         if usable < 2 || missing == Some("budget") {
             // All of them answered, and nothing in it can be held against each other.
             story.unavailable(missing.unwrap_or("incomparable"));
@@ -74,7 +83,12 @@ impl Panel<'_> {
         let told = told(&said, evidence);
         let current = told.iter().map(|(given, _)| given.model.layer).max();
         if let Some(current) = current {
-            self.errand.need_leave(current, &told, evidence, None).await;
+            let weighed = self.weighed.as_ref().map(|best| &*best.model);
+            let wanted = Better {
+                weighed,
+                ..Better::default()
+            };
+            self.errand.need_leave_for(current, &told, evidence, wanted).await;
         }
         self.said = said;
     }

@@ -25,6 +25,8 @@ struct Panel<'a> {
     members: usize,
     /// The place of the best model, if it may be asked.
     top: Option<usize>,
+    /// The best model, if it wants leave.
+    weighed: Option<Candidate>,
     policy: PanelPolicy,
     said: Vec<Option<Said>>,
     /// The normal form of each answer; nothing where there is none.
@@ -92,6 +94,7 @@ pub(super) async fn run(
         offers: offers.clone(),
         members: count,
         top: top_place,
+        weighed: wanting_leave,
         policy,
         error: None,
         missing: None,

@@ -162,7 +162,8 @@ impl Panel<'_> {
         }
         let is_top = self.top == Some(place);
         let result = if has_answers && is_top {
-            let evidence = self.evidence();
+            // It may be asked, whatever is missing.
+            let evidence = self.evidence().unwrap_or(Evidence::Unconvincing);
             let said = std::mem::take(&mut self.said);
             let result = Box::pin(self.errand.rise(vec![offer], &told(&said, evidence), client)).await;
             self.said = said;
@@ -236,12 +237,17 @@ impl Panel<'_> {
         gateway_routing::agree(&keys, &[] as &[u8]).most
     }
 
-    /// What speaks for another answer than the members'.
-    pub(super) fn evidence(&self) -> Evidence {
-        if self.votes() < 2 {
-            Evidence::Disagreement
-        } else {
-            Evidence::Unconvincing
+    /// What speaks against the members' answers: two of them that can be read, and differ, or that they agree and are not
+    /// convincing. Where one is missing or cannot be compared that says nothing of the others.
+    pub(super) fn evidence(&self) -> Option<Evidence> {
+        let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
+        let different = gateway_routing::agree(&keys, &[] as &[u8]).different;
+        let has_all = (0..self.members).all(|place| self.has_answered(place));
+        match (self.votes(), different) {
+            (0 | 1, 2..) => Some(Evidence::Disagreement),
+            (2.., 2..) => Some(Evidence::Unconvincing),
+            (2.., 1) if has_all => Some(Evidence::Unconvincing),
+            _ => None,
         }
     }
 }

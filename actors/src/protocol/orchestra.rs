@@ -422,6 +422,20 @@ pub struct ArmChosen {
     pub arm: Arc<str>,
     /// What the arm does.
     pub spec: ArmSpec,
+    /// Whether none of the models that the arm would have answer can be called, as they have failed.
+    pub is_shut: bool,
+}
+
+impl ArmChosen {
+    /// Whether the arm would have this model answer, by itself and not for want of another; nothing where it names none.
+    #[must_use]
+    pub fn means(&self, model: &Model) -> Option<bool> {
+        match &self.spec {
+            ArmSpec::Strategy(_) => None,
+            ArmSpec::Model(name) => Some(model.id.as_str() == &**name || model.api_model == *name),
+            ArmSpec::Layer(layer) => Some(model.layer == *layer),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl Errand {
                 break;
             }
             match Box::pin(self.rise(above, &[(&best, evidence)], client)).await {
-                Ok(better) if worth(better.evidence) >= worth(best.evidence) => {
+                Ok(better) if better.worth() >= best.worth() => {
                     self.story.rose_above(&best.model);
                     best = better;
                 }

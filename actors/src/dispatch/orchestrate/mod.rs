@@ -12,6 +12,7 @@ mod panel;
 mod prepare;
 mod prompt;
 mod rating;
+mod refusal;
 mod review;
 mod rise;
 mod schema;

@@ -7,6 +7,7 @@ use super::super::client::Client;
 use super::super::run::plan;
 use super::errand::{Aim, Errand, Given, LegWish, is_left};
 use super::handoff::{Attempted, Matter, counts_of, hand_off};
+use super::refusal::is_refusal;
 use super::schema;
 use crate::protocol::{
     AnswerEnd, AnswerRead, AnswerShape, Candidate, EscalationNeed, Evidence, GatewayError, HandOff, HealthNote, Layer,
@@ -34,6 +35,9 @@ pub(super) fn judge(read: &AnswerRead, question: &Question) -> Option<Evidence> 
     if read.end == AnswerEnd::Length {
         // Where the client set the limit, it has what it asked for.
         return (!question.capped).then_some(Evidence::Truncated);
+    }
+    if is_refusal(text) {
+        return Some(Evidence::Refusal);
     }
     match &question.shape {
         AnswerShape::Free => None,
@@ -252,12 +256,31 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_judged_by_what_it_is_and_not_by_what_it_says() {
+    fn an_answer_is_judged_by_what_it_is_and_of_its_words_by_how_refusals_begin() {
         let schema = || AnswerShape::Schema(r#"{"type":"object","required":["a"]}"#.into());
         let free = || AnswerShape::Free;
         for (shape, text, end, expected) in [
             (free(), "four", AnswerEnd::Stop, None),
-            (free(), "I cannot help with that.", AnswerEnd::Stop, None),
+            (free(), "I cannot tell.", AnswerEnd::Stop, None),
+            (
+                free(),
+                "I cannot help with that.",
+                AnswerEnd::Stop,
+                Some(Evidence::Refusal),
+            ),
+            (
+                AnswerShape::Json,
+                "I cannot help with that.",
+                AnswerEnd::Stop,
+                Some(Evidence::Refusal),
+            ),
+            (
+                free(),
+                "I cannot help with",
+                AnswerEnd::Length,
+                Some(Evidence::Truncated),
+            ),
+            (free(), "I cannot help with that.", AnswerEnd::ToolCalls, None),
             (free(), " \n", AnswerEnd::Stop, Some(Evidence::Empty)),
             (free(), "", AnswerEnd::ToolCalls, None),
             (free(), "I will not", AnswerEnd::Refused, Some(Evidence::Refusal)),

@@ -109,6 +109,8 @@ words! {
         Rejected = "rejected_by_review",
         /// The request is too hard for the layers that may be used.
         TooHard = "complexity",
+        /// The quality that was asked for wants a better layer than may be used.
+        Quality = "quality",
         /// What was said is not likely enough to be right.
         Unconvincing = "low_confidence",
     }

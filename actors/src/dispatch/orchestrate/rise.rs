@@ -133,11 +133,10 @@ impl Errand {
         self.ask(wish, client).await
     }
 
-    /// Has whoever answers first told how the client's tests went, where that is why it is a better model: else it would be
-    /// paid for answering as if nothing had been tried.
+    /// Has whoever answers first told of the client's failed tests, be it the model that answered before: else it would
+    /// answer as if nothing had been tried.
     pub(super) fn tell_of_tests(&mut self) {
-        let is_raised = self.planned.decision.raised_by == Some(Evidence::FailedTests);
-        if !is_raised || self.untold_tests().is_none() {
+        if self.untold_tests().is_none_or(|tests| tests.failed == 0) {
             return;
         }
         let package = self.package(&[]);

@@ -15,9 +15,9 @@ use super::client::{Client, gone, superseded};
 use super::failure::{Blocked, told};
 use super::payment::{NotPaid, Payment};
 use crate::protocol::{
-    Answer, AttemptId, Billing, CallContext, CallStep, Candidate, ChatCall, Completion, ConversationId, DispatchRecord, ErrorKind,
-    FailureKind, GatewayError, Hold, Lease, LegRole, Model, NanoUsd, Ordinals, Outgoing, Plan, PlanRequest, Price,
-    RouteError, TokenBound, UpstreamCall, UpstreamFailure, UpstreamReply,
+    Answer, AttemptId, Billing, CallContext, CallStep, Candidate, ChatCall, Completion, ConversationId, DispatchRecord,
+    ErrorKind, FailureKind, GatewayError, Hold, Lease, LegRole, Model, NanoUsd, Ordinals, Outgoing, Plan, PlanRequest,
+    Price, RouteError, TokenBound, UpstreamCall, UpstreamFailure, UpstreamReply,
 };
 use crate::runtime::{AbortPoint, pass, unix_micros};
 

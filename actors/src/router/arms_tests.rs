@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::protocol::{
-    Complexity, ConversationMark, Decision, ExperimentId, ExperimentStatus, GuardRails, LoopKey, NanoUsd, RequestId, Strategy,
-    Target, TaskType,
+    Complexity, ConversationMark, Decision, ExperimentId, ExperimentStatus, GuardRails, LoopKey, NanoUsd, RequestId,
+    Strategy, Target, TaskType,
 };
 use crate::router::bench::{Bench, EASY, HARD, ladder, model};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use gateway_actors::protocol::{
-    ArmChosen, ArmSpec, Billing, CheckPlan, Decision, ExperimentId, FailureKind, Layer, NanoUsd, OutcomeEnd, OutcomeRow,
-    Strategy,
+    ArmChosen, ArmSpec, Billing, CheckPlan, Decision, ExperimentId, FailureKind, Layer, NanoUsd, OutcomeEnd,
+    OutcomeRow, Strategy,
 };
 use gateway_actors::testkit::samples::decision;
 use gateway_actors::testkit::{Script, until};
@@ -149,9 +149,21 @@ async fn an_arm_whose_model_fails_has_failed_though_another_model_answers() {
         ("its model fails", ant.clone(), false, Some(fails()), true),
         ("its model is left alone", bee.clone(), true, None, true),
         ("its model was not its first", bee, false, None, false),
-        ("another of its layer answers", ArmSpec::Layer(Layer::L0), false, Some(fails()), false),
+        (
+            "another of its layer answers",
+            ArmSpec::Layer(Layer::L0),
+            false,
+            Some(fails()),
+            false,
+        ),
         ("its layer is left alone", ArmSpec::Layer(Layer::L3), true, None, true),
-        ("it names no model", ArmSpec::Strategy(Strategy::Value), false, Some(fails()), false),
+        (
+            "it names no model",
+            ArmSpec::Strategy(Strategy::Value),
+            false,
+            Some(fails()),
+            false,
+        ),
     ];
     for (number, (what, spec, is_shut, script, expected)) in cases.into_iter().enumerate() {
         scene.plans(&["ant", "cat"], of_arm(spec.clone(), is_shut));
@@ -177,7 +189,10 @@ async fn an_arm_whose_answer_was_given_up_for_a_better_one_has_not_failed() {
     scene.say(&[("ant", ""), ("dog", "seven")]);
     scene.ask(SUM).await;
     let row = told(&scene, 1).await.pop().unwrap();
-    assert_eq!((row.model.as_str(), row.arm_failed, row.escalated), ("dog", false, true));
+    assert_eq!(
+        (row.model.as_str(), row.arm_failed, row.escalated),
+        ("dog", false, true)
+    );
     scene.records().await;
     scene.stop();
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerEnd, AnswerRead, BoundRules, Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing,
-    OutgoingRequest, Question, Role, TokenBound,
+    AnswerEnd, AnswerRead, BoundRules, Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs,
+    Outgoing, OutgoingRequest, Question, Role, TokenBound,
 };
 use serde::Serialize;
 
@@ -331,7 +331,11 @@ mod tests {
             (r#"{"content":"x \ud800 y"}"#.to_owned(), "stop", true),
             (r#"{"content":7}"#.to_owned(), "stop", true),
             (format!(r#"{{"content":null,"tool_calls":{call}}}"#), "tool_calls", true),
-            (format!(r#"{{"content":"so","tool_calls":{call}}}"#), "tool_calls", false),
+            (
+                format!(r#"{{"content":"so","tool_calls":{call}}}"#),
+                "tool_calls",
+                false,
+            ),
             (r#"{"content":"hello"}"#.to_owned(), "stop", false),
             (r#"{"content":""}"#.to_owned(), "stop", false),
             (r#"{"content":null}"#.to_owned(), "length", false),

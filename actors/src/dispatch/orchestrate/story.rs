@@ -8,8 +8,8 @@ use super::super::account::Account;
 use super::errand::Aim;
 use super::leg::Leg;
 use crate::protocol::{
-    ArmChosen, AttemptTrace, Candidate, CheckStatus, Decision, EscalationNeed, Evidence, HandOff, HandOffNote, LegRole, LegTrace,
-    Model, ModelId, NanoUsd, Outcome, Rejected, RoutingStory,
+    ArmChosen, AttemptTrace, Candidate, CheckStatus, Decision, EscalationNeed, Evidence, HandOff, HandOffNote, LegRole,
+    LegTrace, Model, ModelId, NanoUsd, Outcome, Rejected, RoutingStory,
 };
 
 /// What was planned for a request that the gateway chooses the model for.
@@ -131,7 +131,9 @@ impl Story {
         let is_no_answer = |role| matches!(role, LegRole::Review | LegRole::Rating | LegRole::Plan);
         let answers = self.legs.iter().filter(|leg| !is_no_answer(leg.role));
         let attempts = answers.flat_map(|leg| &leg.attempts);
-        let mut own = attempts.filter(|attempt| arm.means(&attempt.model) == Some(true)).peekable();
+        let mut own = attempts
+            .filter(|attempt| arm.means(&attempt.model) == Some(true))
+            .peekable();
         match own.peek() {
             None => arm.is_shut,
             Some(_) => own.all(|attempt| is_failure(attempt.outcome)),

@@ -6,7 +6,7 @@ mod routing;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use gateway_actors::protocol::{Layer, NanoUsd, Served};
+use gateway_actors::protocol::{AnswerEnd, Layer, NanoUsd, Served};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -31,6 +31,12 @@ impl<'a> Answerer<'a> {
             layer: model.map(|model| model.layer),
         }
     }
+}
+
+/// How the answer ended, as answers of the gateway's own tell it; nothing where it is not known, as of one that was given
+/// before.
+pub(crate) fn finish_reason(served: Option<&Served>) -> Option<&'static str> {
+    served?.end.map(AnswerEnd::as_str)
 }
 
 /// Every attempt in one line.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gateway_actors::protocol::{
-    AgentDialect, Completion, GatewayError, Needs, OutgoingRequest, StoredMessage, TurnDialect,
+    AgentDialect, AnswerEnd, Completion, GatewayError, Needs, OutgoingRequest, StoredMessage, TurnDialect,
 };
 
 use crate::dialects::openai_chat::PlainText;
@@ -49,6 +49,10 @@ impl TurnDialect for AgentText {
 
     fn answer_text(&self, completion: &Completion) -> Result<String, GatewayError> {
         self.whole.answer_text(completion)
+    }
+
+    fn answer_end(&self, completion: &Completion) -> Option<AnswerEnd> {
+        self.whole.answer_end(completion)
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn served(routing: Option<RoutingStory>) -> Served {
         cost: NanoUsd::ZERO,
         dropped: Vec::new(),
         routing: routing.map(Box::new),
+        end: None,
     }
 }
 

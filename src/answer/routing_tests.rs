@@ -72,6 +72,7 @@ fn checked() -> Served {
         experiment: "exp_1".into(),
         arm: "b".into(),
         spec: ArmSpec::Layer(Layer::L0),
+        is_shut: false,
     });
     told.candidates = vec![Candidate {
         model: Arc::clone(&a),

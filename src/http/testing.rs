@@ -111,6 +111,7 @@ pub(crate) fn served_with(routing: Option<RoutingStory>) -> Served {
         cost: NanoUsd(2_000_000),
         dropped: Vec::new(),
         routing: routing.map(Box::new),
+        end: None,
     }
 }
 

@@ -57,6 +57,7 @@ fn served() -> Served {
         cost: NanoUsd(2_000_000),
         dropped: Vec::new(),
         routing: None,
+        end: None,
     }
 }
 

@@ -58,6 +58,12 @@ pub(crate) enum Fault {
         /// The member.
         name: String,
     },
+    /// No page begins there.
+    #[error("there is no cursor {cursor:?}: every list here has one page; leave the cursor out")]
+    UnknownCursor {
+        /// What was named.
+        cursor: String,
+    },
     /// There is no such tool.
     #[error("there is no tool {name:?}; tools/list lists those there are")]
     UnknownTool {
@@ -75,7 +81,10 @@ impl Fault {
                 ErrorCode::INVALID_REQUEST
             }
             Self::UnknownMethod { .. } => ErrorCode::METHOD_NOT_FOUND,
-            Self::BadParams { .. } | Self::GivenTwice { .. } | Self::UnknownTool { .. } => ErrorCode::INVALID_PARAMS,
+            Self::BadParams { .. }
+            | Self::GivenTwice { .. }
+            | Self::UnknownCursor { .. }
+            | Self::UnknownTool { .. } => ErrorCode::INVALID_PARAMS,
         }
     }
 }

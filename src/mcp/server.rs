@@ -94,10 +94,16 @@ impl ServerHandler for GatewayServer {
 
     async fn list_tools(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        std::future::ready(Ok(ListToolsResult::with_all_items(tools::list()))).await
+        let cursor = request.and_then(|request| request.cursor);
+        // All of it is one page: nobody was given a cursor.
+        let listed = match cursor {
+            Some(cursor) => Err(Fault::UnknownCursor { cursor }.into()),
+            None => Ok(ListToolsResult::with_all_items(tools::list())),
+        };
+        std::future::ready(listed).await
     }
 
     async fn call_tool(

@@ -57,6 +57,7 @@ impl StoredOutcome {
             comment: None,
             experiment_id: experiment.as_ref().map(ToString::to_string),
             arm: text(&arm),
+            arm_failed: outcome.arm_failed,
             cost_nano_usd: outcome.cost.0,
             created_at: outcome.created_at,
             updated_at: now,
@@ -106,6 +107,7 @@ impl StoredOutcome {
             comment: None,
             experiment_id: None,
             arm: None,
+            arm_failed: false,
             cost_nano_usd: calls
                 .iter()
                 .fold(0, |sum, call| i64::saturating_add(sum, call.cost_nano_usd)),
@@ -173,6 +175,7 @@ impl TryFrom<StoredOutcome> for OutcomeRow {
             rating: row.rating.map(narrow).transpose()?,
             tests,
             experiment,
+            arm_failed: row.arm_failed,
             cost: NanoUsd(row.cost_nano_usd),
             created_at: row.created_at,
         })

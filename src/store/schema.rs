@@ -330,6 +330,7 @@ diesel::table! {
         cost_nano_usd -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        arm_failed -> Bool,
     }
 }
 

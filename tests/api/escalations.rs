@@ -123,6 +123,33 @@ fn escalation_token_buys_one_better_answer_and_nothing_is_paid_before() {
 }
 
 #[test]
+fn a_quality_that_wants_a_dearer_layer_is_offered_it_with_the_answer_of_a_free_one() {
+    let scene = Scene::new();
+    let client = scene.gateway.client();
+    let cut = client.post("/v1/route", &json!({ "message": QUESTION })).json();
+    assert_eq!(cut["result"]["finishReason"], "length", "{cut}");
+    scene.free.say(Content::text());
+    let usual = client.post("/v1/route", &json!({ "message": QUESTION })).json();
+    assert_eq!(
+        (usual.get("escalation"), &usual["result"]["finishReason"]),
+        (None, &json!("stop"))
+    );
+    for (path, field, quality) in [
+        ("/v1/route", "message", "qualityLevel"),
+        ("/v1/code-agent", "task", "quality"),
+    ] {
+        let (answer, token) = offered(&client, path, &json!({ field: QUESTION, quality: "critical" }));
+        assert_eq!(
+            (&answer["result"]["layer"], &answer["escalation"]["reason"]),
+            (&json!("L0"), &json!("quality"))
+        );
+        assert_eq!(scene.dear.requests(), 0, "paid before anybody approved");
+        assert_eq!(decide(&client, &token, "reject").status, 200);
+    }
+    scene.finish();
+}
+
+#[test]
 fn escalation_token_may_come_with_the_request_again() {
     let scene = Scene::new();
     let client = scene.gateway.client();

@@ -66,6 +66,17 @@ fn an_unknown_revision_in_a_request_is_refused_with_those_there_are() {
 }
 
 #[test]
+fn a_cursor_that_nobody_gave_is_refused() {
+    let mut process = Process::begun(&Setup::new().env("SIMULATOR_ENABLED", "true"));
+    for cursor in ["zzz", ""] {
+        let id = process.ask("tools/list", &json!({"cursor": cursor}));
+        assert_eq!(process.answer(&id)["error"]["code"], -32602, "{cursor:?}");
+    }
+    process.result("tools/list", &json!({}));
+    process.finish();
+}
+
+#[test]
 fn the_tools_are_told_as_they_are_written_down() {
     let mut process = Process::begun(&Setup::new().env("SIMULATOR_ENABLED", "true"));
     let listed = process.result("tools/list", &json!({}));

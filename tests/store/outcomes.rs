@@ -59,6 +59,7 @@ pub(crate) fn outcome() -> OutcomeRow {
         rating: Some(-1),
         tests: Some((3, u32::MAX)),
         experiment: Some((ExperimentId::generate(), "arm $1".into())),
+        arm_failed: true,
         cost: NanoUsd(9_007_199_254_740_993),
         created_at: microseconds_ago(HOUR),
     }
@@ -85,6 +86,7 @@ pub(crate) fn bare() -> OutcomeRow {
         rating: None,
         tests: None,
         experiment: None,
+        arm_failed: false,
         ..outcome()
     }
 }
@@ -266,6 +268,7 @@ fn an_experiment_is_summed_up_over_all_of_its_outcomes(test: &TestStore) {
     let (this, other) = (ExperimentId::generate(), ExperimentId::generate());
     let row = |experiment, arm: &str, ended| OutcomeRow {
         experiment: Some((experiment, arm.into())),
+        arm_failed: false,
         ended,
         evidence: None,
         accepted: None,
@@ -287,6 +290,11 @@ fn an_experiment_is_summed_up_over_all_of_its_outcomes(test: &TestStore) {
         evidence: Some(Evidence::Empty),
         ..row(this, "a", OutcomeEnd::Answered)
     });
+    // An answer of another model than the arm's, which failed; whoever left tells nothing of it.
+    rows.extend([OutcomeEnd::Answered, OutcomeEnd::Left].map(|ended| OutcomeRow {
+        arm_failed: true,
+        ..row(this, "c", ended)
+    }));
     insert(&test.store, &rows);
     let sums = |experiment| {
         let sums = test.store.outcomes().experiment_sums(experiment);
@@ -298,14 +306,17 @@ fn an_experiment_is_summed_up_over_all_of_its_outcomes(test: &TestStore) {
         failures,
         cost: NanoUsd(cost),
     };
-    assert_eq!(sums(this), [sum("a", 7, 4, 130), sum("b's", 2, 2, 40)]);
+    assert_eq!(
+        sums(this),
+        [sum("a", 7, 4, 130), sum("b's", 2, 2, 40), sum("c", 1, 1, 20)]
+    );
     assert_eq!(sums(ExperimentId::generate()), []);
     // What is told of a row is what the database counts.
     let counted = rows
         .iter()
         .filter(|row| row.experiment.as_ref().is_some_and(|(id, _)| *id == this));
     let failures = counted.filter(|row| row.is_failure()).count();
-    assert_eq!(failures, 6);
+    assert_eq!(failures, 7);
 }
 
 fn outcomes_of_an_experiment_are_told_the_newest_first(test: &TestStore) {

@@ -69,6 +69,7 @@ impl Account {
             cost: self.cost,
             dropped,
             routing: None,
+            end: None,
         }
     }
 }

@@ -129,6 +129,12 @@ impl Attempt {
         self.finish(End::Failed(failure), failure.outcome())
     }
 
+    /// The whole answer arrived, and is of no use. It is on the bill as any whole answer is.
+    pub(super) fn unusable(mut self, failure: &UpstreamFailure) -> Finished {
+        self.report_failure(failure);
+        self.finish(End::Completed, failure.outcome())
+    }
+
     /// The client left, and what was still to come was not read.
     pub(super) fn client_left(mut self) -> Finished {
         if self.first_byte.is_some() {

@@ -15,9 +15,9 @@ use super::client::{Client, gone, superseded};
 use super::failure::{Blocked, told};
 use super::payment::{NotPaid, Payment};
 use crate::protocol::{
-    Answer, AttemptId, Billing, CallContext, CallStep, Candidate, ChatCall, ConversationId, DispatchRecord, ErrorKind,
-    FailureKind, GatewayError, Hold, Lease, LegRole, Model, NanoUsd, Ordinals, Outgoing, Plan, PlanRequest, Price,
-    RouteError, TokenBound, UpstreamCall, UpstreamFailure, UpstreamReply,
+    Answer, AttemptId, Billing, CallContext, CallStep, Candidate, ChatCall, Completion, ConversationId, DispatchRecord,
+    ErrorKind, FailureKind, GatewayError, Hold, Lease, LegRole, Model, NanoUsd, Ordinals, Outgoing, Plan, PlanRequest,
+    Price, RouteError, TokenBound, UpstreamCall, UpstreamFailure, UpstreamReply,
 };
 use crate::runtime::{AbortPoint, pass, unix_micros};
 
@@ -42,6 +42,15 @@ pub(super) struct Begun {
     pub(super) reply: UpstreamReply,
     /// What the model was not told.
     pub(super) dropped: Vec<Cow<'static, str>>,
+}
+
+/// An attempt that was answered to the end.
+struct Whole {
+    completion: Completion,
+    candidate: Candidate,
+    dropped: Vec<Cow<'static, str>>,
+    /// What is wrong with an answer that is of no use.
+    failure: Option<UpstreamFailure>,
 }
 
 /// What came of trying a candidate.
@@ -76,21 +85,45 @@ impl Run {
 
     /// Gets a whole answer.
     pub(super) async fn complete(&mut self, client: &mut dyn Client) -> Result<Answer, GatewayError> {
-        let begun = self.begin(client).await?;
-        self.ended(begun)
+        let plan = plan(&self.cell, &self.call.plan).await?;
+        routed(&self.cell, &self.call.context, &plan.candidates);
+        self.complete_with(plan.candidates, client).await
     }
 
-    /// Gets a whole answer of one of these models.
+    /// Gets a whole answer of one of these models. One that is of no use is kept while others are asked, as after a call
+    /// that failed, and given where none of them answers: whoever asked may know what to do about it.
     pub(super) async fn complete_with(
         &mut self,
         candidates: Vec<Candidate>,
         client: &mut dyn Client,
     ) -> Result<Answer, GatewayError> {
-        let begun = self.begin_with(candidates, client).await?;
-        self.ended(begun)
+        let mut queue: VecDeque<Candidate> = candidates.into();
+        let mut last = None;
+        let mut kept: Option<Whole> = None;
+        loop {
+            let whole = match self.begin_after(&mut queue, last.take(), client).await {
+                Ok(begun) => self.ended(begun)?,
+                Err(error) => match kept {
+                    Some(whole) if error.kind != ErrorKind::ClientClosed => return Ok(self.answer(whole)),
+                    _ => return Err(error),
+                },
+            };
+            match &whole.failure {
+                None => return Ok(self.answer(whole)),
+                Some(failure) => last = Some((whole.candidate.clone(), failure.clone())),
+            }
+            kept = Some(whole);
+        }
     }
 
-    fn ended(&mut self, begun: Begun) -> Result<Answer, GatewayError> {
+    fn answer(&mut self, whole: Whole) -> Answer {
+        Answer {
+            completion: whole.completion,
+            served: std::mem::take(&mut self.account).served(whole.candidate.model, whole.dropped),
+        }
+    }
+
+    fn ended(&mut self, begun: Begun) -> Result<Whole, GatewayError> {
         let Begun {
             mut attempt,
             candidate,
@@ -105,11 +138,28 @@ impl Run {
         };
         let bytes = u64::try_from(completion.body.len()).unwrap_or(u64::MAX);
         attempt.meter(bytes, Some(completion.usage));
-        let finished = attempt.completed();
+        let is_unusable = self.call.outgoing.is_unusable(&completion);
+        let failure = is_unusable.then(|| {
+            let detail = "an answer that cannot be read, or a call of a tool that nobody offered";
+            UpstreamFailure::new(FailureKind::Malformed, Billing::Ambiguous, detail)
+        });
+        let finished = match &failure {
+            None => attempt.completed(),
+            Some(failure) => {
+                tracing::info!(
+                    request = %self.call.plan.request,
+                    model = %candidate.model.id,
+                    "a whole answer is of no use"
+                );
+                attempt.unusable(failure)
+            }
+        };
         self.account.add(self.role, &candidate, finished);
-        Ok(Answer {
+        Ok(Whole {
             completion,
-            served: std::mem::take(&mut self.account).served(candidate.model, dropped),
+            candidate,
+            dropped,
+            failure,
         })
     }
 
@@ -126,12 +176,21 @@ impl Run {
         candidates: Vec<Candidate>,
         client: &mut dyn Client,
     ) -> Result<Begun, GatewayError> {
-        let mut queue: VecDeque<Candidate> = candidates.into();
+        self.begin_after(&mut candidates.into(), None, client).await
+    }
+
+    /// Tries candidates after one that failed like this, if one did, until one begins to answer. Those that were not tried
+    /// are left.
+    async fn begin_after(
+        &mut self,
+        queue: &mut VecDeque<Candidate>,
+        mut last: Option<(Candidate, UpstreamFailure)>,
+        client: &mut dyn Client,
+    ) -> Result<Begun, GatewayError> {
         let mut blocked = Blocked::default();
-        let mut last: Option<(Candidate, UpstreamFailure)> = None;
         let mut untold: Option<GatewayError> = None;
         loop {
-            let Some((candidate, lease)) = self.next(&mut queue, &mut blocked, last.as_ref()).await? else {
+            let Some((candidate, lease)) = self.next(queue, &mut blocked, last.as_ref()).await? else {
                 return Err(match (last, untold) {
                     (Some((_, failure)), _) => told(&failure),
                     (None, Some(error)) => error,

@@ -117,7 +117,9 @@ async fn answer(
         answer = orchestrate::answer(Rc::clone(cell), chat, conversation, &mut client) => answer,
     }?;
     let text = call.dialect.answer_text(&answer.completion)?;
-    Ok((text.into(), answer.served))
+    let mut served = answer.served;
+    served.end = served.end.or_else(|| call.dialect.answer_end(&answer.completion));
+    Ok((text.into(), served))
 }
 
 /// The layer that answered, where the gateway chose it.

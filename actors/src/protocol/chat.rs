@@ -19,7 +19,7 @@ use super::outgoing::OutgoingRequest;
 use super::record::Outcome;
 use super::router::{Needs, PlanRequest, Reason};
 use super::store::StoredMessage;
-use super::story::RoutingStory;
+use super::story::{AnswerEnd, RoutingStory};
 use super::tenancy::Caller;
 use super::upstream::Completion;
 use super::usage::{TokenUsage, UsageSource};
@@ -133,6 +133,11 @@ pub trait TurnDialect: fmt::Debug {
     /// # Errors
     /// When the answer has no text: a refusal, or a call of a tool that nobody offered.
     fn answer_text(&self, completion: &Completion) -> Result<String, GatewayError>;
+
+    /// How the answer ended; nothing where that cannot be read.
+    fn answer_end(&self, _completion: &Completion) -> Option<AnswerEnd> {
+        None
+    }
 }
 
 /// A turn of a stored conversation.
@@ -188,6 +193,8 @@ pub struct Served {
     pub dropped: Vec<Cow<'static, str>>,
     /// What was decided and done for it; nothing where the caller named the model.
     pub routing: Option<Box<RoutingStory>>,
+    /// How the answer ended, where that was read; of several that are given as one, the first end that is not by itself.
+    pub end: Option<AnswerEnd>,
 }
 
 impl Served {

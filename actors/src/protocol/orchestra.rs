@@ -109,6 +109,8 @@ words! {
         Rejected = "rejected_by_review",
         /// The request is too hard for the layers that may be used.
         TooHard = "complexity",
+        /// The quality that was asked for wants a better layer than may be used.
+        Quality = "quality",
         /// What was said is not likely enough to be right.
         Unconvincing = "low_confidence",
     }
@@ -436,6 +438,20 @@ pub struct ArmChosen {
     pub arm: Arc<str>,
     /// What the arm does.
     pub spec: ArmSpec,
+    /// Whether none of the models that the arm would have answer can be called, as they have failed.
+    pub is_shut: bool,
+}
+
+impl ArmChosen {
+    /// Whether the arm would have this model answer, by itself and not for want of another; nothing where it names none.
+    #[must_use]
+    pub fn means(&self, model: &Model) -> Option<bool> {
+        match &self.spec {
+            ArmSpec::Strategy(_) => None,
+            ArmSpec::Model(name) => Some(model.id.as_str() == &**name || model.api_model == *name),
+            ArmSpec::Layer(layer) => Some(model.layer == *layer),
+        }
+    }
 }
 
 #[cfg(test)]

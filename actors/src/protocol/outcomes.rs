@@ -102,6 +102,9 @@ pub struct OutcomeRow {
     pub tests: Option<(u32, u32)>,
     /// The experiment that it was in, and its arm.
     pub experiment: Option<(ExperimentId, Arc<str>)>,
+    /// Whether another model answered because none of its arm's own did: they failed, or were left alone as they had failed
+    /// before.
+    pub arm_failed: bool,
     /// What all of it cost. A call that still ran when the request ended counts with what was held for it, which is more
     /// than it will have cost.
     pub cost: NanoUsd,
@@ -135,10 +138,11 @@ impl OutcomeRow {
         matches!(self.ended, OutcomeEnd::Answered | OutcomeEnd::Failed)
     }
 
-    /// Whether it counts against its arm: a provider failed, or something speaks against the answer.
+    /// Whether it counts against its arm: a provider failed, be it that another model answered for it, or something speaks
+    /// against the answer.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        self.counts() && (self.ended == OutcomeEnd::Failed || self.is_bad())
+        self.counts() && (self.ended == OutcomeEnd::Failed || self.arm_failed || self.is_bad())
     }
 }
 

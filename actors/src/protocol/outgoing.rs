@@ -49,6 +49,12 @@ pub trait OutgoingRequest: fmt::Debug {
         None
     }
 
+    /// Whether nobody can make anything of an answer that its provider calls whole. The next model is asked then, as after
+    /// any call that failed.
+    fn is_unusable(&self, _completion: &Completion) -> bool {
+        false
+    }
+
     /// The same request with a note for the model behind the client's own system text; nothing where there is no place for
     /// it, or something would be lost.
     fn with_note(&self, _note: &str) -> Option<Rc<dyn OutgoingRequest>> {

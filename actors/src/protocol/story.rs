@@ -50,6 +50,19 @@ pub enum AnswerEnd {
     Refused,
 }
 
+impl AnswerEnd {
+    /// Its name in answers of the gateway's own endpoints.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
+            Self::Refused => "refusal",
+        }
+    }
+}
+
 /// A request of the gateway's own: to judge, to rate, to plan.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OwnPrompt {

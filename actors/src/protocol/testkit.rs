@@ -92,6 +92,7 @@ pub(crate) fn outcome() -> OutcomeRow {
         rating: None,
         tests: None,
         experiment: None,
+        arm_failed: false,
         cost: NanoUsd::ZERO,
         created_at: 1,
     }

@@ -46,6 +46,7 @@ pub(super) fn enter(case: &Case<'_>, roster: &Roster) -> Entered {
             experiment: (*experiment.id.text()).into(),
             arm: Arc::clone(&arm.name),
             spec: arm.spec.clone(),
+            is_shut: is_shut(case, roster, &arm.spec),
         },
     })
 }
@@ -71,17 +72,35 @@ fn arm_of<'a>(case: &Case<'_>, experiment: &'a Experiment) -> Option<&'a Arm> {
     experiment.arms.get(place)
 }
 
-/// The layer of what the arm wants and the request may not have. An experiment spends nothing without leave, and sends
-/// nothing to a model that cannot be called.
+/// Whether the arm's own models could answer this request, and are left alone as they have failed. A conversation that has
+/// moved above them is not theirs.
+fn is_shut(case: &Case<'_>, roster: &Roster, spec: &ArmSpec) -> bool {
+    let is_meant = |entry: &Entry| entry.is_payable() && entry.layer() >= case.floor;
+    match spec {
+        ArmSpec::Strategy(_) => false,
+        ArmSpec::Layer(layer) => {
+            let of_layer = || roster.allowed.iter().filter(|entry| entry.layer() == *layer);
+            of_layer().any(is_meant) && of_layer().filter(|entry| is_meant(entry)).all(Entry::is_shut)
+        }
+        ArmSpec::Model(name) => {
+            let ready = roster.place_of(name, |entry| is_meant(entry) && !entry.is_shut());
+            ready.is_none() && roster.place_of(name, is_meant).is_some()
+        }
+    }
+}
+
+/// The layer of what the arm wants and the request may not have: an experiment spends nothing without leave. What has an
+/// open breaker is in reach: were its arm's requests left out, an arm that fails would be judged by the few that came before
+/// its breaker opened.
 fn out_of_reach(case: &Case<'_>, roster: &Roster, spec: &ArmSpec) -> Option<Layer> {
     match spec {
         ArmSpec::Strategy(_) => None,
         ArmSpec::Layer(layer) => {
             let mut there = roster.allowed.iter().filter(|entry| entry.layer() == *layer);
-            (!there.any(Entry::is_ready)).then_some(*layer)
+            (!there.any(Entry::is_payable)).then_some(*layer)
         }
         ArmSpec::Model(name) => {
-            if roster.place_of(name, Entry::is_ready).is_some() {
+            if roster.place_of(name, Entry::is_payable).is_some() {
                 return None;
             }
             let called = case.scene.catalogue.called(name);

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::protocol::{
-    Complexity, ConversationMark, Decision, ExperimentId, ExperimentStatus, GuardRails, LoopKey, RequestId, Strategy,
-    Target, TaskType,
+    Complexity, ConversationMark, Decision, ExperimentId, ExperimentStatus, GuardRails, LoopKey, NanoUsd, RequestId,
+    Strategy, Target, TaskType,
 };
 use crate::router::bench::{Bench, EASY, HARD, ladder, model};
 
@@ -79,11 +79,31 @@ fn a_request_for_which_an_arm_may_not_be_used_is_out_of_the_experiment() {
         bench.core.settings.auto_escalate = false;
         assert!(is_out(&bench), "an experiment never spends without leave");
         bench.core.settings.auto_escalate = true;
-        bench.shut(&["gpt-top"]);
+        bench.request.wish.left = Some(NanoUsd(1));
         assert!(is_out(&bench));
-        bench.shut(&[]);
+        bench.request.wish.left = None;
         assert!(bench.decision().arm.is_some());
     }
+}
+
+#[test]
+fn a_request_whose_arm_cannot_be_called_stays_in_the_experiment_and_says_so() {
+    for spec in [ArmSpec::Model("gpt-top".into()), ArmSpec::Layer(Layer::L3)] {
+        let mut bench = only(spec);
+        bench.shut(&["gpt-top"]);
+        assert_eq!(bench.ids().last().unwrap(), "gpt-top", "it is the last that is asked");
+        assert!(bench.decision().arm.unwrap().is_shut);
+        bench.shut(&["gemma-free"]);
+        assert!(!bench.decision().arm.unwrap().is_shut, "it is the arm's own that count");
+        bench.shut(&[]);
+        assert!(!bench.decision().arm.unwrap().is_shut);
+        bench.request.max_layer = Some(Layer::L2);
+        assert!(bench.decision().arm.is_none(), "whoever may not use it is out of it");
+    }
+    let mut moved = only(ArmSpec::Model("gemma-free".into()));
+    moved.shut(&["gemma-free"]);
+    moved.request.wish.floor = Some(Layer::L1);
+    assert!(!moved.decision().arm.unwrap().is_shut, "it would not be asked");
 }
 
 #[test]

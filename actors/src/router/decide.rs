@@ -345,10 +345,14 @@ fn above(layer: Layer) -> Layer {
     next.copied().unwrap_or(layer)
 }
 
-/// The layer that a request would start at, if nothing but leave is wanting: a complex one, or one that goes badly.
+/// The layer that a request would start at, if nothing but leave is wanting: a complex one, one that goes badly, or one whose
+/// caller asked for more than the usual quality. Nobody else is asked for money over what is not hard.
 fn confirmation(case: &Case<'_>, roster: &Roster, planned: Layer) -> Option<Confirmation> {
     let is_complex = case.class.complexity == Complexity::Complex;
-    let evidence = case.evidence.or(is_complex.then_some(Evidence::TooHard))?;
+    let is_for_quality = case.scene.request.quality > QualityLevel::Normal;
+    let of_class = is_complex.then_some(Evidence::TooHard);
+    let of_quality = is_for_quality.then_some(Evidence::Quality);
+    let evidence = case.evidence.or(of_class).or(of_quality)?;
     (planned > roster.highest()).then_some(Confirmation {
         layer: planned,
         evidence,

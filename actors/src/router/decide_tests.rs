@@ -122,10 +122,42 @@ fn without_leave_a_hard_request_is_answered_below_and_the_layer_it_wants_is_name
         too_hard(Layer::L2),
         "what is above the highest layer is not offered"
     );
-    // Nobody is asked for money over what is not hard.
+    // Nobody is asked for money over what is not hard, unless they say that it matters.
+    bench.request.quality = QualityLevel::Normal;
     for text in [EASY, MEDIUM, "hello"] {
         assert_eq!(asked(bench.ask(text)), None, "{text}");
     }
+}
+
+#[test]
+fn without_leave_the_layer_that_the_quality_asked_for_wants_is_named() {
+    let mut bench = Bench::new(ladder());
+    bench.core.settings.auto_escalate = false;
+    for (text, quality, expected) in [
+        (EASY, QualityLevel::High, None),
+        (EASY, QualityLevel::Critical, Some(Layer::L1)),
+        (MEDIUM, QualityLevel::High, Some(Layer::L1)),
+        (MEDIUM, QualityLevel::Critical, Some(Layer::L2)),
+    ] {
+        bench.ask(text).request.quality = quality;
+        let plan = bench.plan();
+        assert_eq!(plan.candidates[0].model.id.as_str(), FREE, "{text}");
+        let asked = plan.confirmation.map(|asked| (asked.layer, asked.evidence));
+        assert_eq!(
+            asked,
+            expected.map(|layer| (layer, Evidence::Quality)),
+            "{text} {quality}"
+        );
+    }
+    bench.core.settings.auto_escalate = true;
+    assert_eq!(bench.plan().confirmation, None, "whoever may go there is asked nothing");
+    bench.core.settings.auto_escalate = false;
+    bench.request.max_layer = Some(Layer::L0);
+    assert_eq!(
+        bench.plan().confirmation,
+        None,
+        "what the request forbids is not offered"
+    );
 }
 
 #[test]

@@ -71,9 +71,14 @@ impl Entry {
         self.candidate.reason.health == HealthNote::Open
     }
 
+    /// Whether there is enough left to pay for it.
+    pub(super) fn is_payable(&self) -> bool {
+        !self.candidate.reason.is_too_dear
+    }
+
     /// Whether it may be put before others: it can be called, and paid.
     pub(super) fn is_ready(&self) -> bool {
-        !self.is_shut() && !self.candidate.reason.is_too_dear
+        !self.is_shut() && self.is_payable()
     }
 
     pub(super) fn is_avoided(&self) -> bool {

@@ -20,5 +20,5 @@ pub use keys::MemoryKeys;
 pub use ledger::{MemoryLedger, PeriodSums};
 pub use notes::MemoryNotes;
 pub use store::MemoryStore;
-pub use upstream::{CUT, PlainRequest, PlainScribe, Script, ScriptedUpstream, TextRequest};
+pub use upstream::{CUT, PlainRequest, PlainScribe, Script, ScriptedUpstream, TextRequest, UNREADABLE};
 pub use wait::until;

@@ -23,7 +23,8 @@ use crate::protocol::{
 pub enum Script {
     /// An answer with 10 input and 5 output tokens.
     Answer,
-    /// An answer that says this, with the same usage. A text that ends in [`CUT`] was cut for its length.
+    /// An answer that says this, with the same usage. A text that ends in [`CUT`] was cut for its length; one that ends in
+    /// [`UNREADABLE`] is of no use.
     Say(Arc<str>),
     /// An answer that says this, with this usage.
     Spend(Arc<str>, UsageReport),
@@ -45,6 +46,9 @@ pub enum Script {
 
 /// What a text ends in that was cut for its length.
 pub const CUT: char = '\u{4}';
+
+/// What a text ends in that nobody can make anything of.
+pub const UNREADABLE: char = '\u{15}';
 
 /// Answers calls by the scripts of their models; a model without one, or whose scripts are used up, answers.
 #[derive(Debug, Default)]
@@ -137,7 +141,11 @@ impl OutgoingRequest for TextRequest {
     }
 
     fn read_answer(&self, completion: &Completion) -> Option<AnswerRead> {
-        Some(read(completion))
+        (!self.is_unusable(completion)).then(|| read(completion))
+    }
+
+    fn is_unusable(&self, completion: &Completion) -> bool {
+        completion.body.ends_with(&[UNREADABLE as u8])
     }
 
     fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {

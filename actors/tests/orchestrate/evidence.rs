@@ -5,7 +5,7 @@ use gateway_actors::protocol::{
     ModelId, NanoUsd, Outcome, OutcomeEnd, QualityLevel,
 };
 use gateway_actors::testkit::samples::{decision, plan};
-use gateway_actors::testkit::{CUT, Script, until};
+use gateway_actors::testkit::{CUT, Script, UNREADABLE, until};
 
 use crate::scene::{COST, HELD_OF_BEST, REJECT, SUM, Scene, adds_up, after, say, story, text};
 
@@ -50,6 +50,55 @@ async fn an_answer_that_was_cut_is_given_by_a_better_model_that_is_told_of_it() 
     adds_up(&answer, &scene.records().await);
     let rows = scene.rows().await;
     assert_eq!((rows[1].0.as_str(), rows[1].1), ("dog", LegRole::Rise));
+    scene.stop();
+}
+
+#[actix_rt::test]
+async fn after_an_answer_that_nobody_can_read_the_next_model_is_asked_as_after_one_that_failed() {
+    let scene = Scene::paused();
+    scene.plans(&["ant", "bee", "eel"], unchecked());
+    scene.say(&[("ant", &format!("x{UNREADABLE}")), ("bee", "7")]);
+    let answer = scene.ask(SUM).await;
+    assert_eq!(text(&answer), "7");
+    assert!(story(&answer).rises.is_empty(), "the next is told of nothing");
+    adds_up(&answer, &scene.records().await);
+    let expected = [("ant", Outcome::Malformed), ("bee", Outcome::Completed)];
+    let rows = scene.rows().await;
+    let rows = rows.iter().map(|(model, role, outcome, cost)| {
+        assert_eq!((*role, *cost), (LegRole::Answer, COST), "billed as it was told");
+        (model.as_str(), *outcome)
+    });
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
+    scene.stop();
+}
+
+#[actix_rt::test]
+async fn an_answer_that_nobody_can_read_is_evidence_where_no_other_model_is_left() {
+    let unreadable = format!("x{UNREADABLE}");
+    // A better one that may be asked is asked by failover, however many such answers came before it.
+    let scene = Scene::paused();
+    scene.plans(&["ant", "dog"], unchecked());
+    scene.say(&[("ant", &unreadable), ("dog", "7")]);
+    assert_eq!(text(&scene.ask(SUM).await), "7");
+    scene.stop();
+    // One that wants leave is offered.
+    let scene = Scene::paused();
+    scene.plans_with_leave(&["ant", "bee"], &["ant", "bee", "dog"], unchecked());
+    scene.say(&[("ant", &unreadable), ("bee", &unreadable)]);
+    let answer = scene.ask(SUM).await;
+    let need = story(&answer).escalation.as_ref().unwrap();
+    assert_eq!((need.suggested, need.evidence), (Layer::L1, Evidence::InvalidOutput));
+    adds_up(&answer, &scene.records().await);
+    assert_eq!(scene.cell.upstream.calls(), ["ant", "bee"]);
+    scene.stop();
+    // One that failed behind it takes nothing away, and a client that left is told nothing.
+    let scene = Scene::paused();
+    scene.plans_with_leave(&["ant", "bee"], &["ant", "bee", "dog"], unchecked());
+    scene.say(&[("ant", &unreadable)]);
+    scene.script("bee", [Script::Fail(FailureKind::ServerError, Billing::NotBilled)]);
+    let answer = scene.ask(SUM).await;
+    assert!(story(&answer).escalation.is_some());
+    adds_up(&answer, &scene.records().await);
     scene.stop();
 }
 

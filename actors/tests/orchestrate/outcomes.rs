@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use gateway_actors::protocol::{Billing, CheckPlan, FailureKind, NanoUsd, OutcomeEnd, OutcomeRow};
+use gateway_actors::protocol::{
+    ArmChosen, ArmSpec, Billing, CheckPlan, Decision, ExperimentId, FailureKind, Layer, NanoUsd, OutcomeEnd,
+    OutcomeRow, Strategy,
+};
 use gateway_actors::testkit::samples::decision;
 use gateway_actors::testkit::{Script, until};
 
@@ -119,6 +122,77 @@ async fn only_a_provider_that_was_to_blame_makes_a_request_a_failed_one() {
         let outcomes = told(&scene, place + 1).await;
         assert_eq!(outcomes.last().unwrap().ended, expected, "{kind:?}");
     }
+    scene.records().await;
+    scene.stop();
+}
+
+/// A decision for a request of an experiment's arm.
+fn of_arm(spec: ArmSpec, is_shut: bool) -> Decision {
+    Decision {
+        arm: Some(ArmChosen {
+            experiment: (*ExperimentId::generate().text()).into(),
+            arm: "mine".into(),
+            spec,
+            is_shut,
+        }),
+        ..decision(CheckPlan::Off)
+    }
+}
+
+#[actix_rt::test]
+async fn an_arm_whose_model_fails_has_failed_though_another_model_answers() {
+    let scene = Scene::new();
+    let fails = || Script::Fail(FailureKind::ServerError, Billing::NotBilled);
+    let (ant, bee) = (ArmSpec::Model("ant".into()), ArmSpec::Model("bee".into()));
+    let cases = [
+        ("its model answers", ant.clone(), false, None, false),
+        ("its model fails", ant.clone(), false, Some(fails()), true),
+        ("its model is left alone", bee.clone(), true, None, true),
+        ("its model was not its first", bee, false, None, false),
+        (
+            "another of its layer answers",
+            ArmSpec::Layer(Layer::L0),
+            false,
+            Some(fails()),
+            false,
+        ),
+        ("its layer is left alone", ArmSpec::Layer(Layer::L3), true, None, true),
+        (
+            "it names no model",
+            ArmSpec::Strategy(Strategy::Value),
+            false,
+            Some(fails()),
+            false,
+        ),
+    ];
+    for (number, (what, spec, is_shut, script, expected)) in cases.into_iter().enumerate() {
+        scene.plans(&["ant", "cat"], of_arm(spec.clone(), is_shut));
+        scene.script("ant", script.clone());
+        scene.ask(SUM).await;
+        let row = told(&scene, number * 2 + 1).await.pop().unwrap();
+        assert_eq!((row.arm_failed, row.is_failure()), (expected, expected), "{what}");
+        assert_eq!(row.ended, OutcomeEnd::Answered, "{what}: the client has its answer");
+        scene.script("ant", script);
+        let mut stream = scene.cell.pipeline.stream(scene.cell.ask(SUM)).await.unwrap();
+        while stream.events.recv().await.is_some() {}
+        let row = told(&scene, number * 2 + 2).await.pop().unwrap();
+        assert_eq!(row.arm_failed, expected, "{what}, streamed");
+    }
+    scene.records().await;
+    scene.stop();
+}
+
+#[actix_rt::test]
+async fn an_arm_whose_answer_was_given_up_for_a_better_one_has_not_failed() {
+    let scene = Scene::new();
+    scene.plans(&["ant", "dog"], of_arm(ArmSpec::Model("ant".into()), false));
+    scene.say(&[("ant", ""), ("dog", "seven")]);
+    scene.ask(SUM).await;
+    let row = told(&scene, 1).await.pop().unwrap();
+    assert_eq!(
+        (row.model.as_str(), row.arm_failed, row.escalated),
+        ("dog", false, true)
+    );
     scene.records().await;
     scene.stop();
 }

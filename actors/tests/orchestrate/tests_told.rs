@@ -1,4 +1,4 @@
-//! What a better model is told of the client's failed tests before anybody has answered.
+//! What models are told of the client's failed tests before anybody has answered.
 
 use gateway_actors::protocol::{Billing, ChatCall, CheckPlan, Decision, Evidence, FailureKind, TestResults};
 use gateway_actors::testkit::samples::decision;
@@ -81,11 +81,20 @@ async fn failed_tests_that_an_approved_note_tells_of_are_not_told_again() {
 }
 
 #[actix_rt::test]
-async fn whoever_would_have_answered_anyway_is_told_nothing_of_failed_tests() {
+async fn whoever_would_have_answered_anyway_is_told_of_failed_tests_and_of_no_others() {
     let scene = Scene::paused();
     scene.plans(&["ant"], decision(CheckPlan::Off));
     let answer = scene.cell.pipeline.complete(after_tests(&scene)).await.unwrap();
-    assert_eq!(scene.cell.upstream.sent_to("ant"), [SUM]);
+    let sent = scene.cell.upstream.sent_to("ant");
+    assert!(
+        sent[0].contains("3 passed, 1 failed") && sent[0].contains("E assert 6 == 7"),
+        "{sent:?}"
+    );
+    assert!(story(&answer).rises[0].attempts.is_empty());
+    let mut passed = after_tests(&scene);
+    passed.plan.wish.tests.as_mut().unwrap().failed = 0;
+    let answer = scene.cell.pipeline.complete(passed).await.unwrap();
+    assert_eq!(scene.cell.upstream.sent_to("ant")[1], SUM);
     assert!(story(&answer).rises.is_empty());
     scene.records().await;
     scene.stop();

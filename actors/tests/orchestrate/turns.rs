@@ -4,10 +4,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gateway_actors::protocol::{
-    CheckPlan, Completion, GatewayError, MessageStatus, Needs, OutgoingRequest, StoredMessage, TurnCall, TurnDialect,
+    AnswerEnd, CheckPlan, Completion, GatewayError, MessageStatus, Needs, OutgoingRequest, StoredMessage, TurnCall,
+    TurnDialect,
 };
-use gateway_actors::testkit::TextRequest;
 use gateway_actors::testkit::samples::decision;
+use gateway_actors::testkit::{CUT, TextRequest};
 
 use crate::scene::{SUM, Scene};
 
@@ -67,6 +68,19 @@ async fn a_turn_is_orchestrated_like_any_request() {
             .iter()
             .all(|record| record.dispatch.conversation == conversation && conversation.is_some())
     );
+    scene.stop();
+}
+
+#[actix_rt::test]
+async fn an_answer_says_how_it_ended() {
+    let scene = Scene::new();
+    scene.plans(&["ant"], decision(CheckPlan::Off));
+    scene.say(&[("ant", &format!("hel{CUT}")), ("ant", "hello")]);
+    for end in [AnswerEnd::Length, AnswerEnd::Stop] {
+        let answer = scene.cell.pipeline.turn(turn(&scene, "hi")).await.unwrap();
+        assert_eq!(answer.served.unwrap().end, Some(end));
+    }
+    scene.records().await;
     scene.stop();
 }
 

@@ -48,6 +48,7 @@ fn outcome(number: i64, right: bool) -> OutcomeRow {
         rating: None,
         tests: None,
         experiment: None,
+        arm_failed: false,
         cost: NanoUsd(1),
         created_at: number,
     }

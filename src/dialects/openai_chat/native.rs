@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerRead, BoundRules, Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing,
-    OutgoingRequest, Question, Role, TokenBound,
+    AnswerEnd, AnswerRead, BoundRules, Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs,
+    Outgoing, OutgoingRequest, Question, Role, TokenBound,
 };
 use serde::Serialize;
 
@@ -140,6 +140,14 @@ impl OutgoingRequest for ConversationRequest {
 
     fn read_answer(&self, completion: &Completion) -> Option<AnswerRead> {
         reading::of_chat(completion)
+    }
+
+    /// One without a text that can be read, and be it a call of a tool that nobody offered. A refusal is none, and neither is
+    /// an answer with nothing in it.
+    fn is_unusable(&self, completion: &Completion) -> bool {
+        let has_text = answer_text(&completion.body).is_ok();
+        let is_told = |read: AnswerRead| read.end == AnswerEnd::Refused || !read.calls_tools;
+        !has_text && !reading::of_chat(completion).is_some_and(is_told)
     }
 
     fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {
@@ -314,6 +322,34 @@ mod tests {
             usage: UsageReport::Missing,
         };
         plain_answer(&completion).map_err(|error| error.kind)
+    }
+
+    #[test]
+    fn an_answer_is_of_no_use_that_cannot_be_read_or_calls_what_nobody_offered() {
+        let call = r#"[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]"#;
+        for (message, finish, expected) in [
+            (r#"{"content":"x \ud800 y"}"#.to_owned(), "stop", true),
+            (r#"{"content":7}"#.to_owned(), "stop", true),
+            (format!(r#"{{"content":null,"tool_calls":{call}}}"#), "tool_calls", true),
+            (
+                format!(r#"{{"content":"so","tool_calls":{call}}}"#),
+                "tool_calls",
+                false,
+            ),
+            (r#"{"content":"hello"}"#.to_owned(), "stop", false),
+            (r#"{"content":""}"#.to_owned(), "stop", false),
+            (r#"{"content":null}"#.to_owned(), "length", false),
+            (r#"{"content":null}"#.to_owned(), "content_filter", false),
+            (r#"{"content":null,"refusal":"no"}"#.to_owned(), "stop", false),
+        ] {
+            let body = format!(r#"{{"choices":[{{"index":0,"message":{message},"finish_reason":"{finish}"}}]}}"#);
+            let completion = Completion {
+                status: 200,
+                body: Bytes::from(body),
+                usage: UsageReport::Missing,
+            };
+            assert_eq!(request(0).is_unusable(&completion), expected, "{message}");
+        }
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gateway_actors::protocol::{Completion, GatewayError, Needs, OutgoingRequest, StoredMessage, TurnDialect};
+use gateway_actors::protocol::{
+    AnswerEnd, Completion, GatewayError, Needs, OutgoingRequest, StoredMessage, TurnDialect,
+};
 
 use super::native::{ConversationRequest, plain_answer};
+use crate::dialects::reading;
 
 /// One message, to be sent after whatever history it has.
 #[derive(Clone)]
@@ -47,5 +50,9 @@ impl TurnDialect for PlainText {
 
     fn answer_text(&self, completion: &Completion) -> Result<String, GatewayError> {
         plain_answer(completion)
+    }
+
+    fn answer_end(&self, completion: &Completion) -> Option<AnswerEnd> {
+        reading::of_chat(completion).map(|read| read.end)
     }
 }

@@ -19,7 +19,7 @@ use super::ask::is_to_be_explained;
 use super::calls::{Offering, call_context, need, recognise, redeem};
 use super::escalations::Approval;
 use crate::agent::{Accepts, AgentRequest, Quality, Todo};
-use crate::answer::{Answerer, Performance, Routing};
+use crate::answer::{Answerer, Performance, Routing, finish_reason};
 use crate::auth::Owner;
 use crate::escalation::Offered;
 use crate::http::error::{ErrorShape, Failure};
@@ -117,10 +117,13 @@ struct Body<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct ResultPart<'a> {
     response: &'a str,
     #[serde(flatten)]
     by: Answerer<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -228,6 +231,7 @@ impl Task {
             result: ResultPart {
                 response: &given.text,
                 by: Answerer::of(served),
+                finish_reason: finish_reason(served),
             },
             routing: Routing::of(served, self.wanted.explain),
             todo: given.todo.as_ref().map(Todo::of),

@@ -35,6 +35,7 @@ fn plan() -> Plan {
         experiment: "exp_1".into(),
         arm: "a".into(),
         spec: ArmSpec::Layer(Layer::L0),
+        is_shut: false,
     });
     decision.estimates = vec![Estimate {
         model: Arc::new(model("small", "alpha")),

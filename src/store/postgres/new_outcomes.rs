@@ -10,7 +10,7 @@ use super::Connection;
 use crate::store::schema::outcomes;
 use crate::store::transfer::StoredOutcome;
 
-/// Rows in one statement, each with 31 values: a statement has 65,535 at most.
+/// Rows in one statement, each with 32 values: a statement has 65,535 at most.
 const CHUNK: usize = 500;
 
 /// Inserts the rows that are not there; the ids of their requests.

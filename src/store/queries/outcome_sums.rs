@@ -69,7 +69,7 @@ pub(in super::super) async fn experiment_sums(
     )
     .sql(DISLIKED)
     .sql(
-        " OR evidence IS NOT NULL)) THEN 1 ELSE 0 END) AS BIGINT) AS failures, CAST(SUM(cost_nano_usd) AS BIGINT) AS cost
+        " OR evidence IS NOT NULL OR arm_failed)) THEN 1 ELSE 0 END) AS BIGINT) AS failures, CAST(SUM(cost_nano_usd) AS BIGINT) AS cost
          FROM outcomes WHERE arm IS NOT NULL AND experiment_id = ",
     )
     .text(experiment.to_string())

@@ -61,6 +61,7 @@ async fn replace_made(connection: &mut Connection, row: &StoredOutcome) -> Resul
         outcomes::strategy.eq(&row.strategy),
         outcomes::experiment_id.eq(&row.experiment_id),
         outcomes::arm.eq(&row.arm),
+        outcomes::arm_failed.eq(row.arm_failed),
     );
     let end = (
         outcomes::cross_check.eq(&row.cross_check),

@@ -67,6 +67,7 @@ moved! {
         cost_nano_usd: i64,
         created_at: i64,
         updated_at: i64,
+        arm_failed: bool,
     }
 }
 

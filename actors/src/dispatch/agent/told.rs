@@ -2,7 +2,7 @@
 
 use crate::dispatch::account::Account;
 use crate::protocol::{
-    AttemptTrace, CheckStatus, EscalationNeed, LegRole, LegTrace, NanoUsd, RoutingStory, Served, UsageSource,
+    AnswerEnd, AttemptTrace, CheckStatus, EscalationNeed, LegRole, LegTrace, NanoUsd, RoutingStory, Served, UsageSource,
 };
 
 /// What was told of the calls so far.
@@ -111,6 +111,11 @@ fn after(before: Served, mut served: Served) -> Served {
             served.dropped.push(field);
         }
     }
+    served.end = before
+        .end
+        .filter(|end| *end != AnswerEnd::Stop)
+        .or(served.end)
+        .or(before.end);
     served.routing = match (before.routing, served.routing) {
         (Some(before), Some(story)) => Some(Box::new(story_after(*before, *story))),
         (before, story) => story.or(before),

@@ -270,7 +270,8 @@ impl<'a> Work<'a> {
         if let Some((legs, account)) = lost.take() {
             self.told.add_lost(role, legs, account);
         }
-        let Answer { completion, served } = answer?;
+        let Answer { completion, mut served } = answer?;
+        served.end = served.end.or_else(|| self.call.dialect.answer_end(&completion));
         let model = served.model.id.clone();
         self.floor = self.floor.max(Some(served.model.layer));
         self.told.add(role, served);

@@ -64,7 +64,20 @@ impl Given {
 
     /// Whether there is anything in it: with nothing in hand the last hope is not given up.
     pub(super) fn is_an_answer(&self) -> bool {
-        self.evidence != Some(Evidence::Empty)
+        self.evidence != Some(Evidence::Empty) && !self.is_unusable()
+    }
+
+    /// Whether nobody can make anything of it: what speaks against it is not read from its text.
+    fn is_unusable(&self) -> bool {
+        self.read.is_none() && self.evidence.is_some()
+    }
+
+    /// How much it is worth.
+    pub(super) fn worth(&self) -> u8 {
+        match self.is_unusable() {
+            true => rise::worth(Some(Evidence::Empty)),
+            false => rise::worth(self.evidence),
+        }
     }
 }
 
@@ -172,8 +185,16 @@ impl Errand {
 
     /// An answer to the request, read and judged.
     pub(super) fn given(&self, answer: Answer) -> Given {
-        let read = self.call.outgoing.read_answer(&answer.completion);
-        let evidence = read.as_ref().and_then(|read| rise::judge(read, &self.question));
+        let outgoing = &self.call.outgoing;
+        let read = outgoing.read_answer(&answer.completion);
+        let may_be_unusable = read.as_ref().is_none_or(|read| read.calls_tools);
+        let (read, evidence) = match may_be_unusable && outgoing.is_unusable(&answer.completion) {
+            true => (None, Some(Evidence::InvalidOutput)),
+            false => {
+                let evidence = read.as_ref().and_then(|read| rise::judge(read, &self.question));
+                (read, evidence)
+            }
+        };
         Given {
             completion: answer.completion,
             model: answer.served.model,

@@ -12,6 +12,7 @@ mod panel;
 mod prepare;
 mod prompt;
 mod rating;
+mod refusal;
 mod review;
 mod rise;
 mod schema;
@@ -280,6 +281,7 @@ fn finish(errand: Errand, best: Given) -> Answer {
     let (story, account) = errand.story.told(errand.planned);
     let mut served = account.served(best.model, best.dropped);
     served.routing = Some(Box::new(story));
+    served.end = best.read.map(|read| read.end);
     Answer {
         completion: best.completion,
         served,

@@ -116,6 +116,7 @@ fn merged(rows: Vec<OutcomeRow>) -> Option<OutcomeRow> {
     let evidence = rows.iter().find_map(|row| row.evidence);
     let replaced = rows.iter().find_map(|row| row.replaced.clone());
     let escalated = rows.iter().any(|row| row.escalated);
+    let arm_failed = rows.iter().any(|row| row.arm_failed);
     let dearest = rows.into_iter().reduce(|best, row| match rank(&row) > rank(&best) {
         true => row,
         false => best,
@@ -125,6 +126,7 @@ fn merged(rows: Vec<OutcomeRow>) -> Option<OutcomeRow> {
         evidence,
         replaced,
         escalated,
+        arm_failed,
         ended: last,
         ..dearest
     })
@@ -195,6 +197,7 @@ fn row(errand: &Errand, model: &Model, evidence: Option<Evidence>, ended: Outcom
         // Those that came with the request are of an answer before it, and are noted there.
         tests: None,
         experiment,
+        arm_failed: ended == OutcomeEnd::Answered && arm.is_some_and(|arm| story.has_failed(arm, model)),
         cost: story.cost(),
         created_at: unix_micros(),
     }

@@ -7,6 +7,7 @@ use super::super::client::Client;
 use super::super::run::plan;
 use super::errand::{Aim, Errand, Given, LegWish, is_left};
 use super::handoff::{Attempted, Matter, counts_of, hand_off};
+use super::refusal::is_refusal;
 use super::schema;
 use super::story::is_same_endpoint;
 use crate::protocol::{
@@ -35,6 +36,9 @@ pub(super) fn judge(read: &AnswerRead, question: &Question) -> Option<Evidence> 
     if read.end == AnswerEnd::Length {
         // Where the client set the limit, it has what it asked for.
         return (!question.capped).then_some(Evidence::Truncated);
+    }
+    if is_refusal(text) {
+        return Some(Evidence::Refusal);
     }
     match &question.shape {
         AnswerShape::Free => None,
@@ -106,7 +110,7 @@ impl Errand {
                 break;
             }
             match Box::pin(self.rise(above, &[(&best, evidence)], client)).await {
-                Ok(better) if worth(better.evidence) >= worth(best.evidence) => {
+                Ok(better) if better.worth() >= best.worth() => {
                     self.story.rose_above(&best.model);
                     self.tried(std::mem::replace(&mut best, better));
                 }
@@ -142,11 +146,10 @@ impl Errand {
         self.ask(wish, client).await
     }
 
-    /// Has whoever answers first told how the client's tests went, where that is why it is a better model: else it would be
-    /// paid for answering as if nothing had been tried.
+    /// Has whoever answers first told of the client's failed tests, be it the model that answered before: else it would
+    /// answer as if nothing had been tried.
     pub(super) fn tell_of_tests(&mut self) {
-        let is_raised = self.planned.decision.raised_by == Some(Evidence::FailedTests);
-        if !is_raised || self.untold_tests().is_none() {
+        if self.untold_tests().is_none_or(|tests| tests.failed == 0) {
             return;
         }
         let package = self.package(&[]);
@@ -288,12 +291,31 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_judged_by_what_it_is_and_not_by_what_it_says() {
+    fn an_answer_is_judged_by_what_it_is_and_of_its_words_by_how_refusals_begin() {
         let schema = || AnswerShape::Schema(r#"{"type":"object","required":["a"]}"#.into());
         let free = || AnswerShape::Free;
         for (shape, text, end, expected) in [
             (free(), "four", AnswerEnd::Stop, None),
-            (free(), "I cannot help with that.", AnswerEnd::Stop, None),
+            (free(), "I cannot tell.", AnswerEnd::Stop, None),
+            (
+                free(),
+                "I cannot help with that.",
+                AnswerEnd::Stop,
+                Some(Evidence::Refusal),
+            ),
+            (
+                AnswerShape::Json,
+                "I cannot help with that.",
+                AnswerEnd::Stop,
+                Some(Evidence::Refusal),
+            ),
+            (
+                free(),
+                "I cannot help with",
+                AnswerEnd::Length,
+                Some(Evidence::Truncated),
+            ),
+            (free(), "I cannot help with that.", AnswerEnd::ToolCalls, None),
             (free(), " \n", AnswerEnd::Stop, Some(Evidence::Empty)),
             (free(), "", AnswerEnd::ToolCalls, None),
             (free(), "I will not", AnswerEnd::Refused, Some(Evidence::Refusal)),

@@ -8,8 +8,8 @@ use super::super::account::Account;
 use super::errand::Aim;
 use super::leg::Leg;
 use crate::protocol::{
-    AttemptTrace, Candidate, CheckStatus, Decision, EscalationNeed, Evidence, HandOff, HandOffNote, LegRole, LegTrace,
-    Model, ModelId, NanoUsd, Rejected, RoutingStory,
+    ArmChosen, AttemptTrace, Candidate, CheckStatus, Decision, EscalationNeed, Evidence, HandOff, HandOffNote, LegRole,
+    LegTrace, Model, ModelId, NanoUsd, Outcome, Rejected, RoutingStory,
 };
 
 /// What was planned for a request that the gateway chooses the model for.
@@ -122,6 +122,24 @@ impl Story {
         checkers.any(|attempt| maker(&attempt.model.api_model) == by)
     }
 
+    /// Whether another model than the arm's own answered because these failed, now or before. One whose answer was given up
+    /// for a better one has answered.
+    pub(super) fn has_failed(&self, arm: &ArmChosen, answering: &Model) -> bool {
+        if arm.means(answering) != Some(false) {
+            return false;
+        }
+        let is_no_answer = |role| matches!(role, LegRole::Review | LegRole::Rating | LegRole::Plan);
+        let answers = self.legs.iter().filter(|leg| !is_no_answer(leg.role));
+        let attempts = answers.flat_map(|leg| &leg.attempts);
+        let mut own = attempts
+            .filter(|attempt| arm.means(&attempt.model) == Some(true))
+            .peekable();
+        match own.peek() {
+            None => arm.is_shut,
+            Some(_) => own.all(|attempt| is_failure(attempt.outcome)),
+        }
+    }
+
     /// What it cost so far. A leg that goes on without being waited for counts with what is held for its newest call, an
     /// upper bound of what that will cost.
     pub(super) fn cost(&self) -> NanoUsd {
@@ -160,6 +178,14 @@ impl Story {
             rejected: planned.rejected,
         };
         (story, account)
+    }
+}
+
+/// Whether a model that was asked failed, and not whoever asked.
+const fn is_failure(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::ConnectFailed | Outcome::TimedOut | Outcome::Broken | Outcome::Refused | Outcome::Malformed => true,
+        Outcome::Completed | Outcome::ClientLeft | Outcome::Superseded | Outcome::Cut | Outcome::Interrupted => false,
     }
 }
 

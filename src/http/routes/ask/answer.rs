@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use gateway_actors::protocol::{ConversationId, RequestId, Served};
 use serde::Serialize;
 
-use crate::answer::{Answerer, Performance, Routing};
+use crate::answer::{Answerer, Performance, Routing, finish_reason};
 use crate::escalation::Offered;
 use crate::http::error::Failure;
 use crate::http::middleware::Incoming;
@@ -39,10 +39,13 @@ struct Body<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct ResultPart<'a> {
     response: &'a str,
     #[serde(flatten)]
     by: Answerer<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +69,7 @@ fn body<'a>(given: &'a AskAnswer<'a>) -> Result<Body<'a>, Failure> {
         result: ResultPart {
             response: given.text,
             by: Answerer::of(given.served),
+            finish_reason: finish_reason(given.served),
         },
         routing: Routing::of(given.served, given.explain),
         context: Context {
@@ -82,7 +86,7 @@ fn body<'a>(given: &'a AskAnswer<'a>) -> Result<Body<'a>, Failure> {
 mod tests {
     use std::sync::Arc;
 
-    use gateway_actors::protocol::{NanoUsd, TokenUsage, UsageSource};
+    use gateway_actors::protocol::{AnswerEnd, NanoUsd, TokenUsage, UsageSource};
     use serde_json::{Value, json};
     use tokio::time::Instant;
 
@@ -121,6 +125,7 @@ mod tests {
             cost: NanoUsd(9_007_199_254_740_993),
             dropped: Vec::new(),
             routing: None,
+            end: Some(AnswerEnd::Length),
         };
         let (text, value) = rendered(Some(&served));
         assert!(
@@ -129,7 +134,8 @@ mod tests {
         );
         assert_eq!(
             value["result"],
-            json!({"response": "Async/await is...", "model": "small", "provider": "alpha", "layer": "L0"})
+            json!({"response": "Async/await is...", "model": "small", "provider": "alpha", "layer": "L0",
+                "finishReason": "length"})
         );
         // Of a named model nothing was decided, so that there is nothing more to explain.
         assert_eq!(value["routing"], json!({"summary": "", "fromCache": false}));
@@ -144,5 +150,6 @@ mod tests {
         assert_eq!(value["routing"]["fromCache"], true);
         assert_eq!(value["performance"]["costNanoUsd"], 0);
         assert_eq!(value["result"]["model"], Value::Null);
+        assert_eq!(value["result"].get("finishReason"), None, "nobody knows it any more");
     }
 }

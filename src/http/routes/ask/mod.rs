@@ -243,8 +243,10 @@ impl Asked {
             outgoing,
             context: self.context.clone(),
         };
-        let given = edge.pipeline().complete(call).await?;
+        let mut given = edge.pipeline().complete(call).await?;
         let text = dialect.answer_text(&given.completion);
+        let end = &mut given.served.end;
+        *end = end.or_else(|| dialect.answer_end(&given.completion));
         let escalation = self.offer(edge, Some(&given.served), None, None).await?;
         let text = match (text, &escalation) {
             // Nothing, or a refusal: that is what the offer is about.

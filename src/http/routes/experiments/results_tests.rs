@@ -55,6 +55,7 @@ fn outcome(experiment: &Experiment, arm: &str, failed: bool, cost: i64) -> Outco
         rating: None,
         tests: None,
         experiment: Some((experiment.id, arm.into())),
+        arm_failed: false,
         cost: NanoUsd(cost),
         created_at: 0,
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::agent::{Quality, Todo};
-use crate::answer::{Answerer, Performance, Routing};
+use crate::answer::{Answerer, Performance, Routing, finish_reason};
 use crate::escalation::{MOST_ANSWER, Offered};
 
 /// The structured content.
@@ -20,6 +20,8 @@ use crate::escalation::{MOST_ANSWER, Offered};
 #[serde(rename_all = "camelCase")]
 pub(super) struct Output<'a> {
     result: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<&'static str>,
     routing: RoutingPart<'a>,
     todo: Option<Todo<'a>>,
     status: AgentStatus,
@@ -149,6 +151,7 @@ impl Told<'_> {
         let served = self.answer.served.as_ref();
         let output = Output {
             result: &self.answer.text,
+            finish_reason: finish_reason(served),
             routing: RoutingPart::of(served),
             todo: self.answer.todo.as_ref().map(Todo::of),
             status: self.answer.status,

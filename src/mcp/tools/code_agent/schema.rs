@@ -36,6 +36,8 @@ pub(super) fn schema() -> Value {
         json!({
             "result": {"type": "string",
                 "description": "the answer; of a task in steps their results, each under its heading"},
+            "finishReason": {"enum": ["stop", "length", "refusal"],
+                "description": "length: the answer, or a step of it, was cut; left out where it is not known"},
             "routing": described(routing(), "who answered and why"),
             "todo": described(todo(), "the steps of a task that was split"),
             "status": {"enum": ["done", "partial"],

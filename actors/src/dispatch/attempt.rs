@@ -27,6 +27,8 @@ pub(super) struct Attempt {
     status: Option<u16>,
     output_bytes: u64,
     usage: UsageReport,
+    /// Whether it may have asked that something stays in the provider's cache for hours.
+    long_writes: bool,
     /// Whether it was reported that the provider works.
     well: bool,
     /// Is told of its tokens.
@@ -80,6 +82,7 @@ impl Attempt {
             status: None,
             output_bytes: 0,
             usage: UsageReport::Missing,
+            long_writes: false,
             well: false,
             counter: None,
             _gauges: gauges,
@@ -89,6 +92,12 @@ impl Attempt {
     /// Its tokens are counted by this when it ends.
     pub(super) fn counted_by(mut self, counter: Option<&Arc<dyn TokenMeter>>) -> Self {
         self.counter = counter.map(Arc::clone);
+        self
+    }
+
+    /// Its cache writes may be long ones, as far as what was sent tells.
+    pub(super) fn with_long_writes(mut self, may_be: bool) -> Self {
+        self.long_writes = may_be;
         self
     }
 
@@ -157,6 +166,7 @@ impl Attempt {
             output_bytes: self.output_bytes,
             usage: self.usage,
             budgeted: dispatch.charges.is_some(),
+            long_writes: self.long_writes,
         };
         let settlement = settle(end, size, dispatch.price.as_ref(), hold.amount());
         if settlement.cost > hold.amount() && dispatch.price.is_some() {

@@ -301,7 +301,10 @@ impl BudgetBook {
         let user = payer.user.and_then(|id| self.users.get(id));
         let key = payer.key.and_then(|id| self.keys.get(id));
         let conversation = payer.conversation.and_then(|id| self.conversations.get(id));
-        let entries = [self.global.as_ref(), project, user, key, conversation];
+        // A name without a tenant is for every conversation of that name.
+        let named = payer.conversation.filter(|id| id.has_tenant());
+        let named = named.and_then(|id| self.conversations.get(id.client_text()));
+        let entries = [self.global.as_ref(), project, user, key, conversation, named];
         entries.into_iter().flatten().cloned().collect()
     }
 
@@ -365,6 +368,27 @@ mod tests {
         assert_eq!(entry.left(now), Some(NanoUsd(470)));
         entry.note_left(None, now);
         assert_eq!((entry.left(now), entry.told_at(now)), (None, Some(now)));
+    }
+
+    #[test]
+    fn a_call_is_paid_by_its_own_conversation_and_by_the_name_of_it() {
+        let rule = entry().rule.clone();
+        let scopes = ["conversation:talk", "conversation:p=a/talk", "conversation:p=a/other"];
+        let of_scope = |scope: &str| Arc::new(BudgetEntry::new(scope.parse().unwrap(), rule.clone()));
+        let book = BudgetBook::new(scopes.map(of_scope));
+        let paid_by = |stored: &str| {
+            let conversation = ConversationId::from_stored(stored).unwrap();
+            let path = book.path(Payer {
+                conversation: Some(&conversation),
+                ..Payer::default()
+            });
+            path.iter().map(|entry| entry.scope.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(paid_by("p=a/talk"), ["conversation:p=a/talk", "conversation:talk"]);
+        assert_eq!(paid_by("p=b/talk"), ["conversation:talk"]);
+        assert_eq!(paid_by("talk"), ["conversation:talk"]);
+        assert_eq!(paid_by("p=a/other"), ["conversation:p=a/other"]);
+        assert_eq!(paid_by("other"), Vec::<String>::new());
     }
 
     #[test]

@@ -367,6 +367,6 @@ fn is_of(scope: &Scope, call: &CallRecord) -> bool {
         Scope::Project(id) => sent.project_id.as_ref() == Some(id),
         Scope::User(id) => sent.user_id.as_ref() == Some(id),
         Scope::Key(id) => sent.key_id.as_ref() == Some(id),
-        Scope::Conversation(id) => sent.conversation.as_ref() == Some(id),
+        Scope::Conversation(id) => sent.conversation.as_ref().is_some_and(|of| id.covers(of)),
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::{
     CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter, TokenUsage,
     UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
-use crate::runtime::{AbortPoint, pass};
+use crate::runtime::{AbortPoint, Seldom, pass};
 
 /// An attempt that has been sent. However it ends, it is journalled, booked, recorded and reported once.
 pub(super) struct Attempt {
@@ -66,7 +66,10 @@ impl Attempt {
             if !record.price.is_some_and(|price| price.is_free()) {
                 return Err(error);
             }
-            tracing::warn!(attempt = %record.attempt, error = %error, "a free call is made without a journal");
+            static SELDOM: Seldom = Seldom::new();
+            if let Some(left_out) = SELDOM.now() {
+                tracing::warn!(attempt = %record.attempt, error = %error, left_out, "a free call is made without a journal");
+            }
         }
         pass(AbortPoint::Begun);
         hold.dispatch();
@@ -198,17 +201,21 @@ impl Attempt {
         let journalled = match self.cell.journal.finished(&record) {
             Ok(seq) => Some(seq),
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(attempt = %record.dispatch.attempt, error = %error, cause, "a finished attempt is not journalled");
+                static SELDOM: Seldom = Seldom::new();
+                if let Some(left_out) = SELDOM.now() {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::error!(attempt = %record.dispatch.attempt, error = %error, cause, left_out, "a finished attempt is not journalled");
+                }
                 None
             }
         };
         pass(AbortPoint::Ended);
-        hold.settle(settlement.cost);
         let record = Arc::new(record);
         if self.cell.cost.tell(RecordCall { record, journalled }).is_err() {
             tracing::error!("the cost tracker is gone; a call record is in the journal only");
         }
+        // Last: a lease of which no hold is open has no call that was not handed over.
+        hold.settle(settlement.cost);
         Finished {
             ordinal: self.ordinal,
             outcome,

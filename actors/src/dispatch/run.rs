@@ -19,7 +19,7 @@ use crate::protocol::{
     FailureKind, GatewayError, Hold, Lease, LegRole, Model, NanoUsd, Ordinals, Outgoing, Plan, PlanRequest, Price,
     RouteError, TokenBound, UpstreamCall, UpstreamFailure, UpstreamReply,
 };
-use crate::runtime::{AbortPoint, pass, unix_micros};
+use crate::runtime::{AbortPoint, Seldom, pass, unix_micros};
 
 /// A request on its way, or one leg of one.
 pub(super) struct Run {
@@ -350,8 +350,11 @@ fn too_many_attempts() -> GatewayError {
 }
 
 fn not_journalled(error: &crate::protocol::JournalError) -> GatewayError {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::error!(error = %error, cause, "a call was not made, since it could not be journalled");
+    static SELDOM: Seldom = Seldom::new();
+    if let Some(left_out) = SELDOM.now() {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(error = %error, cause, left_out, "a call was not made, since it could not be journalled");
+    }
     GatewayError::new(
         ErrorKind::InsufficientStorage,
         "the gateway cannot write its journal, so no paid call can be made; its operator must free disk space",

@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::time::Instant;
 
 use super::ids::ConversationId;
-use super::ledger::BudgetRule;
+use super::ledger::{BudgetRule, LeaseId};
 use super::money::NanoUsd;
 use super::scope::Scope;
 use super::slice::{LeaseTerm, Slice};
@@ -176,6 +176,25 @@ pub struct Holdings {
     last_question: AtomicU64,
     /// Questions without an answer about budgets that were deleted meanwhile: something may have been granted.
     open_questions: ArcSwap<Vec<(Scope, u64)>>,
+    /// Leases that were lost and that the ledger does not know to have ended.
+    lost: ArcSwap<Vec<LostLease>>,
+}
+
+/// A lease that ran out while the process went on: what its slices held was posted in full.
+#[derive(Debug, Clone)]
+pub struct LostLease {
+    /// The lease.
+    pub lease: LeaseId,
+    /// Its slices, of which nothing can be taken any more.
+    slices: Vec<Arc<Slice>>,
+}
+
+impl LostLease {
+    /// Whether every call that it paid for has ended, and was handed over to be stored.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.slices.iter().all(|slice| slice.open() == 0)
+    }
 }
 
 impl Holdings {
@@ -198,6 +217,26 @@ impl Holdings {
             open.push((gone.scope.clone(), gone.next_question()));
             self.open_questions.store(Arc::new(open));
         }
+    }
+
+    /// Notes that a lease was lost, with these slices, which nothing can be taken from.
+    pub fn note_lost(&self, lease: LeaseId, slices: Vec<Arc<Slice>>) {
+        let mut lost = Vec::clone(&self.lost.load());
+        lost.push(LostLease { lease, slices });
+        self.lost.store(Arc::new(lost));
+    }
+
+    /// The leases that were lost.
+    #[must_use]
+    pub fn lost(&self) -> Arc<Vec<LostLease>> {
+        self.lost.load_full()
+    }
+
+    /// Forgets a lost lease: the ledger knows that it has ended.
+    pub fn forget_lost(&self, lease: LeaseId) {
+        let mut lost = Vec::clone(&self.lost.load());
+        lost.retain(|lost| lost.lease != lease);
+        self.lost.store(Arc::new(lost));
     }
 
     /// The questions that were kept.

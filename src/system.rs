@@ -10,6 +10,7 @@
 //! store runtime    the database (no actor)
 //! ```
 
+mod cells;
 mod control;
 mod numbers;
 
@@ -30,9 +31,9 @@ use gateway_actors::dispatch::{DispatchSettings, OrchestrationSettings, Pipeline
 use gateway_actors::learning::LearningDirector;
 use gateway_actors::protocol::{
     AttemptJournal, BoundRules, BudgetBook, BudgetChanges, BudgetStore, BudgetTotals, Calibration, CallStore,
-    Catalogue, CellId, CellTotals, ConversationStore, EventStore, FlushCalls, Gauges, HealthSnapshot, InFlight,
-    InstanceId, LastResort, Learned, LearningTotals, LedgerStore, NotebookStore, OutcomeStore, ProviderName,
-    SystemHealth, TodoStore,
+    Catalogue, CellId, CellTotals, ConversationStore, EventStore, Gauges, HealthSnapshot, InFlight, InstanceId,
+    LastResort, Learned, LearningTotals, LedgerStore, NotebookStore, OutcomeStore, ProviderName, SystemHealth,
+    TodoStore,
 };
 use gateway_actors::provider::{ProviderActor, ProviderDirector};
 use gateway_actors::router::{RouterActor, RouterSettings, RouterSources};
@@ -41,6 +42,8 @@ use gateway_actors::supervisor::SupervisorActor;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use self::cells::CallsOfCells;
+pub(crate) use self::cells::CellAddrs;
 use self::control::{start_budget_director, start_learning};
 use crate::budgets::{AnnouncingBudgets, BudgetNews};
 use crate::catalogue::{AutoCheck, LiveCatalogue, RefreshTimes, keep_fresh};
@@ -137,29 +140,6 @@ pub(crate) struct ActorSystem {
     crash_stream: Arc<std::sync::atomic::AtomicBool>,
 }
 
-/// The actors of a cell, for the few who address them from outside: the drain, and tests that make them panic.
-#[derive(Debug, Clone)]
-pub(crate) struct CellAddrs {
-    pub(crate) cost: Addr<CostTracker>,
-    #[cfg(feature = "fault-injection")]
-    router: Addr<RouterActor>,
-    #[cfg(feature = "fault-injection")]
-    budget: Addr<BudgetActor>,
-    #[cfg(feature = "fault-injection")]
-    provider: Option<Addr<ProviderActor>>,
-}
-
-impl CellAddrs {
-    /// Waits until the call records of the cell are in the database; asking alone takes no longer than this.
-    pub(crate) async fn flush(&self, patience: Duration) {
-        let cost = RemoteAddr::new(self.cost.clone(), Arc::<RemoteAsks>::default(), patience);
-        if let Ok(Ok(flushed)) = cost.ask(FlushCalls).await {
-            // A tracker that was rebuilt meanwhile says nothing; its records are in the journal.
-            let _ = flushed.await;
-        }
-    }
-}
-
 /// The threads of the global actors, and the supervisor, which lives as long as somebody has its address.
 #[derive(Debug)]
 pub(crate) struct Arbiters {
@@ -215,7 +195,9 @@ impl ActorSystem {
             }
         });
         let book = Arc::new(ArcSwap::from_pointee(numbers::first_book(&ports.budgets)));
-        let budget_director = start_budget_director(settings, &arbiters.control, &ports, &book, &crashes);
+        let cells: Arc<ArcSwap<Vec<CellAddrs>>> = Arc::default();
+        let calls = Arc::new(CallsOfCells(Arc::clone(&cells)));
+        let budget_director = start_budget_director(settings, &arbiters.control, &ports, &book, &crashes, calls);
         let learned = Arc::new(ArcSwap::from_pointee(Learned::of(ports.calibration.clone())));
         let learning_totals = Arc::<LearningTotals>::default();
         let learning = start_learning(
@@ -278,7 +260,7 @@ impl ActorSystem {
             #[cfg(feature = "fault-injection")]
             supervisor: arbiters.supervisor.clone(),
             next_cell: AtomicU16::new(0),
-            cells: Arc::default(),
+            cells,
             #[cfg(feature = "fault-injection")]
             crash_stream: Arc::default(),
         };

@@ -153,6 +153,10 @@ impl LedgerStore for Nothing {
         ready(())
     }
 
+    fn end_lease(&self, _: LeaseId) -> StoreFuture<()> {
+        ready(())
+    }
+
     fn grant(&self, _: LeaseId, wanted: Vec<GrantRequest>) -> StoreFuture<Vec<Grant>> {
         ready(wanted.iter().map(|_| Grant::NoBudget).collect())
     }

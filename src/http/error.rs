@@ -260,6 +260,9 @@ mod tests {
         (ErrorKind::BudgetExceeded, 402),
         (ErrorKind::Forbidden, 403),
         (ErrorKind::LayerNotAllowed, 403),
+        (ErrorKind::EscalationInvalid, 403),
+        (ErrorKind::EscalationUsed, 409),
+        (ErrorKind::EscalationExpired, 410),
         (ErrorKind::NotFound, 404),
         (ErrorKind::ModelNotFound, 404),
         (ErrorKind::MethodNotAllowed, 405),
@@ -315,6 +318,30 @@ mod tests {
                 let body: Value = serde_json::from_slice(&body).unwrap();
                 assert_eq!(body["error"]["message"], "what to do");
                 assert_eq!(body["error"]["param"], "field");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_the_clients_fault_is_told_as_such_in_every_shape() {
+        for (kind, status) in KINDS.iter().filter(|(_, status)| (400..499).contains(status)) {
+            let failure = Failure::from(GatewayError::new(*kind, "what to do"));
+            for (dialect, servers_fault) in [
+                (Dialect::OpenaiChat, "server_error"),
+                (Dialect::OpenaiResponses, "server_error"),
+                (Dialect::AnthropicMessages, "api_error"),
+            ] {
+                let told = failure.render(
+                    ErrorShape::Client(dialect),
+                    ExhaustedStatus::default(),
+                    RequestId::generate(),
+                );
+                let body: Value = serde_json::from_slice(&told.into_body().try_into_bytes().unwrap()).unwrap();
+                let family = body["error"]["type"].as_str().unwrap();
+                assert!(
+                    family != servers_fault && (*status != 422 || family == "invalid_request_error"),
+                    "{kind:?} is a {family} in {dialect:?}"
+                );
             }
         }
     }

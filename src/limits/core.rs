@@ -39,8 +39,17 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refused {
     pub(super) kind: Kind,
-    /// When there may be room again.
-    pub(super) retry_after: Duration,
+    /// When there may be room again; nothing where waiting does not help.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Refused {
+    /// Takes off how much longer than this is to be waited.
+    pub(super) fn beyond(&mut self, most: Duration) -> Option<Duration> {
+        let wait = self.retry_after?;
+        self.retry_after = Some(wait.min(most));
+        wait.checked_sub(most).filter(|beyond| !beyond.is_zero())
+    }
 }
 
 /// How far a limit is used.
@@ -102,6 +111,13 @@ struct Counted {
 }
 
 impl Counted {
+    fn new(span: Span) -> Self {
+        Self {
+            window: Window::new(span),
+            ..Self::default()
+        }
+    }
+
     /// A part that can no longer be used is to be given back.
     fn expire(&mut self, now: Duration) {
         if self.part > 0 && now >= self.part_until {
@@ -118,7 +134,7 @@ impl Counted {
     }
 
     /// What is to be asked of the shared counts, if anything; when there will be room, if they have none.
-    fn wanted(&self, limit: u64, need: u64, slot: u64, now: Duration) -> Result<Option<Wanted>, Duration> {
+    fn wanted(&self, limit: u64, need: u64, now: Duration) -> Result<Option<Wanted>, Duration> {
         if self.part >= need && now < self.part_until {
             return Ok(None);
         }
@@ -130,7 +146,7 @@ impl Counted {
             need: need - self.part.min(need),
             debt: self.debt,
             opening: if self.is_new {
-                self.window.by_age(slot)
+                self.window.by_age(now)
             } else {
                 Vec::new()
             },
@@ -152,16 +168,15 @@ impl Counted {
         Ok(())
     }
 
-    fn level(&self, limit: u64, span: Span, now: Duration) -> Level {
+    fn level(&self, limit: u64, now: Duration) -> Level {
         let mut remaining = limit.saturating_sub(self.window.sum());
         if now < self.part_until {
             remaining = remaining.min(self.part.saturating_add(self.elsewhere));
         }
-        let reset = self.window.slot_of_nothing().map(|slot| span.until(slot, now));
         Level {
             limit,
             remaining,
-            reset: reset.unwrap_or_default(),
+            reset: self.window.until_nothing(now),
         }
     }
 }
@@ -170,6 +185,8 @@ impl ScopeCore {
     pub(super) fn new(span: Span) -> Self {
         Self {
             span,
+            requests: Counted::new(span),
+            tokens: Counted::new(span),
             ..Self::default()
         }
     }
@@ -181,18 +198,16 @@ impl ScopeCore {
 
     /// Whether what this process has admitted leaves room.
     pub(super) fn check(&mut self, limits: RateLimits, need: Need, now: Duration) -> Result<(), Refused> {
-        let slot = self.span.slot_at(now);
         for counted in [&mut self.requests, &mut self.tokens] {
-            counted.window.advance(slot);
+            counted.window.advance(now);
             counted.expire(now);
         }
-        if limits
-            .max_concurrent
-            .is_some_and(|most| need.running >= u64::from(most))
+        if let Some(most) = limits.max_concurrent
+            && need.running >= u64::from(most)
         {
             return Err(Refused {
                 kind: Kind::Running,
-                retry_after: RUNNING_RETRY,
+                retry_after: (most > 0).then_some(RUNNING_RETRY),
             });
         }
         let room = |counted: &Counted, limit: u64, need: u64, kind: Kind| {
@@ -200,10 +215,12 @@ impl ScopeCore {
             if wanted <= limit {
                 return Ok(());
             }
-            // A limit of nothing is asked about again in a minute.
-            let free = counted.window.slot_without(wanted - limit).unwrap_or(slot + 61);
-            let retry_after = self.span.until(free, now);
-            Err(Refused { kind, retry_after })
+            // With a limit of nothing there never is.
+            let retry_after = counted.window.until_without(wanted - limit, now);
+            Err(Refused {
+                kind,
+                retry_after: retry_after.filter(|_| limit > 0),
+            })
         };
         if let Some(rpm) = limits.rpm {
             room(&self.requests, rpm.into(), 1, Kind::Requests)?;
@@ -225,11 +242,11 @@ impl ScopeCore {
         if self.namespace.as_ref() != Some(namespace) {
             self.adopt(Arc::clone(namespace));
         }
-        let slot = self.span.slot_at(now);
         let wanted = |counted: &Counted, limit: Option<u64>, need: u64, kind: Kind| match limit {
-            Some(limit) => counted
-                .wanted(limit, need, slot, now)
-                .map_err(|retry_after| Refused { kind, retry_after }),
+            Some(limit) => counted.wanted(limit, need, now).map_err(|retry_after| Refused {
+                kind,
+                retry_after: Some(retry_after),
+            }),
             None => Ok(None),
         };
         let requests = wanted(&self.requests, limits.rpm.map(u64::from), 1, Kind::Requests)?;
@@ -273,7 +290,10 @@ impl ScopeCore {
             if let Some(part) = part
                 && let Err(retry_after) = counted.granted(part, slot, asked_at)
             {
-                refused = Some(Refused { kind, retry_after });
+                refused = Some(Refused {
+                    kind,
+                    retry_after: Some(retry_after),
+                });
             }
         }
         if let Some(running) = granted.running {
@@ -282,7 +302,7 @@ impl ScopeCore {
             if running <= need.running {
                 refused = Some(Refused {
                     kind: Kind::Running,
-                    retry_after: RUNNING_RETRY,
+                    retry_after: Some(RUNNING_RETRY),
                 });
             }
         }
@@ -293,8 +313,8 @@ impl ScopeCore {
     pub(super) fn admit(&mut self, limits: RateLimits, need: Need, now: Duration) -> Place {
         let slot = self.span.slot_at(now);
         let tokens = limits.tpm.map_or(0, |tpm| Self::charge(tpm, need.tokens));
-        self.requests.window.add(slot, 1);
-        self.tokens.window.add(slot, tokens);
+        self.requests.window.add(now, 1);
+        self.tokens.window.add(now, tokens);
         self.requests.part = self.requests.part.saturating_sub(1);
         let has_part = self.tokens.part >= tokens && tokens > 0;
         self.tokens.part = self.tokens.part.saturating_sub(tokens);
@@ -319,9 +339,8 @@ impl ScopeCore {
     pub(super) fn correct(&mut self, place: Place, delta: i64, now: Duration) {
         let amount = delta.unsigned_abs();
         if delta >= 0 {
-            let slot = self.span.slot_at(now);
-            self.tokens.window.advance(slot);
-            self.tokens.window.add(slot, amount);
+            self.tokens.window.advance(now);
+            self.tokens.window.add(now, amount);
             let at_hand = if now < self.tokens.part_until {
                 self.tokens.part
             } else {
@@ -376,15 +395,14 @@ impl ScopeCore {
 
     /// How far requests and tokens are used.
     pub(super) fn levels(&self, limits: RateLimits, now: Duration) -> (Option<Level>, Option<Level>) {
-        let requests = limits.rpm.map(|rpm| self.requests.level(rpm.into(), self.span, now));
-        (requests, limits.tpm.map(|tpm| self.tokens.level(tpm, self.span, now)))
+        let requests = limits.rpm.map(|rpm| self.requests.level(rpm.into(), now));
+        (requests, limits.tpm.map(|tpm| self.tokens.level(tpm, now)))
     }
 
     /// Whether nothing counts any more.
     pub(super) fn is_idle(&mut self, now: Duration) -> bool {
-        let slot = self.span.slot_at(now);
-        self.requests.window.advance(slot);
-        self.tokens.window.advance(slot);
+        self.requests.window.advance(now);
+        self.tokens.window.advance(now);
         self.requests.window.sum() == 0 && self.tokens.window.sum() == 0 && self.is_settled()
     }
 }

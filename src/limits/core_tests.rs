@@ -40,13 +40,15 @@ fn each_limit_refuses_by_itself_and_says_when_there_is_room() {
         core.admit(LIMITS, NEED, at(number * 100));
     }
     let refused = core.check(LIMITS, NEED, at(1_500)).unwrap_err();
-    assert_eq!((refused.kind, refused.retry_after), (Kind::Requests, at(59_500)));
+    // All ten were let in within one slot, the last of them at 0.9 s.
+    assert_eq!((refused.kind, refused.retry_after), (Kind::Requests, Some(at(59_400))));
     let only_tokens = RateLimits { rpm: None, ..LIMITS };
     let refused = core.check(only_tokens, NEED, at(1_500)).unwrap_err();
-    assert_eq!((refused.kind, refused.retry_after), (Kind::Tokens, at(59_500)));
+    assert_eq!((refused.kind, refused.retry_after), (Kind::Tokens, Some(at(59_400))));
     let refused = core.check(LIMITS, Need { running: 3, ..NEED }, at(1_500)).unwrap_err();
-    assert_eq!((refused.kind, refused.retry_after), (Kind::Running, at(1_000)));
-    assert_eq!(core.check(LIMITS, NEED, at(61_000)), Ok(()));
+    assert_eq!((refused.kind, refused.retry_after), (Kind::Running, Some(at(1_000))));
+    assert!(core.check(LIMITS, NEED, at(60_899)).is_err());
+    assert_eq!(core.check(LIMITS, NEED, at(60_900)), Ok(()));
 }
 
 #[test]
@@ -57,12 +59,19 @@ fn a_limit_of_nothing_lets_nobody_in_and_a_huge_input_takes_the_whole_minute() {
         ..RateLimits::default()
     };
     let refused = core.check(none, NEED, at(0)).unwrap_err();
-    assert_eq!((refused.kind, refused.retry_after), (Kind::Requests, at(61_000)));
+    assert_eq!((refused.kind, refused.retry_after), (Kind::Requests, None));
     let none = RateLimits {
         tpm: Some(0),
         ..RateLimits::default()
     };
-    assert_eq!(core.check(none, NEED, at(0)).unwrap_err().kind, Kind::Tokens);
+    let refused = core.check(none, NEED, at(0)).unwrap_err();
+    assert_eq!((refused.kind, refused.retry_after), (Kind::Tokens, None));
+    let none = RateLimits {
+        max_concurrent: Some(0),
+        ..RateLimits::default()
+    };
+    let refused = core.check(none, NEED, at(0)).unwrap_err();
+    assert_eq!((refused.kind, refused.retry_after), (Kind::Running, None));
     let huge = Need {
         tokens: 1_000_000,
         running: 0,
@@ -73,7 +82,7 @@ fn a_limit_of_nothing_lets_nobody_in_and_a_huge_input_takes_the_whole_minute() {
     assert_eq!(requests.map(|level| level.remaining), Some(9));
     assert_eq!(
         tokens.map(|level| (level.remaining, level.reset)),
-        Some((0, at(61_000)))
+        Some((0, at(60_000)))
     );
     assert_eq!(core.check(LIMITS, NEED, at(1)).unwrap_err().kind, Kind::Tokens);
 }
@@ -87,9 +96,9 @@ fn what_a_request_used_is_made_good_and_may_go_beyond_the_limit() {
     core.correct(place, 3_000, at(2_000));
     assert_eq!(core.levels(LIMITS, at(2_000)).1.map(|level| level.remaining), Some(0));
     let refused = core.check(LIMITS, NEED, at(2_000)).unwrap_err();
-    assert_eq!((refused.kind, refused.retry_after), (Kind::Tokens, at(61_000)));
-    assert!(!core.is_idle(at(62_000)));
-    assert!(core.is_idle(at(63_000)));
+    assert_eq!((refused.kind, refused.retry_after), (Kind::Tokens, Some(at(60_000))));
+    assert!(!core.is_idle(at(61_999)));
+    assert!(core.is_idle(at(62_000)));
 }
 
 #[test]
@@ -134,9 +143,9 @@ fn a_refusal_of_the_shared_counts_holds_for_a_moment() {
     let namespace: Arc<str> = "one".into();
     core.ask(LIMITS, NEED, &namespace, at(0)).unwrap();
     let refused = core.granted(&granted(0, 200, 1), NEED, at(0)).unwrap_err();
-    assert_eq!((refused.kind, refused.retry_after), (Kind::Requests, at(7_000)));
+    assert_eq!((refused.kind, refused.retry_after), (Kind::Requests, Some(at(7_000))));
     let refused = core.ask(LIMITS, NEED, &namespace, at(50)).unwrap_err();
-    assert_eq!((refused.kind, refused.retry_after), (Kind::Requests, at(6_950)));
+    assert_eq!((refused.kind, refused.retry_after), (Kind::Requests, Some(at(6_950))));
     assert!(core.ask(LIMITS, NEED, &namespace, at(100)).unwrap().is_some());
     let refused = core.granted(&granted(1, 200, 0), NEED, at(100)).unwrap_err();
     assert_eq!(refused.kind, Kind::Running);

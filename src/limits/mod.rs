@@ -18,7 +18,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use gateway_actors::protocol::{Caller, ErrorKind, GatewayError, LimitRules, RateLimits, Scope, TokenMeter};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use self::core::{Place, Refused};
 use self::meter::{Levels, Meter};
@@ -37,6 +37,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 #[derive(Debug)]
 pub struct Limits {
     started: Instant,
+    span: Span,
     rules: Arc<ArcSwap<LimitRules>>,
     table: Table,
     shared: Option<Arc<dyn SharedLimits>>,
@@ -53,6 +54,7 @@ impl Limits {
         let (to_keep, kept) = mpsc::unbounded_channel();
         Self {
             started: Instant::now(),
+            span,
             rules,
             table: Table::new(span),
             shared,
@@ -115,11 +117,16 @@ impl Limits {
                     entered.standing.note(levels);
                     entered.taken.push((meter, place));
                 }
-                Err((refused, levels)) => {
+                Err((mut refused, levels)) => {
                     entered.standing.note(levels);
                     let standing = entered.standing;
                     for (meter, place) in entered.taken.drain(..) {
                         meter.take_back(place, now).await;
+                    }
+                    // Clients wait no longer than a minute. What was just taken of the shared counts counts for a fraction
+                    // of a second more: that is waited for here, so that what they are told is true.
+                    if let Some(beyond) = refused.beyond(self.span.minute()) {
+                        sleep(beyond).await;
                     }
                     return Err(OverLimit::new(refused, &scope, standing));
                 }
@@ -195,7 +202,12 @@ impl OverLimit {
             Scope::User(_) => "user",
             _ => "key",
         };
-        let retry_after = refused.retry_after.max(Duration::from_millis(1));
+        let Some(retry_after) = refused.retry_after else {
+            let message = format!("this {whose} has a limit of 0 {what}: nothing is let in until it is raised");
+            let error = GatewayError::new(ErrorKind::RateLimited, message);
+            return Self { error, standing };
+        };
+        let retry_after = retry_after.max(Duration::from_millis(1));
         let seconds = retry_after.as_millis().div_ceil(1_000);
         let message = format!("this {whose} has reached its limit of {what}; try again in {seconds} s");
         let error = GatewayError::new(ErrorKind::RateLimited, message);

@@ -53,6 +53,11 @@ async fn a_minute_after_the_last_there_is_room_again_and_not_earlier() {
     let over = limits.enter(&caller, 0).await.unwrap_err();
     assert_eq!(over.error.kind, ErrorKind::RateLimited);
     let after = over.error.retry_after.unwrap();
+    assert_eq!(
+        after,
+        Duration::from_secs(60),
+        "a client that is told of more does not wait for it"
+    );
     tokio::time::advance(after - Duration::from_millis(1)).await;
     assert!(limits.enter(&caller, 0).await.is_err());
     tokio::time::advance(Duration::from_millis(1)).await;
@@ -130,8 +135,36 @@ async fn tokens_are_charged_by_the_size_of_the_input_and_made_good_by_the_usage(
     let beyond = limits.enter(&caller, 400).await.unwrap().unwrap();
     beyond.used(Some(5_000));
     assert!(limits.enter(&caller, 0).await.is_err());
-    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(remaining().await, 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_nothing_tells_nobody_to_wait() {
+    let limits = limits(LimitRules::default(), None);
+    let over = limits.enter(&key(rpm(0)), 0).await.unwrap_err();
+    assert_eq!(
+        (over.error.kind, over.error.retry_after),
+        (ErrorKind::RateLimited, None)
+    );
+    assert!(
+        over.error.message.contains("0 requests in a minute"),
+        "{}",
+        over.error.message
+    );
+    let level = over.standing.requests.unwrap();
+    assert_eq!((level.limit, level.remaining, level.reset), (0, 0, Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_the_shared_counts_would_keep_longer_than_a_minute_hears_of_it_later() {
+    let counts = Counts::of(0);
+    counts.wait_ms.store(60_600, Ordering::Release);
+    let limits = limits(LimitRules::default(), Some(Arc::clone(&counts) as Arc<_>));
+    let before = Instant::now();
+    let over = limits.enter(&key(rpm(1)), 0).await.unwrap_err();
+    assert_eq!(over.error.retry_after, Some(Duration::from_secs(60)));
+    assert_eq!(before.elapsed(), Duration::from_millis(600));
 }
 
 /// Shared counts of requests with one budget for all, which count how often they are asked, and can go away.
@@ -139,6 +172,7 @@ async fn tokens_are_charged_by_the_size_of_the_input_and_made_good_by_the_usage(
 struct Counts {
     left: AtomicU64,
     asked: AtomicU64,
+    wait_ms: AtomicU64,
     is_away: AtomicBool,
 }
 
@@ -147,6 +181,7 @@ impl Counts {
         Arc::new(Self {
             left: AtomicU64::new(left),
             asked: AtomicU64::new(0),
+            wait_ms: AtomicU64::new(5_000),
             is_away: AtomicBool::new(false),
         })
     }
@@ -166,7 +201,7 @@ impl SharedLimits for Counts {
         let part = Part {
             amount,
             left: left - amount,
-            wait: Duration::from_secs(5),
+            wait: Duration::from_millis(self.wait_ms.load(Ordering::Acquire)),
         };
         let told = Told::Granted(Granted {
             requests: Some(part),

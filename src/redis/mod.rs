@@ -230,11 +230,11 @@ impl Parts {
     }
 
     fn slots(&self) -> u64 {
-        self.span.slots_counted(PART_TTL)
+        self.span.shared_slots_counted(PART_TTL)
     }
 
     fn slot_ms(&self) -> u64 {
-        millis(self.span.slot()).max(1)
+        millis(self.span.shared_slot()).max(1)
     }
 
     /// Longer than anything counts.
@@ -257,7 +257,11 @@ impl Parts {
                     debt,
                     opening,
                 }) => {
-                    script.arg(*limit).arg(*need).arg(*debt).arg(pairs(opening));
+                    let opening: Vec<_> = opening
+                        .iter()
+                        .map(|(age, amount)| (self.span.shared_age(*age), *amount))
+                        .collect();
+                    script.arg(*limit).arg(*need).arg(*debt).arg(pairs(&opening));
                 }
                 None => {
                     script.arg(-1).arg(0).arg(0).arg("");

@@ -7,7 +7,7 @@ use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
 use gateway_actors::budget::BudgetDirector;
 use gateway_actors::learning::{LearningDirector, LearningParts};
-use gateway_actors::protocol::{BudgetBook, Learned, LearningTotals};
+use gateway_actors::protocol::{BudgetBook, Learned, LearningTotals, StoredCalls};
 use gateway_actors::runtime::CrashReporter;
 
 use super::{Ports, numbers};
@@ -20,12 +20,13 @@ pub(super) fn start_budget_director(
     ports: &Ports,
     book: &Arc<ArcSwap<BudgetBook>>,
     crashes: &CrashReporter,
+    calls: Arc<dyn StoredCalls>,
 ) -> Addr<BudgetDirector> {
     let (instance, ledger) = (ports.instance, Arc::clone(&ports.ledger));
     let (book, reporter) = (Arc::clone(book), crashes.clone());
     let budget = numbers::budget(settings);
     BudgetDirector::start_in_arbiter(&control.handle(), move |_| {
-        BudgetDirector::new(budget, instance, book, ledger, reporter)
+        BudgetDirector::new(budget, instance, book, ledger, reporter).with_calls(calls)
     })
 }
 

@@ -168,7 +168,7 @@ fn f3_the_same_key_with_another_body_is_refused() {
 }
 
 #[test]
-fn f4_the_key_of_another_tenant_is_another_key() {
+fn f4_the_key_of_another_virtual_key_is_another_key_also_within_one_tenant() {
     let database = PostgresDatabase::create();
     let alpha = Provider::start("alpha");
     let holder = |user| KeyHolder {
@@ -189,7 +189,8 @@ fn f4_the_key_of_another_tenant_is_another_key() {
     let [ann, bob, also_bob] = &clients;
     let first = ann.post(COMPLETIONS, &chat("one"));
     let second = bob.post(COMPLETIONS, &chat("another"));
-    for reply in [&first, &second] {
+    let third = also_bob.post(COMPLETIONS, &chat("one more"));
+    for reply in [&first, &second, &third] {
         assert_eq!(
             (reply.status, reply.header("idempotent-replay")),
             (200, None),
@@ -198,11 +199,12 @@ fn f4_the_key_of_another_tenant_is_another_key() {
         );
     }
     assert_is_replay_of(&ann.post(COMPLETIONS, &chat("one")), &first);
-    assert_is_replay_of(&also_bob.post(COMPLETIONS, &chat("another")), &second);
-    // Whoever has no virtual key is nobody's tenant.
-    let admin = with_key(&gateway.client(), "f4").post(COMPLETIONS, &chat("a third"));
+    assert_is_replay_of(&bob.post(COMPLETIONS, &chat("another")), &second);
+    assert_is_replay_of(&also_bob.post(COMPLETIONS, &chat("one more")), &third);
+    // So have those without a virtual key.
+    let admin = with_key(&gateway.client(), "f4").post(COMPLETIONS, &chat("another"));
     assert_eq!((admin.status, admin.header("idempotent-replay")), (200, None));
-    assert_eq!(alpha.requests(), 3);
+    assert_eq!(alpha.requests(), 4);
     gateway.finish();
 }
 

@@ -134,10 +134,13 @@ fn j11_without_a_journal_no_paid_call_is_made_and_free_ones_are() {
 
     limit_files(&gateway, Some(0));
     let asked = alpha.requests();
-    for _ in 0..5 {
+    for _ in 0..50 {
         let refused = client.post(COMPLETIONS, &for_model("alpha-priced"));
         assert_refused(&refused, 507, "insufficient_storage");
     }
+    let log = gateway.log();
+    let told = log.iter().filter(|line| line.contains("it could not be journalled"));
+    assert!((1..=5).contains(&told.count()), "told of every call: {log:?}");
     assert_eq!(alpha.requests(), asked);
     for _ in 0..5 {
         assert_answered_by(&client.post(COMPLETIONS, &chat("hello")), "alpha");

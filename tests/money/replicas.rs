@@ -148,6 +148,56 @@ fn k9_what_a_replica_that_never_returns_held_is_posted_in_full_and_corrected_whe
 }
 
 #[test]
+fn k9_a_process_that_stood_still_beyond_its_lease_corrects_what_was_posted_for_it_and_goes_on() {
+    let scene = Scene::with(On::Postgres, |setup, _| setup.toml(SHORT_LEASE));
+    scene.limit("global", 10 * COST);
+    let stopped = scene.replica(|setup| setup.toml(SHORT_LEASE));
+    assert_eq!(ask(&stopped).status, 200);
+    wait_for("the record", SOON, || scene.books().recorded() == COST);
+    scene.paid.set(Behaviour::Held);
+    let books = scene.books();
+    let held = thread::scope(|threads| {
+        let client = stopped.client();
+        let under_way = threads.spawn(move || client.post(COMPLETIONS, &paid(TOKENS)).status);
+        wait_for("the call", SOON, || scene.paid.running() == 1);
+        stopped.signal(rustix::process::Signal::STOP);
+        let held = books.number("SELECT sum(held) AS n FROM budget_periods");
+        assert!(held >= COST, "{held} is held");
+        wait_for("the lease to run out", SOON + Duration::from_secs(5), || {
+            books.entries("global", "expire") == 1
+        });
+        assert_eq!(books.posted("global"), COST + held, "all that it held counts as spent");
+        stopped.signal(rustix::process::Signal::CONT);
+        // While the call is under way what it may cost stays posted.
+        wait_for("the process to have noticed", SOON, || {
+            stopped
+                .log()
+                .iter()
+                .any(|line| line.contains("was lost; it asks for a new one"))
+        });
+        assert_eq!(books.posted("global"), COST + held);
+        scene.paid.set(Behaviour::Answer);
+        assert_eq!(under_way.join().unwrap(), 200);
+        held
+    });
+    wait_for("what was posted without need to be taken back", SOON, || {
+        books.posted("global") == 2 * COST
+    });
+    assert_eq!(books.posted_by("global", "adjust"), -held);
+    assert_eq!((books.recorded(), books.estimated()), (2 * COST, 0));
+    books.assert_balanced();
+    // All that is left can be spent, by the process itself too.
+    for call in 0..8 {
+        let reply = ask(&stopped);
+        assert_eq!(reply.status, 200, "call {call}: {}", reply.text());
+    }
+    assert_eq!((ask(&stopped).status, ask(&scene.gateway).status), (402, 402));
+    assert_eq!(scene.bill(), 10 * COST);
+    finish(stopped);
+    scene.finish();
+}
+
+#[test]
 fn two_processes_on_one_file_share_a_budget() {
     let scene = Scene::new(On::Sqlite);
     scene.limit("global", 10 * COST);

@@ -4,10 +4,11 @@ use serde_json::json;
 
 use crate::COMPLETIONS;
 use crate::scene::{COST, On, Scene, TOKENS, assert_exhausted, for_model, on_each_database, paid};
-use crate::support::{Model, chat};
+use crate::support::{Client, Model, chat};
 
 on_each_database![
     e1_every_budget_of_a_call_pays_for_it_or_none_does,
+    e1_a_budget_for_the_name_of_a_conversation_pays_for_every_tenants_conversation_of_that_name,
     e3_a_limit_of_nothing_lets_free_models_answer_and_no_others,
 ];
 
@@ -75,6 +76,53 @@ fn e1_every_budget_of_a_call_pays_for_it_or_none_does(on: On) {
     for scope in &scopes[1..] {
         assert_eq!(scene.spent_at_rest(scope), 2 * COST, "{scope}");
     }
+    scene.finish();
+}
+
+fn e1_a_budget_for_the_name_of_a_conversation_pays_for_every_tenants_conversation_of_that_name(on: On) {
+    let scene = Scene::new(on);
+    let (_, ann) = scene.key(&json!({ "name": "ann", "projectId": "a" }));
+    let (_, bob) = scene.key(&json!({ "name": "bob", "projectId": "b" }));
+    let turn = |conversation: &str| json!({ "conversationId": conversation, "message": "hello", "model": "paid", "maxTokens": TOKENS });
+    // `x_talk` is not `xatalk`, nor the end of it.
+    for conversation in ["x_talk", "xatalk", "talk", "a-x_talk"] {
+        assert_eq!(ann.post("/v1/chat", &turn(conversation)).status, 200);
+    }
+    scene.gateway.wait_until_settled();
+    scene.limit("conversation:x_talk", 2 * COST);
+    assert_eq!(scene.spent_at_rest("conversation:x_talk"), COST);
+    assert_eq!(bob.post("/v1/chat", &turn("x_talk")).status, 200);
+    assert_eq!(scene.spent_at_rest("conversation:x_talk"), 2 * COST);
+    // The budget of one tenant's conversation goes on beside it.
+    scene.limit("conversation:p=b/x_talk", 100 * COST);
+    let asked = scene.paid.requests();
+    for client in [&ann, &bob, &scene.admin()] {
+        assert_exhausted(&client.post("/v1/chat", &turn("x_talk")));
+    }
+    assert_eq!(scene.paid.requests(), asked);
+    assert_eq!(ann.post("/v1/chat", &turn("talk")).status, 200);
+    scene.limit("conversation:x_talk", 100 * COST);
+    assert_eq!(bob.post("/v1/chat", &turn("x_talk")).status, 200);
+    assert_eq!(scene.spent_at_rest("conversation:x_talk"), 3 * COST);
+    assert_eq!(scene.spent_at_rest("conversation:p=b/x_talk"), 2 * COST);
+
+    // So do the reports.
+    let calls = |client: &Client, id: &str| {
+        let stats = client.get(&format!("/v1/stats/conversation/{id}"));
+        assert_eq!(stats.status, 200, "{}", stats.text());
+        stats.json()["totals"]["calls"].clone()
+    };
+    assert_eq!(calls(&scene.admin(), "x_talk"), 3);
+    assert_eq!(calls(&scene.admin(), "p=a%2Fx_talk"), 1);
+    assert_eq!(
+        (
+            calls(&ann, "x_talk"),
+            calls(&bob, "x_talk"),
+            calls(&bob, "p=b%2Fx_talk")
+        ),
+        (json!(1), json!(2), json!(2))
+    );
+    assert_eq!(ann.get("/v1/stats/conversation/p=b%2Fx_talk").status, 404);
     scene.finish();
 }
 

@@ -51,6 +51,11 @@ pub enum Action {
         /// Of this lease.
         lease: LeaseId,
     },
+    /// It is told that a lost lease has ended, if the records of all calls that it paid for are stored.
+    EndLost {
+        /// The lease.
+        lease: LeaseId,
+    },
     /// It is asked for budgets that changed.
     Changes {
         /// From this place on.

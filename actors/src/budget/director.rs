@@ -14,7 +14,7 @@ use super::action::{Action, WaiterId};
 use super::director_core::{BudgetSettings, DirectorCore};
 use crate::protocol::{
     BudgetBook, BudgetChanges, BudgetEntry, BudgetError, BudgetStatus, GiveBack, Grant, GrantRequest, InstanceId,
-    LeaseId, LedgerStore, LookAt, Recall, Refill, ReloadBudgets, Reserved, Scope, StoreError,
+    LeaseId, LedgerStore, LookAt, Recall, Refill, ReloadBudgets, Reserved, Scope, StoreError, StoredCalls,
 };
 use crate::runtime::{AbortPoint, CrashReporter, Guard, accept_injected_faults, pass, tell};
 
@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct BudgetDirector {
     guard: Guard<DirectorCore>,
     ledger: Arc<dyn LedgerStore>,
+    /// Knows which calls are stored; without it leases that were lost are ended by the next start.
+    calls: Option<Arc<dyn StoredCalls>>,
     waiting: HashMap<WaiterId, oneshot::Sender<Result<Reserved, BudgetError>>>,
     reloading: Vec<oneshot::Sender<bool>>,
     /// Budgets that the ledger is being asked about, and who waits for it.
@@ -47,6 +49,8 @@ enum Answered {
     Recalled(LeaseId, Result<Vec<Recall>, StoreError>),
     /// What the look of this number found.
     Changed(u64, Result<BudgetChanges, StoreError>),
+    /// Whether a lost lease has ended.
+    LostEnded(LeaseId, Result<bool, StoreError>),
     /// How this budget stands.
     Looked(Arc<BudgetEntry>, Result<Option<BudgetStatus>, StoreError>),
 }
@@ -65,12 +69,20 @@ impl BudgetDirector {
         Self {
             guard: Guard::new("budget-director", crashes, rebuild),
             ledger,
+            calls: None,
             waiting: HashMap::new(),
             reloading: Vec::new(),
             looking: HashMap::new(),
             next_waiter: 0,
             looks: 0,
         }
+    }
+
+    /// Leases that were lost are ended once this knows their calls to be stored.
+    #[must_use]
+    pub fn with_calls(mut self, calls: Arc<dyn StoredCalls>) -> Self {
+        self.calls = Some(calls);
+        self
     }
 
     /// Lets the core change, and does what it wants done; whether that went well.
@@ -144,6 +156,20 @@ impl BudgetDirector {
             Action::Recalls { lease } => {
                 let recalls = ledger.recalls(lease);
                 answer(ctx, async move { Answered::Recalled(lease, recalls.await) });
+            }
+            Action::EndLost { lease } => {
+                let (ledger, calls) = (Arc::clone(ledger), self.calls.clone());
+                answer(ctx, async move {
+                    let are_stored = match calls {
+                        Some(calls) => calls.are_stored(lease.epoch).await,
+                        None => false,
+                    };
+                    let ended = match are_stored {
+                        true => ledger.end_lease(lease).await.map(|()| true),
+                        false => Ok(false),
+                    };
+                    Answered::LostEnded(lease, ended)
+                });
             }
             Action::Changes { from } => {
                 let changes = ledger.budget_changes(from);
@@ -229,6 +255,9 @@ impl Handler<Answered> for BudgetDirector {
                 self.change(ctx, |core, now| core.lease_renewed(lease, renewed, sent, now));
             }
             Answered::Expired => {}
+            Answered::LostEnded(lease, ended) => {
+                self.change(ctx, |core, now| core.lost_ended(lease, ended, now));
+            }
             Answered::Granted(lease, wanted, granted) => {
                 pass(AbortPoint::Granted);
                 self.change(ctx, |core, now| core.granted(lease, &wanted, granted, now));

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::action::{Action, WaiterId};
 use super::director_changes::Changes;
 use super::director_lease::LeaseKeeper;
+use super::director_lost::LostLeases;
 use super::director_questions::{Unknown, question, unanswered};
 use super::slices::Slices;
 use super::waiters::Waiters;
@@ -71,6 +72,7 @@ pub struct DirectorCore {
     looking_for_recalls: bool,
     next_recalls: Instant,
     next_expiry: Instant,
+    lost: LostLeases,
 }
 
 impl DirectorCore {
@@ -99,6 +101,7 @@ impl DirectorCore {
             looking_for_recalls: false,
             next_recalls: now,
             next_expiry: now,
+            lost: LostLeases::new(now),
         }
     }
 
@@ -143,8 +146,15 @@ impl DirectorCore {
             self.next_recalls = now + LOOK_FOR_RECALLS;
             actions.push(Action::Recalls { lease });
         }
+        actions.extend(self.lost.end_one(self.published.load().holdings(), now));
         self.lose_patience(&mut actions, now);
         self.serve(actions, now)
+    }
+
+    /// The ledger knows that a lost lease has ended; or records of its calls are still to be stored, or it did not answer.
+    pub fn lost_ended(&mut self, lease: LeaseId, ended: Result<bool, StoreError>, now: Instant) -> Vec<Action> {
+        self.lost.heard(self.published.load().holdings(), lease, ended, now);
+        self.serve(Vec::new(), now)
     }
 
     /// The ledger opened a lease, or did not.
@@ -177,7 +187,7 @@ impl DirectorCore {
         self.lease.heard(renewed.is_ok());
         match renewed {
             Ok(true) => self.lease.renewed(sent),
-            Ok(false) => self.lose_lease(),
+            Ok(false) => self.lose_lease(now),
             Err(error) => {
                 tracing::warn!(%error, "the lease on what this process holds of budgets could not be renewed");
                 self.lease.failed();
@@ -293,7 +303,8 @@ impl DirectorCore {
                 }
             }
             Grant::Short { .. } if is_late => {}
-            Grant::Short { recalling: true, .. } => {
+            // What was posted for a lease of this process that ran out is taken back before long.
+            Grant::Short { recalling, .. } if recalling || self.lost.are_being_ended(now) => {
                 self.recalled.insert(asked.scope.clone(), now + ASK_AGAIN);
             }
             Grant::Short {
@@ -319,7 +330,7 @@ impl DirectorCore {
                 }
                 actions.extend(self.changes.look_now(now));
             }
-            Grant::LeaseLost => self.lose_lease(),
+            Grant::LeaseLost => self.lose_lease(now),
         }
     }
 
@@ -435,12 +446,16 @@ impl DirectorCore {
     }
 
     /// All slices are gone; calls that are under way settle under the lease that they began with.
-    fn lose_lease(&mut self) {
+    fn lose_lease(&mut self, now: Instant) {
         tracing::warn!("the lease on what this process holds of budgets was lost; it asks for a new one");
-        self.lease.lost();
+        let lost = self.lease.lost();
+        let slices = self.slices.lose_all();
+        if let Some(lease) = lost {
+            self.published.load().holdings().note_lost(lease, slices);
+            self.lost.begin(now + RECALL_PATIENCE);
+        }
         self.recalled.clear();
         self.unknown.clear();
-        self.slices.forget_all();
         self.published.load().holdings().forget_questions(|_, _| true);
         for entry in self.published.load().entries() {
             entry.replace_slice(None);

@@ -115,11 +115,11 @@ impl LeaseKeeper {
         }
     }
 
-    /// The lease has ended: nothing can be spent under it any more.
-    pub(super) fn lost(&mut self) {
+    /// The lease has ended: nothing can be spent under it any more. Which it was.
+    pub(super) fn lost(&mut self) -> Option<LeaseId> {
         self.asking = false;
-        if let Some(term) = self.holdings.term.swap(None) {
-            term.end();
-        }
+        let term = self.holdings.term.swap(None)?;
+        term.end();
+        Some(term.lease())
     }
 }

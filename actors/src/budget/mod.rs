@@ -18,6 +18,7 @@ mod director;
 mod director_changes;
 mod director_core;
 mod director_lease;
+mod director_lost;
 mod director_questions;
 mod slices;
 mod waiters;

@@ -184,10 +184,12 @@ impl Slices {
         self.giving = false;
     }
 
-    /// The lease has ended, and they with it.
-    pub(super) fn forget_all(&mut self) {
-        self.all.clear();
+    /// The lease has ended, and they with it: nothing can be taken from them any more. They may have open holds.
+    pub(super) fn lose_all(&mut self) -> Vec<Arc<Slice>> {
+        let lost: Vec<_> = self.all.drain(..).map(|kept| kept.slice).collect();
+        lost.iter().for_each(|slice| slice.close());
         self.note();
+        lost
     }
 
     /// Notes what there is for a director that comes after this one.

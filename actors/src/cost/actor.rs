@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 
 use super::core::{CostCore, FromJournal, Limits, Pass};
 use crate::protocol::{
-    AttemptId, AttemptJournal, CallRecord, CallStore, CellTotals, CostError, FlushCalls, RecordCall, StoreError,
+    AreStored, AttemptId, AttemptJournal, CallRecord, CallStore, CellTotals, CostError, FlushCalls, RecordCall,
+    StoreError,
 };
 use crate::runtime::{AbortPoint, CrashReporter, Guard, accept_injected_faults, pass, tell};
 
@@ -112,8 +113,13 @@ fn recover(limits: Limits, journal: &dyn AttemptJournal, totals: Arc<CellTotals>
         after: totals.load().counted,
         most: usize::MAX,
     };
-    let uncounted = read_back(journal, uncounted).unwrap_or_default();
-    let first = read_back(journal, limits.first_pass()).unwrap_or_default();
+    let read = |pass| {
+        read_back(journal, pass).unwrap_or_else(|| {
+            totals.note_left_behind();
+            Vec::new()
+        })
+    };
+    let (uncounted, first) = (read(uncounted), read(limits.first_pass()));
     CostCore::recover(limits, &uncounted, first, totals)
 }
 
@@ -192,6 +198,18 @@ impl Handler<FlushCalls> for CostTracker {
         self.write_next(ctx);
         self.release_waiting();
         Ok(done)
+    }
+}
+
+impl Handler<AreStored> for CostTracker {
+    type Result = Result<bool, CostError>;
+
+    fn handle(&mut self, AreStored { epoch }: AreStored, ctx: &mut Self::Context) -> Self::Result {
+        let stored = self.guard.run(|core| core.has_stored(epoch));
+        if matches!(stored, Ok(false)) {
+            self.write_next(ctx);
+        }
+        stored.or(Err(CostError::Restarting))
     }
 }
 

@@ -89,6 +89,10 @@ impl CostCore {
         if call.journalled.is_some_and(|seq| seq <= self.totals.counted) {
             return;
         }
+        if call.journalled.is_none() {
+            // It is lost if this is rebuilt, or has no room.
+            self.published.note_left_behind();
+        }
         self.totals.add(&call.record);
         self.totals.counted = call.journalled.unwrap_or(self.totals.counted);
         let has_room = self.backlog.len() < self.limits.backlog;
@@ -157,6 +161,7 @@ impl CostCore {
 
     /// The journal cannot be read: what waits in it alone is left to the next start, and what comes goes its usual way.
     pub(super) fn leave_spilled(&mut self) {
+        self.published.note_left_behind();
         self.spilled = false;
         self.taken = self.totals.counted;
     }
@@ -164,6 +169,15 @@ impl CostCore {
     /// Whether everything that was recorded is in the database.
     pub(super) fn is_settled(&self) -> bool {
         self.backlog.is_empty() && !self.spilled
+    }
+
+    /// Whether every record that is charged to this lease is in the database, as far as it can be known.
+    pub(super) fn has_stored(&self, epoch: u32) -> bool {
+        let is_of = |record: &Arc<CallRecord>| {
+            let charges = record.dispatch.charges.as_deref();
+            charges.is_some_and(|charges| charges.epoch == epoch)
+        };
+        !self.spilled && !self.published.has_left_behind() && !self.backlog.iter().any(is_of)
     }
 
     fn publish(&mut self) {
@@ -176,7 +190,7 @@ impl CostCore {
 mod tests {
     use super::*;
     use crate::protocol::testkit::call_record;
-    use crate::protocol::{NanoUsd, RequestId};
+    use crate::protocol::{Charges, NanoUsd, RequestId};
 
     const LIMITS: Limits = Limits { batch: 2, backlog: 3 };
 
@@ -305,6 +319,37 @@ mod tests {
         core.take_spilled(pass, Vec::new());
         core.record(call(1, 7));
         assert_eq!((published.load().calls, published.load().unwritten), (7, 1));
+    }
+
+    #[test]
+    fn the_calls_of_a_lease_are_stored_once_none_of_them_waits_anywhere() {
+        let charged = |seq: Option<u64>, epoch: u32| {
+            let mut record = record(1);
+            record.dispatch.charges = Some(Arc::new(Charges { epoch, to: Vec::new() }));
+            RecordCall {
+                record: Arc::new(record),
+                journalled: seq.map(JournalSeq),
+            }
+        };
+        let (mut core, _published) = fresh();
+        assert!(core.has_stored(1));
+        core.record(charged(Some(1), 1));
+        core.record(charged(Some(2), 2));
+        assert!(!core.has_stored(1) && core.has_stored(3));
+        let batch = core.next_batch().unwrap();
+        assert!(!core.has_stored(1), "it is only being written");
+        core.written(&ids(&batch[..1]));
+        assert!(core.has_stored(1) && !core.has_stored(2));
+        for seq in 3..=6 {
+            core.record(charged(Some(seq), 3));
+        }
+        assert!(!core.has_stored(1), "nobody knows what waits in the journal alone");
+        // What no journal has may be lost by a panic.
+        let (mut core, published) = fresh();
+        core.record(charged(None, 1));
+        let batch = core.next_batch().unwrap();
+        core.written(&ids(&batch));
+        assert!(!core.has_stored(1) && published.has_left_behind());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::protocol::{
     CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter, TokenUsage,
     UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
-use crate::runtime::{AbortPoint, pass};
+use crate::runtime::{AbortPoint, Seldom, pass};
 
 /// An attempt that has been sent. However it ends, it is journalled, booked, recorded and reported once.
 pub(super) struct Attempt {
@@ -27,6 +27,8 @@ pub(super) struct Attempt {
     status: Option<u16>,
     output_bytes: u64,
     usage: UsageReport,
+    /// Whether it may have asked that something stays in the provider's cache for hours.
+    long_writes: bool,
     /// Whether it was reported that the provider works.
     well: bool,
     /// Is told of its tokens.
@@ -64,7 +66,10 @@ impl Attempt {
             if !record.price.is_some_and(|price| price.is_free()) {
                 return Err(error);
             }
-            tracing::warn!(attempt = %record.attempt, error = %error, "a free call is made without a journal");
+            static SELDOM: Seldom = Seldom::new();
+            if let Some(left_out) = SELDOM.now() {
+                tracing::warn!(attempt = %record.attempt, error = %error, left_out, "a free call is made without a journal");
+            }
         }
         pass(AbortPoint::Begun);
         hold.dispatch();
@@ -80,6 +85,7 @@ impl Attempt {
             status: None,
             output_bytes: 0,
             usage: UsageReport::Missing,
+            long_writes: false,
             well: false,
             counter: None,
             _gauges: gauges,
@@ -89,6 +95,12 @@ impl Attempt {
     /// Its tokens are counted by this when it ends.
     pub(super) fn counted_by(mut self, counter: Option<&Arc<dyn TokenMeter>>) -> Self {
         self.counter = counter.map(Arc::clone);
+        self
+    }
+
+    /// Its cache writes may be long ones, as far as what was sent tells.
+    pub(super) fn with_long_writes(mut self, may_be: bool) -> Self {
+        self.long_writes = may_be;
         self
     }
 
@@ -163,6 +175,7 @@ impl Attempt {
             output_bytes: self.output_bytes,
             usage: self.usage,
             budgeted: dispatch.charges.is_some(),
+            long_writes: self.long_writes,
         };
         let settlement = settle(end, size, dispatch.price.as_ref(), hold.amount());
         if settlement.cost > hold.amount() && dispatch.price.is_some() {
@@ -194,17 +207,21 @@ impl Attempt {
         let journalled = match self.cell.journal.finished(&record) {
             Ok(seq) => Some(seq),
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(attempt = %record.dispatch.attempt, error = %error, cause, "a finished attempt is not journalled");
+                static SELDOM: Seldom = Seldom::new();
+                if let Some(left_out) = SELDOM.now() {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::error!(attempt = %record.dispatch.attempt, error = %error, cause, left_out, "a finished attempt is not journalled");
+                }
                 None
             }
         };
         pass(AbortPoint::Ended);
-        hold.settle(settlement.cost);
         let record = Arc::new(record);
         if self.cell.cost.tell(RecordCall { record, journalled }).is_err() {
             tracing::error!("the cost tracker is gone; a call record is in the journal only");
         }
+        // Last: a lease of which no hold is open has no call that was not handed over.
+        hold.settle(settlement.cost);
         Finished {
             ordinal: self.ordinal,
             outcome,

@@ -19,7 +19,7 @@ use crate::protocol::{
     ErrorKind, FailureKind, GatewayError, Hold, Lease, LegRole, Model, NanoUsd, Ordinals, Outgoing, Plan, PlanRequest,
     Price, RouteError, TokenBound, UpstreamCall, UpstreamFailure, UpstreamReply,
 };
-use crate::runtime::{AbortPoint, pass, unix_micros};
+use crate::runtime::{AbortPoint, Seldom, pass, unix_micros};
 
 /// A request on its way, or one leg of one.
 pub(super) struct Run {
@@ -260,6 +260,8 @@ impl Run {
         }
         pass(AbortPoint::Held);
         let record = self.dispatch_record(attempt, &candidate, &hold);
+        let long_writes =
+            record.price.is_some_and(|price| price.long_writes_are_dearer()) && outgoing.body.may_ask_for_long_writes();
         let call = UpstreamCall {
             attempt: record.attempt,
             model: candidate.model.clone(),
@@ -271,6 +273,7 @@ impl Run {
         client.sending(ordinal, record.held);
         let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, bound.input);
         let attempt = sent.map_err(|error| not_journalled(&error))?;
+        let attempt = attempt.with_long_writes(long_writes);
         let mut attempt = attempt.counted_by(self.call.context.meter.as_ref());
         if let Some(watcher) = &self.call.context.watcher {
             watcher.tell(CallStep::Attempt {
@@ -402,8 +405,11 @@ fn too_many_attempts() -> GatewayError {
 }
 
 fn not_journalled(error: &crate::protocol::JournalError) -> GatewayError {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::error!(error = %error, cause, "a call was not made, since it could not be journalled");
+    static SELDOM: Seldom = Seldom::new();
+    if let Some(left_out) = SELDOM.now() {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(error = %error, cause, left_out, "a call was not made, since it could not be journalled");
+    }
     GatewayError::new(
         ErrorKind::InsufficientStorage,
         "the gateway cannot write its journal, so no paid call can be made; its operator must free disk space",

@@ -26,6 +26,8 @@ pub(super) struct Size {
     pub(super) usage: UsageReport,
     /// Whether a budget pays for it, so that nothing may be on the bill and not in the books.
     pub(super) budgeted: bool,
+    /// Whether it asked, or may have asked, that something stays in the provider's cache for hours.
+    pub(super) long_writes: bool,
 }
 
 /// What is booked.
@@ -44,12 +46,7 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
         _ => size.usage,
     };
     match believed(usage, price) {
-        UsageReport::Reported(usage) => Settlement {
-            usage,
-            source: UsageSource::Reported,
-            cost: price.map_or(NanoUsd::ZERO, |price| price.cost(&usage)),
-            estimated: false,
-        },
+        UsageReport::Reported(usage) => by_report(usage, size, price),
         UsageReport::Unused => Settlement {
             usage: TokenUsage::default(),
             source: UsageSource::Reported,
@@ -69,6 +66,20 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
             },
             End::Failed(_) | End::Left | End::Abandoned => full(held),
         },
+    }
+}
+
+/// What was reported. Cache writes of which it does not say how long they stay are the dearest that the request can have
+/// caused.
+fn by_report(usage: TokenUsage, size: Size, price: Option<&Price>) -> Settlement {
+    let may_be_long =
+        (size.long_writes || usage.cache_write_1h > 0) && price.is_some_and(Price::long_writes_are_dearer);
+    let told = usage.with_writes_told(may_be_long);
+    Settlement {
+        usage: told,
+        source: UsageSource::Reported,
+        cost: price.map_or(NanoUsd::ZERO, |price| price.cost(&told)),
+        estimated: may_be_long && usage.cache_write_untold > 0,
     }
 }
 
@@ -131,6 +142,7 @@ mod tests {
             output_bytes: 50,
             usage,
             budgeted: false,
+            long_writes: false,
         };
         let settlement = settle(end, size, Some(&PRICE), HELD);
         (settlement.cost.0, settlement.estimated)
@@ -170,6 +182,7 @@ mod tests {
             output_bytes: 50,
             usage: UsageReport::Missing,
             budgeted: true,
+            long_writes: false,
         };
         for usage in [UsageReport::Missing, reported(0, 0)] {
             size.usage = usage;
@@ -184,6 +197,64 @@ mod tests {
     }
 
     #[test]
+    fn cache_writes_of_unknown_length_are_the_dearest_that_the_request_can_have_caused() {
+        let mut price = PRICE;
+        (price.rates.cache_write_5m, price.rates.cache_write_1h) = (PicoUsdPerToken(1_250), PicoUsdPerToken(2_000));
+        let usage = TokenUsage {
+            input: 1_000,
+            cache_write_5m: 800,
+            cache_write_untold: 600,
+            output: 5,
+            ..TokenUsage::default()
+        };
+        for (long_writes, price, expected) in [
+            (false, price, (200 + 1_000 + 10, false, 0)),
+            (true, price, (200 + 250 + 1_200 + 10, true, 600)),
+            (true, PRICE, (1_000 + 10, false, 0)),
+        ] {
+            let size = Size {
+                input_bound: 100,
+                output_bytes: 50,
+                usage: UsageReport::Reported(usage),
+                budgeted: true,
+                long_writes,
+            };
+            let settled = settle(End::Completed, size, Some(&price), HELD);
+            let found = (settled.cost.0, settled.estimated, settled.usage.cache_write_1h);
+            assert_eq!(
+                (found, settled.usage.cache_write_untold),
+                (expected, 0),
+                "{long_writes}"
+            );
+        }
+        let told = TokenUsage {
+            cache_write_untold: 0,
+            ..usage
+        };
+        let size = Size {
+            input_bound: 100,
+            output_bytes: 50,
+            usage: UsageReport::Reported(told),
+            budgeted: true,
+            long_writes: true,
+        };
+        let settled = settle(End::Completed, size, Some(&price), HELD);
+        assert_eq!((settled.cost.0, settled.estimated), (1_210, false));
+        // A provider that told of some long ones may have made more of them, whoever asked for it.
+        let some_long = TokenUsage {
+            cache_write_1h: 100,
+            ..usage
+        };
+        let size = Size {
+            usage: UsageReport::Reported(some_long),
+            long_writes: false,
+            ..size
+        };
+        let settled = settle(End::Completed, size, Some(&price), HELD);
+        assert_eq!((settled.usage.cache_write_1h, settled.estimated), (700, true));
+    }
+
+    #[test]
     fn a_free_models_counts_are_booked_as_they_are() {
         let free = Price::plain(PicoUsdPerToken(0), PicoUsdPerToken(0), PicoUsdPerToken(0));
         let size = Size {
@@ -191,6 +262,7 @@ mod tests {
             output_bytes: 50,
             usage: reported(0, 0),
             budgeted: false,
+            long_writes: false,
         };
         for price in [None, Some(&free)] {
             let settlement = settle(End::Completed, size, price, NanoUsd::ZERO);

@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::time::Instant;
 
 use super::ids::ConversationId;
-use super::ledger::BudgetRule;
+use super::ledger::{BudgetRule, LeaseId};
 use super::money::NanoUsd;
 use super::scope::Scope;
 use super::slice::{LeaseTerm, Slice};
@@ -176,6 +176,25 @@ pub struct Holdings {
     last_question: AtomicU64,
     /// Questions without an answer about budgets that were deleted meanwhile: something may have been granted.
     open_questions: ArcSwap<Vec<(Scope, u64)>>,
+    /// Leases that were lost and that the ledger does not know to have ended.
+    lost: ArcSwap<Vec<LostLease>>,
+}
+
+/// A lease that ran out while the process went on: what its slices held was posted in full.
+#[derive(Debug, Clone)]
+pub struct LostLease {
+    /// The lease.
+    pub lease: LeaseId,
+    /// Its slices, of which nothing can be taken any more.
+    slices: Vec<Arc<Slice>>,
+}
+
+impl LostLease {
+    /// Whether every call that it paid for has ended, and was handed over to be stored.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.slices.iter().all(|slice| slice.open() == 0)
+    }
 }
 
 impl Holdings {
@@ -198,6 +217,26 @@ impl Holdings {
             open.push((gone.scope.clone(), gone.next_question()));
             self.open_questions.store(Arc::new(open));
         }
+    }
+
+    /// Notes that a lease was lost, with these slices, which nothing can be taken from.
+    pub fn note_lost(&self, lease: LeaseId, slices: Vec<Arc<Slice>>) {
+        let mut lost = Vec::clone(&self.lost.load());
+        lost.push(LostLease { lease, slices });
+        self.lost.store(Arc::new(lost));
+    }
+
+    /// The leases that were lost.
+    #[must_use]
+    pub fn lost(&self) -> Arc<Vec<LostLease>> {
+        self.lost.load_full()
+    }
+
+    /// Forgets a lost lease: the ledger knows that it has ended.
+    pub fn forget_lost(&self, lease: LeaseId) {
+        let mut lost = Vec::clone(&self.lost.load());
+        lost.retain(|lost| lost.lease != lease);
+        self.lost.store(Arc::new(lost));
     }
 
     /// The questions that were kept.
@@ -301,7 +340,10 @@ impl BudgetBook {
         let user = payer.user.and_then(|id| self.users.get(id));
         let key = payer.key.and_then(|id| self.keys.get(id));
         let conversation = payer.conversation.and_then(|id| self.conversations.get(id));
-        let entries = [self.global.as_ref(), project, user, key, conversation];
+        // A name without a tenant is for every conversation of that name.
+        let named = payer.conversation.filter(|id| id.has_tenant());
+        let named = named.and_then(|id| self.conversations.get(id.client_text()));
+        let entries = [self.global.as_ref(), project, user, key, conversation, named];
         entries.into_iter().flatten().cloned().collect()
     }
 
@@ -365,6 +407,27 @@ mod tests {
         assert_eq!(entry.left(now), Some(NanoUsd(470)));
         entry.note_left(None, now);
         assert_eq!((entry.left(now), entry.told_at(now)), (None, Some(now)));
+    }
+
+    #[test]
+    fn a_call_is_paid_by_its_own_conversation_and_by_the_name_of_it() {
+        let rule = entry().rule.clone();
+        let scopes = ["conversation:talk", "conversation:p=a/talk", "conversation:p=a/other"];
+        let of_scope = |scope: &str| Arc::new(BudgetEntry::new(scope.parse().unwrap(), rule.clone()));
+        let book = BudgetBook::new(scopes.map(of_scope));
+        let paid_by = |stored: &str| {
+            let conversation = ConversationId::from_stored(stored).unwrap();
+            let path = book.path(Payer {
+                conversation: Some(&conversation),
+                ..Payer::default()
+            });
+            path.iter().map(|entry| entry.scope.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(paid_by("p=a/talk"), ["conversation:p=a/talk", "conversation:talk"]);
+        assert_eq!(paid_by("p=b/talk"), ["conversation:talk"]);
+        assert_eq!(paid_by("talk"), ["conversation:talk"]);
+        assert_eq!(paid_by("p=a/other"), ["conversation:p=a/other"]);
+        assert_eq!(paid_by("other"), Vec::<String>::new());
     }
 
     #[test]

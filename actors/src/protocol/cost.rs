@@ -1,9 +1,11 @@
 //! Messages of the CostTracker, and the totals it publishes.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use actix::Message;
+use futures_util::future::LocalBoxFuture;
 
 use super::journal::JournalSeq;
 use super::money::NanoUsd;
@@ -23,6 +25,20 @@ pub struct RecordCall {
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<tokio::sync::oneshot::Receiver<()>, CostError>")]
 pub struct FlushCalls;
+
+/// Asks whether every call that is charged to this lease of the process, and was handed over before, is in the database.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<bool, CostError>")]
+pub struct AreStored {
+    /// Which of the process's leases.
+    pub epoch: u32,
+}
+
+/// Knows of all cells which calls are in the database.
+pub trait StoredCalls: fmt::Debug + Send + Sync {
+    /// Whether every call that is charged to this lease, and has ended, is there; not where it cannot be known.
+    fn are_stored(&self, epoch: u32) -> LocalBoxFuture<'static, bool>;
+}
 
 /// Why the CostTracker cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +60,7 @@ pub struct CellTotals {
     cost: AtomicI64,
     counted: AtomicU64,
     unwritten: AtomicU64,
+    left_behind: AtomicBool,
 }
 
 /// A copy of the totals.
@@ -103,6 +120,17 @@ impl CellTotals {
             counted: JournalSeq(self.counted.load(Ordering::Acquire)),
             unwritten: self.unwritten.load(Ordering::Acquire),
         }
+    }
+
+    /// Notes that a record may reach the database at the next start only, or never.
+    pub fn note_left_behind(&self) {
+        self.left_behind.store(true, Ordering::Release);
+    }
+
+    /// Whether there may be such a record.
+    #[must_use]
+    pub fn has_left_behind(&self) -> bool {
+        self.left_behind.load(Ordering::Acquire)
     }
 
     /// Publishes new totals.

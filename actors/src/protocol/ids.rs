@@ -1,5 +1,6 @@
 //! Names of things: requests, attempts, processes, cells, conversations, providers and models.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -264,7 +265,27 @@ impl ConversationId {
         client_text(&self.0)
     }
 
+    /// Whether it belongs to a tenant.
+    #[must_use]
+    pub fn has_tenant(&self) -> bool {
+        self.0.contains(TENANT_END)
+    }
+
+    /// Whether what holds for this id holds for that conversation: for one of a tenant's, itself alone; for a name
+    /// without a tenant, every conversation of that name, whoever's it is.
+    #[must_use]
+    pub fn covers(&self, conversation: &Self) -> bool {
+        self == conversation || self.as_str() == conversation.client_text()
+    }
+
     fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// By its stored id.
+impl Borrow<str> for ConversationId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -388,6 +409,10 @@ mod tests {
         assert_eq!((stored.as_str(), stored.client_text()), ("p=a/b c/conv-1", "conv-1"));
         assert_eq!(ConversationId::from_stored(stored.as_str()), Ok(stored.clone()));
         assert_eq!(stored.within(None), asked);
+        let other = asked.within(Some("p=b"));
+        assert!(stored.has_tenant() && !asked.has_tenant());
+        assert!(asked.covers(&asked) && asked.covers(&stored) && asked.covers(&other) && stored.covers(&stored));
+        assert!(!stored.covers(&asked) && !stored.covers(&other));
         let json = serde_json::to_string(&stored).unwrap();
         assert_eq!(serde_json::from_str::<ConversationId>(&json).unwrap(), stored);
         for bad in ["/conv-1", "t/", "t\n/conv-1", "t/a b"] {

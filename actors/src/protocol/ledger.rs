@@ -223,6 +223,10 @@ pub trait LedgerStore: BudgetStore {
     /// hold is free again, and what an expiry posted without need is taken back.
     fn end_leases_of(&self, instances: Vec<InstanceId>) -> StoreFuture<()>;
 
+    /// Ends one lease of a process that goes on, under another one, if all call records that are charged to this one are
+    /// stored: what is said of [`end_leases_of`](Self::end_leases_of) holds for its slices.
+    fn end_lease(&self, lease: LeaseId) -> StoreFuture<()>;
+
     /// Grants more of some budgets, each at most once in the list; the answers are in its order.
     fn grant(&self, lease: LeaseId, wanted: Vec<GrantRequest>) -> StoreFuture<Vec<Grant>>;
 

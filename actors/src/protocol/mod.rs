@@ -52,7 +52,7 @@ mod vendor;
 
 pub use agent::{AgentAnswer, AgentCall, AgentDialect, AgentStatus};
 pub use budget::{BudgetError, BudgetTotals, Hold, LookAt, Refill, ReloadBudgets, Reserve, Spending};
-pub use budget_book::{BudgetBook, BudgetEntry, BudgetPath, Holdings, Payer};
+pub use budget_book::{BudgetBook, BudgetEntry, BudgetPath, Holdings, LostLease, Payer};
 pub use catalogue::{Alias, Catalogue, MediaTokens, Model};
 pub use chat::{
     Answer, AnswerStream, AttemptTrace, CallContext, CallStep, CallWatcher, ChatCall, Served, TokenMeter, TurnAnswer,
@@ -61,7 +61,7 @@ pub use chat::{
 pub use context::{
     BeginTurn, ContextError, EndTurn, FindLoop, KeepLoop, LoopNote, PermitSender, RunningTurn, TurnPermit, TurnSink,
 };
-pub use cost::{CellTotals, CostError, FlushCalls, RecordCall, Totals};
+pub use cost::{AreStored, CellTotals, CostError, FlushCalls, RecordCall, StoredCalls, Totals};
 pub use dialect::{Dialect, Operation};
 pub use errors::{ErrorKind, GatewayError};
 pub use escalations::{Decided, EscalationDecision, EscalationState, EscalationStore, NewEscalation, StoredEscalation};

@@ -232,6 +232,25 @@ impl OutgoingBody {
         &self.pieces
     }
 
+    /// Whether it may ask that something stays in a cache for hours (`"ttl":"1h"`), wherever in it: texts that end so, and
+    /// digits and letters that are escaped, count too.
+    #[must_use]
+    pub fn may_ask_for_long_writes(&self) -> bool {
+        self.pieces.iter().any(|piece| {
+            let is_one = |end: usize| {
+                let (before, rest) = piece.split_at(end);
+                match before {
+                    [.., digit, b'h'] => digit.is_ascii_digit() && rest.first() == Some(&b'"'),
+                    _ => false,
+                }
+            };
+            memchr::memchr_iter(b'h', piece).any(|place| is_one(place + 1))
+                || memchr::memmem::find(piece, br"\u0068").is_some()
+                || memchr::memmem::find_iter(piece, br"\u003")
+                    .any(|place| piece.get(place + 5).is_some_and(u8::is_ascii_digit))
+        })
+    }
+
     /// The whole in one piece, which is copied together where it is not one.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
@@ -257,6 +276,25 @@ impl From<Vec<u8>> for OutgoingBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_that_may_want_a_long_cache_is_known_by_its_letters() {
+        for (body, may) in [
+            (r#"{"cache_control":{"type":"ephemeral","ttl":"1h"}}"#, true),
+            (r#"{"prompt_cache_retention":"24h"}"#, true),
+            (r#"{"ttl":"\u0031h"}"#, true),
+            (r#"{"ttl":"1\u0068"}"#, true),
+            (
+                r#"{"cache_control":{"type":"ephemeral","ttl":"5m"},"content":"with 1h of \u00e9 \u003c"}"#,
+                false,
+            ),
+            ("h\"", false),
+            ("1h", false),
+        ] {
+            let body = OutgoingBody::from_pieces(["{", body].map(|piece| Bytes::from_static(piece.as_bytes())));
+            assert_eq!(body.may_ask_for_long_writes(), may, "{body:?}");
+        }
+    }
 
     #[test]
     fn a_body_of_pieces_is_the_same_as_one_of_one_piece() {

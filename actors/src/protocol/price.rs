@@ -119,6 +119,13 @@ impl Price {
         rounded_up(&[(input_bound, input), (output_cap, output)])
     }
 
+    /// Whether tokens that are written to the cache for a long time cost more than those that are for a short one.
+    #[must_use]
+    pub fn long_writes_are_dearer(&self) -> bool {
+        let is_dearer = |rates: Rates| rates.cache_write_1h > rates.cache_write_5m;
+        is_dearer(self.rates) || self.long_context.is_some_and(|long| is_dearer(long.rates))
+    }
+
     /// The prices of a request with so much input, if they are those of a long one.
     fn long_rates(&self, input: u64) -> Option<Rates> {
         let long = self.long_context.filter(|long| input > long.above)?;

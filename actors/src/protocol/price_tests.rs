@@ -36,6 +36,7 @@ fn usage([input, cached_input, write_5m, write_1h, output, reasoning]: [u64; 6])
         cached_input,
         cache_write_5m: write_5m,
         cache_write_1h: write_1h,
+        cache_write_untold: 0,
         output,
         reasoning,
     }

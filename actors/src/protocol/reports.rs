@@ -114,6 +114,8 @@ pub struct CallFilter {
     pub until: Option<i64>,
     /// The conversation they belong to.
     pub conversation: Option<ConversationId>,
+    /// Whether a conversation without a tenant means every tenant's conversation of that name.
+    pub of_all_tenants: bool,
     /// The project they are recorded for.
     pub project: Option<Arc<str>>,
     /// The user they are recorded for.
@@ -129,6 +131,7 @@ impl CallFilter {
             since: None,
             until: None,
             conversation: None,
+            of_all_tenants: false,
             project: None,
             user: None,
         }

@@ -26,7 +26,7 @@ pub enum Scope {
     User(Arc<str>),
     /// A virtual key.
     Key(KeyId),
-    /// A conversation.
+    /// A conversation; without a tenant, every conversation of that name.
     Conversation(ConversationId),
 }
 

@@ -174,16 +174,19 @@ impl Slice {
         NanoUsd(self.granted.load(Ordering::Acquire)) - self.returned()
     }
 
+    /// Takes an amount, if it is there. It counts as an open hold before it is taken, so that who closes the slice and then
+    /// finds nothing open knows that nothing will be.
     fn try_take(&self, amount: NanoUsd) -> bool {
+        self.open.fetch_add(1, Ordering::AcqRel);
         let taken = self
             .available
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |available| {
                 available.checked_sub(amount.0).filter(|left| *left >= 0)
             });
         if taken.is_err() {
+            self.open.fetch_sub(1, Ordering::AcqRel);
             return false;
         }
-        self.open.fetch_add(1, Ordering::AcqRel);
         self.takes.fetch_add(1, Ordering::AcqRel);
         true
     }
@@ -204,6 +207,12 @@ impl Slice {
         let before = self.granted.fetch_max(granted.0, Ordering::AcqRel);
         let more = granted.0.saturating_sub(before).max(0);
         self.available.fetch_add(more, Ordering::AcqRel);
+    }
+
+    /// Lets nothing be taken any more, whoever has just found it to be valid.
+    pub fn close(&self) {
+        // Whatever is given back to it later is less than is missing.
+        self.available.store(i64::MIN, Ordering::Release);
     }
 
     /// Takes out what is available, to be given back. Returns how much it was.

@@ -19,6 +19,10 @@ pub struct TokenUsage {
     /// Those of them that were written to it to stay for a long time: an hour at Anthropic, 12 hours at OpenAI.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cache_write_1h: u64,
+    /// Those of `cache_write_5m` of which the provider did not say how long they stay. Nothing is kept of it: once the
+    /// attempt is settled they are short or long.
+    #[serde(skip)]
+    pub cache_write_untold: u64,
     /// All output tokens.
     pub output: u64,
     /// Those of them that were spent on hidden reasoning.
@@ -52,8 +56,22 @@ impl TokenUsage {
             cached_input,
             cache_write_5m,
             cache_write_1h,
+            cache_write_untold: self.cache_write_untold.min(cache_write_5m),
             reasoning: self.reasoning.min(self.output),
             ..self
+        }
+    }
+
+    /// The same with every write short or long: those of which it was not told are long where this says that they may be.
+    #[must_use]
+    pub fn with_writes_told(self, may_be_long: bool) -> Self {
+        let usage = self.within_totals();
+        let long = if may_be_long { usage.cache_write_untold } else { 0 };
+        Self {
+            cache_write_5m: usage.cache_write_5m - long,
+            cache_write_1h: usage.cache_write_1h + long,
+            cache_write_untold: 0,
+            ..usage
         }
     }
 }
@@ -68,6 +86,7 @@ impl Add for TokenUsage {
             cached_input: self.cached_input.saturating_add(other.cached_input),
             cache_write_5m: self.cache_write_5m.saturating_add(other.cache_write_5m),
             cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            cache_write_untold: self.cache_write_untold.saturating_add(other.cache_write_untold),
             output: self.output.saturating_add(other.output),
             reasoning: self.reasoning.saturating_add(other.reasoning),
         }
@@ -132,6 +151,7 @@ mod tests {
         cached_input: 30,
         cache_write_5m: 20,
         cache_write_1h: 10,
+        cache_write_untold: 5,
         output: 50,
         reasoning: 15,
     };
@@ -165,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn writes_of_unknown_length_become_long_ones_only_where_they_may_be() {
+        for (may_be_long, parts) in [(false, (20, 10, 0)), (true, (15, 15, 0))] {
+            let told = USAGE.with_writes_told(may_be_long);
+            assert_eq!(
+                (told.cache_write_5m, told.cache_write_1h, told.cache_write_untold),
+                parts
+            );
+            assert_eq!(told.uncached_input(), USAGE.uncached_input());
+        }
+    }
+
+    #[test]
     fn sums_are_of_every_count_and_saturate() {
         let mut sum = USAGE;
         sum += USAGE;
@@ -176,6 +208,7 @@ mod tests {
                 cached_input: 60,
                 cache_write_5m: 40,
                 cache_write_1h: 20,
+                cache_write_untold: 10,
                 output: 100,
                 reasoning: 30,
             }
@@ -185,6 +218,7 @@ mod tests {
             cached_input: u64::MAX,
             cache_write_5m: u64::MAX,
             cache_write_1h: u64::MAX,
+            cache_write_untold: u64::MAX,
             output: u64::MAX,
             reasoning: u64::MAX,
         };
@@ -206,6 +240,11 @@ mod tests {
         // What has nothing new to say is written as it always was.
         assert_eq!(serde_json::to_string(&usage).unwrap(), written);
         let text = serde_json::to_string(&USAGE).unwrap();
-        assert_eq!(serde_json::from_str::<TokenUsage>(&text).unwrap(), USAGE);
+        // Nothing of what was not told is kept.
+        let kept = TokenUsage {
+            cache_write_untold: 0,
+            ..USAGE
+        };
+        assert_eq!(serde_json::from_str::<TokenUsage>(&text).unwrap(), kept);
     }
 }

@@ -12,6 +12,7 @@ mod bell;
 mod clock;
 mod crash;
 mod guard;
+mod seldom;
 mod window;
 
 #[cfg(feature = "fault-injection")]
@@ -28,4 +29,5 @@ pub use guard::Crash;
 pub(crate) use guard::IDLE_FAULT;
 pub(crate) use guard::accept_injected_faults;
 pub use guard::{Guard, Panicked};
+pub use seldom::Seldom;
 pub use window::Window;

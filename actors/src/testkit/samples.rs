@@ -159,6 +159,7 @@ pub fn finished(dispatch: &DispatchRecord) -> CallRecord {
             cached_input: 4,
             cache_write_5m: 3,
             cache_write_1h: 2,
+            cache_write_untold: 0,
             output: 20,
             reasoning: 5,
         },

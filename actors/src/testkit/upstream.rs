@@ -284,6 +284,7 @@ const USAGE: UsageReport = UsageReport::Reported(TokenUsage {
     cached_input: 0,
     cache_write_5m: 0,
     cache_write_1h: 0,
+    cache_write_untold: 0,
     output: 5,
     reasoning: 0,
 });

@@ -46,6 +46,7 @@ pub(crate) enum Arriving {
     GivenBack(LeaseId, Vec<GiveBack>, Result<(), StoreError>),
     Recalled(LeaseId, Result<Vec<Recall>, StoreError>),
     Changed(Result<BudgetChanges, StoreError>),
+    LostEnded(LeaseId, Result<bool, StoreError>),
 }
 
 /// A process that lives.
@@ -143,8 +144,18 @@ impl Process {
             Arriving::GivenBack(lease, parts, given) => self.core.given_back(lease, &parts, given, now),
             Arriving::Recalled(lease, recalls) => self.core.recalled(lease, recalls, now),
             Arriving::Changed(changes) => self.core.changed(changes, now),
+            Arriving::LostEnded(lease, ended) => self.core.lost_ended(lease, ended, now),
         };
         self.take(actions)
+    }
+
+    /// Whether the database has the record of every call that is charged to this lease.
+    pub(crate) fn has_stored(&self, lease: LeaseId) -> bool {
+        let mut charged = self.journal.iter().filter(|entry| {
+            let charges = entry.charges.as_deref();
+            charges.is_some_and(|charges| charges.epoch == lease.epoch)
+        });
+        charged.all(|entry| entry.stored)
     }
 
     pub(crate) fn is_waiting(&self) -> bool {

@@ -16,6 +16,8 @@ pub(crate) struct Tally {
     pub(crate) lost: usize,
     pub(crate) overruns: usize,
     pub(crate) set_again: usize,
+    /// Leases that were lost and ended by their process.
+    pub(crate) lost_ended: usize,
 }
 
 impl AddAssign for Tally {
@@ -29,6 +31,7 @@ impl AddAssign for Tally {
         self.lost += other.lost;
         self.overruns += other.overruns;
         self.set_again += other.set_again;
+        self.lost_ended += other.lost_ended;
     }
 }
 
@@ -43,6 +46,7 @@ impl Tally {
                 self.expiries,
                 self.lost,
                 self.set_again,
+                self.lost_ended,
             ];
             assert!(all.iter().all(|count| *count > 0), "{self:?}");
         }

@@ -307,6 +307,15 @@ impl World {
                 Arriving::GivenBack(lease, parts, given)
             }
             Action::Recalls { lease } => Arriving::Recalled(lease, arrives(is_lost, is_done, || ledger.recalls(lease))),
+            Action::EndLost { lease } => {
+                let own = self.alive.iter().find(|process| process.instance == lease.instance);
+                let ended = match own.is_some_and(|process| process.has_stored(lease)) {
+                    true => arrives(is_lost, is_done, || ledger.end_lease(lease)).map(|()| true),
+                    false => Ok(false),
+                };
+                self.tally.lost_ended += usize::from(matches!(ended, Ok(true)));
+                Arriving::LostEnded(lease, ended)
+            }
             Action::Changes { from } => Arriving::Changed(arrives(is_lost, is_done, || ledger.budget_changes(from))),
         })
     }

@@ -60,18 +60,23 @@ const fn family(kind: ErrorKind) -> &'static str {
         ErrorKind::MalformedJson
         | ErrorKind::InvalidRequest
         | ErrorKind::InvalidHeader
+        | ErrorKind::PreviousResponseNotFound
         | ErrorKind::MethodNotAllowed
         | ErrorKind::ConversationBusy
         | ErrorKind::IdempotencyMismatch
         | ErrorKind::IdempotencyInProgress
+        | ErrorKind::IdempotencyNotKept
+        | ErrorKind::EscalationExpired
+        | ErrorKind::EscalationUsed
         | ErrorKind::ModelUnpriced
+        | ErrorKind::CostUnbounded
         | ErrorKind::UnsupportedMediaType
         | ErrorKind::ContextTooLong
         | ErrorKind::UpstreamRejected
         | ErrorKind::UpstreamInvalid
         | ErrorKind::NotSupported => "invalid_request_error",
         ErrorKind::Unauthenticated => "authentication_error",
-        ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => "permission_error",
+        ErrorKind::Forbidden | ErrorKind::LayerNotAllowed | ErrorKind::EscalationInvalid => "permission_error",
         ErrorKind::NotFound | ErrorKind::ModelNotFound => "not_found_error",
         ErrorKind::PayloadTooLarge => "request_too_large",
         ErrorKind::BudgetExceeded => "billing_error",

@@ -27,6 +27,7 @@ fn an_answer_is_read_block_by_block() {
         input: 17,
         cached_input: 4,
         cache_write_5m: 3,
+        cache_write_untold: 3,
         output: 7,
         ..TokenUsage::default()
     };

@@ -83,6 +83,7 @@ fn usage(output: u64) -> Event<'static> {
         input: 30,
         cached_input: 3,
         cache_write_5m: 2,
+        cache_write_untold: 2,
         output,
         ..TokenUsage::default()
     }))

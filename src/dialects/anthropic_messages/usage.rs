@@ -72,6 +72,7 @@ mod tests {
             cached_input: 40,
             cache_write_5m: 20,
             cache_write_1h: 10,
+            cache_write_untold: 0,
             output: 9,
             reasoning: 4,
         };

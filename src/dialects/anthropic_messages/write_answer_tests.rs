@@ -43,6 +43,7 @@ fn an_answer_is_a_message_with_all_that_clients_need() {
         input: 20,
         cached_input: 5,
         cache_write_1h: 3,
+        cache_write_untold: 0,
         output: 9,
         reasoning: 4,
         ..TokenUsage::default()
@@ -177,6 +178,7 @@ fn answers_at_random_are_read_again_with_the_same_meaning() {
             cached_input: rng.u64(..100),
             cache_write_5m: rng.u64(..100),
             cache_write_1h: rng.u64(..100),
+            cache_write_untold: 0,
             output: rng.u64(..1000) + 10,
             reasoning: rng.u64(..10),
         });

@@ -11,6 +11,7 @@ use super::Form;
 use super::media::{Media, document_tokens, image_tokens};
 use super::reading::Reading;
 use super::refusal::{refuse, shown};
+use super::stored_item::{SAYING, Saying};
 use super::tools::{ToolTokens, read_tools};
 use crate::dialects::json::{raw_text, text};
 use crate::dialects::neutral::Feature;
@@ -109,47 +110,48 @@ impl<'w, 'r, 'p> Walk<'w, 'r, 'p> {
 }
 
 impl<'de> DeserializeSeed<'de> for Walk<'_, '_, '_> {
-    type Value = ();
+    /// Whether there is anything in it; nothing for `null`.
+    type Value = Option<bool>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<bool>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
-    type Value = ();
+    type Value = Option<bool>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("content")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E: Error>(self) -> Result<Option<bool>, E> {
+        Ok(None)
     }
 
-    fn visit_str<E: Error>(self, _text: &str) -> Result<(), E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<bool>, E> {
         self.reading.found.pieces += 1;
-        Ok(())
+        Ok(Some(!text.is_empty()))
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Option<bool>, E> {
+        Ok(Some(true))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Option<bool>, E> {
+        Ok(Some(true))
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Option<bool>, E> {
+        Ok(Some(true))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Option<bool>, E> {
+        Ok(Some(true))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let mut place = 0;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Option<bool>, A::Error> {
+        let (mut place, mut is_something) = (0, false);
         loop {
             let at = self.at.item(place);
             let walk = Walk {
@@ -158,15 +160,17 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
                 level: self.level,
                 problem: &mut *self.problem,
             };
-            if seq.next_element_seed(walk)?.is_none() {
-                return Ok(());
-            }
+            let Some(filled) = seq.next_element_seed(walk)? else {
+                return Ok(Some(is_something));
+            };
+            is_something |= filled == Some(true);
             place += 1;
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<bool>, A::Error> {
         self.reading.found.pieces += 1;
+        let is_item = self.reading.form == Form::Responses && matches!(self.level, Level::Message);
         let mut piece = Piece::default();
         while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
             let within = match &*name {
@@ -179,12 +183,25 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
                     piece.kinds.push(text(kind).unwrap_or_default());
                     continue;
                 }
+                "id" if is_item => {
+                    let id: &RawValue = map.next_value()?;
+                    piece.saying.has_id |= id.get() != "null";
+                    continue;
+                }
                 "tool_calls" | "function_call" | "functionCall" | "arguments" | "input" | "response" => {
-                    piece.json.push(map.next_value()?);
+                    let value: &RawValue = map.next_value()?;
+                    piece.json.push(value);
+                    match &*name {
+                        "arguments" => piece.saying.note("arguments", filled(value)),
+                        "input" => piece.saying.note("input", filled(value)),
+                        _ => {}
+                    }
                     continue;
                 }
                 "tools" => {
-                    piece.tools.push(map.next_value()?);
+                    let tools = map.next_value()?;
+                    piece.tools.push(tools);
+                    piece.saying.note("tools", filled(tools));
                     continue;
                 }
                 "citations" => {
@@ -192,9 +209,14 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
                     continue;
                 }
                 name => {
+                    if let Some(said) = SAYING.iter().find(|said| **said == name).filter(|_| is_item) {
+                        piece.saying.note(said, filled(map.next_value()?));
+                        continue;
+                    }
+                    let is_other_id = is_item && (is_respelled(name, &["id"]) || is_respelled(name, SAYING));
                     match MEDIA.iter().find(|media| **media == name) {
                         Some(media) => piece.media.push((media, map.next_value()?)),
-                        None if is_respelled(name, MEDIA) || is_respelled(name, DECIDING) => {
+                        None if is_respelled(name, MEDIA) || is_respelled(name, DECIDING) || is_other_id => {
                             *self.problem = Some(self.at.wrong(OTHER_LETTERS));
                             return Err(A::Error::custom("stopped"));
                         }
@@ -210,10 +232,14 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
                 level: Level::Part,
                 problem: &mut *self.problem,
             };
-            map.next_value_seed(walk)?;
+            let filled = map.next_value_seed(walk)?;
+            if is_item {
+                piece.saying.note(within, filled);
+            }
         }
         let is_message = matches!(self.level, Level::Message);
-        piece.weigh(self.reading, self.at, is_message).map_err(|error| {
+        let weighed = piece.weigh(self.reading, self.at, is_message);
+        weighed.map(|()| Some(true)).map_err(|error| {
             *self.problem = Some(error);
             A::Error::custom("stopped")
         })
@@ -253,6 +279,14 @@ struct Piece<'a> {
     json: Vec<&'a RawValue>,
     tools: Vec<&'a RawValue>,
     citations: Vec<&'a RawValue>,
+    /// What it says, if it is an item of the Responses dialect.
+    saying: Saying,
+}
+
+/// Whether a value is a text with something in it; nothing for `null`.
+fn filled(value: &RawValue) -> Option<bool> {
+    let json = value.get();
+    (json != "null").then(|| json.starts_with('"') && json != "\"\"")
 }
 
 impl<'a> Piece<'a> {
@@ -260,6 +294,11 @@ impl<'a> Piece<'a> {
         let form = reading.form;
         self.media.retain(|(_, value)| value.get() != "null");
         let kind = match self.kinds.as_slice() {
+            [] if self.saying.is_reference("") => Kind::State,
+            // Its type may be `null`, which is no word.
+            [one] if self.saying.is_reference(one) && (one.is_empty() || kind(form, one) != Kind::Unknown) => {
+                Kind::State
+            }
             // What has no kind in these dialects is told by its members.
             [] if is_message || matches!(form, Form::Gemini | Form::Ollama) => Kind::Text,
             // What came of a call in Gemini's dialect, and other things between.
@@ -370,7 +409,7 @@ fn read_parts(reading: &mut Reading<'_>, content: &RawValue, at: &At<'_>) -> Res
     let walked = walk.deserialize(&mut serde_json::Deserializer::from_str(content.get()));
     match (problem, walked) {
         (Some(error), _) => Err(error),
-        (None, Ok(())) => Ok(()),
+        (None, Ok(_)) => Ok(()),
         (None, Err(_)) => Err(at.wrong("cannot be read")),
     }
 }

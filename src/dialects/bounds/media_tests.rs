@@ -224,6 +224,62 @@ fn sound_video_and_what_a_provider_keeps_are_refused_where_they_stand() {
 }
 
 #[test]
+fn an_item_that_is_nothing_but_the_id_of_what_the_provider_keeps_is_refused_whatever_its_kind() {
+    let model = model(Vendor::Openai, "gpt-4o");
+    let of = |item: &str| {
+        let body = format!(r#"{{"input":[{{"role":"user","content":"a"}},{item}],"store":false}}"#);
+        input(&body, Form::Responses, &model)
+    };
+    for item in [
+        r#"{"id":"rs_1"}"#,
+        r#"{"id":"rs_1","type":null}"#,
+        r#"{"type":"item_reference","id":"rs_1"}"#,
+        r#"{"type":"reasoning","id":"rs_1","summary":[]}"#,
+        r#"{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"a"}],"encrypted_content":null}"#,
+        r#"{"type":"reasoning","id":"rs_1","summary":[],"content":[],"encrypted_content":""}"#,
+        r#"{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA","encrypted_content":null}"#,
+        r#"{"type":"message","role":"assistant","id":"msg_1"}"#,
+        r#"{"role":"assistant","id":"msg_1","content":null}"#,
+        r#"{"type":"message","role":"assistant","id":"msg_1","content":[ ]}"#,
+        r#"{"type":"message","role":"assistant","id":"msg_1","content":"a","content":""}"#,
+        r#"{"type":"function_call","id":"fc_1"}"#,
+        r#"{"type":"function_call_output","id":"fc_1","call_id":"c","output":null}"#,
+        r#"{"type":"custom_tool_call","id":"ctc_1","content":"a"}"#,
+        r#"{"type":"custom_tool_call_output","id":"ctc_1"}"#,
+        r#"{"type":"tool_search_call","id":"ts_1"}"#,
+        r#"{"type":"tool_search_output","id":"ts_1"}"#,
+        r#"{"type":"additional_tools","id":"at_1"}"#,
+        r#"{"type":"compaction","id":"cmp_1"}"#,
+    ] {
+        let refused = of(item).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::CostUnbounded, "{item}: {refused}");
+        assert_eq!(refused.param.as_deref(), Some("input[1]"), "{item}");
+        assert!(refused.message.contains("the provider keeps"), "{item}: {refused}");
+    }
+    // A provider may read these as the id and as the text.
+    for item in [r#"{"ID":"rs_1"}"#, r#"{"type":"reasoning","Encrypted_Content":"gAAA"}"#] {
+        assert_eq!(of(item).unwrap_err().kind, ErrorKind::InvalidRequest, "{item}");
+    }
+    for item in [
+        r#"{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}"#,
+        r#"{"type":"reasoning","id":"rs_1","summary":[],"content":[{"type":"reasoning_text","text":"a"}]}"#,
+        r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"a"}],"encrypted_content":null}"#,
+        r#"{"type":"reasoning","id":null,"summary":[]}"#,
+        r#"{"type":"message","role":"assistant","id":"msg_1","content":[{"type":"output_text","text":""}]}"#,
+        r#"{"role":"assistant","id":"msg_1","content":"a"}"#,
+        r#"{"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":""}"#,
+        r#"{"type":"function_call_output","id":"fc_1","call_id":"c","output":""}"#,
+        r#"{"type":"custom_tool_call","id":"ctc_1","call_id":"c","name":"f","input":""}"#,
+        r#"{"type":"custom_tool_call_output","id":"ctc_1","call_id":"c","output":[]}"#,
+        r#"{"type":"tool_search_call","id":"ts_1","arguments":{}}"#,
+        r#"{"type":"tool_search_output","id":"ts_1","tools":[]}"#,
+        r#"{"type":"compaction","id":"cmp_1","encrypted_content":"gAAA"}"#,
+    ] {
+        of(item).unwrap_or_else(|refused| panic!("{item}: {refused}"));
+    }
+}
+
+#[test]
 fn conversations_with_calls_of_tools_and_reasoning_are_text() {
     let model = model(Vendor::Openai, "gpt-4o");
     for (body, form) in [

@@ -22,6 +22,7 @@ mod reading;
 mod refusal;
 #[cfg(test)]
 mod samples;
+mod stored_item;
 mod text;
 mod tools;
 

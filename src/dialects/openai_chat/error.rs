@@ -64,7 +64,11 @@ const fn family(kind: ErrorKind) -> &'static str {
         | ErrorKind::ConversationBusy
         | ErrorKind::IdempotencyMismatch
         | ErrorKind::IdempotencyInProgress
+        | ErrorKind::IdempotencyNotKept
+        | ErrorKind::EscalationExpired
+        | ErrorKind::EscalationUsed
         | ErrorKind::ModelUnpriced
+        | ErrorKind::CostUnbounded
         | ErrorKind::PayloadTooLarge
         | ErrorKind::UnsupportedMediaType
         | ErrorKind::ContextTooLong
@@ -72,7 +76,7 @@ const fn family(kind: ErrorKind) -> &'static str {
         | ErrorKind::UpstreamInvalid
         | ErrorKind::NotSupported => "invalid_request_error",
         ErrorKind::Unauthenticated => "authentication_error",
-        ErrorKind::Forbidden | ErrorKind::LayerNotAllowed => "permission_error",
+        ErrorKind::Forbidden | ErrorKind::LayerNotAllowed | ErrorKind::EscalationInvalid => "permission_error",
         ErrorKind::BudgetExceeded => "insufficient_quota",
         ErrorKind::RateLimited | ErrorKind::UpstreamRateLimited => "rate_limit_error",
         _ => "server_error",

@@ -68,11 +68,14 @@ pub(in crate::dialects) fn any_usage(rng: &mut Rng) -> UsageReport {
     }
     let (input, output) = (rng.u64(..1000), rng.u64(..1000));
     let cached_input = rng.u64(..=input);
+    let cache_write_5m = rng.u64(..=input - cached_input);
     UsageReport::Reported(TokenUsage {
         input,
         cached_input,
-        cache_write_5m: rng.u64(..=input - cached_input),
+        cache_write_5m,
         cache_write_1h: 0,
+        // The dialect never says it.
+        cache_write_untold: cache_write_5m,
         output,
         reasoning: rng.u64(..=output),
     })

@@ -45,6 +45,7 @@ fn an_answer_has_every_member_that_the_schema_requires() {
         cached_input: 4,
         cache_write_5m: 1,
         cache_write_1h: 2,
+        cache_write_untold: 0,
         output: 5,
         reasoning: 2,
     });

@@ -157,6 +157,7 @@ const USAGE: UsageReport = UsageReport::Reported(TokenUsage {
     cached_input: 2,
     cache_write_5m: 1,
     cache_write_1h: 0,
+    cache_write_untold: 1,
     output: 4,
     reasoning: 1,
 });

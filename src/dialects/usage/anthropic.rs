@@ -89,13 +89,15 @@ impl AnthropicUsage {
             return UsageReport::Missing;
         };
         let cached_input = counts.read.unwrap_or(0);
-        let (cache_write_5m, cache_write_1h) = writes(counts.written, counts.written_5m, counts.written_1h);
+        let (cache_write_5m, cache_write_1h, cache_write_untold) =
+            writes(counts.written, counts.written_5m, counts.written_1h);
         let parts = [cached_input, cache_write_5m, cache_write_1h];
         let usage = TokenUsage {
             input: parts.into_iter().fold(uncached, u64::saturating_add),
             cached_input,
             cache_write_5m,
             cache_write_1h,
+            cache_write_untold,
             output,
             reasoning: counts.thinking.unwrap_or(0),
         };
@@ -105,7 +107,8 @@ impl AnthropicUsage {
 
 /// Reads the value of a whole message's `usage` member.
 ///
-/// Cache reads and writes are beside `input_tokens`; writes that do not tell how long they stay count as short ones.
+/// Cache reads and writes are beside `input_tokens`; writes that do not tell how long they stay count as short ones,
+/// and are told apart.
 /// Thinking is part of the output. A beta says what each of several `iterations` used, some of which are in no total: the
 /// compaction of a context, and the advice of another model, whose tokens count as if they were this model's.
 #[must_use]
@@ -162,7 +165,7 @@ fn totals(usage: &Usage<'_>) -> Result<Counts, NoCount> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{NO_COUNTS, check_counts, raw, used};
+    use super::super::testing::{NO_COUNTS, check_counts, raw, used, used_untold};
     use super::*;
 
     fn merged(events: &[&str]) -> UsageReport {
@@ -187,7 +190,7 @@ mod tests {
             "cache_creation_input_tokens",
             "output_tokens",
         ];
-        check_counts(of_anthropic, usage, used([17, 4, 3, 0, 7, 0]), &counts);
+        check_counts(of_anthropic, usage, used_untold([17, 4, 3, 0, 7, 0], 3), &counts);
         for bad in NO_COUNTS {
             for details in [
                 format!(r#""cache_creation":{{"ephemeral_5m_input_tokens":{bad}}}"#),
@@ -235,7 +238,9 @@ mod tests {
                 [55, 0, 0, 50, 3, 0],
             ),
         ] {
-            assert_eq!(of_anthropic(raw(usage)), used(expected), "{usage}");
+            // Without a split nothing is told.
+            let untold = if usage.contains("188086") { 188_086 } else { 0 };
+            assert_eq!(of_anthropic(raw(usage)), used_untold(expected, untold), "{usage}");
         }
     }
 
@@ -302,10 +307,10 @@ mod tests {
             (
                 &[
                     start,
-                    r#"{"input_tokens":9025,"cache_creation_input_tokens":12,"cache_read_input_tokens":70,
+                    r#"{"input_tokens":9025,"cache_creation_input_tokens":10,"cache_read_input_tokens":70,
                         "output_tokens":15}"#,
                 ],
-                [9_107, 70, 6, 6, 15, 0],
+                [9_105, 70, 4, 6, 15, 0],
             ),
             // Null, zero and less than before take nothing back.
             (
@@ -327,6 +332,9 @@ mod tests {
         ] {
             assert_eq!(merged(events), used(expected), "{events:?}");
         }
+        // What the split of the start does not say of a larger total is not told.
+        let more = r#"{"cache_creation_input_tokens":12,"output_tokens":15}"#;
+        assert_eq!(merged(&[start, more]), used_untold([42, 5, 6, 6, 15, 0], 2));
         assert_eq!(merged(&[]), UsageReport::Missing);
         // What the start says of the output is of nothing that was said.
         for end in ["null", "{}", r#"{"output_tokens":null}"#, r#"{"input_tokens":25}"#] {

@@ -83,12 +83,12 @@ pub(super) fn must_be_beside(total: Option<u64>, whole: u64, part: u64) -> bool 
     total.is_none() && part > whole
 }
 
-/// Cache writes that stay for a short and for a long time. Of all that were written, those of which it is not said how
-/// long they stay count as short.
-pub(super) fn writes(all: Option<u64>, short: Option<u64>, long: Option<u64>) -> (u64, u64) {
-    let long = long.unwrap_or(0);
-    let rest = all.unwrap_or(0).saturating_sub(long);
-    (short.unwrap_or(0).max(rest), long)
+/// Cache writes that stay for a short and for a long time, and those of the short ones that are not said to be short: of
+/// all that were written, those of which it is not said how long they stay count as short until it is known what was asked.
+pub(super) fn writes(all: Option<u64>, short: Option<u64>, long: Option<u64>) -> (u64, u64, u64) {
+    let (short, long) = (short.unwrap_or(0), long.unwrap_or(0));
+    let untold = all.unwrap_or(0).saturating_sub(long).saturating_sub(short);
+    (short + untold, long, untold)
 }
 
 /// A whole number that is written as a fraction (`12.0`, `1e3`), as some languages print theirs.
@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn writes_of_unknown_length_are_short_ones() {
+    fn writes_of_unknown_length_are_short_ones_that_are_told_apart() {
         for (all, short, long, expected) in [
-            (None, None, None, (0, 0)),
-            (Some(5), None, None, (5, 0)),
-            (Some(5), Some(2), Some(3), (2, 3)),
-            (Some(9), Some(2), Some(3), (6, 3)),
-            (None, Some(2), Some(3), (2, 3)),
-            (Some(1), Some(2), Some(3), (2, 3)),
+            (None, None, None, (0, 0, 0)),
+            (Some(5), None, None, (5, 0, 5)),
+            (Some(5), Some(2), Some(3), (2, 3, 0)),
+            (Some(9), Some(2), Some(3), (6, 3, 4)),
+            (None, Some(2), Some(3), (2, 3, 0)),
+            (Some(1), Some(2), Some(3), (2, 3, 0)),
         ] {
             assert_eq!(writes(all, short, long), expected, "{all:?} {short:?} {long:?}");
         }

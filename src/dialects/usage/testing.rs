@@ -9,12 +9,21 @@ pub(super) fn raw(json: &str) -> &RawValue {
 }
 
 /// Reported counts: input, cache reads, cache writes for 5 minutes and for an hour, output, reasoning.
-pub(super) fn used([input, cached_input, write_5m, write_1h, output, reasoning]: [u64; 6]) -> UsageReport {
+pub(super) fn used(counts: [u64; 6]) -> UsageReport {
+    used_untold(counts, 0)
+}
+
+/// The same, where it was not told of so many short writes how long they stay.
+pub(super) fn used_untold(
+    [input, cached_input, write_5m, write_1h, output, reasoning]: [u64; 6],
+    untold: u64,
+) -> UsageReport {
     UsageReport::Reported(TokenUsage {
         input,
         cached_input,
         cache_write_5m: write_5m,
         cache_write_1h: write_1h,
+        cache_write_untold: untold,
         output,
         reasoning,
     })

@@ -5,7 +5,7 @@
 //! answer. What came of it is kept before the client has the end of it. Nothing is kept of a request that failed before a
 //! provider was asked, nor of one that the process gave up because it ends: the next one does the work.
 //!
-//! A key belongs to its tenant and route. Requests without one pass by all of this.
+//! An idempotency key belongs to a virtual key and a route: what one key may ask, another of its tenant may not. Requests without one pass by all of this.
 
 mod answer;
 mod key;
@@ -89,9 +89,8 @@ where
     F: Future<Output = Result<HttpResponse, Failure>> + 'static,
 {
     let parts = asking.edge.shared().idempotency.clone();
-    let tenant = tenant(&asking.request).unwrap_or_default();
     let name = IdempotencyName {
-        owner: format!("{tenant}|{}", asking.endpoint).into(),
+        owner: format!("{}|{}", owner(&asking.request), asking.endpoint).into(),
         key: key.0,
     };
     let wanted = IdempotencyClaim {
@@ -156,9 +155,11 @@ async fn keep_whole(claim: &Claim, response: HttpResponse) -> Result<HttpRespons
     Ok(response.set_body(BoxBody::new(body)))
 }
 
-/// Whose key it is. Callers without a virtual key share one room.
-fn tenant(request: &HttpRequest) -> Option<Arc<str>> {
-    request.extensions().get::<Asker>().and_then(|asker| asker.0.tenant())
+/// Whose key it is: the virtual key's, which keeps its id when it is rotated. Callers without one share one room.
+fn owner(request: &HttpRequest) -> String {
+    let extensions = request.extensions();
+    let key = extensions.get::<Asker>().and_then(|asker| asker.0.key());
+    key.map(|key| format!("k={}", key.id)).unwrap_or_default()
 }
 
 fn in_progress() -> GatewayError {

@@ -86,7 +86,8 @@ impl AttemptJournal for FileJournal {
     fn dispatched(&self, record: &DispatchRecord) -> Result<JournalSeq, JournalError> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        let (seq, number) = state.append_begin(record)?;
+        let appended = state.append_begin(record);
+        let (seq, number) = appended.inspect_err(|_| state.instance.note_failure())?;
         state.note_begin(record.attempt, number);
         Ok(seq)
     }
@@ -94,7 +95,10 @@ impl AttemptJournal for FileJournal {
     fn finished(&self, record: &CallRecord) -> Result<JournalSeq, JournalError> {
         let mut state = self.state.borrow_mut();
         let appended = state.append_end(record);
-        let (seq, number) = appended.inspect_err(|_| state.note_lost_end(&record.dispatch.attempt))?;
+        let (seq, number) = appended.inspect_err(|_| {
+            state.instance.note_failure();
+            state.note_lost_end(&record.dispatch.attempt);
+        })?;
         state.note_end(record.dispatch.attempt, number, seq);
         Ok(seq)
     }

@@ -4,10 +4,12 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use gateway_actors::protocol::{CellId, InstanceId};
+use tokio::time::Instant;
 
 use super::super::files::{private_file, private_folder};
 use super::segment::SegmentName;
@@ -19,6 +21,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// A check writes this much: a block of most file systems, so that a disk without a free one is noticed.
 const CHECK_BYTES: usize = 4096;
+
+/// So long after an entry could not be written the journal does not count as writable: on a disk that is full there is a
+/// free block now and then, which the next calls fill.
+const UNWELL: Duration = Duration::from_secs(2);
 
 /// This process's place in the journal folder. Keep it for the life of the process; its journals keep it too.
 #[derive(Debug, Clone)]
@@ -41,6 +47,8 @@ impl JournalDir {
                 id: instance,
                 dir,
                 lock,
+                opened: Instant::now(),
+                failed_ms: AtomicU64::new(0),
             }),
         })
     }
@@ -55,7 +63,8 @@ impl JournalDir {
         Ok(!is_free)
     }
 
-    /// Whether the journal folder takes writes: writes a block into this process's lock file, and takes it back.
+    /// Whether the journal folder takes writes: no entry has just failed to be written, and this process's lock file takes a
+    /// block, which is taken back.
     ///
     /// # Errors
     /// When it does not, for example since the disk is full.
@@ -78,9 +87,23 @@ pub(super) struct InstanceLock {
     id: InstanceId,
     dir: PathBuf,
     lock: File,
+    opened: Instant,
+    /// When an entry could not be written last, in milliseconds since it was opened; 0 if all were.
+    failed_ms: AtomicU64,
 }
 
 impl InstanceLock {
+    /// Notes that an entry could not be written.
+    pub(super) fn note_failure(&self) {
+        self.failed_ms.store(self.now_ms(), Ordering::Release);
+    }
+
+    /// From 1.
+    fn now_ms(&self) -> u64 {
+        let passed = self.opened.elapsed().as_millis();
+        u64::try_from(passed).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
     pub(super) fn id(&self) -> InstanceId {
         self.id
     }
@@ -93,7 +116,12 @@ impl InstanceLock {
         let mut lock = &self.lock;
         let written = lock.write_all(&[0; CHECK_BYTES]);
         let emptied = self.lock.set_len(0);
-        written.and(emptied)
+        written.and(emptied)?;
+        let failed = self.failed_ms.load(Ordering::Acquire);
+        if failed > 0 && u128::from(self.now_ms().saturating_sub(failed)) < UNWELL.as_millis() {
+            return Err(io::Error::other("an entry could not be written a moment ago"));
+        }
+        Ok(())
     }
 }
 
@@ -208,6 +236,8 @@ mod tests {
             id: InstanceId::generate(),
             dir: folder.path().to_owned(),
             lock: File::options().write(true).open("/dev/full").unwrap(),
+            opened: Instant::now(),
+            failed_ms: AtomicU64::new(0),
         };
         assert_eq!(lock.check().unwrap_err().kind(), io::ErrorKind::StorageFull);
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gateway_actors::protocol::{
     AttemptId, AttemptJournal, CallRecord, CellId, DispatchRecord, InstanceId, JournalSeq, Outcome,
@@ -185,6 +186,27 @@ fn a_full_disk_is_an_error_and_the_next_entry_goes_to_a_file_of_its_own() {
     journal.dispatched(&lost).unwrap_err();
     assert_eq!(journal.dispatched(&after).unwrap(), JournalSeq(2));
     assert_eq!(open_attempts(&journal), [before.attempt, after.attempt]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_could_not_take_an_entry_is_not_well_although_a_block_is_free_again() {
+    let process = Process::start();
+    let journal = process.cell(0);
+    process.dir.check().unwrap();
+    let fail: [&dyn Fn(); 2] = [&|| drop(journal.dispatched(&dispatch()).unwrap_err()), &|| {
+        drop(journal.finished(&finished(&dispatch())).unwrap_err());
+    }];
+    for fail in fail {
+        journal.fill_disk();
+        fail();
+        process.dir.check().unwrap_err();
+        tokio::time::advance(Duration::from_millis(1_999)).await;
+        process.dir.check().unwrap_err();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        process.dir.check().unwrap();
+        // The next entry goes to a file of its own.
+        journal.dispatched(&dispatch()).unwrap();
+    }
 }
 
 #[test]

@@ -120,6 +120,14 @@ impl LedgerStore for Ledger {
         })
     }
 
+    fn end_lease(&self, lease: LeaseId) -> StoreFuture<()> {
+        let lease = Arc::new(LeaseKey::from(lease));
+        self.transactions.submit(Access::Write, move |connection| {
+            let lease = Arc::clone(&lease);
+            async move { ledger::end_lease(connection, &lease).await }.boxed()
+        })
+    }
+
     fn grant(&self, lease: LeaseId, wanted: Vec<GrantRequest>) -> StoreFuture<Vec<Grant>> {
         let question = Arc::new((LeaseKey::from(lease), wanted));
         self.transactions.submit(Access::Write, move |connection| {

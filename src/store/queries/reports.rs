@@ -5,8 +5,8 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{
-    CallFilter, CallSums, Dimension, Interval, MOST_DIMENSIONS, NanoUsd, RecordOwner, ReportGroup, ReportQuestion,
-    ReportedCall,
+    CallFilter, CallSums, ConversationId, Dimension, Interval, MOST_DIMENSIONS, NanoUsd, RecordOwner, ReportGroup,
+    ReportQuestion, ReportedCall,
 };
 
 use super::statement::Statement;
@@ -73,6 +73,24 @@ pub(in super::super) async fn dearest_calls(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
+/// The condition that a record is of a conversation of this name, whichever tenant's: three pieces of SQL, and the values
+/// between them. The ids alone are in an index, which is read as a whole.
+pub(in super::super) fn conversations_named(id: &ConversationId) -> ([String; 3], [String; 2]) {
+    let name = id.client_text();
+    let pieces = [
+        "conversation_id IN (SELECT conversation_id FROM llm_calls WHERE conversation_id IS NOT NULL
+            AND (conversation_id = "
+            .to_owned(),
+        // Both databases count letters from 1.
+        format!(
+            " OR substr(conversation_id, length(conversation_id) - {}) = ",
+            name.len()
+        ),
+        "))".to_owned(),
+    ];
+    (pieces, [name.to_owned(), format!("/{name}")])
+}
+
 /// Adds the condition that a record is one of those looked at.
 pub(super) fn filtered(statement: Statement, filter: &CallFilter) -> Statement {
     // Something for the others to be added to.
@@ -82,7 +100,16 @@ pub(super) fn filtered(statement: Statement, filter: &CallFilter) -> Statement {
         RecordOwner::Key(key) => (Some(key.as_str()), None, None),
         RecordOwner::Labels { project, user } => (None, project.as_deref(), user.as_deref()),
     };
-    let conversation = filter.conversation.as_ref().map(|id| id.as_str());
+    let conversation = filter.conversation.as_ref();
+    let conversation = match conversation.filter(|_| filter.of_all_tenants) {
+        Some(id) if !id.has_tenant() => {
+            let ([first, second, end], [name, of_a_tenant]) = conversations_named(id);
+            statement = statement.sql(" AND ").sql(&first).text(name);
+            statement = statement.sql(&second).text(of_a_tenant).sql(&end);
+            None
+        }
+        _ => conversation.map(|id| id.as_str()),
+    };
     for (column, value) in [
         ("key_id", key),
         ("project_id", project),

@@ -198,6 +198,7 @@ impl PricedRow {
             cached_input: count(self.cached_input_tokens),
             cache_write_5m: count(self.cache_write_5m_tokens),
             cache_write_1h: count(self.cache_write_1h_tokens),
+            cache_write_untold: 0,
             output: count(self.output_tokens),
             reasoning: count(self.reasoning_tokens),
         }

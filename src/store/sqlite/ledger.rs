@@ -96,6 +96,12 @@ impl LedgerStore for Ledger {
             .submit(move |connection| Box::pin(async move { ledger::end_leases_of(connection, &instances).await }))
     }
 
+    fn end_lease(&self, lease: LeaseId) -> StoreFuture<()> {
+        let lease = LeaseKey::from(lease);
+        self.writer
+            .submit(move |connection| Box::pin(async move { ledger::end_lease(connection, &lease).await }))
+    }
+
     fn grant(&self, lease: LeaseId, wanted: Vec<GrantRequest>) -> StoreFuture<Vec<Grant>> {
         let lease = LeaseKey::from(lease);
         self.writer.submit(move |connection| {

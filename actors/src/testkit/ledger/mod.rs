@@ -210,7 +210,11 @@ impl LedgerStore for MemoryLedger {
     }
 
     fn end_leases_of(&self, instances: Vec<InstanceId>) -> StoreFuture<()> {
-        self.answer(|state| state.end(&instances))
+        self.answer(|state| state.end(|lease| instances.contains(&lease.instance)))
+    }
+
+    fn end_lease(&self, lease: LeaseId) -> StoreFuture<()> {
+        self.answer(|state| state.end(|of| *of == lease))
     }
 
     fn grant(&self, lease: LeaseId, wanted: Vec<GrantRequest>) -> StoreFuture<Vec<Grant>> {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::protocol::{
-    AttemptId, BudgetRule, BudgetStatus, CallRecord, ExpiredSlice, GiveBack, Grant, GrantRequest, InstanceId, LeaseId,
-    NanoUsd, Outcome, Period, Scope, Window,
+    AttemptId, BudgetRule, BudgetStatus, CallRecord, ExpiredSlice, GiveBack, Grant, GrantRequest, LeaseId, NanoUsd,
+    Outcome, Period, Scope, Window,
 };
 
 /// Everything that is known.
@@ -343,10 +343,10 @@ impl State {
         expired
     }
 
-    pub(super) fn end(&mut self, instances: &[InstanceId]) {
+    pub(super) fn end(&mut self, is_ended: impl Fn(&LeaseId) -> bool) {
         let mut taken_back = Vec::new();
         for ((key, lease), slice) in &mut self.slices {
-            if instances.contains(&lease.instance) {
+            if is_ended(lease) {
                 taken_back.push((key.clone(), std::mem::take(&mut slice.pool)));
             }
         }
@@ -354,7 +354,7 @@ impl State {
             self.post(&key, -pool);
         }
         let all = self.leases.iter_mut();
-        for (_, lease) in all.filter(|(id, _)| instances.contains(&id.instance)) {
+        for (_, lease) in all.filter(|(id, _)| is_ended(id)) {
             lease.standing = Standing::Ended;
         }
     }
@@ -367,6 +367,6 @@ fn is_of(scope: &Scope, call: &CallRecord) -> bool {
         Scope::Project(id) => sent.project_id.as_ref() == Some(id),
         Scope::User(id) => sent.user_id.as_ref() == Some(id),
         Scope::Key(id) => sent.key_id.as_ref() == Some(id),
-        Scope::Conversation(id) => sent.conversation.as_ref() == Some(id),
+        Scope::Conversation(id) => sent.conversation.as_ref().is_some_and(|of| id.covers(of)),
     }
 }

@@ -80,15 +80,23 @@ pub(super) async fn of_conversation(
     incoming: Incoming,
 ) -> Result<HttpResponse, Failure> {
     Query::parse(request.query_string(), &[])?;
-    let asked: ConversationId = id.parse()?;
+    let asked = ConversationId::from_stored(&id)?;
     let Asker(caller) = Asker::of(&request)?;
-    // Who sees everything sees what no tenant has under this name; a tenant has its own.
-    let id = match caller.role() {
-        AccessRole::User => asked.within(caller.tenant().as_deref()),
-        AccessRole::Operator | AccessRole::Admin => asked,
+    // Who sees everything sees all that go by this name, or one tenant's; a tenant has its own.
+    let sees_all = caller.role() != AccessRole::User;
+    let id = match sees_all {
+        true => asked,
+        false => {
+            let own = asked.within(caller.tenant().as_deref());
+            if asked.has_tenant() && asked != own {
+                return Err(unknown().into());
+            }
+            own
+        }
     };
     let mut report = Report::new(&request, &edge, incoming)?;
     report.filter.conversation = Some(id.clone());
+    report.filter.of_all_tenants = sees_all;
     let groups = report.groups(&APART, MOST_GROUPS).await?;
     let all = total(&groups)?;
     if all.calls == 0 {
@@ -99,7 +107,7 @@ pub(super) async fn of_conversation(
     }
     let has_calls = all.calls > 0;
     json(&OfConversation {
-        conversation_id: id.client_text(),
+        conversation_id: if sees_all { id.as_str() } else { id.client_text() },
         first_call_at: has_calls.then(|| micros_text(all.first_at)),
         last_call_at: has_calls.then(|| micros_text(all.last_at)),
         told: Told::new(&groups)?,

@@ -112,6 +112,21 @@ pub(in super::super::super) async fn end_leases_of(
     instances: &[String],
 ) -> Result<(), QueryError> {
     let leases = books::lock_leases_of(connection, instances).await?;
+    end(connection, leases).await
+}
+
+/// Ends one lease, all of whose call records are stored, inside the running transaction.
+pub(in super::super::super) async fn end_lease(
+    connection: &mut Connection,
+    lease: &LeaseKey,
+) -> Result<(), QueryError> {
+    match books::lock_lease(connection, lease).await? {
+        Some(state) if state != "ended" => end(connection, vec![lease.clone()]).await,
+        _ => Ok(()),
+    }
+}
+
+async fn end(connection: &mut Connection, leases: Vec<LeaseKey>) -> Result<(), QueryError> {
     if leases.is_empty() {
         return Ok(());
     }

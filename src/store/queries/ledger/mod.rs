@@ -10,7 +10,7 @@ mod purge;
 mod slices;
 
 pub(in super::super) use budgets::{budget, budget_changes, delete_budget, recount, set_budget};
-pub(in super::super) use leases::{end_leases_of, expire_leases, open_lease, renew_lease};
+pub(in super::super) use leases::{end_lease, end_leases_of, expire_leases, open_lease, renew_lease};
 pub(in super::super) use purge::{purge_leases, purge_slices};
 pub(in super::super) use slices::{give_back, grant, post, recalls};
 

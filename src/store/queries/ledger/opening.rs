@@ -2,10 +2,11 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{KeyId, Period, Scope};
 
+use super::super::reports::conversations_named;
 use super::Connection;
 use crate::store::error::QueryError;
 use crate::store::ledger::PeriodKey;
@@ -31,7 +32,20 @@ pub(super) async fn spent_in(connection: &mut Connection, scope: &Scope, period:
         Scope::Project(id) => calls.filter(llm_calls::project_id.eq(id.to_string())),
         Scope::User(id) => calls.filter(llm_calls::user_id.eq(id.to_string())),
         Scope::Key(id) => calls.filter(llm_calls::key_id.eq(KeyId::as_str(id).to_owned())),
-        Scope::Conversation(id) => calls.filter(llm_calls::conversation_id.eq(id.as_str().to_owned())),
+        Scope::Conversation(id) if id.has_tenant() => {
+            calls.filter(llm_calls::conversation_id.eq(id.as_str().to_owned()))
+        }
+        // Every tenant's of this name.
+        Scope::Conversation(id) => {
+            let ([first, second, end], [name, of_a_tenant]) = conversations_named(id);
+            calls.filter(
+                sql::<Bool>(&first)
+                    .bind::<Text, _>(name)
+                    .sql(&second)
+                    .bind::<Text, _>(of_a_tenant)
+                    .sql(&end),
+            )
+        }
     };
     let (usd, nano): (i64, i64) = calls.first(connection).await?;
     Ok(usd.saturating_mul(NANO_PER_USD).saturating_add(nano))

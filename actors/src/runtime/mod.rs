@@ -29,5 +29,5 @@ pub use guard::Crash;
 pub(crate) use guard::IDLE_FAULT;
 pub(crate) use guard::accept_injected_faults;
 pub use guard::{Guard, Panicked};
-pub use seldom::Seldom;
+pub(crate) use seldom::Seldom;
 pub use window::Window;

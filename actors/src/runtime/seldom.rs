@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// Lets a line be logged now and then, with the number of those that were left out.
 #[derive(Debug)]
-pub struct Seldom {
+pub(crate) struct Seldom {
     began: OnceLock<Instant>,
     /// When it may be said next, in milliseconds after the first.
     next_ms: AtomicU64,
@@ -21,7 +21,7 @@ pub struct Seldom {
 impl Seldom {
     /// One for a line that was not said yet.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             began: OnceLock::new(),
             next_ms: AtomicU64::new(0),
@@ -30,7 +30,7 @@ impl Seldom {
     }
 
     /// How many lines were left out since the last one, if this one is to be said.
-    pub fn now(&self) -> Option<u64> {
+    pub(crate) fn now(&self) -> Option<u64> {
         let passed = self.began.get_or_init(Instant::now).elapsed();
         let now = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
         let pause = u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX);

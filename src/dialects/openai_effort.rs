@@ -11,13 +11,7 @@ use super::neutral::Effort;
 
 /// The families whose most is `high`, and those whose most is `xhigh`.
 const UP_TO_HIGH: &[&str] = &["o1", "o3", "o4", "gpt-5", "gpt-5.1"];
-const UP_TO_EXTRA_HIGH: &[&str] = &[
-    "gpt-5.1-codex-max",
-    "gpt-5.2",
-    "gpt-5.3",
-    "gpt-5.4",
-    "gpt-5.5",
-];
+const UP_TO_EXTRA_HIGH: &[&str] = &["gpt-5.1-codex-max", "gpt-5.2", "gpt-5.3", "gpt-5.4", "gpt-5.5"];
 
 /// The word for an effort.
 pub(super) const fn word(effort: Effort) -> &'static str {

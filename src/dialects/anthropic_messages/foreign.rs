@@ -232,7 +232,11 @@ mod tests {
         ] {
             let messages = format!("[{}]", said(&[block, TEXT]));
             let body = format!(r#"{{"messages":{messages}}}"#);
-            assert_eq!(foreign_reasoning(body.as_bytes(), signed).loses_words, loses_words, "{block}");
+            assert_eq!(
+                foreign_reasoning(body.as_bytes(), signed).loses_words,
+                loses_words,
+                "{block}"
+            );
             let kept: Vec<&str> = left.into_iter().chain([TEXT]).collect();
             let expected: Value = serde_json::from_str(&format!("[{}]", said(&kept))).unwrap();
             assert_eq!(without(&messages, signed), expected, "{block}");

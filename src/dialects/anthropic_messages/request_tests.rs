@@ -161,7 +161,12 @@ fn reasoning_of_other_dialects_is_cut_out_and_told() {
     let with_words = format!("{bare},{said}");
     let (signature, words) = ("messages.thinking.signature", "messages.thinking");
     for (blocks, api_model, left, told) in [
-        (format!("{marked},{said}"), "claude-opus-4-8", Some(said), &[signature, words][..]),
+        (
+            format!("{marked},{said}"),
+            "claude-opus-4-8",
+            Some(said),
+            &[signature, words][..],
+        ),
         (format!("{marked},{said}"), "kimi-k3", Some(&*with_words), &[signature]),
         (format!("{unsigned}, {said}"), "claude-opus-4-8", Some(said), &[words]),
         (format!("{unsigned}, {said}"), "kimi-k3", None, &[]),

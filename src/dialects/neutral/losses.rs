@@ -164,7 +164,10 @@ mod tests {
         let refusal = losses.refuse_at(Feature::ProviderState, "messages[0].content[1].source".to_owned());
         assert_eq!(refusal.param.as_deref(), Some("messages[0].content[1].source"));
         let said = &*refusal.message;
-        assert!(said.starts_with("`messages[0].content[1].source`: what a provider has stored"), "{said}");
+        assert!(
+            said.starts_with("`messages[0].content[1].source`: what a provider has stored"),
+            "{said}"
+        );
     }
 
     #[test]

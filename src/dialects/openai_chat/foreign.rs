@@ -2,9 +2,9 @@
 //!
 //! Clients send it back as it was written for them. What a model of another dialect made is in `reasoning_details` whose
 //! entries bear the gateway's mark, and once more in a text: no provider of this dialect can read the entries, and some
-//! refuse a member that they do not know. The text goes where the provider has a place for it. What one of this dialect made and sealed is in `reasoning_details` without a mark, or, as
-//! Google's own endpoint for this dialect has it, in the `extra_content` of a message or of a tool call. It is cut out of
-//! the body where it stands, and all else stays to the byte.
+//! refuse a member that they do not know. The text goes where the provider has a place for it. What one of this dialect made
+//! and sealed is in `reasoning_details` without a mark, or, as Google's own endpoint for this dialect has it, in the
+//! `extra_content` of a message or of a tool call. It is cut out of the body where it stands, and all else stays to the byte.
 
 use std::fmt;
 use std::ops::Range;
@@ -293,19 +293,38 @@ mod tests {
                 r#"{"reasoning_content":"a"}"#,
                 false,
             ),
-            (format!("{{{FOREIGN}}}"), Some("reasoning"), r#"{"reasoning":"a"}"#, false),
+            (
+                format!("{{{FOREIGN}}}"),
+                Some("reasoning"),
+                r#"{"reasoning":"a"}"#,
+                false,
+            ),
             (format!("{{{FOREIGN}}}"), None, "{}", true),
-            (format!(r#"{{"role":"assistant",{FOREIGN},"reasoning":"a"}}"#), None, r#"{"role":"assistant"}"#, true),
+            (
+                format!(r#"{{"role":"assistant",{FOREIGN},"reasoning":"a"}}"#),
+                None,
+                r#"{"role":"assistant"}"#,
+                true,
+            ),
             (
                 format!(r#"{{"role":"assistant",{sealed},"reasoning_content":""}}"#),
                 Some("reasoning_content"),
                 r#"{"role":"assistant"}"#,
                 false,
             ),
-            (format!(r#"{{"role":"assistant",{sealed}}}"#), None, r#"{"role":"assistant"}"#, false),
+            (
+                format!(r#"{{"role":"assistant",{sealed}}}"#),
+                None,
+                r#"{"role":"assistant"}"#,
+                false,
+            ),
         ] {
             let body = format!(r#"{{"messages":[{message}]}}"#);
-            assert_eq!(foreign_reasoning(body.as_bytes(), place).loses_words, loses_words, "{message}");
+            assert_eq!(
+                foreign_reasoning(body.as_bytes(), place).loses_words,
+                loses_words,
+                "{message}"
+            );
             let messages = for_place(&format!("[{message}]"), place);
             assert!(messages.contains(&format!("[{left}]")), "{messages}");
         }

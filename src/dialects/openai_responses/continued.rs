@@ -161,15 +161,18 @@ mod tests {
                 r#"{"previous_response_id":"resp_of_the_provider","output":[]}"#,
                 r#"{"previous_response_id":"resp_1","output":[]}"#,
             ),
-            (
-                r#"{ "output":[]}"#,
-                r#"{"previous_response_id":"resp_1", "output":[]}"#,
-            ),
+            (r#"{ "output":[]}"#, r#"{"previous_response_id":"resp_1", "output":[]}"#),
             ("{ }", r#"{"previous_response_id":"resp_1" }"#),
         ] {
             assert_eq!(whole(body), named);
         }
-        for body in ["", "[]", "{", "\"previous_response_id\"", r#"{"previous_response_id":1,"previous_response_id":2}"#] {
+        for body in [
+            "",
+            "[]",
+            "{",
+            "\"previous_response_id\"",
+            r#"{"previous_response_id":1,"previous_response_id":2}"#,
+        ] {
             assert_eq!(whole(body), body);
         }
     }

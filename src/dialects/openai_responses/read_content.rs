@@ -99,8 +99,7 @@ fn read_file<'a>(
 /// The refusal of an image or a file that is not here.
 fn stored(members: &mut Members<'_>, wanted: &'static str, place: &Place<'_>, losses: &Losses) -> GatewayError {
     if members.take("file_id").is_some() {
-        return losses
-            .refuse_at(Feature::ProviderState, place.member("file_id").to_string());
+        return losses.refuse_at(Feature::ProviderState, place.member("file_id").to_string());
     }
     place.member(wanted).is_required()
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerForm, AnswerRead, BoundRules, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing, OutgoingBody,
-    OutgoingRequest, ProviderName, Question,
+    AnswerForm, AnswerRead, BoundRules, Completion, Dialect, ErrorKind, GatewayError, Model, Needs, Outgoing,
+    OutgoingBody, OutgoingRequest, ProviderName, Question,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialects::neutral::{
-    CacheMark, Opaque, OpaqueKind, Origin, Part, Reasoning, Tool, ToolCall, ToolChoice, ToolKind, ToolName, ToolResult,
+    CacheMark, Effort, Opaque, OpaqueKind, Origin, Part, Reasoning, Tool, ToolCall, ToolChoice, ToolKind, ToolName,
+    ToolResult,
 };
 use crate::dialects::openai_responses::samples::model;
 
@@ -43,7 +44,11 @@ fn number(json: &'static str) -> Option<Number<'static>> {
 fn the_least_request_has_a_model_an_input_and_is_not_stored() {
     let (body, dropped) = written(&hi());
     let item = json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]});
-    assert_eq!(body, json!({"model": "gpt-6", "input": [item], "store": false}));
+    let include = ["reasoning.encrypted_content"];
+    assert_eq!(
+        body,
+        json!({"model": "gpt-6", "input": [item], "include": include, "store": false})
+    );
     assert!(dropped.is_empty());
 }
 
@@ -375,7 +380,7 @@ fn what_has_no_place_is_refused_or_left_out_and_told() {
         cache: Some(CacheMark::OneHour),
     });
     let (body, dropped) = written(&request);
-    assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
+    assert_eq!(body.as_object().unwrap().len(), 4, "{body}");
     let told = [
         "top_k",
         "min_p",

@@ -77,7 +77,10 @@ fn two_messages_of_a_models_are_no_one_text() {
         {"type": "function_call_output", "call_id": "call_0001", "output": "e"},
     ]);
     let openai = of_items(&items, "openai");
-    assert_eq!((&openai[1]["content"], &openai[2]["content"]), (&json!("bc"), &json!("d")));
+    assert_eq!(
+        (&openai[1]["content"], &openai[2]["content"]),
+        (&json!("bc"), &json!("d"))
+    );
     assert_eq!(openai[2]["tool_calls"][0]["id"], "call_0001");
     // Where users and models have to take turns they are paragraphs.
     let vllm = of_items(&items, "vllm");
@@ -94,6 +97,9 @@ fn of_a_refusal_in_several_parts_none_is_lost() {
             {"type": "refusal", "refusal": "I will "}, {"type": "refusal", "refusal": "not."}]},
     ]);
     let openai = of_items(&items, "openai");
-    assert_eq!(openai[1], json!({"role": "assistant", "content": "Well.", "refusal": "I will not."}));
+    assert_eq!(
+        openai[1],
+        json!({"role": "assistant", "content": "Well.", "refusal": "I will not."})
+    );
     assert_eq!(of_items(&items, "vllm")[1]["content"], "Well.\n\nI will not.");
 }

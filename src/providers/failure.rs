@@ -83,14 +83,10 @@ pub(super) fn from_shape(error: &ShapeError, status: StatusCode) -> UpstreamFail
 }
 
 /// In the place of the stream that was asked for came a body that is an error.
-pub(super) fn from_body_for_stream(error: ErrorObject, status: StatusCode) -> UpstreamFailure {
-    let fault = StreamFault::ErrorObject(error);
-    let failure = UpstreamFailure::new(FailureKind::ErrorFrame, Billing::Ambiguous, fault.to_string());
-    let failure = failure.with_status(status.as_u16());
-    match &fault {
-        StreamFault::ErrorObject(object) => as_told(failure, object, ToldIn::Body),
-        _ => failure,
-    }
+pub(super) fn from_body_for_stream(error: &ErrorObject, status: StatusCode) -> UpstreamFailure {
+    let detail = format!("in the place of a stream came an error: {error}");
+    let failure = UpstreamFailure::new(FailureKind::ErrorFrame, Billing::Ambiguous, detail);
+    as_told(failure.with_status(status.as_u16()), error, ToldIn::Body)
 }
 
 /// A stream went wrong.

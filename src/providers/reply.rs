@@ -78,7 +78,7 @@ where
         let body = read_beginning(&mut source, EXPLANATION_BYTES, &mut watchdog).await;
         return Err(
             match inspect(reading.operation, reading.dialect, reading.vendor, &body) {
-                Err(ShapeError::ErrorObject(error)) => from_body_for_stream(error, status),
+                Err(ShapeError::ErrorObject(error)) => from_body_for_stream(&error, status),
                 _ => malformed("the answer is JSON, not the stream that was asked for"),
             },
         );

@@ -123,7 +123,8 @@ mod tests {
         let told = |events: &[&str]| {
             let mut reader = EventReader::default();
             let read = |event: &&str| reader.read(&EventText::read(Framing::Events, event.as_bytes()));
-            match events.iter().map(read).last() {
+            let mut told: Vec<_> = events.iter().map(read).collect();
+            match told.pop() {
                 Some(Err(BadEvent::Error(error))) => (error.has_output, error.usage),
                 other => panic!("{other:?}"),
             }

@@ -154,8 +154,9 @@ fn errors_are_told_from_malformed_events() {
 /// Whether something of an answer came before the error that the last event is or with it, and its usage.
 fn error_of(events: &[&str]) -> (String, bool, UsageReport) {
     let mut reader = EventReader::new(Vendor::Other);
-    let mut read = |event: &&str| reader.read(&EventText::read(Framing::Events, event.as_bytes()));
-    match events.iter().map(&mut read).last() {
+    let read = |event: &&str| reader.read(&EventText::read(Framing::Events, event.as_bytes()));
+    let mut told: Vec<_> = events.iter().map(read).collect();
+    match told.pop() {
         Some(Err(BadEvent::Error(error))) => (error.to_string(), error.has_output, error.usage),
         other => panic!("{other:?}"),
     }

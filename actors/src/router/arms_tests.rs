@@ -79,6 +79,7 @@ fn a_request_for_which_an_arm_may_not_be_used_is_out_of_the_experiment() {
         bench.core.settings.auto_escalate = false;
         assert!(is_out(&bench), "an experiment never spends without leave");
         bench.core.settings.auto_escalate = true;
+        bench.request.needs.input_estimate = 1_000;
         bench.request.wish.left = Some(NanoUsd(1));
         assert!(is_out(&bench));
         bench.request.wish.left = None;

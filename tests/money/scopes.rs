@@ -97,7 +97,8 @@ fn e1_a_budget_for_the_name_of_a_conversation_pays_for_every_tenants_conversatio
     scene.limit("conversation:p=b/x_talk", 100 * COST);
     let asked = scene.paid.requests();
     for client in [&ann, &bob, &scene.admin()] {
-        assert_exhausted(&client.post("/v1/chat", &turn("x_talk")));
+        let refused = client.post("/v1/chat", &turn("x_talk"));
+        assert_eq!(refused.error(402)["type"], "budget_exceeded");
     }
     assert_eq!(scene.paid.requests(), asked);
     assert_eq!(ann.post("/v1/chat", &turn("talk")).status, 200);

@@ -98,7 +98,7 @@ fn e1_a_budget_for_the_name_of_a_conversation_pays_for_every_tenants_conversatio
     let asked = scene.paid.requests();
     for client in [&ann, &bob, &scene.admin()] {
         let refused = client.post("/v1/chat", &turn("x_talk"));
-        assert_eq!(refused.status, 402, "{}", refused.text());
+        assert_eq!(refused.error(402)["type"], "budget_exceeded");
     }
     assert_eq!(scene.paid.requests(), asked);
     assert_eq!(ann.post("/v1/chat", &turn("talk")).status, 200);

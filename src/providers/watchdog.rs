@@ -17,7 +17,9 @@ pub(super) enum Expired {
     FirstByte,
     /// It stalled in the middle.
     Idle,
-    /// The whole call took too long.
+    /// The whole call took longer than calls of its provider may.
+    Total,
+    /// The request's deadline came.
     Deadline,
 }
 
@@ -27,6 +29,10 @@ impl From<Expired> for UpstreamFailure {
         let (kind, detail) = match expired {
             Expired::FirstByte => (FailureKind::FirstByteTimeout, "no answer came in time"),
             Expired::Idle => (FailureKind::IdleTimeout, "the answer stalled"),
+            Expired::Total => (
+                FailureKind::TotalTimeout,
+                "the call took longer than its provider's may",
+            ),
             Expired::Deadline => (FailureKind::Deadline, "the call took too long"),
         };
         Self::new(kind, Billing::Ambiguous, detail)
@@ -41,6 +47,8 @@ pub(super) struct Watchdog {
     /// When the present limit is passed; never after `end`.
     due: Instant,
     end: Instant,
+    /// Whose limit `end` is: [`Expired::Total`] or [`Expired::Deadline`].
+    last: Expired,
     idle: Duration,
 }
 
@@ -55,13 +63,19 @@ impl Watchdog {
             let detail = "no time was left to make the call";
             return Err(UpstreamFailure::new(FailureKind::Deadline, Billing::NotBilled, detail));
         }
-        let end = deadline.min(now + timeouts.total);
+        let total = now + timeouts.total;
+        let (end, last) = if total < deadline {
+            (total, Expired::Total)
+        } else {
+            (deadline, Expired::Deadline)
+        };
         let due = end.min(now + timeouts.first_byte);
         Ok(Self {
             sleep: Box::pin(sleep_until(due)),
             waiting_for: Expired::FirstByte,
             due,
             end,
+            last,
             idle: timeouts.idle,
         })
     }
@@ -90,7 +104,7 @@ impl Watchdog {
             ready!(self.sleep.as_mut().poll(cx));
             if self.due <= self.sleep.deadline() {
                 return Poll::Ready(if self.due == self.end {
-                    Expired::Deadline
+                    self.last
                 } else {
                     self.waiting_for
                 });
@@ -165,7 +179,7 @@ mod tests {
             watchdog.guard(sleep(Duration::from_secs(4))).await.unwrap();
             watchdog.touch();
         }
-        assert_eq!(expiry(&mut watchdog).await, (Expired::Deadline, 4));
+        assert_eq!(expiry(&mut watchdog).await, (Expired::Total, 4));
     }
 
     #[tokio::test(start_paused = true)]

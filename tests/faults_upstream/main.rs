@@ -6,6 +6,9 @@
 
 mod actors;
 mod answers;
+mod breakers;
+mod chaos;
+mod clock;
 mod connections;
 mod crash;
 mod cross_check;
@@ -15,6 +18,7 @@ mod early_answers;
 mod escalation;
 mod floods;
 mod free_models;
+mod histories;
 mod leaving_legs;
 mod limits;
 mod postgres;

@@ -11,6 +11,7 @@ mod bill;
 mod books;
 mod budgets;
 mod clients;
+mod clocks;
 mod crash;
 mod cross_check;
 mod deadlocks;

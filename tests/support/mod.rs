@@ -11,6 +11,7 @@
 )]
 
 mod client;
+mod clock;
 mod gateway;
 mod keys;
 mod load;
@@ -28,6 +29,7 @@ mod sse;
 mod wait;
 
 pub(crate) use client::{Client, Reply, chat, streamed_chat};
+pub(crate) use clock::Clock;
 pub(crate) use gateway::{Gateway, run_to_exit};
 pub(crate) use keys::{KeyHolder, make_keys};
 pub(crate) use load::in_parallel;

@@ -14,7 +14,7 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 pub(super) fn told(failure: &UpstreamFailure) -> GatewayError {
     let (kind, message) = match failure.kind {
         FailureKind::Connect => (ErrorKind::UpstreamError, "no provider of this model could be reached"),
-        FailureKind::FirstByteTimeout | FailureKind::IdleTimeout => {
+        FailureKind::FirstByteTimeout | FailureKind::IdleTimeout | FailureKind::TotalTimeout => {
             (ErrorKind::UpstreamTimeout, "the provider did not answer in time")
         }
         FailureKind::Deadline => (

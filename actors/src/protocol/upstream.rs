@@ -103,7 +103,9 @@ pub enum FailureKind {
     FirstByteTimeout,
     /// The stream stalled between chunks.
     IdleTimeout,
-    /// The attempt's own deadline passed.
+    /// The whole took longer than calls of this provider may.
+    TotalTimeout,
+    /// The request's deadline passed.
     Deadline,
     /// The connection broke after the request may have been sent.
     Reset,
@@ -187,7 +189,10 @@ impl UpstreamFailure {
     pub fn outcome(&self) -> Outcome {
         match self.kind {
             FailureKind::Connect => Outcome::ConnectFailed,
-            FailureKind::FirstByteTimeout | FailureKind::IdleTimeout | FailureKind::Deadline => Outcome::TimedOut,
+            FailureKind::FirstByteTimeout
+            | FailureKind::IdleTimeout
+            | FailureKind::TotalTimeout
+            | FailureKind::Deadline => Outcome::TimedOut,
             FailureKind::Reset | FailureKind::Truncated => Outcome::Broken,
             FailureKind::ServerError
             | FailureKind::Auth

@@ -197,6 +197,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_time_it_stays_open_is_a_fifth_more_or_less_by_chance() {
+        let now = Instant::now();
+        for (noise, seconds) in [(-1.0, 4), (0.0, 5), (1.0, 6)] {
+            let mut breaker = breaker(now);
+            for _ in 0..5 {
+                breaker.on_failure(false, noise, now);
+            }
+            assert_eq!(open_seconds(&breaker, now), seconds);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn half_of_twenty_calls_failing_opens_it() {
         let now = Instant::now();
         let mut breaker = breaker(now);

@@ -61,6 +61,7 @@ fn blame(kind: FailureKind) -> Blame {
         FailureKind::Rejected | FailureKind::ContextTooLong | FailureKind::Deadline => Blame::Nobody,
         FailureKind::FirstByteTimeout
         | FailureKind::IdleTimeout
+        | FailureKind::TotalTimeout
         | FailureKind::Reset
         | FailureKind::Truncated
         | FailureKind::ServerError

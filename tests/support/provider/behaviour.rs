@@ -14,6 +14,10 @@ pub(crate) enum Behaviour {
     Answer,
     /// Answers with this time between two pieces: before each event of a stream, before the head otherwise.
     Slow(Duration),
+    /// Answers one byte at a time, with this time between two of them.
+    Drip(Duration),
+    /// Answers, but one byte in eight of what it says is another one. The seed decides.
+    Corrupt(u64),
     /// Says nothing until another behaviour is set, then does as that one.
     Held,
     /// Answers, but says nothing of usage.
@@ -107,6 +111,8 @@ impl Behaviour {
             Self::ErrorAfterEvents(_) => streamed,
             Self::Answer
             | Self::Slow(_)
+            | Self::Drip(_)
+            | Self::Corrupt(_)
             | Self::UsageMissing
             | Self::StallBeforeHead
             | Self::StallBeforeFirstEvent

@@ -1,9 +1,11 @@
 //! As much of HTTP/1.1 as the provider needs, by hand, so that it can break it.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 use super::bill::Received;
 
@@ -122,8 +124,16 @@ impl Connection {
     }
 
     pub(super) async fn send_chunk(&mut self, text: &str) -> io::Result<()> {
-        let chunk = format!("{:x}\r\n{text}\r\n", text.len());
-        self.stream.write_all(chunk.as_bytes()).await
+        self.stream.write_all(&chunk(text.as_bytes())).await
+    }
+
+    /// Sends these bytes one at a time, with this time between two of them.
+    pub(super) async fn drip(&mut self, bytes: &[u8], pause: Duration) -> io::Result<()> {
+        for byte in bytes {
+            self.stream.write_all(&[*byte]).await?;
+            sleep(pause).await;
+        }
+        Ok(())
     }
 
     pub(super) async fn end_chunks(&mut self) -> io::Result<()> {
@@ -138,12 +148,20 @@ impl Connection {
 
     /// Closes with a reset instead of a farewell.
     pub(super) fn reset(self) {
-        rustix::net::sockopt::set_socket_linger(&self.stream, Some(std::time::Duration::ZERO)).ok();
+        rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).ok();
     }
 
     async fn read_more(&mut self) -> io::Result<bool> {
         Ok(self.stream.read_buf(&mut self.unread).await? > 0)
     }
+}
+
+/// These bytes as one chunk of a body.
+pub(super) fn chunk(bytes: &[u8]) -> Vec<u8> {
+    let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+    chunk.extend_from_slice(bytes);
+    chunk.extend_from_slice(b"\r\n");
+    chunk
 }
 
 fn head(status: u16, headers: &[(&str, &str)]) -> String {

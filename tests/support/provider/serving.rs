@@ -8,9 +8,10 @@ use tokio::time::sleep;
 use super::behaviour::{Behaviour, ModelList};
 use super::bill::Received;
 use super::dialect::{Dialect, Task, route};
-use super::http::Connection;
+use super::http::{Connection, chunk};
 use super::server::{Script, Shared};
 use super::tab::Tab;
+use crate::support::Draw;
 
 /// Answers one request; gives the connection back when it can carry another.
 pub(super) async fn answer(
@@ -87,6 +88,15 @@ async fn send_whole(
             connection.send(200, JSON, &body).await?;
             Ok(true)
         }
+        Behaviour::Drip(pause) => {
+            tab.close(&body);
+            connection.send_claiming(body.len(), 200, JSON, b"").await?;
+            connection.drip(&body, *pause).await.map(|()| true)
+        }
+        Behaviour::Corrupt(seed) => {
+            tab.close(&body);
+            connection.send(200, JSON, &corrupted(body, *seed)).await.map(|()| true)
+        }
         Behaviour::ErrorFrameFirst | Behaviour::ErrorAfterEvents(_) => {
             let error = dialect.error().to_string();
             connection.send(200, JSON, error.as_bytes()).await?;
@@ -142,8 +152,35 @@ async fn stream(
             }
             Ok(is_ended)
         }
+        Behaviour::Drip(pause) => {
+            let mut tokens = 0;
+            for frame in dialect.frames(&tab.answer) {
+                tokens += frame.tokens;
+                tab.deliver(tokens);
+                connection.drip(&chunk(frame.text.as_bytes()), *pause).await?;
+            }
+            connection.end_chunks().await.map(|()| true)
+        }
+        Behaviour::Corrupt(seed) => {
+            tab.close(b"");
+            for (number, frame) in (*seed..).zip(dialect.frames(&tab.answer)) {
+                let text = corrupted(frame.text.into_bytes(), number);
+                connection.send_raw(&chunk(&text)).await?;
+            }
+            connection.end_chunks().await.map(|()| true)
+        }
         behaviour => stream_pieces(connection, tab, dialect, behaviour).await,
     }
+}
+
+/// One byte in eight is another one.
+fn corrupted(mut bytes: Vec<u8>, seed: u64) -> Vec<u8> {
+    let mut draw = Draw::new(seed);
+    for _ in 0..bytes.len().div_ceil(8) {
+        let place = draw.below(bytes.len());
+        bytes[place] ^= 1 << draw.below(8);
+    }
+    bytes
 }
 
 /// Sends the frames of an answer, as far as the behaviour lets it. What is before the first piece and what is after the

@@ -41,12 +41,14 @@ fn assert_broken_off(reply: &Reply) {
 #[test]
 fn g16_each_byte_of_an_answer_is_waited_for_and_no_longer_than_the_whole_may_take() {
     // A byte a while is no silence, so that the limit of the whole is what ends it.
-    let patient = "timeouts = { first_byte_ms = 60000, idle_ms = 60000, total_ms = 1500 }";
+    let patient = "timeouts = { first_byte_ms = 60000, idle_ms = 60000, total_ms = 6000 }";
     let scene = Scene::with_alpha(patient, |model| model.priced("1", "2"));
-    scene.alpha.set(Behaviour::Drip(Duration::from_millis(20)));
+    scene.alpha.set(Behaviour::Drip(Duration::from_millis(1)));
+    // A whole answer takes half a minute, and the first events of a stream about a second.
+    scene.alpha.set_tokens(4_000);
     let whole = scene.client().post(COMPLETIONS, &question(false));
     assert_refused(&whole, 504, "upstream_timeout");
-    // The first events of a stream are there in time, and are not taken back.
+    // What came of a stream in time is not taken back.
     let stream = scene.client().open_stream(COMPLETIONS, &question(true)).finish();
     assert_eq!(stream.status, 200);
     assert_broken_off(&stream);
@@ -68,14 +70,15 @@ fn g16_each_byte_of_an_answer_is_waited_for_and_no_longer_than_the_whole_may_tak
 
 #[test]
 fn g16_a_silence_between_two_bytes_is_bounded_too_and_drops_that_keep_coming_are_an_answer() {
-    let impatient = "timeouts = { first_byte_ms = 60000, idle_ms = 1000, total_ms = 3600000 }";
+    let impatient = "timeouts = { first_byte_ms = 8000, idle_ms = 2000, total_ms = 3600000 }";
     let scene = Scene::with_alpha(impatient, |model| model);
-    for streamed in [false, true] {
+    for (streamed, tokens) in [(false, 150), (true, 5)] {
+        scene.alpha.set_tokens(tokens);
         scene.alpha.set(Behaviour::Drip(NEVER));
         let reply = scene.client().post(COMPLETIONS, &question(streamed));
         assert_refused(&reply, 504, "upstream_timeout");
-        // It takes several times as long as a silence may, and is never silent for so long.
-        scene.alpha.set(Behaviour::Drip(Duration::from_millis(8)));
+        // It takes longer than a silence may, and is never silent for so long.
+        scene.alpha.set(Behaviour::Drip(Duration::from_millis(3)));
         assert_answered_by(&scene.client().post(COMPLETIONS, &question(streamed)), "alpha");
     }
     assert_eq!(scene.requests(), (4, 0));

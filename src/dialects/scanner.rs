@@ -227,6 +227,10 @@ impl StreamScanner {
         if event.len() > self.limit {
             return Err(StreamFault::TooLarge { limit: self.limit });
         }
+        // Not the data alone: clients decode every line that they get, comments too, and some end at the first bad byte.
+        if std::str::from_utf8(event).is_err() {
+            return Err(StreamFault::Malformed);
+        }
         let mark: &[u8] = if self.started { b"" } else { b"\xef\xbb\xbf" };
         self.started = true;
         match self.reader.read(event.strip_prefix(mark).unwrap_or(event)) {

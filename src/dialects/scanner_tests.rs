@@ -259,6 +259,24 @@ fn usage_told_with_an_error_is_of_all_that_came_before_it() {
 }
 
 #[test]
+fn no_line_of_a_stream_comes_out_that_is_not_utf_8() {
+    let good: &[u8] = b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+    for bad in [
+        &b": \xff\n\n"[..],
+        b"event: \xc3\x28\n\n",
+        b"dat\xe1: {}\n\n",
+        b"data: \"\xed\xa0\x80\"\n\n",
+    ] {
+        let (out, end) = run([good, bad, good], UsageEvents::Forward);
+        assert_eq!(
+            (out.bytes.as_slice(), end),
+            (good, Err(StreamFault::Malformed)),
+            "{bad:?}"
+        );
+    }
+}
+
+#[test]
 fn an_event_above_the_limit_is_refused_whether_whole_or_in_pieces() {
     let fits = format!("data: {{\"x\":\"{}\"}}\n\n", "a".repeat(LIMIT - 16));
     assert_eq!(fits.len(), LIMIT);

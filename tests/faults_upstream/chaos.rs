@@ -162,7 +162,7 @@ fn g18_of_half_corrupted_answers_every_other_one_is_given_and_none_that_is_broke
         }
     }
     println!("{given} given, {refused} refused, {broken_off} broken off");
-    assert!(given > 90 && refused > 90);
+    assert!(given > 90 && refused > 60 && broken_off > 20);
     scene.gateway.wait_until_settled();
     assert_eq!(scene.requests(), (300, 0));
 

@@ -16,7 +16,8 @@ pub(crate) enum Behaviour {
     Slow(Duration),
     /// Answers one byte at a time, with this time between two of them.
     Drip(Duration),
-    /// Answers, but one byte in eight of what it says is another one. The seed decides.
+    /// Answers, but one byte in eight of what it says is another one; of a stream, of every third frame or so. The seed
+    /// decides.
     Corrupt(u64),
     /// Says nothing until another behaviour is set, then does as that one.
     Held,

@@ -164,7 +164,9 @@ async fn stream(
         Behaviour::Corrupt(seed) => {
             tab.close(b"");
             for (number, frame) in (*seed..).zip(dialect.frames(&tab.answer)) {
-                let text = corrupted(frame.text.into_bytes(), number);
+                let text = frame.text.into_bytes();
+                let is_hit = Draw::new(number).below(3) == 0;
+                let text = if is_hit { corrupted(text, number) } else { text };
                 connection.send_raw(&chunk(&text)).await?;
             }
             connection.end_chunks().await.map(|()| true)

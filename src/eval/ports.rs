@@ -9,7 +9,7 @@ use gateway_actors::protocol::{
     AmendAnswer, AttemptId, AttemptJournal, Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, BudgetStore,
     CallRecord, CallStore, CloseTurn, ConversationId, ConversationPage, ConversationStore, DispatchRecord,
     ExpiredSlice, GiveBack, Grant, GrantRequest, InstanceId, JournalContents, JournalError, JournalSeq, LeaseId,
-    LedgerStore, OpenTurn, Recall, Scope, StoreError, StoreFuture, TodoList, TodoStore, TurnOpened,
+    LedgerStore, OpenTurn, Recall, RequestId, Scope, StoreError, StoreFuture, TodoList, TodoStore, TurnOpened,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -98,6 +98,10 @@ impl ConversationStore for Nothing {
     fn page(&self, _: ConversationId, _: u32, _: Option<i64>) -> StoreFuture<Option<ConversationPage>> {
         ready(None)
     }
+
+    fn delete_conversation(&self, _: ConversationId) -> StoreFuture<bool> {
+        ready(false)
+    }
 }
 
 impl TodoStore for Nothing {
@@ -105,7 +109,7 @@ impl TodoStore for Nothing {
         ready(None)
     }
 
-    fn put(&self, _: ConversationId, _: TodoList) -> StoreFuture<()> {
+    fn put(&self, _: ConversationId, _: RequestId, _: TodoList) -> StoreFuture<()> {
         ready(())
     }
 }

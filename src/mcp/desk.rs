@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use gateway_actors::dispatch::Pipeline;
-use gateway_actors::protocol::{AgentAnswer, AgentCall, CallContext, ConversationId, GatewayError, PlanRequest};
+use gateway_actors::protocol::{AgentAnswer, AgentCall, Amend, CallContext, ConversationId, GatewayError, PlanRequest};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::agent::AgentText;
@@ -27,8 +27,8 @@ pub(crate) struct Task {
     pub(crate) context: CallContext,
     /// Whether it is too small to be split, as far as its size tells.
     pub(crate) is_small: bool,
-    /// The place of the message whose stored answer this is to replace.
-    pub(crate) amend: Option<i64>,
+    /// The message whose stored answer this is to replace.
+    pub(crate) amend: Option<Amend>,
 }
 
 #[derive(Debug)]

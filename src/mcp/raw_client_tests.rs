@@ -79,7 +79,7 @@ impl Client {
                 leave: wish.leave,
                 floor: wish.floor,
                 has_note: wish.note.is_some(),
-                amend: task.amend,
+                amend: task.amend.map(|place| place.user_seq),
                 message: task.text.message(),
             };
             seen.send_modify(|seen| seen.push(looked_at));

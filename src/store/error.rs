@@ -160,6 +160,9 @@ pub(super) enum QueryError {
         /// When its lease ends at the latest.
         retry_after: Duration,
     },
+    /// The conversation was deleted.
+    #[error("the conversation was deleted")]
+    Deleted,
     /// The client's message id belongs to another message.
     #[error("the client's message id belongs to another message")]
     Mismatch,
@@ -184,6 +187,7 @@ impl From<QueryError> for StoreError {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Busy { retry_after } => Self::ConversationBusy { retry_after },
+            QueryError::Deleted => Self::ConversationDeleted,
             QueryError::Mismatch => Self::MessageMismatch,
             QueryError::ResponseMismatch => Self::ResponseMismatch,
             QueryError::ReportTooLarge => Self::ReportTooLarge,

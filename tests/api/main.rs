@@ -17,6 +17,7 @@ mod experiments;
 mod explain;
 mod failover;
 mod feedback;
+mod forgetting;
 mod holds;
 mod idempotency;
 mod idle_probes;

@@ -4,6 +4,7 @@ use ai_mcp_gateway::store::Store;
 use gateway_actors::protocol::{AmendAnswer, ConversationId, Layer, OpenTurn, RequestId, StoreError, TurnOpened};
 
 use crate::database::{TestStore, on_each_database};
+use crate::escalations::{offer_in, offered};
 use crate::samples::{close, conversation, turn};
 
 on_each_database! {
@@ -36,10 +37,14 @@ fn say(store: &Store, id: &ConversationId, message: &str, answer: Option<&str>) 
     seq
 }
 
-fn better(id: &ConversationId, user_seq: i64) -> AmendAnswer {
+/// What approving an offer leads to.
+fn better(store: &Store, id: &ConversationId, user_seq: i64) -> AmendAnswer {
+    let offer = offer_in(&turn(id, "one"), user_seq);
+    offered(store, &offer);
     AmendAnswer {
         conversation: id.clone(),
         user_seq,
+        offer: offer.id,
         request: RequestId::generate(),
         answer: "it's '; better".into(),
         route_layer: None,
@@ -66,7 +71,7 @@ fn a_better_answer_takes_the_place_of_the_newest(test: &TestStore) {
     asked.client_message_id = Some("m-1".into());
     let (seq, _) = opened(store, &asked);
     closed(store, &asked, seq, Some("2"), None);
-    let amendment = better(&id, seq);
+    let amendment = better(store, &id, seq);
     assert!(amend(store, &amendment));
     assert_eq!(texts(store, &id), ["one", "1", "two", &*amendment.answer]);
     // Whoever sends the message once more gets the better answer, and so does the next turn.
@@ -98,7 +103,7 @@ fn a_better_answer_raises_the_conversation_to_its_layer(test: &TestStore) {
         (None, Some(Layer::L2)),
         (Some(Layer::L3), Some(Layer::L3)),
     ] {
-        let mut amendment = better(&id, seq);
+        let mut amendment = better(store, &id, seq);
         amendment.route_layer = answered;
         assert!(amend(store, &amendment));
         assert_eq!(layer(), reached, "after an answer of {answered:?}");
@@ -107,7 +112,7 @@ fn a_better_answer_raises_the_conversation_to_its_layer(test: &TestStore) {
     let other = conversation("conv-2");
     let first = say(store, &other, "one", Some("1"));
     say(store, &other, "two", Some("2"));
-    let mut late = better(&other, first);
+    let mut late = better(store, &other, first);
     late.route_layer = Some(Layer::L1);
     assert!(!amend(store, &late));
     assert_eq!(layer_of(&other), None);
@@ -116,41 +121,40 @@ fn a_better_answer_raises_the_conversation_to_its_layer(test: &TestStore) {
 fn only_the_newest_answer_of_a_conversation_that_nobody_holds_is_replaced(test: &TestStore) {
     let store = &test.store;
     let id = conversation("conv-1");
-    assert!(!amend(store, &better(&id, 1)), "there is no conversation");
     let first = say(store, &id, "one", Some("1"));
     let second = say(store, &id, "two", Some("2"));
     let failed = say(store, &id, "three", None);
     for seq in [first, second, failed, 2, 4, 0, -1, 7, i64::MAX] {
-        assert!(!amend(store, &better(&id, seq)), "{seq}");
+        assert!(!amend(store, &better(store, &id, seq)), "{seq}");
     }
     let last = say(store, &id, "four", Some("4"));
     for seq in [first, second, failed, last - 1, last + 1] {
-        assert!(!amend(store, &better(&id, seq)), "{seq}");
+        assert!(!amend(store, &better(store, &id, seq)), "{seq}");
     }
     // While a turn holds the conversation nobody else changes it, and nothing is newest any more.
     let holding = turn(&id, "five");
     let (seq, _) = opened(store, &holding);
-    assert!(!amend(store, &better(&id, last)) && !amend(store, &better(&id, seq)));
+    assert!(!amend(store, &better(store, &id, last)) && !amend(store, &better(store, &id, seq)));
     closed(store, &holding, seq, None, None);
-    assert!(!amend(store, &better(&id, last)));
+    assert!(!amend(store, &better(store, &id, last)));
     assert_eq!(
         texts(store, &id),
         ["one", "1", "two", "2", "three", "", "four", "4", "five", ""]
     );
     let other = conversation("conv-2");
     let seq = say(store, &other, "one", Some("1"));
-    assert!(amend(store, &better(&other, seq)));
+    assert!(amend(store, &better(store, &other, seq)));
 }
 
 fn a_better_answer_that_is_there_is_there_however_often_it_is_sent(test: &TestStore) {
     let store = &test.store;
     let id = conversation("conv-1");
     let seq = say(store, &id, "one", Some("1"));
-    let amendment = better(&id, seq);
+    let amendment = better(store, &id, seq);
     assert!(amend(store, &amendment) && amend(store, &amendment));
     say(store, &id, "two", Some("2"));
     assert!(amend(store, &amendment));
-    assert!(!amend(store, &better(&id, seq)));
+    assert!(!amend(store, &better(store, &id, seq)));
     assert_eq!(texts(store, &id), ["one", &*amendment.answer, "two", "2"]);
 }
 
@@ -159,7 +163,7 @@ fn a_turn_that_opens_meanwhile_sees_the_better_answer_or_stops_it(test: &TestSto
     for number in 0..20 {
         let id = conversation(&format!("conv-{number}"));
         let seq = say(&test.store, &id, "one", Some("1"));
-        let amendment = better(&id, seq);
+        let amendment = better(&test.store, &id, seq);
         let (amending, opening) = (neighbour.conversations(), test.store.conversations());
         let both = async {
             tokio::join!(

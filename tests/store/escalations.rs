@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use ai_mcp_gateway::store::Store;
 use gateway_actors::protocol::{
-    Decided, EscalationDecision, EscalationId, EscalationState, Evidence, Layer, NanoUsd, NewEscalation, PURGE_BATCH,
-    RequestId, StoreError, StoredEscalation,
+    Decided, EscalationDecision, EscalationId, EscalationState, Evidence, Layer, NanoUsd, NewEscalation, OpenTurn,
+    PURGE_BATCH, RequestId, StoreError, StoredEscalation,
 };
 
 use crate::database::{TestDatabase, TestStore, on_each_database};
-use crate::samples::conversation;
+use crate::samples::{conversation, turn};
 use crate::support::wait_for;
+use crate::todos::talked;
 
 on_each_database! {
     tokens_are_signed_with_a_secret_that_is_made_once_and_hashes_no_key,
     an_offer_comes_back_as_it_was_stored_and_is_stored_once,
+    an_offer_in_a_conversation_that_is_not_there_is_not_stored,
     of_twenty_who_decide_at_once_one_alone_is_told_that_it_is_done,
     an_offer_that_is_decided_has_no_text_any_more,
     an_offer_that_ended_is_not_decided_about,
@@ -27,15 +29,15 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// In a thousand years.
 const FAR: i64 = 33_000_000_000_000_000;
 
-/// An offer that ends then.
+/// An offer outside of conversations that ends then.
 pub(crate) fn new_offer(expires_at: i64) -> NewEscalation {
     NewEscalation {
         id: EscalationId::generate(),
         caller: [7; 16],
         endpoint: "/v1/chat".into(),
         request: RequestId::generate(),
-        conversation: Some(conversation("conv-1")),
-        user_seq: Some(5),
+        conversation: None,
+        user_seq: None,
         body: r#"{"message":"it's \"quoted\" \u0000 ünïcode"}"#.into(),
         request_digest: [0xab; 16],
         from: Layer::L0,
@@ -45,6 +47,16 @@ pub(crate) fn new_offer(expires_at: i64) -> NewEscalation {
         note: "what was tried: $1 ?1 '; DROP TABLE escalations; --".into(),
         answer: Some("the answer so far".into()),
         expires_at,
+    }
+}
+
+/// An offer of a better answer to this turn's message, at this place.
+pub(crate) fn offer_in(turn: &OpenTurn, user_seq: i64) -> NewEscalation {
+    NewEscalation {
+        request: turn.request,
+        conversation: Some(turn.conversation.clone()),
+        user_seq: Some(user_seq),
+        ..new_offer(FAR)
     }
 }
 
@@ -76,9 +88,10 @@ fn tokens_are_signed_with_a_secret_that_is_made_once_and_hashes_no_key(test: &Te
 
 fn an_offer_comes_back_as_it_was_stored_and_is_stored_once(test: &TestStore) {
     let store = &test.store;
-    let offer = new_offer(FAR);
+    let turn = talked(store, "conv-1");
+    let offer = offer_in(&turn, 1);
     let mut bare = new_offer(FAR);
-    (bare.conversation, bare.user_seq, bare.answer) = (None, None, None);
+    bare.answer = None;
     for offer in [&offer, &bare] {
         offered(store, offer);
         offered(store, offer);
@@ -93,6 +106,14 @@ fn an_offer_comes_back_as_it_was_stored_and_is_stored_once(test: &TestStore) {
     let stored = find(store, with_nul.id).unwrap().new;
     assert_eq!((&*stored.note, stored.answer.as_deref()), ("ab", Some("")));
     assert_eq!(test.texts("SELECT id FROM escalations").len(), 3);
+}
+
+fn an_offer_in_a_conversation_that_is_not_there_is_not_stored(test: &TestStore) {
+    let store = &test.store;
+    let offer = offer_in(&turn(&conversation("nobody"), "hello"), 1);
+    let refused = store.block_on(store.escalations().offer(offer));
+    assert!(matches!(refused, Err(StoreError::ConversationDeleted)), "{refused:?}");
+    assert_eq!(test.texts("SELECT id FROM escalations"), [""; 0]);
 }
 
 fn of_twenty_who_decide_at_once_one_alone_is_told_that_it_is_done(test: &TestStore) {

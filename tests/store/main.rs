@@ -12,6 +12,7 @@ mod escalations;
 mod events;
 mod feedback;
 mod foreign;
+mod forgetting;
 mod keys;
 mod ledger;
 mod notebook;

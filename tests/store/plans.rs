@@ -14,7 +14,7 @@ use gateway_actors::protocol::{
 };
 
 use crate::database::TestDatabase;
-use crate::escalations::{new_offer, offered};
+use crate::escalations::{new_offer, offer_in, offered};
 use crate::outcomes::{insert, outcome};
 use crate::samples::finished_call;
 use crate::support::wait_for;
@@ -71,20 +71,26 @@ fn use_everything(store: &Store) {
         .block_on(store.purge_outcomes(Duration::from_secs(7_200)))
         .unwrap();
 
-    let conversation = talked(store, "conv-1");
-    put(store, &conversation, &list("list-1", &[TodoStatus::Open])).unwrap();
+    let turn = talked(store, "conv-1");
+    let conversation = turn.conversation.clone();
+    put(store, &turn, &list("list-1", &[TodoStatus::Open])).unwrap();
     store
         .block_on(store.todos().open_list(conversation.clone()))
         .unwrap()
         .unwrap();
+    let offer = offer_in(&turn, 1);
+    offered(store, &offer);
     let amendment = AmendAnswer {
-        conversation,
+        conversation: conversation.clone(),
         user_seq: 1,
+        offer: offer.id,
         request: RequestId::generate(),
         answer: "better".into(),
         route_layer: Some(Layer::L2),
     };
     assert!(store.block_on(store.conversations().amend_answer(amendment)).unwrap());
+    let deleted = store.conversations().delete_conversation(conversation);
+    assert!(store.block_on(deleted).unwrap());
 }
 
 /// How often each of these tables was read whole, and each of their indexes was used.
@@ -120,6 +126,7 @@ fn postgres_looks_everything_up_by_an_index() {
     let used = [
         "escalations_pkey",
         "escalations_by_expiry",
+        "escalations_by_conversation",
         "outcomes_pkey",
         "outcomes_by_time",
         "outcomes_by_experiment",

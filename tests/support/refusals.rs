@@ -18,6 +18,9 @@ const INSIDES: [&str; 6] = ["SELECT ", "INSERT ", "gateway.db", ".rs:", "/home/"
 /// Refusals of the gateway's own, for which no provider may be asked.
 const BEFORE_ANY_CALL: [u16; 11] = [400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 431];
 
+/// What a turn is told whose conversation was deleted while a provider answered it.
+const DELETED_MEANWHILE: &str = "was deleted while this message was being answered";
+
 /// The ids of all requests that this test program has seen refused before any call.
 static REFUSED: LazyLock<watch::Sender<HashSet<String>>> = LazyLock::new(watch::Sender::default);
 
@@ -44,7 +47,7 @@ pub(super) fn assert_is_answer(reply: &Reply) {
         if body["ready"] != false {
             assert_is_error(&body);
             assert_has_its_id(reply, &body);
-            note_refusal(reply, word_of(reply, &body));
+            note_refusal(reply, &body, word_of(reply, &body));
         }
     }
 }
@@ -109,10 +112,14 @@ fn word_of<'a>(reply: &'a Reply, body: &Value) -> &'a str {
     word
 }
 
-/// Remembers a refusal of the gateway's own. One that a provider made is passed on in the same statuses and shapes.
+/// Remembers a refusal of the gateway's own. One that a provider made is passed on in the same statuses and shapes, and a
+/// turn whose conversation is deleted has asked one.
 #[track_caller]
-fn note_refusal(reply: &Reply, word: &str) {
-    if BEFORE_ANY_CALL.contains(&reply.status) && !word.starts_with("upstream_") {
+fn note_refusal(reply: &Reply, body: &Value, word: &str) {
+    let is_late = inner(body)["message"]
+        .as_str()
+        .is_some_and(|message| message.contains(DELETED_MEANWHILE));
+    if BEFORE_ANY_CALL.contains(&reply.status) && !word.starts_with("upstream_") && !is_late {
         REFUSED.send_modify(|refused| {
             refused.insert(reply.request_id().to_owned());
         });

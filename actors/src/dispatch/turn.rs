@@ -11,13 +11,13 @@ use super::client::{Client, Patient, gone};
 use super::run::client_left;
 use super::{orchestrate, shut_down};
 use crate::protocol::{
-    AmendAnswer, BeginTurn, ChatCall, CloseTurn, ContextError, EarlierTests, ErrorKind, GatewayError, Layer,
-    MessageStatus, NoteTests, OpenTurn, RecordOwner, Served, StoreError, StoredMessage, TurnAnswer, TurnCall,
-    TurnOpened, TurnPermit,
+    Amend, AmendAnswer, BeginTurn, ChatCall, CloseTurn, ContextError, ConversationPage, EarlierTests, ErrorKind,
+    GatewayError, Layer, MessageStatus, NoteTests, OpenTurn, RecordOwner, Served, StoreError, StoredMessage,
+    TurnAnswer, TurnCall, TurnOpened, TurnPermit,
 };
 
 /// Stored messages that go along with a new one.
-pub(super) const HISTORY: u32 = 50;
+const HISTORY: u32 = 50;
 
 /// How much longer than the request's deadline a turn's lease on its conversation lasts.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
@@ -42,8 +42,8 @@ pub(super) async fn run(
         () = gone(client) => return Err(client_left()),
         permit = permit(&cell, &call) => permit?,
     };
-    if let Some(user_seq) = call.amend {
-        return amend(&cell, &call, user_seq).await;
+    if let Some(place) = call.amend {
+        return amend(&cell, &call, place).await;
     }
     let opened = cell.conversations.open_turn(open(&cell, &call)).await;
     match opened.map_err(|error| store_error(error, &call))? {
@@ -128,27 +128,40 @@ fn chosen_layer(served: &Served) -> Option<Layer> {
 }
 
 /// Has a message that was answered answered better. The answer is given whether or not it can be stored: it was paid for.
-async fn amend(cell: &Rc<CellParts>, call: &TurnCall, user_seq: i64) -> Result<TurnAnswer, GatewayError> {
-    let conversation = call.conversation.clone();
-    let page = cell.conversations.page(conversation, HISTORY, Some(user_seq)).await;
-    let page = page.map_err(|error| store_error(error, call))?.unwrap_or_default();
-    let mut history = page.messages;
-    history.retain(|message| message.status == MessageStatus::Done && message.seq < user_seq);
-    let (text, served) = answer(cell, call, &history, page.route_layer).await?;
-    let stored = store_better(cell, call, user_seq, &text, chosen_layer(&served)).await;
+async fn amend(cell: &Rc<CellParts>, call: &TurnCall, place: Amend) -> Result<TurnAnswer, GatewayError> {
+    let page = page_before(cell, call, place.user_seq).await?;
+    let (text, served) = answer(cell, call, &page.messages, page.route_layer).await?;
+    let stored = store_better(cell, call, place, &text, chosen_layer(&served)).await;
     Ok(TurnAnswer {
         text,
         served: Some(served),
-        user_seq: Some(user_seq),
+        user_seq: Some(place.user_seq),
         stored,
     })
+}
+
+/// What was answered before a message that is to be answered better.
+pub(super) async fn page_before(
+    cell: &CellParts,
+    call: &TurnCall,
+    user_seq: i64,
+) -> Result<ConversationPage, GatewayError> {
+    let page = cell
+        .conversations
+        .page(call.conversation.clone(), HISTORY, Some(user_seq));
+    // It was there when its offer was approved.
+    let page = page.await.and_then(|page| page.ok_or(StoreError::ConversationDeleted));
+    let mut page = page.map_err(|error| store_error(error, call))?;
+    page.messages
+        .retain(|message| message.status == MessageStatus::Done && message.seq < user_seq);
+    Ok(page)
 }
 
 /// Puts the better answer in the place of the stored one; whether that was still possible.
 pub(super) async fn store_better(
     cell: &CellParts,
     call: &TurnCall,
-    user_seq: i64,
+    place: Amend,
     answer: &Arc<str>,
     route_layer: Option<Layer>,
 ) -> bool {
@@ -156,7 +169,8 @@ pub(super) async fn store_better(
     loop {
         let amended = cell.conversations.amend_answer(AmendAnswer {
             conversation: call.conversation.clone(),
-            user_seq,
+            user_seq: place.user_seq,
+            offer: place.offer,
             request: call.plan.request,
             answer: Arc::clone(answer),
             route_layer,
@@ -227,6 +241,7 @@ pub(super) async fn close(
             conversation: call.conversation.clone(),
             request: call.plan.request,
             user_seq,
+            client_message_id: call.client_message_id.clone(),
             answer: answer.clone(),
             route_layer,
         });
@@ -242,7 +257,7 @@ pub(super) fn store_error(error: StoreError, call: &TurnCall) -> GatewayError {
     let request = call.plan.request;
     match &error {
         // The client's doing, or another process's: nothing is wrong with the store.
-        StoreError::ConversationBusy { .. } | StoreError::MessageMismatch => {
+        StoreError::ConversationBusy { .. } | StoreError::ConversationDeleted | StoreError::MessageMismatch => {
             tracing::info!(%request, %error, "a turn was refused");
         }
         StoreError::ResponseMismatch

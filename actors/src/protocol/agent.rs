@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::chat::{CallContext, Served, TurnDialect};
+use super::escalations::Amend;
 use super::ids::ConversationId;
 use super::layer::{UnknownWord, words};
 use super::outgoing::OutgoingRequest;
@@ -42,8 +43,8 @@ pub struct AgentCall {
     pub dialect: Rc<dyn AgentDialect>,
     /// Whether it is too small to be split into steps.
     pub is_trivial: bool,
-    /// The place of the user's message whose stored answer is replaced by a better one: no turn is opened then.
-    pub amend: Option<i64>,
+    /// The user's message whose stored answer is replaced by a better one: no turn is opened then.
+    pub amend: Option<Amend>,
 }
 
 impl fmt::Debug for AgentCall {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::catalogue::Model;
 use super::errors::GatewayError;
+use super::escalations::Amend;
 use super::ids::ConversationId;
 use super::money::NanoUsd;
 use super::orchestra::LegRole;
@@ -155,8 +156,8 @@ pub struct TurnCall {
     pub dialect: Rc<dyn TurnDialect>,
     /// Who asks, where, and until when.
     pub context: CallContext,
-    /// The place of the user's message whose stored answer is replaced by a better one: no turn is opened then.
-    pub amend: Option<i64>,
+    /// The user's message whose stored answer is replaced by a better one: no turn is opened then.
+    pub amend: Option<Amend>,
 }
 
 /// One attempt, as the routing summary tells it.

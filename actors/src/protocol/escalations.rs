@@ -88,6 +88,24 @@ impl fmt::Debug for NewEscalation {
     }
 }
 
+/// Where the better answer of an approved offer belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amend {
+    /// The offer.
+    pub offer: EscalationId,
+    /// The place of the user's message that is answered again.
+    pub user_seq: i64,
+}
+
+impl NewEscalation {
+    /// Where its better answer belongs; nothing where no answer is stored.
+    #[must_use]
+    pub fn amend(&self) -> Option<Amend> {
+        let offer = self.id;
+        self.user_seq.map(|user_seq| Amend { offer, user_seq })
+    }
+}
+
 /// An offer as it is read back. Of one that is decided, body and note are empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEscalation {
@@ -115,7 +133,7 @@ pub trait EscalationStore: fmt::Debug + Send + Sync {
     /// What tokens are signed with: random, made once for each database.
     fn secret(&self) -> StoreFuture<HashSecret>;
 
-    /// Stores an offer.
+    /// Stores an offer; refused if the conversation that it was made in was deleted.
     fn offer(&self, offer: NewEscalation) -> StoreFuture<()>;
 
     /// Reads an offer.

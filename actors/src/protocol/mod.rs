@@ -64,7 +64,9 @@ pub use context::{
 pub use cost::{AreStored, CellTotals, CostError, FlushCalls, RecordCall, StoredCalls, Totals};
 pub use dialect::{Dialect, Operation};
 pub use errors::{ErrorKind, GatewayError};
-pub use escalations::{Decided, EscalationDecision, EscalationState, EscalationStore, NewEscalation, StoredEscalation};
+pub use escalations::{
+    Amend, Decided, EscalationDecision, EscalationState, EscalationStore, NewEscalation, StoredEscalation,
+};
 pub use events::{ClaimedEvent, EventStore, GatewayEvent};
 pub use fence::code_fence;
 pub(crate) use fence::fence;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::errors::{ErrorKind, GatewayError};
 use super::ids::{ConversationId, InstanceId, RequestId};
 use super::layer::Layer;
+use super::orchestra_ids::EscalationId;
 use super::record::CallRecord;
 
 /// The answer of a store job.
@@ -23,6 +24,9 @@ pub enum StoreError {
         /// When its lease ends at the latest.
         retry_after: Duration,
     },
+    /// The conversation was deleted while the turn ran.
+    #[error("the conversation was deleted while the turn ran")]
+    ConversationDeleted,
     /// The client's message id belongs to a message of another text that was answered.
     #[error("the client's message id belongs to another message")]
     MessageMismatch,
@@ -59,6 +63,11 @@ impl From<StoreError> for GatewayError {
                 "another message of this conversation is being answered; try again when it is done",
             )
             .with_retry_after(retry_after),
+            StoreError::ConversationDeleted => Self::new(
+                ErrorKind::NotFound,
+                "the conversation was deleted while this message was being answered, and nothing of it is stored; send \
+                 the message again to begin a new conversation",
+            ),
             StoreError::MessageMismatch => Self::new(
                 ErrorKind::IdempotencyMismatch,
                 "this `clientMessageId` was answered for another text; use a new one for a new message",
@@ -196,6 +205,8 @@ pub struct CloseTurn {
     pub request: RequestId,
     /// The place of the user message.
     pub user_seq: i64,
+    /// The client's own id for the message.
+    pub client_message_id: Option<Arc<str>>,
     /// The answer, or nothing when the turn failed.
     pub answer: Option<Arc<str>>,
     /// The layer that answered, where the gateway chose it: the conversation does not fall below it any more.
@@ -209,6 +220,8 @@ pub struct AmendAnswer {
     pub conversation: ConversationId,
     /// The place of the user message that it answers.
     pub user_seq: i64,
+    /// The offer of it, which was made in the conversation and goes when that is deleted.
+    pub offer: EscalationId,
     /// The request that made it.
     pub request: RequestId,
     /// The better answer.
@@ -237,11 +250,12 @@ pub trait ConversationStore: fmt::Debug + Send + Sync {
     /// Opens a turn; durable when the future is ready.
     fn open_turn(&self, turn: OpenTurn) -> StoreFuture<TurnOpened>;
 
-    /// Closes a turn; durable when the future is ready.
+    /// Closes a turn; durable when the future is ready. One whose conversation was deleted meanwhile stores nothing, and
+    /// leaves alone what has begun under its id since.
     fn close_turn(&self, turn: CloseTurn) -> StoreFuture<()>;
 
-    /// Replaces the answer to a message, if it is the conversation's newest message and no turn holds the conversation;
-    /// whether it did. Durable when the future is ready.
+    /// Replaces the answer to a message, if it is the conversation's newest message, no turn holds the conversation and the
+    /// offer is still kept with it; whether it did. Durable when the future is ready.
     fn amend_answer(&self, amendment: AmendAnswer) -> StoreFuture<bool>;
 
     /// Reads up to `limit` messages with a `seq` below `before` (or the newest); nothing for an unknown conversation.
@@ -251,6 +265,10 @@ pub trait ConversationStore: fmt::Debug + Send + Sync {
         limit: u32,
         before: Option<i64>,
     ) -> StoreFuture<Option<ConversationPage>>;
+
+    /// Deletes a conversation, with its messages, summaries, to-do lists and offers; whether it was there. A turn that runs
+    /// is not waited for. Its id is free again; call records stay. Durable when the future is ready.
+    fn delete_conversation(&self, conversation: ConversationId) -> StoreFuture<bool>;
 }
 
 /// The call records in the database.

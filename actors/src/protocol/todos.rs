@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ConversationId, ModelId};
+use super::ids::{ConversationId, ModelId, RequestId};
 use super::layer::{UnknownWord, words};
 use super::store::StoreFuture;
 
@@ -77,6 +77,7 @@ pub trait TodoStore: fmt::Debug + Send + Sync {
     /// The conversation's newest list, if a step of it is open.
     fn open_list(&self, conversation: ConversationId) -> StoreFuture<Option<TodoList>>;
 
-    /// Stores a list in the place of the one with its id, if there is one; the conversation must be there.
-    fn put(&self, conversation: ConversationId, list: TodoList) -> StoreFuture<()>;
+    /// Stores a list of this request in the place of the one with its id, if there is one. The request must have written
+    /// in the conversation: where it has not, that was deleted since.
+    fn put(&self, conversation: ConversationId, request: RequestId, list: TodoList) -> StoreFuture<()>;
 }

@@ -103,6 +103,7 @@ pub fn close(turn: &OpenTurn, user_seq: i64, answer: Option<&str>) -> CloseTurn 
         conversation: turn.conversation.clone(),
         request: turn.request,
         user_seq,
+        client_message_id: turn.client_message_id.clone(),
         answer: answer.map(Into::into),
         route_layer: None,
     }

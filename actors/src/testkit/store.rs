@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 
 use crate::protocol::{
     AmendAnswer, AttemptId, CallRecord, CallStore, Chain, CloseTurn, ConversationId, ConversationPage,
-    ConversationStore, MessageStatus, OpenTurn, ResponseId, ResponseStore, Role, StoreError, StoreFuture,
+    ConversationStore, MessageStatus, OpenTurn, RequestId, ResponseId, ResponseStore, Role, StoreError, StoreFuture,
     StoredMessage, StoredResponse, TodoList, TodoStore, TurnOpened,
 };
 
@@ -49,10 +49,14 @@ impl MemoryStore {
     }
 
     fn answer<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> T) -> StoreFuture<T> {
+        self.try_answer(|store| Ok(work(store)))
+    }
+
+    fn try_answer<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T, StoreError>) -> StoreFuture<T> {
         let result = if **self.away.load() {
             Err(StoreError::Unavailable { source: None })
         } else {
-            Ok(work(self))
+            work(self)
         };
         Box::pin(std::future::ready(result))
     }
@@ -121,7 +125,11 @@ impl ConversationStore for MemoryStore {
     }
 
     fn close_turn(&self, turn: CloseTurn) -> StoreFuture<()> {
-        self.answer(|store| {
+        self.try_answer(|store| {
+            let messages = store.messages(&turn.conversation);
+            if !messages.iter().any(|message| message.seq == turn.user_seq) {
+                return turn.answer.map_or(Ok(()), |_| Err(StoreError::ConversationDeleted));
+            }
             let (text, status) = match turn.answer {
                 Some(text) => (text, MessageStatus::Done),
                 None => ("".into(), MessageStatus::Failed),
@@ -135,6 +143,7 @@ impl ConversationStore for MemoryStore {
                 conversations
             });
             store.append(&turn.conversation, Role::Assistant, &text, status);
+            Ok(())
         })
     }
 
@@ -167,6 +176,27 @@ impl ConversationStore for MemoryStore {
             })
         })
     }
+
+    fn delete_conversation(&self, conversation: ConversationId) -> StoreFuture<bool> {
+        self.answer(|store| {
+            let before = store.conversations.rcu(|conversations| {
+                let mut conversations = HashMap::clone(conversations);
+                conversations.remove(&conversation);
+                conversations
+            });
+            store.named.rcu(|named| {
+                let mut named = HashMap::clone(named);
+                named.retain(|(of, _), _| *of != conversation);
+                named
+            });
+            store.todos.rcu(|todos| {
+                let mut todos = HashMap::clone(todos);
+                todos.remove(&conversation);
+                todos
+            });
+            before.contains_key(&conversation)
+        })
+    }
 }
 
 impl TodoStore for MemoryStore {
@@ -178,7 +208,7 @@ impl TodoStore for MemoryStore {
         })
     }
 
-    fn put(&self, conversation: ConversationId, list: TodoList) -> StoreFuture<()> {
+    fn put(&self, conversation: ConversationId, _: RequestId, list: TodoList) -> StoreFuture<()> {
         self.answer(|store| {
             store.todos.rcu(|todos| {
                 let mut todos = HashMap::clone(todos);

@@ -4,13 +4,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gateway_actors::protocol::{
-    AnswerEnd, CheckPlan, Completion, GatewayError, MessageStatus, Needs, OutgoingRequest, StoredMessage, TurnCall,
-    TurnDialect,
+    Amend, AnswerEnd, CheckPlan, Completion, ConversationStore, ErrorKind, EscalationId, GatewayError, MessageStatus,
+    Needs, Outcome, OutgoingRequest, StoredMessage, TurnAnswer, TurnCall, TurnDialect,
 };
 use gateway_actors::testkit::samples::decision;
-use gateway_actors::testkit::{CUT, TextRequest};
+use gateway_actors::testkit::{CUT, Script, TextRequest, until};
 
-use crate::scene::{SUM, Scene};
+use crate::scene::{COST, SUM, Scene, held};
 
 /// Asks with everything that was said before.
 #[derive(Debug)]
@@ -38,6 +38,15 @@ fn turn(scene: &Scene, message: &str) -> TurnCall {
         dialect: Rc::new(Turns(message.into())),
         context: call.context,
         amend: None,
+    }
+}
+
+/// The same message once more, for a better answer than this one.
+fn amending(scene: &Scene, first: &TurnAnswer) -> TurnCall {
+    let offer = EscalationId::generate();
+    TurnCall {
+        amend: first.user_seq.map(|user_seq| Amend { offer, user_seq }),
+        ..turn(scene, SUM)
     }
 }
 
@@ -94,11 +103,8 @@ async fn an_approved_answer_takes_the_place_of_the_one_before() {
     let first = scene.cell.pipeline.turn(turn(&scene, SUM)).await.unwrap();
     scene.plans(&["eel"], decision(CheckPlan::Off));
     scene.say(&[("eel", "seven")]);
-    let amending = |seq| TurnCall {
-        amend: seq,
-        ..turn(&scene, SUM)
-    };
-    let better = scene.cell.pipeline.turn(amending(first.user_seq)).await.unwrap();
+    let amending = |first: &TurnAnswer| amending(&scene, first);
+    let better = scene.cell.pipeline.turn(amending(&first)).await.unwrap();
     assert_eq!((&*better.text, better.stored), ("seven", true));
     let messages = scene.cell.store.messages(&"c".parse().unwrap());
     let texts: Vec<&str> = messages.iter().map(|message| &*message.content).collect();
@@ -107,8 +113,42 @@ async fn an_approved_answer_takes_the_place_of_the_one_before() {
     // Once the conversation has gone on, the answer is given and stored nowhere.
     scene.cell.pipeline.turn(turn(&scene, "more")).await.unwrap();
     scene.say(&[("eel", "eight")]);
-    let late = scene.cell.pipeline.turn(amending(first.user_seq)).await.unwrap();
+    let late = scene.cell.pipeline.turn(amending(&first)).await.unwrap();
     assert_eq!((&*late.text, late.stored), ("eight", false));
     scene.records().await;
+    scene.stop();
+}
+
+#[actix_rt::test]
+async fn f14_a_turn_whose_conversation_is_deleted_is_not_found_and_is_booked() {
+    let scene = Scene::new();
+    scene.plans(&["ant"], decision(CheckPlan::Off));
+    scene.say(&[("ant", "hello")]);
+    let first = scene.cell.pipeline.turn(turn(&scene, "hi")).await.unwrap();
+    let (release, answer) = held(Script::Answer);
+    scene.script("ant", [answer]);
+    let delete = async || {
+        scene
+            .cell
+            .store
+            .delete_conversation("c".parse().unwrap())
+            .await
+            .unwrap()
+    };
+    let deleting = async {
+        until("the turn's call", || scene.cell.upstream.calls().len() == 2).await;
+        assert!(delete().await && !delete().await);
+        release.notify_one();
+    };
+    let (late, ()) = tokio::join!(scene.cell.pipeline.turn(turn(&scene, SUM)), deleting);
+    let error = late.unwrap_err();
+    assert_eq!((error.kind, error.retry_after), (ErrorKind::NotFound, None));
+    assert!(scene.cell.store.messages(&"c".parse().unwrap()).is_empty());
+    let records = scene.records().await;
+    assert_eq!((records[1].outcome, records[1].cost), (Outcome::Completed, COST));
+    // For a better answer to what is not there any more nobody is asked.
+    let better = scene.cell.pipeline.turn(amending(&scene, &first)).await;
+    assert_eq!(better.unwrap_err().kind, ErrorKind::NotFound);
+    assert_eq!(scene.records().await.len(), 2);
     scene.stop();
 }

@@ -172,7 +172,7 @@ impl Task {
         let named = self.wanted.conversation.as_ref();
         let conversation = named.map(|conversation| conversation.within(tenant.as_deref()));
         // Its answer so far was stored, and is replaced by the better one.
-        let amend = self.leave.as_ref().and_then(|offer| offer.user_seq);
+        let amend = self.leave.as_ref().and_then(NewEscalation::amend);
         let dialect = self.wanted.dialect()?;
         let given = edge.pipeline().agent(AgentCall {
             turn: conversation
@@ -187,7 +187,7 @@ impl Task {
             amend,
         });
         let given = given.await?;
-        let user_seq = given.user_seq.or(amend);
+        let user_seq = given.user_seq.or(amend.map(|place| place.user_seq));
         let escalation = self.offer(&edge, given.served.as_ref(), conversation, user_seq).await?;
         self.answer(&given, escalation.as_ref())
     }

@@ -128,7 +128,7 @@ async fn an_offer_is_approved_with_the_next_request_or_by_its_own_path_and_once(
             };
             assert_eq!((first.plan.wish.leave, first.amend), (Leave::Standing, None));
             assert_eq!(
-                (second.plan.wish.leave, second.amend),
+                (second.plan.wish.leave, second.amend.map(|place| place.user_seq)),
                 (Leave::UpTo(Layer::L2), Some(3))
             );
             assert_eq!(

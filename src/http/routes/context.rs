@@ -1,5 +1,6 @@
-//! `GET /v1/context/{id}`: a page of a stored conversation, in ascending order.
+//! `GET /v1/context/{id}`: a page of a stored conversation, in ascending order; and `DELETE`, which removes it.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use gateway_actors::protocol::{ConversationId, ConversationPage, ErrorKind, GatewayError};
 use serde::Serialize;
@@ -55,6 +56,26 @@ pub(super) async fn get(
     let page = timeout_at(deadline, shared.conversations.page(stored, limit, before)).await;
     let page = page.map_err(|_elapsed| too_late())??.ok_or_else(unknown)?;
     json(&rendered(&id, &page))
+}
+
+/// A turn that runs is not waited for: it finds its conversation gone when it ends.
+pub(super) async fn delete(
+    request: HttpRequest,
+    id: web::Path<String>,
+    edge: Edge,
+    incoming: Incoming,
+    Asker(caller): Asker,
+) -> Result<HttpResponse, Failure> {
+    let shared = edge.shared();
+    let id: ConversationId = id.parse()?;
+    Query::parse(request.query_string(), &[])?;
+    let deadline = deadline(&request, incoming.arrived, shared.settings.default_deadline)?;
+    let stored = id.within(caller.tenant().as_deref());
+    let deleted = timeout_at(deadline, shared.conversations.delete_conversation(stored)).await;
+    if !deleted.map_err(|_elapsed| too_late())?? {
+        return Err(unknown().into());
+    }
+    Ok(HttpResponse::build(StatusCode::NO_CONTENT).finish())
 }
 
 fn rendered<'a>(id: &'a ConversationId, page: &'a ConversationPage) -> Page<'a> {

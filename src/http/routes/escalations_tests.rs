@@ -46,7 +46,9 @@ fn pipeline() -> (Told, Asked) {
         }),
         turn: Box::new(move |call| {
             let served = served(&call.plan);
-            turns.borrow_mut().push((call.plan, call.amend));
+            turns
+                .borrow_mut()
+                .push((call.plan, call.amend.map(|place| place.user_seq)));
             Ok(TurnAnswer {
                 text: "42".into(),
                 served: Some(served),

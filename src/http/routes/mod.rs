@@ -163,8 +163,8 @@ pub(crate) static TABLE: &[Rule] = &[
         route.post(escalations::reject)
     }),
     Rule::work("/v1/feedback", POST, |route| route.post(feedback::post)),
-    Rule::work("/v1/context/{id}", GET, |route| {
-        route.get(context::get).head(context::get)
+    Rule::work("/v1/context/{id}", GET_DELETE, |route| {
+        route.get(context::get).head(context::get).delete(context::delete)
     }),
     Rule::work("/v1/stats", GET, |route| route.get(stats::get).head(stats::get)),
     Rule::work("/v1/stats/conversation/{id}", GET, |route| {

@@ -71,4 +71,12 @@ impl ConversationStore for Conversations {
             async move { queries::read(connection, &conversation, limit, before).await }.boxed()
         })
     }
+
+    fn delete_conversation(&self, conversation: ConversationId) -> StoreFuture<bool> {
+        let conversation = Arc::new(conversation);
+        self.transactions.submit(Access::Write, move |connection| {
+            let conversation = Arc::clone(&conversation);
+            async move { queries::forget(connection, &conversation).await }.boxed()
+        })
+    }
 }

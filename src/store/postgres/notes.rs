@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use gateway_actors::protocol::{
     ArmSum, ConversationId, EarlierTests, Experiment, ExperimentId, Feedback, Improvement, ImprovementId,
-    ImprovementKind, ModelEdit, ModelId, NotebookStore, OutcomeRow, OutcomeStore, RecordOwner, StoreFuture,
+    ImprovementKind, ModelEdit, ModelId, NotebookStore, OutcomeRow, OutcomeStore, RecordOwner, RequestId, StoreFuture,
     StoredCalibration, SuccessRow, TodoList, TodoStore,
 };
 
@@ -219,7 +219,7 @@ impl TodoStore for Notes {
         })
     }
 
-    fn put(&self, conversation: ConversationId, list: TodoList) -> StoreFuture<()> {
+    fn put(&self, conversation: ConversationId, request: RequestId, list: TodoList) -> StoreFuture<()> {
         let conversation = Arc::new(conversation);
         let list = Arc::new(list);
         self.transactions.submit(Access::Write, move |connection| {
@@ -227,7 +227,7 @@ impl TodoStore for Notes {
             let list = Arc::clone(&list);
             async move {
                 let now = clock::now_us(connection).await?;
-                queries::put_list(connection, &conversation, &list, now).await
+                queries::put_list(connection, &conversation, request, &list, now).await
             }
             .boxed()
         })

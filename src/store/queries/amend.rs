@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{AmendAnswer, MessageStatus};
 
 use super::close::raise_route_layer;
+use super::escalations::is_kept_with;
 use super::{Connection, lock};
 use crate::store::error::QueryError;
 use crate::store::schema::{conversations, messages};
@@ -12,8 +13,9 @@ use crate::store::schema::{conversations, messages};
 /// The place of the next message, and the request that holds the conversation.
 type Head = (i64, Option<String>);
 
-/// Replaces the answer inside the running transaction, if it is the conversation's newest message and no turn holds the
-/// conversation; whether it did. `now` is in microseconds since 1970. A second call of the same request changes nothing.
+/// Replaces the answer inside the running transaction, if it is the conversation's newest message, no turn holds the
+/// conversation and the offer is still kept with it; whether it did. `now` is in microseconds since 1970. A second call of
+/// the same request changes nothing.
 pub(in super::super) async fn amend(
     connection: &mut Connection,
     amendment: &AmendAnswer,
@@ -44,7 +46,7 @@ pub(in super::super) async fn amend(
     let is_newest = head == Some((answer_seq.saturating_add(1), None));
     // A place that is no answer's has no message that is done, or one of the user's.
     let is_answer = status == MessageStatus::Done.as_str() && answer_seq % 2 == 0;
-    if !is_newest || !is_answer {
+    if !is_newest || !is_answer || !is_kept_with(connection, amendment.offer, conversation).await? {
         return Ok(false);
     }
     diesel::update(messages::table.find((conversation, answer_seq)))

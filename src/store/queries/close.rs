@@ -14,23 +14,32 @@ use crate::store::schema::{conversations, messages};
 /// When a caller whose turn was taken over may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Another turn has taken the place of the one that is to be closed.
+const TAKEN_OVER: QueryError = QueryError::Busy {
+    retry_after: RETRY_AFTER,
+};
+
+/// The request that wrote a user message, the client's own id for it, and how far it has come.
+type UserMessage = (Option<String>, Option<String>, String);
+
 /// Closes a turn inside the running transaction. `now` is in microseconds since 1970.
 ///
 /// A second call of the same request changes nothing. A turn that is no longer the request's (its lease ran out and
-/// another turn took the conversation) is left alone, and an answer that comes for it is refused as busy: success always
-/// means that the request's answer is stored.
+/// another turn took the conversation) is left alone, and an answer that comes for it is refused as busy; one whose
+/// conversation was deleted is refused as that, whether or not another has begun under its id: success always means that
+/// the request's answer is stored.
 pub(in super::super) async fn close(connection: &mut Connection, turn: &CloseTurn, now: i64) -> Result<(), QueryError> {
     let request = turn.request.to_string();
     lock::conversation(connection, turn.conversation.as_str()).await?;
-    let user: Option<(Option<String>, String)> = messages::table
+    let user: Option<UserMessage> = messages::table
         .find((turn.conversation.as_str(), turn.user_seq))
-        .select((messages::request_id, messages::status))
+        .select((messages::request_id, messages::client_message_id, messages::status))
         .first(connection)
         .await
         .optional()?;
     let is_own = |writer: &Option<String>| writer.as_deref() == Some(request.as_str());
-    match user {
-        Some((writer, status)) if is_own(&writer) => match models::status(&status)? {
+    let late = match user {
+        Some((writer, _, status)) if is_own(&writer) => match models::status(&status)? {
             MessageStatus::Pending => {
                 let conversation = turn.conversation.as_str();
                 let answer = Some((&*request, turn.answer.as_deref()));
@@ -51,14 +60,17 @@ pub(in super::super) async fn close(connection: &mut Connection, turn: &CloseTur
                 if closed_by.is_some_and(|writer| is_own(&writer)) {
                     return Ok(());
                 }
+                TAKEN_OVER
             }
         },
-        _ => {}
-    }
+        // Only the same message sent again is stored in the place of another.
+        Some((_, client_id, _)) if client_id.is_some() && client_id.as_deref() == turn.client_message_id.as_deref() => {
+            TAKEN_OVER
+        }
+        _ => QueryError::Deleted,
+    };
     match turn.answer {
-        Some(_) => Err(QueryError::Busy {
-            retry_after: RETRY_AFTER,
-        }),
+        Some(_) => Err(late),
         None => Ok(()),
     }
 }

@@ -6,17 +6,29 @@ use gateway_actors::protocol::{
     Decided, EscalationDecision, EscalationId, EscalationState, NewEscalation, PURGE_BATCH, StoredEscalation,
 };
 
-use super::Connection;
+use super::{Connection, lock};
 use crate::store::error::QueryError;
-use crate::store::schema::escalations;
+use crate::store::schema::{conversations, escalations};
 use crate::store::transfer::EscalationRow;
 
-/// Stores an offer, unless that was done before.
+/// Stores an offer, unless that was done before. One whose conversation was deleted since its answer is refused.
 pub(in super::super) async fn offer(
     connection: &mut Connection,
     offer: &NewEscalation,
     now: i64,
 ) -> Result<(), QueryError> {
+    if let Some(conversation) = &offer.conversation {
+        lock::conversation(connection, conversation.as_str()).await?;
+        let there: Option<String> = conversations::table
+            .find(conversation.as_str())
+            .select(conversations::id)
+            .first(connection)
+            .await
+            .optional()?;
+        if there.is_none() {
+            return Err(QueryError::Deleted);
+        }
+    }
     diesel::insert_into(escalations::table)
         .values(EscalationRow::new(offer, now))
         .on_conflict(escalations::id)
@@ -38,6 +50,22 @@ pub(in super::super) async fn find_offer(
         .await
         .optional()?;
     Ok(row.map(StoredEscalation::try_from).transpose()?)
+}
+
+/// Whether the offer is still kept with this conversation: it goes when that is deleted.
+pub(super) async fn is_kept_with(
+    connection: &mut Connection,
+    id: EscalationId,
+    conversation: &str,
+) -> Result<bool, QueryError> {
+    let kept: Option<String> = escalations::table
+        .find(id.to_string())
+        .filter(escalations::conversation_id.eq(conversation))
+        .select(escalations::id)
+        .first(connection)
+        .await
+        .optional()?;
+    Ok(kept.is_some())
 }
 
 /// Decides about an offer inside the running transaction, and empties its texts. `now` is in microseconds since 1970.

@@ -24,6 +24,7 @@ mod chain;
 mod close;
 mod escalations;
 mod events;
+mod forget;
 mod idempotency;
 mod keys;
 pub(super) mod ledger;
@@ -47,6 +48,7 @@ pub(super) use escalations::{decide, find_offer, offer, purge_offers};
 pub(super) use events::{
     claim_events, event_delivered, present_events, purge_events, put_off_event, raise_event, spent_today,
 };
+pub(super) use forget::forget;
 pub(super) use idempotency::{abandon_work_of, claim_work, give_up_work, keep_answer, prolong_work, purge_answers};
 pub(super) use keys::{
     ESCALATION, KEY_HASH, create_key, delete_limits, find_key, find_limits, key_changes, list_keys, revoke_key,

@@ -3,12 +3,12 @@
 use diesel::prelude::*;
 use diesel::query_dsl::methods;
 use diesel_async::RunQueryDsl;
-use gateway_actors::protocol::{ConversationId, TodoList};
+use gateway_actors::protocol::{ConversationId, RequestId, TodoList};
 
-use super::Connection;
+use super::{Connection, lock};
 use crate::store::error::{Fault, QueryError};
 use crate::store::notebook_row::{list_of, list_text};
-use crate::store::schema::todo_lists;
+use crate::store::schema::{messages, todo_lists};
 
 /// The conversation's newest list, if a step of it is open.
 pub(in super::super) async fn open_list(
@@ -26,13 +26,28 @@ pub(in super::super) async fn open_list(
     Ok(newest.filter(TodoList::is_open))
 }
 
-/// Stores a list over the one with its id. A list of another conversation is never replaced.
+/// Stores a list of this request over the one with its id, inside the running transaction. A list of another conversation
+/// is never replaced. The request must have written in the conversation: one whose conversation was deleted has not,
+/// whether or not another has begun under its id.
 pub(in super::super) async fn put_list(
     connection: &mut Connection,
     conversation: &ConversationId,
+    request: RequestId,
     list: &TodoList,
     now: i64,
 ) -> Result<(), QueryError> {
+    lock::conversation(connection, conversation.as_str()).await?;
+    let written: Option<i64> = messages::table
+        .filter(messages::conversation_id.eq(conversation.as_str()))
+        .filter(messages::request_id.eq(request.to_string()))
+        .order(messages::seq.desc())
+        .select(messages::seq)
+        .first(connection)
+        .await
+        .optional()?;
+    if written.is_none() {
+        return Err(QueryError::Deleted);
+    }
     let text = list_text(list)?;
     let put = diesel::insert_into(todo_lists::table)
         .values((

@@ -57,4 +57,9 @@ impl ConversationStore for Conversations {
             queries::read(&mut connection, &conversation, limit, before).await
         })
     }
+
+    fn delete_conversation(&self, conversation: ConversationId) -> StoreFuture<bool> {
+        self.writer
+            .submit(move |connection| Box::pin(async move { queries::forget(connection, &conversation).await }))
+    }
 }

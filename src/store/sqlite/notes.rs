@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gateway_actors::protocol::{
     ArmSum, ConversationId, EarlierTests, Experiment, ExperimentId, Feedback, Improvement, ImprovementId,
-    ImprovementKind, ModelEdit, ModelId, NotebookStore, OutcomeRow, OutcomeStore, RecordOwner, StoreFuture,
+    ImprovementKind, ModelEdit, ModelId, NotebookStore, OutcomeRow, OutcomeStore, RecordOwner, RequestId, StoreFuture,
     StoredCalibration, SuccessRow, TodoList, TodoStore,
 };
 use tokio::runtime::Handle;
@@ -163,9 +163,9 @@ impl TodoStore for Notes {
         self.read(move |connection| async move { queries::open_list(connection, &conversation).await }.boxed())
     }
 
-    fn put(&self, conversation: ConversationId, list: TodoList) -> StoreFuture<()> {
+    fn put(&self, conversation: ConversationId, request: RequestId, list: TodoList) -> StoreFuture<()> {
         self.writer.submit(move |connection| {
-            async move { queries::put_list(connection, &conversation, &list, now_us()).await }.boxed()
+            async move { queries::put_list(connection, &conversation, request, &list, now_us()).await }.boxed()
         })
     }
 }

@@ -129,6 +129,7 @@ where
                 Err(QueryError::Database(fault)) => Err(fault.clone()),
                 Err(
                     error @ (QueryError::Busy { .. }
+                    | QueryError::Deleted
                     | QueryError::Mismatch
                     | QueryError::ResponseMismatch
                     | QueryError::ReportTooLarge),

@@ -66,6 +66,49 @@ fn c6_conversations_of_two_tenants_have_nothing_to_do_with_each_other() {
 }
 
 #[test]
+fn c6_a_conversation_of_another_tenant_cannot_be_deleted() {
+    on_both_databases(|setup, _| {
+        let gateway = Gateway::start(setup);
+        let key = |fields| make(&gateway, fields).client(&gateway);
+        let one = key(json!({ "projectId": "a" }));
+        let (other, alone, person) = (
+            key(json!({ "projectId": "b" })),
+            key(json!({})),
+            key(json!({ "projectId": "a", "userId": "ann" })),
+        );
+        let (operator, admin) = (key(json!({ "role": "operator" })), key(json!({ "role": "admin" })));
+        say(&one, "plans", "the canary of a");
+        let delete = |client: &Client, id: &str| client.request("DELETE", &format!("/v1/context/{id}"));
+        let missing = delete(&one, "never-was").error(404);
+        let nobody = gateway.anonymous();
+        assert_eq!(delete(&nobody, "plans").status, 401);
+        // Neither do roles that see more reach into what is a tenant's own.
+        for stranger in [&other, &alone, &person, &operator, &admin, &gateway.client()] {
+            for id in ["plans", "p=a%2Fplans"] {
+                let status = delete(stranger, id).status;
+                assert!(matches!(status, 400 | 404), "{id}: {status}");
+            }
+            let error = delete(stranger, "plans").error(404);
+            assert_eq!(
+                (&error["type"], &error["message"]),
+                (&missing["type"], &missing["message"])
+            );
+        }
+        assert_eq!(texts(&one, "plans"), ["the canary of a"]);
+        // Each deletes its own, and a colleague of the same project what is theirs together.
+        for owner in [&other, &operator, &admin, &gateway.client()] {
+            say(owner, "plans", "mine");
+            assert_eq!(delete(owner, "plans").status, 204);
+            owner.get("/v1/context/plans").error(404);
+        }
+        assert_eq!(texts(&one, "plans"), ["the canary of a"]);
+        assert_eq!(delete(&key(json!({ "projectId": "a" })), "plans").status, 204);
+        one.get("/v1/context/plans").error(404);
+        gateway.finish();
+    });
+}
+
+#[test]
 fn c8_a_conversation_id_that_a_stranger_used_first_is_free_for_its_owner() {
     let alpha = Provider::start("alpha");
     let gateway = Gateway::start(setup(&alpha));

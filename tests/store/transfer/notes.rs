@@ -7,9 +7,10 @@ use gateway_actors::protocol::{
 
 use super::Databases;
 use crate::database::TestDatabase;
-use crate::escalations::{new_offer, offered};
+use crate::escalations::{new_offer, offer_in, offered};
 use crate::notebook::{calibration, experiment, improvement, model_edit, note, put};
 use crate::outcomes::{insert, outcome};
+use crate::samples::{conversation, turn};
 
 /// More than a page of the copy.
 const OUTCOMES: usize = 601;
@@ -62,7 +63,9 @@ pub(super) const COLUMNS: &[(&str, &str, &str)] = &[
 /// Puts rows into each of these tables, some of which were deleted or superseded.
 pub(super) fn fill(source: &TestDatabase, store: &Store) {
     store.block_on(store.escalations().secret()).unwrap();
-    let offers: Vec<_> = (0..4).map(|_| new_offer(i64::MAX)).collect();
+    let turn = turn(&conversation("conv-1"), "hello");
+    let of_conversation = (0..2).map(|_| offer_in(&turn, 1));
+    let offers: Vec<_> = of_conversation.chain((0..2).map(|_| new_offer(i64::MAX))).collect();
     for offer in &offers {
         offered(store, offer);
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::dispatch::DispatchSettings;
 use crate::protocol::{
-    AgentAnswer, AgentCall, AgentDialect, AgentStatus, Billing, CallStep, CallWatcher, CheckPlan, Completion,
-    ConversationId, ConversationStore, FailureKind, GatewayError, LegRole, NanoUsd, Needs, OutcomeEnd, OutgoingRequest,
-    StoredMessage, TodoList, TodoStatus, TodoStep, TodoStore, TurnDialect,
+    AgentAnswer, AgentCall, AgentDialect, AgentStatus, Amend, Billing, CallStep, CallWatcher, CheckPlan, Completion,
+    ConversationId, ConversationStore, EscalationId, FailureKind, GatewayError, LegRole, NanoUsd, Needs, OutcomeEnd,
+    OutgoingRequest, RequestId, StoredMessage, TodoList, TodoStatus, TodoStep, TodoStore, TurnDialect,
 };
 use crate::testkit::samples::{decision, plan};
 use crate::testkit::{PlainRequest, Script, TestCell, TextRequest, test_model, until};
@@ -72,7 +72,8 @@ async fn left_open(cell: &TestCell, conversation: &str, steps: &[(&str, TodoStat
         steps: steps.iter().map(step).collect(),
     };
     let conversation: ConversationId = conversation.parse().unwrap();
-    TodoStore::put(&*cell.store, conversation, list).await.unwrap();
+    let request = RequestId::generate();
+    TodoStore::put(&*cell.store, conversation, request, list).await.unwrap();
 }
 
 fn roles(answer: &AgentAnswer) -> Vec<(LegRole, u8)> {
@@ -207,7 +208,7 @@ async fn a_better_answer_takes_the_place_of_the_stored_one() {
     let first = cell.pipeline.agent(task(&cell, Some("c-1"), true)).await.unwrap();
     assert_eq!((first.user_seq, first.stored), (Some(1), true));
     let better = AgentCall {
-        amend: first.user_seq,
+        amend: amend(&first),
         ..task(&cell, Some("c-1"), true)
     };
     let better = cell.pipeline.agent(better).await.unwrap();
@@ -215,7 +216,7 @@ async fn a_better_answer_takes_the_place_of_the_stored_one() {
     // One that comes after another turn is told, but not stored.
     cell.pipeline.agent(task(&cell, Some("c-1"), true)).await.unwrap();
     let late = AgentCall {
-        amend: first.user_seq,
+        amend: amend(&first),
         ..task(&cell, Some("c-1"), true)
     };
     let late = cell.pipeline.agent(late).await.unwrap();
@@ -297,14 +298,20 @@ fn two_steps() -> Script {
     Script::Say(r#"{"steps":["Write it","Test it"]}"#.into())
 }
 
-/// Leaves a task half-way: the place of its message.
-async fn half_done(cell: &TestCell) -> Option<i64> {
+/// Where a better answer than this one belongs.
+fn amend(answer: &AgentAnswer) -> Option<Amend> {
+    let offer = EscalationId::generate();
+    answer.user_seq.map(|user_seq| Amend { offer, user_seq })
+}
+
+/// Leaves a task half-way: where a better answer belongs.
+async fn half_done(cell: &TestCell) -> Option<Amend> {
     let fails = Script::Fail(FailureKind::Rejected, Billing::NotBilled);
     let say = |text: &str| Script::Say(text.into());
     cell.upstream.script("a", [two_steps(), say("first half"), fails]);
     let answer = cell.pipeline.agent(task(cell, Some("c-1"), false)).await.unwrap();
     assert_eq!(answer.status, AgentStatus::Partial);
-    answer.user_seq
+    amend(&answer)
 }
 
 #[actix_rt::test]

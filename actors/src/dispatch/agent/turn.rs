@@ -9,10 +9,9 @@ use crate::dispatch::cell::CellParts;
 use crate::dispatch::client::{Client, Patient, gone};
 use crate::dispatch::run::client_left;
 use crate::dispatch::shut_down;
-use crate::dispatch::turn::{HISTORY, close, open, permit, store_better, store_error, tell_tests};
+use crate::dispatch::turn::{close, open, page_before, permit, store_better, store_error, tell_tests};
 use crate::protocol::{
-    AgentAnswer, AgentCall, AgentStatus, ErrorKind, GatewayError, MessageStatus, StoredMessage, TodoList, TodoStatus,
-    TurnCall, TurnOpened,
+    AgentAnswer, AgentCall, AgentStatus, Amend, ErrorKind, GatewayError, TodoList, TodoStatus, TurnCall, TurnOpened,
 };
 
 /// Runs a task's turn to its end, once it may begin.
@@ -32,8 +31,8 @@ pub(super) async fn run(
         () = gone(client) => return Err(client_left()),
         permit = permit(&cell, &turn) => permit?,
     };
-    if let Some(user_seq) = call.amend {
-        return better(&cell, &call, &turn, user_seq).await;
+    if let Some(place) = call.amend {
+        return better(&cell, &call, &turn, place).await;
     }
     let opened = cell.conversations.open_turn(open(&cell, &turn)).await;
     match opened.map_err(|error| store_error(error, &turn))? {
@@ -80,23 +79,17 @@ async fn better(
     cell: &Rc<CellParts>,
     call: &AgentCall,
     turn: &TurnCall,
-    user_seq: i64,
+    place: Amend,
 ) -> Result<AgentAnswer, GatewayError> {
-    let page = cell
-        .conversations
-        .page(turn.conversation.clone(), HISTORY, Some(user_seq))
-        .await;
-    let page = page.map_err(|error| store_error(error, turn))?.unwrap_or_default();
-    let is_part = |message: &StoredMessage| message.status == MessageStatus::Done && message.seq < user_seq;
-    let history: Vec<StoredMessage> = page.messages.into_iter().filter(is_part).collect();
-    let work = Work::new(cell, call, Some(&turn.conversation), &history).not_below(page.route_layer);
+    let page = page_before(cell, turn, place.user_seq).await?;
+    let work = Work::new(cell, call, Some(&turn.conversation), &page.messages).not_below(page.route_layer);
     let done = Box::pin(work.done(&mut Patient)).await?;
     let is_whole = done.status == AgentStatus::Done;
-    let stored = is_whole && store_better(cell, turn, user_seq, &done.text, done.layer()).await;
+    let stored = is_whole && store_better(cell, turn, place, &done.text, done.layer()).await;
     if stored && let Some(list) = replaced(cell, call, turn, &done).await {
         work::keep(cell, call, &turn.conversation, list).await;
     }
-    Ok(answer(done, Some(user_seq), stored))
+    Ok(answer(done, Some(place.user_seq), stored))
 }
 
 /// The list that goes with the better answer, so that nobody goes on with the one of the answer before.

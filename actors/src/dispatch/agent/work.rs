@@ -13,7 +13,8 @@ use crate::dispatch::run::{Run, plan, routed};
 use crate::dispatch::shut_down;
 use crate::protocol::{
     AgentCall, AgentStatus, Answer, AnswerEnd, CallStep, ChatCall, Completion, ConversationId, ErrorKind, GatewayError,
-    Layer, LegRole, ModelId, Needs, Ordinals, OutgoingRequest, Served, StoredMessage, TodoList, TodoStatus, TodoStep,
+    Layer, LegRole, ModelId, Needs, Ordinals, OutgoingRequest, Served, StoreError, StoredMessage, TodoList, TodoStatus,
+    TodoStep,
 };
 
 /// A task under way.
@@ -318,10 +319,14 @@ pub(super) async fn open_list(cell: &CellParts, call: &AgentCall, conversation: 
 
 /// Stores a list. What cannot be stored is in the answer all the same.
 pub(super) async fn keep(cell: &CellParts, call: &AgentCall, conversation: &ConversationId, list: TodoList) {
-    if let Err(error) = cell.todos.put(conversation.clone(), list).await {
-        let request = call.plan.request;
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::warn!(%request, %error, cause, "a to-do list could not be stored");
+    let request = call.plan.request;
+    match cell.todos.put(conversation.clone(), request, list).await {
+        // The turn's end tells of a conversation that was deleted.
+        Ok(()) | Err(StoreError::ConversationDeleted) => {}
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%request, %error, cause, "a to-do list could not be stored");
+        }
     }
 }
 

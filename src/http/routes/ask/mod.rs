@@ -267,7 +267,7 @@ impl Asked {
     async fn in_conversation(self, conversation: ConversationId, edge: &Edge) -> Result<HttpResponse, Failure> {
         let stored = conversation.within(self.context.caller.tenant().as_deref());
         // Its answer so far was stored, and is replaced by the better one.
-        let amend = self.leave.as_ref().and_then(|offer| offer.user_seq);
+        let amend = self.leave.as_ref().and_then(NewEscalation::amend);
         let call = TurnCall {
             conversation: stored.clone(),
             client_message_id: self.ask.client_message_id.clone(),
@@ -278,7 +278,7 @@ impl Asked {
             amend,
         };
         let given = edge.pipeline().turn(call).await?;
-        let user_seq = given.user_seq.or(amend);
+        let user_seq = given.user_seq.or(amend.map(|place| place.user_seq));
         let escalation = self.offer(edge, given.served.as_ref(), Some(stored), user_seq).await?;
         answer(&AskAnswer {
             text: &given.text,

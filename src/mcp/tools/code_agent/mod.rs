@@ -177,7 +177,7 @@ impl Agent<'_> {
                 place: Some(Arc::new((slot, entered))),
             },
             is_small: wanted.is_small(),
-            amend: replaced.and_then(|offer| offer.user_seq),
+            amend: replaced.and_then(|offer| offer.amend()),
         };
         let answer = self.progress.tell_during(steps, shared.desk.ask(task)).await;
         Ok(Done {

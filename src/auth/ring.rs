@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gateway_actors::protocol::{
-    IdMap, KeyHash, KeyId, KeyIdentity, KeyStore, LimitRules, StoreError, StoreFuture, StoredKey,
+    IdMap, KeyCursor, KeyHash, KeyId, KeyIdentity, KeyStore, LimitRules, StoreError, StoreFuture, StoredKey,
 };
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -29,7 +29,7 @@ const EVERY: Duration = Duration::from_secs(2);
 const FOR_UNKNOWN: Duration = Duration::from_millis(250);
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often everything is read anew, whatever the times of its changes say.
+/// How often everything is read anew, whatever the order of its changes says: a database may be put back.
 const ALL_EVERY: Duration = Duration::from_secs(300);
 
 /// Why a key is not taken.
@@ -103,7 +103,7 @@ struct Known {
     /// When the last look began, and whether it saw the database.
     last: Option<(Instant, bool)>,
     /// What to ask from the next time.
-    since: Option<i64>,
+    since: Option<KeyCursor>,
     all_at: Option<Instant>,
 }
 
@@ -243,7 +243,7 @@ impl KeyRing {
             known.keys.clear();
             known.limits = LimitRules::default();
         }
-        known.since = Some(changes.now);
+        known.since = Some(changes.next);
         for key in changes.keys {
             is_changed |= known.take_over(key);
         }

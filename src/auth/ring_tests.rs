@@ -192,3 +192,20 @@ async fn rates_of_projects_and_users_are_published_and_taken_back() {
     ring.catch_up().await.unwrap();
     assert!(published.load().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_after_the_clock_went_back_is_seen_by_the_next_look() {
+    let (ring, store) = ring();
+    let (text, stored) = made(&store, None).await;
+    let scope: Scope = "user:ann".parse().unwrap();
+    store.set_limits(scope.clone(), RateLimits::default()).await.unwrap();
+    assert!(ring.verify(&text).await.is_ok());
+    store.set_back(Duration::from_secs(3_600));
+    store.revoke(&stored.identity.id).await.unwrap();
+    store.delete_limits(scope.clone()).await.unwrap();
+    let (new, _) = made(&store, None).await;
+    ring.catch_up().await.unwrap();
+    assert_eq!(ring.verify(&text).await, Err(Refusal::Unknown));
+    assert!(ring.verify(&new).await.is_ok());
+    assert!(ring.limits().load().is_empty());
+}

@@ -97,8 +97,11 @@ struct Counted {
     part: u64,
     part_until: Duration,
     part_slot: u64,
-    /// What was left for others when the part was granted.
+    /// What was left beside the part when the shared counts were asked last, when all will be left again by them, and until
+    /// when they are believed.
     elsewhere: u64,
+    full_at: Duration,
+    told_until: Duration,
     /// Until when the shared counts need not be asked, and when there is room again.
     refused_until: Duration,
     room_at: Duration,
@@ -130,6 +133,7 @@ impl Counted {
         self.debt = 0;
         self.unused.clear();
         self.refused_until = Duration::ZERO;
+        self.told_until = Duration::ZERO;
         self.is_new = true;
     }
 
@@ -157,6 +161,8 @@ impl Counted {
         self.debt = 0;
         self.is_new = false;
         self.elsewhere = part.left;
+        self.full_at = asked_at + part.full;
+        self.told_until = asked_at + PART_TTL;
         if part.amount == 0 {
             self.refused_until = asked_at + REFUSAL_TTL;
             self.room_at = asked_at + part.wait;
@@ -169,15 +175,17 @@ impl Counted {
     }
 
     fn level(&self, limit: u64, now: Duration) -> Level {
-        let mut remaining = limit.saturating_sub(self.window.sum());
-        if now < self.part_until {
-            remaining = remaining.min(self.part.saturating_add(self.elsewhere));
-        }
-        Level {
+        let mut level = Level {
             limit,
-            remaining,
+            remaining: limit.saturating_sub(self.window.sum()),
             reset: self.window.until_nothing(now),
+        };
+        // Others have used what this process knows nothing of.
+        if now < self.told_until {
+            level.remaining = level.remaining.min(self.part.saturating_add(self.elsewhere));
+            level.reset = level.reset.max(self.full_at.saturating_sub(now));
         }
+        level
     }
 }
 

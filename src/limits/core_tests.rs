@@ -23,6 +23,7 @@ fn granted(requests: u64, tokens: u64, running: u64) -> Granted {
         amount,
         left: 5,
         wait: at(7_000),
+        full: at(60_000),
     };
     Granted {
         slot: 900,
@@ -184,4 +185,27 @@ fn a_new_namespace_is_told_what_was_admitted_before_it_and_gets_nothing_back() {
     assert_eq!((settle.tokens, &*settle.namespace), (vec![(900, 200)], "two"));
     let ask = core.ask(LIMITS, NEED, &two, at(4_000)).unwrap().unwrap();
     assert!(ask.requests.unwrap().opening.is_empty());
+}
+
+#[test]
+fn what_others_used_of_the_shared_counts_is_told_admitted_or_not() {
+    let mut core = core();
+    let namespace: Arc<str> = "one".into();
+    let told = |core: &ScopeCore, now| {
+        let (requests, tokens) = core.levels(LIMITS, now);
+        [requests, tokens].map(|level| level.map(|level| (level.remaining, level.reset)).unwrap())
+    };
+    assert_eq!(told(&core, at(0)), [(10, at(0)), (1_000, at(0))]);
+    core.ask(LIMITS, NEED, &namespace, at(0)).unwrap();
+    // Of the requests nothing is left to anybody, of the tokens less than one needs.
+    let mut nothing = granted(0, 0, 1);
+    nothing.requests = nothing.requests.map(|part| Part { left: 0, ..part });
+    core.granted(&nothing, NEED, at(0)).unwrap_err();
+    assert_eq!(told(&core, at(50)), [(0, at(59_950)), (5, at(59_950))]);
+    // What was said half a second ago is not known any more.
+    assert_eq!(told(&core, at(500)), [(10, at(0)), (1_000, at(0))]);
+    core.ask(LIMITS, NEED, &namespace, at(600)).unwrap();
+    core.granted(&granted(2, 200, 1), NEED, at(600)).unwrap();
+    core.admit(LIMITS, NEED, at(600));
+    assert_eq!(told(&core, at(600)), [(6, at(60_000)), (105, at(60_000))]);
 }

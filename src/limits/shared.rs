@@ -84,6 +84,8 @@ pub struct Part {
     pub left: u64,
     /// How long until what was needed is left, if it is not now.
     pub wait: Duration,
+    /// How long until all is left again, if nothing more is asked for.
+    pub full: Duration,
 }
 
 /// What is given back or told without waiting for an answer.

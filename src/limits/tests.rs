@@ -202,6 +202,7 @@ impl SharedLimits for Counts {
             amount,
             left: left - amount,
             wait: Duration::from_millis(self.wait_ms.load(Ordering::Acquire)),
+            full: Duration::from_secs(30),
         };
         let told = Told::Granted(Granted {
             requests: Some(part),
@@ -248,4 +249,14 @@ async fn while_the_shared_counts_are_away_a_process_counts_by_itself_with_what_i
         limits.enter(&caller, 0).await.unwrap();
     }
     assert!(limits.enter(&caller, 0).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_by_the_shared_counts_is_told_that_nothing_is_left() {
+    let counts = Counts::of(0);
+    let limits = limits(LimitRules::default(), Some(Arc::clone(&counts) as Arc<_>));
+    let over = limits.enter(&key(rpm(10)), 0).await.unwrap_err();
+    let level = over.standing.requests.unwrap();
+    assert_eq!((level.limit, level.remaining), (10, 0));
+    assert_eq!(level.reset, Duration::from_secs(30));
 }

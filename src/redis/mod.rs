@@ -345,23 +345,37 @@ fn told(value: &Value) -> Result<Told, RedisError> {
             }
         })
         .collect();
-    let part = |amount: i64, left: i64, wait: i64| {
+    let time_of = |number: i64| Duration::from_millis(u64::try_from(number).unwrap_or_default());
+    let part = |amount: i64, left: i64, wait: i64, full: i64| {
         let amount = u64::try_from(amount).ok()?;
         Some(Part {
             amount,
             left: u64::try_from(left).unwrap_or_default(),
-            wait: Duration::from_millis(u64::try_from(wait).unwrap_or_default()),
+            wait: time_of(wait),
+            full: time_of(full),
         })
     };
     match numbers.as_deref() {
-        Some([1, slot, requests, left, wait, tokens, tokens_left, tokens_wait, running]) => {
-            Ok(Told::Granted(Granted {
-                slot: u64::try_from(*slot).map_err(|_negative| wrong())?,
-                requests: part(*requests, *left, *wait),
-                tokens: part(*tokens, *tokens_left, *tokens_wait),
-                running: u64::try_from(*running).ok(),
-            }))
-        }
+        Some(
+            [
+                1,
+                slot,
+                requests,
+                left,
+                wait,
+                full,
+                tokens,
+                tokens_left,
+                tokens_wait,
+                tokens_full,
+                running,
+            ],
+        ) => Ok(Told::Granted(Granted {
+            slot: u64::try_from(*slot).map_err(|_negative| wrong())?,
+            requests: part(*requests, *left, *wait, *full),
+            tokens: part(*tokens, *tokens_left, *tokens_wait, *tokens_full),
+            running: u64::try_from(*running).ok(),
+        })),
         _ => Err(wrong()),
     }
 }
@@ -389,18 +403,20 @@ mod tests {
             Value::Int(1),
             ints(&[]),
             ints(&[1, 2, 3]),
-            ints(&[2, 1, 1, 1, 1, 1, 1, 1, 1]),
-            ints(&[1, -5, 1, 1, 1, 1, 1, 1, 1]),
-            ints(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+            ints(&[1, 2, 3, 4, 5, 6, 7, 8, 9]),
+            ints(&[2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+            ints(&[1, -5, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+            ints(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
             Value::Array(vec![Value::Int(1), Value::Nil]),
         ] {
             assert!(told(&wrong).is_err(), "{wrong:?}");
         }
-        let Ok(Told::Granted(granted)) = told(&ints(&[1, 7, 3, 4, 0, -1, 0, 0, -1])) else {
+        let Ok(Told::Granted(granted)) = told(&ints(&[1, 7, 3, 4, 0, 60_500, -1, 0, 0, 0, -1])) else {
             panic!("refused");
         };
         let part = granted.requests.unwrap();
         assert_eq!((granted.slot, part.amount, part.left), (7, 3, 4));
+        assert_eq!(part.full, Duration::from_millis(60_500));
         assert_eq!((granted.tokens, granted.running), (None, None));
         let other = Value::Array(vec![Value::Int(0), Value::BulkString(b"two".to_vec())]);
         assert_eq!(told(&other).unwrap(), Told::Namespace("two".into()));

@@ -3,7 +3,7 @@
 -- ARGV: namespace, milliseconds of a slot, slots that count, milliseconds to keep;
 --       of requests and of tokens: limit (-1: none is asked for), need, debt, opening as AGE:AMOUNT,…;
 --       of running: limit (-1 likewise), need, instance, milliseconds that it counts.
--- Answers {1, slot, requests, left, wait, tokens, left, wait, running}, or {0, the namespace that counts}.
+-- Answers {1, slot, requests, left, wait, full, tokens, left, wait, full, running}, or {0, the namespace that counts}.
 local current = redis.call('GET', KEYS[1])
 if current ~= ARGV[1] then
     return {0, current or ''}
@@ -16,7 +16,7 @@ local slot = math.floor(now / slot_ms)
 local function part(key, limit, need, debt, opening)
     limit, need, debt = tonumber(limit), tonumber(need), tonumber(debt)
     if limit < 0 then
-        return -1, 0, 0
+        return -1, 0, 0, 0
     end
     for age, amount in string.gmatch(opening, '(%d+):(%d+)') do
         redis.call('HINCRBY', key, slot - age, amount)
@@ -24,15 +24,24 @@ local function part(key, limit, need, debt, opening)
     if debt > 0 then
         redis.call('HINCRBY', key, slot, debt)
     end
-    local slots, sum = {}, 0
+    local slots, sum, newest = {}, 0, slot - counted
     local all = redis.call('HGETALL', key)
     for place = 1, #all, 2 do
         local at, amount = tonumber(all[place]), tonumber(all[place + 1])
+        if at > slot then
+            -- The clock was set back: nothing was counted later than now.
+            redis.call('HDEL', key, all[place])
+            redis.call('HINCRBY', key, slot, amount)
+            at = slot
+        end
         if at + counted <= slot then
             redis.call('HDEL', key, all[place])
         else
             slots[#slots + 1] = {at, amount}
             sum = sum + amount
+            if amount > 0 then
+                newest = math.max(newest, at)
+            end
         end
     end
     local left = limit - sum
@@ -41,6 +50,7 @@ local function part(key, limit, need, debt, opening)
         amount = math.max(need, math.min(math.floor(limit / 10), math.floor(left / 4)))
         redis.call('HINCRBY', key, slot, amount)
         left = left - amount
+        newest = slot
     else
         table.sort(slots, function(one, other) return one[1] < other[1] end)
         local gone = 0
@@ -54,7 +64,7 @@ local function part(key, limit, need, debt, opening)
         end
     end
     redis.call('PEXPIRE', key, keep_ms)
-    return amount, math.max(left, 0), wait
+    return amount, math.max(left, 0), wait, math.max((newest + counted) * slot_ms - now, 0)
 end
 
 local function running(key, limit, need, instance, ttl)
@@ -66,7 +76,7 @@ local function running(key, limit, need, instance, ttl)
     local all = redis.call('HGETALL', key)
     for place = 1, #all, 2 do
         local count, till = string.match(all[place + 1], '(%d+):(%d+)')
-        if tonumber(till) <= now then
+        if tonumber(till) <= now or tonumber(till) > now + ttl then
             redis.call('HDEL', key, all[place])
         elseif all[place] ~= instance then
             others = others + count
@@ -84,7 +94,8 @@ local function running(key, limit, need, instance, ttl)
     return count
 end
 
-local requests, requests_left, requests_wait = part(KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8])
-local tokens, tokens_left, tokens_wait = part(KEYS[3], ARGV[9], ARGV[10], ARGV[11], ARGV[12])
+local requests, requests_left, requests_wait, requests_full = part(KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8])
+local tokens, tokens_left, tokens_wait, tokens_full = part(KEYS[3], ARGV[9], ARGV[10], ARGV[11], ARGV[12])
 local places = running(KEYS[4], ARGV[13], ARGV[14], ARGV[15], ARGV[16])
-return {1, slot, requests, requests_left, requests_wait, tokens, tokens_left, tokens_wait, places}
+return {1, slot, requests, requests_left, requests_wait, requests_full, tokens, tokens_left, tokens_wait, tokens_full,
+    places}

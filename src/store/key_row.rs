@@ -96,7 +96,8 @@ pub(super) struct NewKeyRow<'a> {
 }
 
 impl<'a> NewKeyRow<'a> {
-    pub(super) fn new(key: &'a NewKey, now: i64) -> Result<Self, Fault> {
+    /// A key that is made now, with the stamp of that change.
+    pub(super) fn new(key: &'a NewKey, now: i64, stamp: i64) -> Result<Self, Fault> {
         let identity = &key.identity;
         Ok(Self {
             id: identity.id.as_str(),
@@ -112,7 +113,7 @@ impl<'a> NewKeyRow<'a> {
             tpm: identity.limits.tpm.map(column),
             max_concurrent: identity.limits.max_concurrent.map(i64::from),
             created_at: now,
-            updated_at: now,
+            updated_at: stamp,
             expires_at: identity.expires_at,
         })
     }
@@ -133,7 +134,7 @@ pub(super) struct KeyChangeset<'a> {
 }
 
 impl<'a> KeyChangeset<'a> {
-    pub(super) fn new(change: &'a KeyChange, now: i64) -> Result<Self, Fault> {
+    pub(super) fn new(change: &'a KeyChange, stamp: i64) -> Result<Self, Fault> {
         let models = match &change.models {
             Some(Some(models)) => Some(Some(models_text(models)?)),
             Some(None) => Some(None),
@@ -147,7 +148,7 @@ impl<'a> KeyChangeset<'a> {
             tpm: change.tpm.map(|tpm| tpm.map(column)),
             max_concurrent: change.max_concurrent.map(|most| most.map(i64::from)),
             expires_at: change.expires_at,
-            updated_at: now,
+            updated_at: stamp,
         })
     }
 }
@@ -165,15 +166,20 @@ pub(super) struct LimitsRow {
 }
 
 impl LimitsRow {
-    pub(super) fn new(scope: &Scope, limits: RateLimits, now: i64) -> Self {
+    pub(super) fn new(scope: &Scope, limits: RateLimits, stamp: i64) -> Self {
         Self {
             scope: scope.to_string(),
             rpm: limits.rpm.map(i64::from),
             tpm: limits.tpm.map(column),
             max_concurrent: limits.max_concurrent.map(i64::from),
-            updated_at: now,
+            updated_at: stamp,
             deleted_at: None,
         }
+    }
+
+    /// The place of its last change among those of rates.
+    pub(super) fn stamp(&self) -> i64 {
+        self.updated_at
     }
 
     /// The scope, and its rates unless they were deleted.

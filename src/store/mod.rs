@@ -28,6 +28,7 @@ mod purge;
 mod runtime;
 mod schema;
 mod sqlite;
+mod stamped;
 mod transfer;
 
 use std::fmt;

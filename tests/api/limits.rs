@@ -236,6 +236,13 @@ fn two_processes_on_one_redis_admit_no_more_than_one_and_all_of_it() {
     });
     assert_eq!(answered, RPM as usize);
     assert_eq!(scene.alpha.requests(), answered);
+    // Each says that nothing is left, whoever used it.
+    for client in &clients {
+        let reply = client.post(COMPLETIONS, &chat("hello"));
+        assert_eq!(reply.status, 429);
+        assert_eq!(number(&reply, "x-ratelimit-remaining-requests"), 0);
+        assert_ne!(reply.header("x-ratelimit-reset-requests"), Some("0ms"));
+    }
     for gateway in gateways {
         gateway.finish();
     }
@@ -443,4 +450,35 @@ fn rd3_a_redis_that_refuses_is_away() {
     redis.command("FLUSHALL");
     assert_eq!(client.post(COMPLETIONS, &chat("one")).status, 200);
     gateway.finish();
+}
+
+#[test]
+fn g26_after_the_clock_of_redis_went_back_who_is_over_the_limit_waits_for_a_minute_and_no_longer() {
+    const RPM: u32 = 5;
+    /// Moves what was counted to an hour later. Its words are kept apart by tabs.
+    const LATER: &str = "local\tnames=redis.call('KEYS','gateway:limits:*:requests:*')
+for\t_,name\tin\tipairs(names)\tdo
+local\tall=redis.call('HGETALL',name)
+for\tplace=1,#all,2\tdo
+redis.call('HDEL',name,all[place])
+redis.call('HSET',name,all[place]+36000,all[place+1])
+end
+end
+return\t#names";
+    let scene = Scene::new();
+    let [key] = scene.keys([rpm(RPM)], &[]);
+    let redis = RedisServer::start();
+    let gateways = [scene.with_redis(&redis.url()), scene.with_redis(&redis.url())];
+    let [one, other] = gateways.each_ref().map(|gateway| with_key(gateway, &key));
+    for _ in 0..RPM {
+        assert_eq!(one.post(COMPLETIONS, &chat("one")).status, 200);
+    }
+    let moved = redis.command(&format!("EVAL {LATER} 0"));
+    assert!(moved.contains('1'), "{moved}");
+    let reply = other.post(COMPLETIONS, &chat("one"));
+    assert_eq!(reply.error(429)["code"], "rate_limited");
+    assert!(number(&reply, "retry-after") <= 60, "{reply:?}");
+    for gateway in gateways {
+        gateway.finish();
+    }
 }

@@ -106,6 +106,32 @@ fn e7_a_model_without_a_known_price_is_refused_under_a_budget_and_only_there() {
     scene.finish();
 }
 
+#[test]
+fn e10_a_price_that_begins_above_a_threshold_is_paid_by_the_budget_whatever_the_input_was_bounded_to() {
+    const ANSWER: &str = r#"{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,
+        "finish_reason":"stop","message":{"role":"assistant","content":"hello"}}],
+        "usage":{"prompt_tokens":2000,"completion_tokens":10,"total_tokens":2010}}"#;
+    // 2,000 x 2 and 10 x 4 USD per million tokens.
+    const COST: i64 = 4_040_000;
+    let scene = Scene::with(On::Sqlite, |setup, paid| {
+        let tier = "long_context = { above_tokens = 1000, input_usd_per_mtok = 2, output_usd_per_mtok = 4 }";
+        setup.model(&Model::free("tiered", paid).more(tier))
+    });
+    let rule = json!({ "limitNanoUsd": COST + 1, "window": "total" });
+    let (key, client) = scene.key(&json!({ "name": "k", "budget": rule }));
+    scene
+        .paid
+        .set(Behaviour::Status(200, &[("content-type", "application/json")], ANSWER));
+    let mut body = for_model("tiered");
+    body["max_tokens"] = json!(TOKENS);
+    for answered in 1..=2 {
+        assert_eq!(client.post(COMPLETIONS, &body).status, 200);
+        assert_eq!(scene.spent_at_rest(&format!("key:{key}")), answered * COST);
+    }
+    assert_exhausted(&client.post(COMPLETIONS, &body));
+    scene.finish();
+}
+
 fn e9_each_attempt_has_a_hold_of_its_own(on: On) {
     let other = Provider::start("other");
     let scene = Scene::with(on, |setup, _| {

@@ -155,6 +155,26 @@ fn e1_a_budget_that_goes_on_with_free_models_does_so_for_auto_and_not_for_a_name
 }
 
 #[test]
+fn e1_where_money_is_what_is_missing_that_is_told_and_not_that_another_model_has_no_price() {
+    let scene = Scene::with(On::Sqlite, |setup, paid| {
+        setup
+            .env("CHAT_MODELS", "unpriced,paid,spare")
+            .toml(&format!(
+                "[[models]]\nid = \"unpriced\"\nprovider = \"{}\"\nlayer = \"L0\"\ncontext_window = 128000\n\
+                 max_output_tokens = 64000\ncapabilities = [\"chat\"]\n",
+                paid.name()
+            ))
+            .model(&Model::free("spare", paid).priced("0", "4"))
+    });
+    let rule = json!({ "limitUsd": "0", "window": "total", "onExhausted": "free_only" });
+    let models = json!(["unpriced", "paid", "spare"]);
+    let (_, client) = scene.key(&json!({ "name": "poor", "models": models, "budget": rule }));
+    assert_exhausted(&client.post(COMPLETIONS, &chat("hello")));
+    assert_eq!(scene.paid.requests(), 0);
+    scene.finish();
+}
+
+#[test]
 fn e1_a_budget_allows_no_layer_above_its_own() {
     let scene = Scene::with(On::Sqlite, |setup, paid| {
         setup.model(&Model::free("high", paid).layer("L2").priced("0", "2"))

@@ -13,6 +13,7 @@ on_each_database! {
     events_of_present_periods_are_told_the_newest_first,
     an_event_is_one_process_s_until_its_time_is_over,
     a_delivered_event_is_not_delivered_again_and_an_old_one_not_at_all,
+    an_event_that_was_raised_before_the_clock_went_back_is_delivered_now,
     what_today_s_calls_cost_is_their_sum,
     old_events_go_save_those_of_budgets_that_never_end,
 }
@@ -102,6 +103,14 @@ fn a_delivered_event_is_not_delivered_again_and_an_old_one_not_at_all(test: &Tes
     test.execute(
         "INSERT INTO events (id, once, kind, detail, created_at, next_attempt_at) VALUES ('x', 'b', 'k', '{}', 1, 1)",
     );
+    assert_eq!(claim(&test.store, HOLD), []);
+}
+
+fn an_event_that_was_raised_before_the_clock_went_back_is_delivered_now(test: &TestStore) {
+    assert!(raise(&test.store, "a"));
+    // An hour.
+    test.execute("UPDATE events SET created_at = created_at + 3600000000, next_attempt_at = created_at + 3600000000");
+    assert_eq!(claim(&test.store, HOLD).len(), 1);
     assert_eq!(claim(&test.store, HOLD), []);
 }
 

@@ -18,7 +18,7 @@ on_each_database! {
     a_change_touches_only_what_it_names_and_nothing_of_a_revoked_key,
     a_key_that_is_rotated_is_known_by_both_texts_for_its_grace_and_a_repeated_rotation_changes_nothing,
     a_key_is_revoked_once_and_for_ever,
-    changes_are_told_from_a_little_before_the_last_look_on,
+    changes_are_told_once_and_in_their_order_whatever_the_clock_says,
     rates_are_set_over_what_was_there_and_told_of_when_they_are_deleted,
 }
 
@@ -171,21 +171,29 @@ fn a_key_is_revoked_once_and_for_ever(test: &TestStore) {
     assert_eq!(store.block_on(store.keys().revoke(&KeyId::generate())).unwrap(), None);
 }
 
-fn changes_are_told_from_a_little_before_the_last_look_on(test: &TestStore) {
+fn changes_are_told_once_and_in_their_order_whatever_the_clock_says(test: &TestStore) {
     let store = &test.store;
-    let (kept, revoked) = (create(store), create(store));
+    let changes = |since| store.block_on(store.keys().changes(since)).unwrap();
+    let (revoked, kept) = (create(store), create(store));
     store.block_on(store.keys().revoke(&revoked.identity.id)).unwrap();
-    let all = store.block_on(store.keys().changes(None)).unwrap();
+    let all = changes(None);
     assert_eq!(all.keys, std::slice::from_ref(&kept));
-    // What changed shortly before is told again, of those that are revoked too.
-    let mut since = store.block_on(store.keys().changes(Some(all.now))).unwrap().keys;
-    since.sort_by(|one, other| one.identity.id.cmp(&other.identity.id));
-    assert_eq!(since.len(), 2);
-    assert!(since.iter().any(|key| key.revoked_at.is_some()) && since.contains(&kept));
-    let much_later = store
-        .block_on(store.keys().changes(Some(all.now + 3_600_000_000)))
-        .unwrap();
-    assert_eq!(much_later.keys, []);
+    // Of what was there before only the revocation is behind the last key that holds.
+    let since = changes(Some(all.next));
+    let ids: Vec<_> = since.keys.iter().map(|key| &key.identity.id).collect();
+    assert_eq!(ids, [&revoked.identity.id]);
+    assert_eq!(changes(Some(since.next)).keys, []);
+    // Written when the clock was an hour ahead.
+    test.execute("UPDATE api_keys SET updated_at = updated_at + 3600000000");
+    let ahead = changes(Some(since.next));
+    assert_eq!(ahead.keys.len(), 2);
+    store.block_on(store.keys().revoke(&kept.identity.id)).unwrap();
+    let made = create(store);
+    let later = changes(Some(ahead.next));
+    let ids: Vec<_> = later.keys.iter().map(|key| key.identity.id.clone()).collect();
+    assert_eq!(ids.len(), 2);
+    assert!(ids.contains(&kept.identity.id) && ids.contains(&made.identity.id));
+    assert_eq!(changes(Some(later.next)).keys, []);
 }
 
 fn rates_are_set_over_what_was_there_and_told_of_when_they_are_deleted(test: &TestStore) {
@@ -209,7 +217,7 @@ fn rates_are_set_over_what_was_there_and_told_of_when_they_are_deleted(test: &Te
     assert!(store.block_on(store.keys().delete_limits(scope.clone())).unwrap());
     assert!(!store.block_on(store.keys().delete_limits(scope.clone())).unwrap());
     assert_eq!(get(), None);
-    let later = store.block_on(store.keys().changes(Some(changes.now))).unwrap();
+    let later = store.block_on(store.keys().changes(Some(changes.next))).unwrap();
     assert_eq!(later.limits, [(scope.clone(), None)]);
     store
         .block_on(store.keys().set_limits(scope.clone(), rates(Some(2))))

@@ -12,6 +12,8 @@ use crate::protocol::{Budget, BudgetChanges, BudgetCursor, BudgetEntry, Scope};
 
 /// How often changed budgets are looked for.
 const LOOK: Duration = Duration::from_millis(250);
+/// How often all budgets are read anew, whatever the order of their changes says: a database may be put back.
+const ALL_EVERY: Duration = Duration::from_secs(300);
 /// Within this time of its change a budget holds in every process that reaches the database, and the records of calls
 /// that ended before are in it: a look, the tick before it, what a record waits for company, and the database's own time.
 pub const HEARD_EVERYWHERE: Duration = Duration::from_millis(600);
@@ -23,6 +25,8 @@ pub(super) struct Changes {
     asking: bool,
     once_more: bool,
     next: Instant,
+    /// From when on the next look is for all budgets.
+    all_at: Instant,
 }
 
 impl Changes {
@@ -32,6 +36,7 @@ impl Changes {
             asking: false,
             once_more: false,
             next: now,
+            all_at: now,
         }
     }
 
@@ -55,9 +60,19 @@ impl Changes {
         Some(self.look(now))
     }
 
+    /// The same for all budgets: something was forgotten that may have been heard of already.
+    pub(super) fn look_at_all_now(&mut self, now: Instant) -> Option<Action> {
+        self.all_at = now;
+        self.look_now(now)
+    }
+
     fn look(&mut self, now: Instant) -> Action {
         self.asking = true;
         self.next = now + LOOK;
+        if now >= self.all_at {
+            self.all_at = now + ALL_EVERY;
+            self.from = BudgetCursor::default();
+        }
         let from = self.from;
         Action::Changes { from }
     }

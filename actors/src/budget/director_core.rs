@@ -323,12 +323,12 @@ impl DirectorCore {
                 });
             }
             Grant::NoBudget => {
-                // It may have been set again since.
+                // It may have been set again since, and heard of before this answer.
                 if let Some(entry) = entry.filter(|entry| entry.next_question() == asked.seq) {
                     entry.set_answered(asked.seq);
                     entry.remove();
                 }
-                actions.extend(self.changes.look_now(now));
+                actions.extend(self.changes.look_at_all_now(now));
             }
             Grant::LeaseLost => self.lose_lease(now),
         }

@@ -69,6 +69,12 @@ impl Payment {
         self.ran_dry.is_some()
     }
 
+    /// What the client is told where a model was refused for money, whatever else there was against others; nothing where none
+    /// was.
+    pub(super) fn ran_dry(&self) -> Option<GatewayError> {
+        self.ran_dry.clone()
+    }
+
     /// The dearest layer that the budgets pay for.
     pub(super) fn max_layer(&self) -> Option<Layer> {
         self.path.iter().filter_map(|entry| entry.rule.max_layer).min()

@@ -193,7 +193,7 @@ impl Run {
             let Some((candidate, lease)) = self.next(queue, &mut blocked, last.as_ref()).await? else {
                 return Err(match (last, untold) {
                     (Some((_, failure)), _) => told(&failure),
-                    (None, Some(error)) => error,
+                    (None, Some(error)) => self.payment.ran_dry().unwrap_or(error),
                     (None, None) => blocked.told(),
                 });
             };
@@ -204,7 +204,9 @@ impl Run {
             let request = self.request_for(&candidate.model);
             let outgoing = match self.write(&*request, &candidate.model) {
                 Ok(outgoing) => outgoing,
-                Err(error) if queue.is_empty() && last.is_none() => return Err(untold.unwrap_or(error)),
+                Err(error) if queue.is_empty() && last.is_none() => {
+                    return Err(self.payment.ran_dry().or(untold).unwrap_or(error));
+                }
                 // Another model may speak a dialect that has a word for it, or be one that the budgets pay for.
                 Err(error) => {
                     untold.get_or_insert(error);
@@ -247,7 +249,7 @@ impl Run {
             request: self.call.plan.request,
             ordinal,
         };
-        let held = Self::worst_case(&candidate.model, bound);
+        let held = Self::to_hold(&candidate.model, bound);
         let deadline = self.call.context.deadline;
         let hold = match self.payment.hold(&self.cell, attempt, held, deadline).await {
             Ok(hold) => hold,
@@ -333,9 +335,9 @@ impl Run {
         }
     }
 
-    /// What an attempt may cost at most; nothing where no price is known.
-    fn worst_case(model: &Model, bound: TokenBound) -> NanoUsd {
-        let of_price = |price: Price| price.worst_case(bound.input, bound.output);
+    /// What is held for an attempt, which is what it may cost at most; nothing where no price is known.
+    fn to_hold(model: &Model, bound: TokenBound) -> NanoUsd {
+        let of_price = |price: Price| price.to_hold(bound.input, bound.output);
         model.price.map_or(NanoUsd::ZERO, of_price)
     }
 

@@ -13,9 +13,6 @@ use super::scope::Scope;
 use super::store::StoreFuture;
 use super::tenancy::{KeyId, KeyIdentity, RateLimits};
 
-/// How far before the last look changes are asked for again: one that was made then may have been committed since.
-pub const CHANGES_OVERLAP: Duration = Duration::from_secs(10);
-
 /// 32 bytes, printed and read as 64 hexadecimal digits.
 macro_rules! bytes32 {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -169,12 +166,24 @@ pub struct Rotation {
 /// Keys and rates that changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyChanges {
-    /// The keys that changed, some of them perhaps told before; those that are revoked too, unless all were asked for.
+    /// The keys that changed; those that are revoked too, unless all were asked for.
     pub keys: Vec<StoredKey>,
     /// The rates of projects and users that changed; nothing where they were deleted.
     pub limits: Vec<(Scope, Option<RateLimits>)>,
-    /// The database's time, in microseconds since 1970 (UTC): what to ask from the next time.
+    /// What to ask from the next time.
+    pub next: KeyCursor,
+    /// The database's time, in microseconds since 1970 (UTC).
     pub now: i64,
+}
+
+/// Places in the orders in which keys and rates change; the default is before the first. Each change has a place behind all
+/// that were durable before it, whatever the clocks say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyCursor {
+    /// Among the changes of keys.
+    pub keys: i64,
+    /// Among the changes of rates.
+    pub limits: i64,
 }
 
 /// The rates of projects and users, as they are known to a process.
@@ -230,8 +239,8 @@ pub trait KeyStore: fmt::Debug + Send + Sync {
     /// refused from then on.
     fn rotate(&self, id: &KeyId, rotation: Rotation) -> StoreFuture<Option<StoredKey>>;
 
-    /// What changed since a [`KeyChanges::now`] less [`CHANGES_OVERLAP`]; without one all that holds.
-    fn changes(&self, since: Option<i64>) -> StoreFuture<KeyChanges>;
+    /// What changed behind these places; without them all that holds.
+    fn changes(&self, since: Option<KeyCursor>) -> StoreFuture<KeyChanges>;
 
     /// Sets the rates of a project or user.
     fn set_limits(&self, scope: Scope, limits: RateLimits) -> StoreFuture<()>;

@@ -56,7 +56,7 @@ pub struct Budget {
 /// Budgets that changed, and the place to ask from the next time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BudgetChanges {
-    /// The budgets that changed, some of them perhaps told before.
+    /// The budgets that changed.
     pub budgets: Vec<Budget>,
     /// What to ask from the next time.
     pub next: BudgetCursor,
@@ -64,7 +64,8 @@ pub struct BudgetChanges {
     pub complete: bool,
 }
 
-/// A place in the order in which budgets change; the default is before the first.
+/// A place in the order in which budgets change; the default is before the first. Each change has a place behind all that
+/// were durable before it, whatever the clocks say: who has seen one has seen all before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct BudgetCursor(pub i64);
 
@@ -190,7 +191,7 @@ pub struct ExpiredSlice {
 
 /// The budgets in the database.
 pub trait BudgetStore: fmt::Debug + Send + Sync {
-    /// The budgets that were set or deleted from this place on; from the first, all that there are.
+    /// The budgets that were set or deleted behind this place; from the first, all that there are.
     fn budget_changes(&self, from: BudgetCursor) -> StoreFuture<BudgetChanges>;
 
     /// Sets a budget. One whose period is new begins with what the call records of that period show. Durable when ready.

@@ -81,7 +81,7 @@ pub use ids::{AttemptId, CellId, ConversationId, InstanceId, InvalidId, ModelId,
 pub use journal::{AttemptJournal, JournalContents, JournalError, JournalSeq};
 pub use judgement::{JudgedShare, Judgement, OutcomeGroup, Said, add_trials, count_successes};
 pub use keys::{
-    CHANGES_OVERLAP, HashSecret, KeyChange, KeyChanges, KeyHash, KeyStore, LimitRules, NewKey, PreviousHash, Rotation,
+    HashSecret, KeyChange, KeyChanges, KeyCursor, KeyHash, KeyStore, LimitRules, NewKey, PreviousHash, Rotation,
     StoredKey,
 };
 pub use layer::{Capabilities, Capability, Layer, QualityLevel, TaskType, UnknownWord};

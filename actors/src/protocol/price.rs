@@ -119,6 +119,18 @@ impl Price {
         rounded_up(&[(input_bound, input), (output_cap, output)])
     }
 
+    /// What is to be held for an attempt that is bounded like this: its worst case, and something also where a bounded input
+    /// is free and a longer one is not. A provider may report more input than the bound, and who is to pay must be known.
+    #[must_use]
+    pub fn to_hold(&self, input_bound: u64, output_cap: u64) -> NanoUsd {
+        let worst = self.worst_case(input_bound, output_cap);
+        let beyond = self.long_context.is_some_and(|long| {
+            let (input, output) = (long.rates.dearest_input(), long.rates.dearest_output());
+            rounded_up(&[(input_bound, input), (output_cap, output)]) > NanoUsd::ZERO
+        });
+        if beyond { worst.max(NanoUsd(1)) } else { worst }
+    }
+
     /// Whether tokens that are written to the cache for a long time cost more than those that are for a short one.
     #[must_use]
     pub fn long_writes_are_dearer(&self) -> bool {

@@ -207,3 +207,15 @@ fn a_price_is_read_back_as_it_was_written() {
         r#"{"input":1,"cached_input":2,"cache_write_1h":4,"output":5,"long_context":{"above":7,"input":8,"cached_input":8,"output":8}}"#
     );
 }
+
+#[test]
+fn something_is_held_where_a_longer_input_than_the_bound_would_cost_something() {
+    let from_five = tiered([0; 6], 5, [10_000, 0, 0, 0, 0, 0]);
+    assert_eq!(from_five.to_hold(5, 7), NanoUsd(1));
+    assert_eq!(from_five.to_hold(6, 7), from_five.worst_case(6, 7));
+    assert_eq!(from_five.to_hold(0, 0), NanoUsd::ZERO);
+    assert_eq!(tiered([0; 6], 5, [0; 6]).to_hold(5, 7), NanoUsd::ZERO);
+    let plain = plain(3_000, 300, 15_000);
+    assert_eq!(plain.to_hold(5, 7), plain.worst_case(5, 7));
+    assert_eq!(Price::FREE.to_hold(5, 7), NanoUsd::ZERO);
+}

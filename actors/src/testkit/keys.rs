@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::protocol::{
-    CHANGES_OVERLAP, HashSecret, KeyChange, KeyChanges, KeyId, KeyIdentity, KeyStore, NewKey, PreviousHash, RateLimits,
+    HashSecret, KeyChange, KeyChanges, KeyCursor, KeyId, KeyIdentity, KeyStore, NewKey, PreviousHash, RateLimits,
     Rotation, Scope, StoreError, StoreFuture, StoredKey,
 };
 
@@ -25,22 +25,37 @@ struct State {
     keys: BTreeMap<KeyId, StoredKey>,
     limits: HashMap<Scope, (Option<RateLimits>, i64)>,
     ahead: Duration,
+    behind: Duration,
     away: bool,
 }
 
 impl State {
     fn now(&self) -> i64 {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = since_1970.unwrap_or_default() + self.ahead;
+        let now = (since_1970.unwrap_or_default() + self.ahead).saturating_sub(self.behind);
         i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
     }
 
+    /// Where the newest changes of keys and of rates are.
+    fn newest(&self) -> KeyCursor {
+        KeyCursor {
+            keys: self.keys.values().map(|key| key.updated_at).max().unwrap_or_default(),
+            limits: self.limits.values().map(|(_, at)| *at).max().unwrap_or_default(),
+        }
+    }
+
+    /// The place of the next change, behind all others whatever the clock says.
+    fn next_stamp(&self) -> i64 {
+        let newest = self.newest();
+        self.now().max(newest.keys.max(newest.limits).saturating_add(1))
+    }
+
     fn change(&mut self, id: &KeyId, change: impl FnOnce(&mut StoredKey, i64)) -> Option<StoredKey> {
-        let now = self.now();
+        let (now, stamp) = (self.now(), self.next_stamp());
         let key = self.keys.get_mut(id)?;
         if key.revoked_at.is_none() {
             change(key, now);
-            key.updated_at = now;
+            key.updated_at = stamp;
         }
         Some(key.clone())
     }
@@ -61,6 +76,11 @@ impl MemoryKeys {
     /// Puts its clock forward.
     pub fn advance(&self, by: Duration) {
         self.lock().ahead += by;
+    }
+
+    /// Puts its clock back.
+    pub fn set_back(&self, by: Duration) {
+        self.lock().behind += by;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -92,7 +112,7 @@ impl KeyStore for MemoryKeys {
 
     fn create(&self, key: NewKey) -> StoreFuture<StoredKey> {
         self.answer(|state| {
-            let now = state.now();
+            let (now, stamp) = (state.now(), state.next_stamp());
             let id = key.identity.id.clone();
             let stored = StoredKey {
                 identity: Arc::new(key.identity),
@@ -101,7 +121,7 @@ impl KeyStore for MemoryKeys {
                 hash: key.hash,
                 previous: None,
                 created_at: now,
-                updated_at: now,
+                updated_at: stamp,
                 revoked_at: None,
             };
             state.keys.entry(id).or_insert(stored).clone()
@@ -159,21 +179,20 @@ impl KeyStore for MemoryKeys {
         })
     }
 
-    fn changes(&self, since: Option<i64>) -> StoreFuture<KeyChanges> {
+    fn changes(&self, since: Option<KeyCursor>) -> StoreFuture<KeyChanges> {
         self.answer(|state| {
-            let overlap = i64::try_from(CHANGES_OVERLAP.as_micros()).unwrap_or(i64::MAX);
-            let from = since.map(|since| since - overlap);
-            let keys = state.keys.values().filter(|key| match from {
-                Some(from) => key.updated_at >= from,
+            let keys = state.keys.values().filter(|key| match since {
+                Some(since) => key.updated_at > since.keys,
                 None => key.revoked_at.is_none(),
             });
-            let limits = state.limits.iter().filter(|(_, (limits, changed))| match from {
-                Some(from) => *changed >= from,
+            let limits = state.limits.iter().filter(|(_, (limits, changed))| match since {
+                Some(since) => *changed > since.limits,
                 None => limits.is_some(),
             });
             KeyChanges {
                 keys: keys.cloned().collect(),
                 limits: limits.map(|(scope, (limits, _))| (scope.clone(), *limits)).collect(),
+                next: state.newest(),
                 now: state.now(),
             }
         })
@@ -181,8 +200,8 @@ impl KeyStore for MemoryKeys {
 
     fn set_limits(&self, scope: Scope, limits: RateLimits) -> StoreFuture<()> {
         self.answer(|state| {
-            let now = state.now();
-            state.limits.insert(scope, (Some(limits), now));
+            let stamp = state.next_stamp();
+            state.limits.insert(scope, (Some(limits), stamp));
         })
     }
 
@@ -192,10 +211,10 @@ impl KeyStore for MemoryKeys {
 
     fn delete_limits(&self, scope: Scope) -> StoreFuture<bool> {
         self.answer(|state| {
-            let now = state.now();
+            let stamp = state.next_stamp();
             let was_there = matches!(state.limits.get(&scope), Some((Some(_), _)));
             if was_there {
-                state.limits.insert(scope, (None, now));
+                state.limits.insert(scope, (None, stamp));
             }
             was_there
         })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gateway_actors::budget::Action;
 use gateway_actors::protocol::{BudgetRule, BudgetStore, NanoUsd, OnExhausted, Reserved, Scope, Window};
 
 use crate::process::Who;
@@ -131,6 +132,43 @@ fn a_budget_that_was_set_again_before_its_end_was_heard_of_is_heeded() {
     assert_eq!(got[0].charges().unwrap().to[0].0, project());
     drop(world.begin_and_serve(0, 1));
     assert_eq!(world.alive[0].refused, 1);
+}
+
+#[test]
+fn a_budget_is_heeded_that_was_heard_to_be_set_again_before_a_question_was_answered_that_found_none() {
+    let mut world = World::of_one_budget();
+    drop(world.look(0));
+    answer(world.ledger.delete_budget(project())).unwrap();
+    assert!(world.alive[0].begin(PROJECT, NanoUsd(1), world.now).is_empty());
+    let late = loop {
+        let action = world.alive[0].to_do.remove(0);
+        let is_question = matches!(action, Action::Grant { .. });
+        let arrived = world.ask(action, false, true);
+        if is_question {
+            break arrived.unwrap();
+        }
+        if let Some(arrived) = arrived {
+            assert!(world.alive[0].deliver(arrived, world.now).is_empty());
+        }
+    };
+    answer(world.ledger.set_budget(project(), rule())).unwrap();
+    drop(world.pass(0, Duration::from_millis(300)));
+    assert_eq!(world.alive[0].heeds(PROJECT).count(), 1);
+    drop(world.alive[0].deliver(late, world.now));
+    drop(world.serve(0));
+    assert_eq!(world.alive[0].heeds(PROJECT).count(), 1);
+}
+
+#[test]
+fn what_was_set_when_the_ledgers_clock_had_gone_back_is_heard_of() {
+    let mut world = World::of_one_budget();
+    drop(world.look(0));
+    answer(world.ledger.delete_budget(project())).unwrap();
+    drop(world.look(0));
+    world.ledger.set_now(0);
+    answer(world.ledger.set_budget(project(), rule())).unwrap();
+    drop(world.pass(0, Duration::from_millis(300)));
+    assert_eq!(world.alive[0].heeds(PROJECT).count(), 1);
 }
 
 #[test]

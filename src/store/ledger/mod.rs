@@ -16,6 +16,3 @@ pub(super) use charges::{Charge, Posted, charges_of};
 pub(super) use rows::{
     BudgetRow, LeaseKey, Locked, Missing, PeriodColumns, PeriodKey, PeriodRow, SliceRow, json_of_percents,
 };
-
-/// How far behind its cursor a reader of changes looks, in microseconds: a change may become visible after a later one.
-pub(super) const CHANGES_OVERLAP_US: i64 = 10_000_000;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use gateway_actors::protocol::{
-    HashSecret, KeyChange, KeyChanges, KeyId, KeyStore, NewKey, RateLimits, Rotation, Scope, StoreFuture, StoredKey,
+    HashSecret, KeyChange, KeyChanges, KeyCursor, KeyId, KeyStore, NewKey, RateLimits, Rotation, Scope, StoreFuture,
+    StoredKey,
 };
 
 use super::transactions::{Access, Transactions};
@@ -98,7 +99,7 @@ impl KeyStore for Keys {
         })
     }
 
-    fn changes(&self, since: Option<i64>) -> StoreFuture<KeyChanges> {
+    fn changes(&self, since: Option<KeyCursor>) -> StoreFuture<KeyChanges> {
         self.transactions.submit(Access::Read, move |connection| {
             async move {
                 let now = clock::now_us(connection).await?;

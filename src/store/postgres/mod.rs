@@ -208,14 +208,28 @@ mod dialect {
     pub(super) const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 }
 
-/// The lock of a conversation's row, held until the transaction ends.
+/// Locks that are held until the transaction ends.
 mod lock {
     use diesel::prelude::*;
+    use diesel::sql_types::BigInt;
     use diesel_async::RunQueryDsl;
 
     use super::Connection;
     use crate::store::schema::conversations;
+    use crate::store::stamped::Stamped;
 
+    /// Lets nobody else put a change into this order. The numbers are arbitrary; they must only be the same in every version.
+    pub(super) async fn stamps(connection: &mut Connection, of: Stamped) -> QueryResult<()> {
+        let number: i64 = match of {
+            Stamped::Budgets => 4_701_338_261_129_462_139,
+            Stamped::Keys => 4_701_338_261_129_462_140,
+            Stamped::Limits => 4_701_338_261_129_462_141,
+        };
+        let lock = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(number);
+        lock.execute(connection).await.map(drop)
+    }
+
+    /// The conversation's row.
     pub(super) async fn conversation(connection: &mut Connection, id: &str) -> QueryResult<()> {
         let locked = conversations::table
             .find(id)

@@ -13,6 +13,8 @@ use crate::store::error::QueryError;
 
 /// An event that could not be delivered for so long is not any more: a day.
 const STALE_US: i64 = 86_400_000_000;
+/// Events are put off for ten minutes at most: what is due later was written before the clock was set back.
+const PUT_OFF_US: i64 = 600_000_000;
 /// Events that are looked at to find those of the present periods.
 const LOOKED_AT: i64 = 500;
 
@@ -70,10 +72,12 @@ pub(in super::super) async fn claim_events(
 ) -> Result<Vec<ClaimedEvent>, QueryError> {
     let rows: Vec<EventRow> = Statement::new(
         "SELECT id, once, kind, detail, created_at, attempts FROM events
-         WHERE delivered_at IS NULL AND next_attempt_at <= ",
+         WHERE delivered_at IS NULL AND (next_attempt_at <= ",
     )
     .number(now)
-    .sql(" AND created_at > ")
+    .sql(" OR next_attempt_at > ")
+    .number(now.saturating_add(PUT_OFF_US))
+    .sql(") AND created_at > ")
     .number(now.saturating_sub(STALE_US))
     // It follows from the line before, and is what the index is for.
     .sql(" AND next_attempt_at > ")

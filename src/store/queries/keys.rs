@@ -3,13 +3,14 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{
-    CHANGES_OVERLAP, HashSecret, KeyChange, KeyChanges, KeyId, NewKey, RateLimits, Rotation, Scope, StoredKey,
+    HashSecret, KeyChange, KeyChanges, KeyCursor, KeyId, NewKey, RateLimits, Rotation, Scope, StoredKey,
 };
 
-use super::Connection;
+use super::{Connection, stamps};
 use crate::store::error::{Fault, QueryError};
 use crate::store::key_row::{KeyChangeset, LimitsRow, NewKeyRow};
 use crate::store::schema::{api_keys, rate_limits, secrets};
+use crate::store::stamped::Stamped;
 use crate::store::transfer::KeyRow;
 
 /// The name of what keys are hashed with.
@@ -45,8 +46,9 @@ pub(in super::super) async fn create_key(
     key: &NewKey,
     now: i64,
 ) -> Result<StoredKey, QueryError> {
+    let stamp = stamps::next(connection, Stamped::Keys, now).await?;
     diesel::insert_into(api_keys::table)
-        .values(NewKeyRow::new(key, now)?)
+        .values(NewKeyRow::new(key, now, stamp)?)
         .on_conflict(api_keys::id)
         .do_nothing()
         .execute(connection)
@@ -85,9 +87,10 @@ pub(in super::super) async fn update_key(
     change: &KeyChange,
     now: i64,
 ) -> Result<Option<StoredKey>, QueryError> {
+    let stamp = stamps::next(connection, Stamped::Keys, now).await?;
     let this = api_keys::table.find(id.as_str()).filter(api_keys::revoked_at.is_null());
     let changed = diesel::update(this)
-        .set(KeyChangeset::new(change, now)?)
+        .set(KeyChangeset::new(change, stamp)?)
         .execute(connection)
         .await?;
     match changed {
@@ -102,9 +105,10 @@ pub(in super::super) async fn revoke_key(
     id: &KeyId,
     now: i64,
 ) -> Result<Option<StoredKey>, QueryError> {
+    let stamp = stamps::next(connection, Stamped::Keys, now).await?;
     let this = api_keys::table.find(id.as_str()).filter(api_keys::revoked_at.is_null());
     diesel::update(this)
-        .set((api_keys::revoked_at.eq(now), api_keys::updated_at.eq(now)))
+        .set((api_keys::revoked_at.eq(now), api_keys::updated_at.eq(stamp)))
         .execute(connection)
         .await?;
     find_key(connection, id).await
@@ -120,6 +124,7 @@ pub(in super::super) async fn rotate_key(
     let grace = i64::try_from(rotation.grace.as_micros()).unwrap_or(i64::MAX);
     let previous_until = (grace > 0).then(|| now.saturating_add(grace));
     let hash = rotation.hash.to_hex();
+    let stamp = stamps::next(connection, Stamped::Keys, now).await?;
     let this = api_keys::table
         .find(id.as_str())
         .filter(api_keys::revoked_at.is_null())
@@ -128,7 +133,7 @@ pub(in super::super) async fn rotate_key(
         api_keys::hash.eq(&hash),
         api_keys::prefix.eq(&*rotation.prefix),
         api_keys::previous_until.eq(previous_until),
-        api_keys::updated_at.eq(now),
+        api_keys::updated_at.eq(stamp),
     );
     // What a column is set to may be another's value before the change.
     match previous_until {
@@ -145,17 +150,15 @@ pub(in super::super) async fn rotate_key(
     Ok(stored.filter(|key| key.revoked_at.is_none() && key.hash == rotation.hash))
 }
 
-/// What changed since then, or all that holds.
+/// What changed behind these places, or all that holds.
 pub(in super::super) async fn key_changes(
     connection: &mut Connection,
-    since: Option<i64>,
+    since: Option<KeyCursor>,
     now: i64,
 ) -> Result<KeyChanges, QueryError> {
-    let overlap = i64::try_from(CHANGES_OVERLAP.as_micros()).unwrap_or(i64::MAX);
-    let from = since.map(|since| since.saturating_sub(overlap));
-    let rows: Vec<KeyRow> = match from {
-        Some(from) => {
-            let changed = api_keys::table.filter(api_keys::updated_at.ge(from));
+    let rows: Vec<KeyRow> = match since {
+        Some(since) => {
+            let changed = api_keys::table.filter(api_keys::updated_at.gt(since.keys));
             changed.load(connection).await?
         }
         None => {
@@ -163,9 +166,9 @@ pub(in super::super) async fn key_changes(
             live.load(connection).await?
         }
     };
-    let limits: Vec<LimitsRow> = match from {
-        Some(from) => {
-            let changed = rate_limits::table.filter(rate_limits::updated_at.ge(from));
+    let limits: Vec<LimitsRow> = match since {
+        Some(since) => {
+            let changed = rate_limits::table.filter(rate_limits::updated_at.gt(since.limits));
             changed.load(connection).await?
         }
         None => {
@@ -173,9 +176,16 @@ pub(in super::super) async fn key_changes(
             live.load(connection).await?
         }
     };
+    let from = since.unwrap_or_default();
+    let keys: Vec<StoredKey> = rows.into_iter().map(StoredKey::try_from).collect::<Result<_, _>>()?;
+    let next = KeyCursor {
+        keys: keys.iter().map(|key| key.updated_at).fold(from.keys, i64::max),
+        limits: limits.iter().map(LimitsRow::stamp).fold(from.limits, i64::max),
+    };
     Ok(KeyChanges {
-        keys: rows.into_iter().map(StoredKey::try_from).collect::<Result<_, _>>()?,
+        keys,
         limits: limits.into_iter().map(LimitsRow::change).collect::<Result<_, _>>()?,
+        next,
         now,
     })
 }
@@ -187,7 +197,8 @@ pub(in super::super) async fn set_limits(
     limits: RateLimits,
     now: i64,
 ) -> Result<(), QueryError> {
-    let row = LimitsRow::new(scope, limits, now);
+    let stamp = stamps::next(connection, Stamped::Limits, now).await?;
+    let row = LimitsRow::new(scope, limits, stamp);
     diesel::insert_into(rate_limits::table)
         .values(&row)
         .on_conflict(rate_limits::scope)
@@ -217,11 +228,12 @@ pub(in super::super) async fn delete_limits(
     scope: &Scope,
     now: i64,
 ) -> Result<bool, QueryError> {
+    let stamp = stamps::next(connection, Stamped::Limits, now).await?;
     let this = rate_limits::table
         .find(scope.to_string())
         .filter(rate_limits::deleted_at.is_null());
     let deleted = diesel::update(this)
-        .set((rate_limits::deleted_at.eq(now), rate_limits::updated_at.eq(now)))
+        .set((rate_limits::deleted_at.eq(now), rate_limits::updated_at.eq(stamp)))
         .execute(connection)
         .await?;
     Ok(deleted > 0)

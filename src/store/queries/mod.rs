@@ -16,7 +16,7 @@
 //!
 //! This module is compiled once inside each database's module. What it takes from there is all that the databases
 //! differ in: `Connection` is the connection's type, `lock` makes others wait who want to change the same
-//! conversation, `books` locks and writes rows of the ledger, `new_outcomes` inserts many rows, and `dialect` has the words of SQL that are not the same.
+//! conversation or to put a change into the order that processes look by, `books` locks and writes rows of the ledger, `new_outcomes` inserts many rows, and `dialect` has the words of SQL that are not the same.
 
 mod amend;
 mod audit;
@@ -37,6 +37,7 @@ mod release;
 mod reports;
 mod reprice;
 mod responses;
+mod stamps;
 mod statement;
 mod todos;
 

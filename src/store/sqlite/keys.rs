@@ -1,7 +1,8 @@
 //! The virtual keys of a SQLite file: writes go through the writer's queue, the rest is read beside it.
 
 use gateway_actors::protocol::{
-    HashSecret, KeyChange, KeyChanges, KeyId, KeyStore, NewKey, RateLimits, Rotation, Scope, StoreFuture, StoredKey,
+    HashSecret, KeyChange, KeyChanges, KeyCursor, KeyId, KeyStore, NewKey, RateLimits, Rotation, Scope, StoreFuture,
+    StoredKey,
 };
 use tokio::runtime::Handle;
 
@@ -77,7 +78,7 @@ impl KeyStore for Keys {
         })
     }
 
-    fn changes(&self, since: Option<i64>) -> StoreFuture<KeyChanges> {
+    fn changes(&self, since: Option<KeyCursor>) -> StoreFuture<KeyChanges> {
         let readers = self.readers.clone();
         runtime::spawn(&self.runtime, async move {
             let mut connection = readers.get().await.map_err(Fault::from)?;

@@ -284,6 +284,11 @@ mod lock {
     use diesel::QueryResult;
 
     use super::Connection;
+    use crate::store::stamped::Stamped;
+
+    pub(super) fn stamps(_connection: &mut Connection, _of: Stamped) -> Ready<QueryResult<()>> {
+        ready(Ok(()))
+    }
 
     pub(super) fn conversation(_connection: &mut Connection, _id: &str) -> Ready<QueryResult<()>> {
         ready(Ok(()))

@@ -15,9 +15,6 @@ use crate::protocol::{
     GiveBack, Grant, GrantRequest, InstanceId, LeaseId, LedgerStore, NanoUsd, Recall, Scope, StoreError, StoreFuture,
 };
 
-/// How far behind its cursor a reader of changes looks, in microseconds: changes may become visible late.
-const OVERLAP_US: i64 = 10_000_000;
-
 #[expect(clippy::disallowed_types, reason = "a fake for tests, which no request waits for")]
 type Mutex<T> = std::sync::Mutex<T>;
 
@@ -124,8 +121,7 @@ impl CallStore for MemoryLedger {
 impl BudgetStore for MemoryLedger {
     fn budget_changes(&self, from: BudgetCursor) -> StoreFuture<BudgetChanges> {
         self.answer(|state| {
-            let since = from.0.saturating_sub(OVERLAP_US);
-            let is_told = |set: &Set| set.changed >= since && !(set.deleted && from == BudgetCursor::default());
+            let is_told = |set: &Set| set.changed > from.0 && !(set.deleted && from == BudgetCursor::default());
             let changed: Vec<_> = state.budgets.iter().filter(|(_, set)| is_told(set)).collect();
             let newest = changed.iter().map(|(_, set)| BudgetCursor(set.changed)).max();
             BudgetChanges {
@@ -158,11 +154,11 @@ impl BudgetStore for MemoryLedger {
 
     fn delete_budget(&self, scope: Scope) -> StoreFuture<bool> {
         self.answer(|state| {
-            let now = state.now;
+            let stamp = state.next_stamp();
             let there = state.budgets.get_mut(&scope).filter(|set| !set.deleted);
             there.is_some_and(|set| {
                 set.deleted = true;
-                set.changed = now;
+                set.changed = stamp;
                 true
             })
         })

@@ -273,11 +273,17 @@ impl State {
         }
     }
 
+    /// The place of the next change of a budget, behind all others whatever the clock says.
+    pub(super) fn next_stamp(&self) -> i64 {
+        let newest = self.budgets.values().map(|set| set.changed).max();
+        self.now.max(newest.unwrap_or(0).saturating_add(1))
+    }
+
     pub(super) fn set_budget(&mut self, scope: &Scope, rule: &BudgetRule) -> BudgetStatus {
         let is_new = self.rule(scope).is_none_or(|before| before.window != rule.window);
         let set = Set {
             rule: rule.clone(),
-            changed: self.now,
+            changed: self.next_stamp(),
             deleted: false,
         };
         self.budgets.insert(scope.clone(), set);

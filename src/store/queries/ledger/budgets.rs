@@ -4,10 +4,11 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use gateway_actors::protocol::{Budget, BudgetChanges, BudgetCursor, BudgetRule, BudgetStatus, NanoUsd, Period, Scope};
 
-use super::{Connection, books, opening};
+use super::{Connection, books, opening, stamps};
 use crate::store::error::{Fault, QueryError};
-use crate::store::ledger::{Book, BudgetRow, CHANGES_OVERLAP_US, Event, Missing, PeriodKey, json_of_percents};
+use crate::store::ledger::{Book, BudgetRow, Event, Missing, PeriodKey, json_of_percents};
 use crate::store::schema::{budget_periods, budgets};
+use crate::store::stamped::Stamped;
 
 /// Sets a budget inside the running transaction; how it stands, and the events that were raised. `now` is in microseconds
 /// since 1970.
@@ -34,6 +35,7 @@ pub(in super::super::super) async fn set_budget(
     book.tell_all(&key);
     let sums = book.sums(&key);
     let raised = books::write(connection, book.into_changes()).await?;
+    stamp(connection, &text, now).await?;
     Ok((status(rule.clone(), period, sums), raised))
 }
 
@@ -76,13 +78,13 @@ async fn write_rule(connection: &mut Connection, scope: &str, rule: &BudgetRule,
         budgets::on_exhausted.eq(rule.on_exhausted.as_str()),
         budgets::max_layer.eq(rule.max_layer.map(|layer| layer.as_str())),
         budgets::alert_percents.eq(json_of_percents(&rule.alert_percents)),
-        budgets::updated_at.eq(now),
         budgets::deleted_at.eq(None::<i64>),
     );
     diesel::insert_into(budgets::table)
         .values((
             budgets::scope.eq(scope),
             budgets::created_at.eq(now),
+            budgets::updated_at.eq(now),
             what_holds.clone(),
         ))
         .on_conflict(budgets::scope)
@@ -93,20 +95,29 @@ async fn write_rule(connection: &mut Connection, scope: &str, rule: &BudgetRule,
     Ok(())
 }
 
+/// Puts a change that was written behind all that processes may have heard of: it ends the transaction, since the others
+/// that change budgets wait from here on.
+async fn stamp(connection: &mut Connection, scope: &str, now: i64) -> QueryResult<()> {
+    let stamp = stamps::next(connection, Stamped::Budgets, now).await?;
+    let this = budgets::table.find(scope);
+    let stamped = diesel::update(this).set(budgets::updated_at.eq(stamp));
+    stamped.execute(connection).await.map(drop)
+}
+
 /// Deletes a budget inside the running transaction; whether there was one.
 pub(in super::super::super) async fn delete_budget(
     connection: &mut Connection,
     scope: &Scope,
     now: i64,
 ) -> Result<bool, QueryError> {
-    let live = budgets::table
-        .find(scope.to_string())
-        .filter(budgets::deleted_at.is_null());
-    let deleted = diesel::update(live)
-        .set((budgets::deleted_at.eq(now), budgets::updated_at.eq(now)))
-        .execute(connection)
-        .await?;
-    Ok(deleted > 0)
+    let text = scope.to_string();
+    let live = budgets::table.find(&text).filter(budgets::deleted_at.is_null());
+    let deleted = diesel::update(live).set(budgets::deleted_at.eq(now));
+    if deleted.execute(connection).await? == 0 {
+        return Ok(false);
+    }
+    stamp(connection, &text, now).await?;
+    Ok(true)
 }
 
 /// How a budget stands in the period that is now.
@@ -130,14 +141,13 @@ pub(in super::super::super) async fn budget(
     Ok(Some(status(rule, period, sums.unwrap_or_default())))
 }
 
-/// The budgets that were set or deleted from this place on.
+/// The budgets that were set or deleted behind this place.
 pub(in super::super::super) async fn budget_changes(
     connection: &mut Connection,
     from: BudgetCursor,
 ) -> Result<BudgetChanges, QueryError> {
-    let since = from.0.saturating_sub(CHANGES_OVERLAP_US);
     let rows: Vec<BudgetRow> = budgets::table
-        .filter(budgets::updated_at.ge(since))
+        .filter(budgets::updated_at.gt(from.0))
         .order((budgets::updated_at, budgets::scope))
         .select(BudgetRow::as_select())
         .load(connection)
@@ -149,11 +159,11 @@ pub(in super::super::super) async fn budget_changes(
     };
     for row in rows {
         let is_deleted = row.deleted_at.is_some();
+        changes.next = changes.next.max(BudgetCursor(row.updated_at));
         // Who asks for all budgets need not hear of what is no more.
         if is_deleted && changes.complete {
             continue;
         }
-        changes.next = changes.next.max(BudgetCursor(row.updated_at));
         changes.budgets.push(Budget {
             scope: scope_of(&row.scope)?,
             rule: if is_deleted { None } else { Some(row.rule()?) },

@@ -1,7 +1,8 @@
 //! What is done to the ledger. Each of these reads under the locks of the periods that it changes, has the books changed
 //! in memory (`store::ledger`), and writes what came of it at once.
 //!
-//! Locks are taken in one order: leases, budgets, periods by scope and name. Call records come before periods too.
+//! Locks are taken in one order: leases, budgets, periods by scope and name. Call records come before periods too. Last of
+//! all comes the order of budgets' changes, which others wait for whatever their budget.
 
 mod budgets;
 mod leases;
@@ -14,4 +15,4 @@ pub(in super::super) use leases::{end_lease, end_leases_of, expire_leases, open_
 pub(in super::super) use purge::{purge_leases, purge_slices};
 pub(in super::super) use slices::{give_back, grant, post, recalls};
 
-use super::{Connection, books};
+use super::{Connection, books, stamps};

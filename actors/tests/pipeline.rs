@@ -1,6 +1,8 @@
 //! The pipeline over real actors, with ports in memory.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "pipeline/places.rs"]
+mod places;
 #[path = "pipeline/state.rs"]
 mod state;
 

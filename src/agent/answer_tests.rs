@@ -51,6 +51,7 @@ fn a_list_is_told_with_the_model_of_each_step_that_is_done() {
         text: text.to_owned(),
         status,
         model: model.map(ModelId::from),
+        result: Some("kept, and not told here".into()),
     };
     let list = TodoList {
         id: "todo_1".into(),

@@ -217,10 +217,10 @@ fn api_key_of(variable: Option<&str>, environment: &Environment, reader: &mut Re
 }
 
 fn provider_name(written: Written<'_>) -> Result<String, String> {
-    let name = value::name(written)?;
+    let name = written.string()?;
     let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-    if name.len() <= 64 && name.chars().all(is_allowed) {
-        return Ok(name);
+    if (1..=64).contains(&name.len()) && name.chars().all(is_allowed) {
+        return Ok(name.to_owned());
     }
     Err("be 1 to 64 characters out of A-Z a-z 0-9 . _ -".to_owned())
 }

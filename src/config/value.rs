@@ -30,7 +30,7 @@ impl<'a> Written<'a> {
         matches!(self, Self::Toml(_))
     }
 
-    fn string(self) -> Result<&'a str, String> {
+    pub(super) fn string(self) -> Result<&'a str, String> {
         match self {
             Self::Toml(value) => value.as_str().ok_or_else(|| "be a string".to_owned()),
             Self::Text(text) => Ok(text),

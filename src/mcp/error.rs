@@ -58,6 +58,12 @@ pub(crate) enum Fault {
         /// The member.
         name: String,
     },
+    /// The session has none: its first request named its revision.
+    #[error(
+        "this session has begun without initialize: every request names its revision in _meta; start the process anew to \
+         begin with initialize"
+    )]
+    BegunWithout,
     /// No page begins there.
     #[error("there is no cursor {cursor:?}: every list here has one page; leave the cursor out")]
     UnknownCursor {
@@ -77,9 +83,12 @@ impl Fault {
     fn code(&self) -> ErrorCode {
         match self {
             Self::NotJson => ErrorCode::PARSE_ERROR,
-            Self::NotAMessage | Self::BadId | Self::Batch | Self::TooLong { .. } | Self::IdInUse { .. } => {
-                ErrorCode::INVALID_REQUEST
-            }
+            Self::NotAMessage
+            | Self::BadId
+            | Self::Batch
+            | Self::TooLong { .. }
+            | Self::IdInUse { .. }
+            | Self::BegunWithout => ErrorCode::INVALID_REQUEST,
             Self::UnknownMethod { .. } => ErrorCode::METHOD_NOT_FOUND,
             Self::BadParams { .. }
             | Self::GivenTwice { .. }

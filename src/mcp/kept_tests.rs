@@ -27,6 +27,7 @@ fn half(text: &str) -> AgentAnswer {
         text: text.to_owned(),
         status,
         model: None,
+        result: None,
     };
     AgentAnswer {
         todo: Some(TodoList {

@@ -41,6 +41,8 @@ pub(crate) async fn serve(server: GatewayServer, transport: StdioTransport) {
 }
 
 #[cfg(test)]
+mod again_tests;
+#[cfg(test)]
 mod kept_tests;
 #[cfg(test)]
 mod raw_client_tests;

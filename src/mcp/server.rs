@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use gateway_actors::protocol::RequestId;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-    ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, Implementation, InitializeRequestParams, InitializeResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -90,6 +90,21 @@ impl ServerHandler for GatewayServer {
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         Cow::Borrowed(REVISIONS)
+    }
+
+    /// Refused where the session has begun by a request that named its revision: all that came after it would have to do so
+    /// too, and who initializes does not.
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        // rmcp knows the peer of every other session by now.
+        let initialized = match context.peer.peer_info() {
+            Some(_) => self.negotiate_initialize(&request),
+            None => Err(Fault::BegunWithout.into()),
+        };
+        std::future::ready(initialized).await
     }
 
     async fn list_tools(

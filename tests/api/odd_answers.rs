@@ -165,3 +165,30 @@ fn said(reply: &Reply) -> String {
     }
     all
 }
+
+#[test]
+fn after_an_answer_with_nothing_in_it_the_next_model_of_the_layer_is_asked_where_words_are_wanted() {
+    let (alpha, beta) = (Provider::start("alpha"), Provider::start("beta"));
+    let gateway = Gateway::start(Setup::free_l0(&[&alpha, &beta]));
+    let client = gateway.client();
+    for said in ["", " \n"] {
+        alpha.say(Content::saying(said));
+        beta.say(Content::saying("something"));
+        for path in ["/v1/route", "/v1/chat"] {
+            let answer = client.post(path, &json!({ "message": "hello" })).json();
+            assert_eq!(answer["result"]["response"], "something", "{path} {said:?}: {answer}");
+        }
+        // To a dialect's own clients it is an answer.
+        let body = json!({ "model": "auto", "messages": [{ "role": "user", "content": "hello" }] });
+        let answer = client.post(COMPLETIONS, &body).json();
+        assert_eq!(answer["choices"][0]["message"]["content"], said, "{answer}");
+        // Where nobody else is left, there is none.
+        beta.say(Content::saying(said));
+        let reply = client.post("/v1/route", &json!({ "message": "hello" }));
+        assert_eq!(reply.error(502)["type"], "upstream_empty", "{said:?}");
+    }
+    for provider in [&alpha, &beta] {
+        provider.say(Content::text());
+    }
+    gateway.finish();
+}

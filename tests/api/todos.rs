@@ -1,11 +1,12 @@
 //! The to-do list of a task that is not small: stored with its conversation as it grows, and gone on with by the next
 //! request, in the next process too.
 
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Content, Gateway, Model, Provider, Setup};
+use crate::support::{Behaviour, Content, Gateway, Model, Provider, Setup, wait_for};
 
 const LIST: &str = r#"{"steps":["Write it","Test it","Explain it"]}"#;
 /// What each answer costs, in nano-USD: as many tokens as it has, at a dollar for a million.
@@ -83,6 +84,7 @@ fn a_tasks_list_is_stored_with_its_conversation_and_the_next_request_goes_on_wit
     assert_eq!(lists.len(), 1, "{lists:?}");
     assert_eq!(steps(&lists[0]), half);
     assert_eq!(lists[0]["id"], answer["todo"]["id"], "{lists:?}");
+    assert_eq!(lists[0]["steps"][0].get("result"), None, "{lists:?}");
 
     // The next process finds it where it was left.
     gateway.wait_until_settled();
@@ -96,14 +98,60 @@ fn a_tasks_list_is_stored_with_its_conversation_and_the_next_request_goes_on_wit
     let whole = half.map(|(text, _)| (text, "done"));
     assert_eq!(steps(&answer["todo"]), whole);
     assert_eq!(answer["todo"]["id"], lists[0]["id"]);
+    // What was done before is in the answer, and was told to whoever went on.
+    let text = answer["result"]["response"].as_str().unwrap();
+    let headings = [
+        "## 1. Write it\n\n{",
+        "\n\n## 2. Test it\n\n{",
+        "\n\n## 3. Explain it\n\n{",
+    ];
+    assert!(headings.iter().all(|heading| text.contains(heading)), "{text}");
     let asked = asked(&alpha);
     assert_eq!(asked.len(), 4, "it was planned again: {asked:?}");
     for (sent, step) in asked[1..].iter().zip(["Write it", "Test it", "Explain it"]) {
         assert!(sent.contains(&format!("# Your step\n\n{step}")), "{sent}");
     }
+    assert!(asked[2].contains("## 1. Write it\n\n{"), "{}", asked[2]);
     let lists = stored(&gateway);
     assert_eq!(lists.len(), 1, "{lists:?}");
     assert_eq!(steps(&lists[0]), whole);
+    alpha.say(Content::text());
+    gateway.finish();
+}
+
+#[test]
+fn what_was_done_of_a_task_by_kill_9_is_in_the_answer_of_the_request_that_goes_on_with_it() {
+    let alpha = Provider::start("alpha");
+    alpha.say(Content::saying(LIST));
+    alpha.set(Behaviour::Slow(Duration::from_secs(1)));
+    let model = Model::free("small", &alpha).window(16_000);
+    let setup = Setup::new()
+        .env("CODE_MODELS", "small")
+        .env("CHAT_MODELS", "small")
+        .provider(&alpha)
+        .model(&model);
+    let mut gateway = Gateway::start(setup);
+    let client = gateway.client();
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| client.try_post("/v1/code-agent", &task()).is_ok());
+        wait_for("the second step", SOON, || alpha.requests() == 3);
+        gateway.kill_9();
+        asking.join().unwrap();
+    });
+    alpha.set(Behaviour::Answer);
+    gateway.restart();
+    let answer = works(&gateway);
+    assert_eq!(answer["status"], "done", "{answer}");
+    let asked = asked(&alpha);
+    assert_eq!(asked.len(), 5, "{asked:?}");
+    assert!(asked[3].contains("## 1. Write it\n\n{"), "{}", asked[3]);
+    let text = answer["result"]["response"].as_str().unwrap();
+    let headings = [
+        "## 1. Write it\n\n{",
+        "\n\n## 2. Test it\n\n{",
+        "\n\n## 3. Explain it\n\n{",
+    ];
+    assert!(headings.iter().all(|heading| text.contains(heading)), "{text}");
     alpha.say(Content::text());
     gateway.finish();
 }

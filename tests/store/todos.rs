@@ -17,6 +17,7 @@ pub(crate) fn list(id: &str, statuses: &[TodoStatus]) -> TodoList {
         text: format!("step {number}: it's \"quoted\" \0 $1"),
         status: *status,
         model: (*status == TodoStatus::Done).then(|| "alpha-small".into()),
+        result: (*status == TodoStatus::Done).then(|| "fn it() {}\n\0 'it'".into()),
     });
     TodoList {
         id: id.into(),

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::cell::CellParts;
 use super::settlement::{End, Size, settle};
 use crate::protocol::{
-    CallRecord, DispatchRecord, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter, TokenUsage,
-    UpstreamFailure, UsageReport, UsageSource, Verdict,
+    CallRecord, DispatchRecord, FailureKind, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter,
+    TokenUsage, UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
 use crate::runtime::{AbortPoint, Seldom, pass};
 
@@ -141,9 +141,13 @@ impl Attempt {
         self.finish(End::Failed(failure), failure.outcome())
     }
 
-    /// The whole answer arrived, and is of no use. It is on the bill as any whole answer is.
+    /// The whole answer arrived, and is of no use. It is on the bill as any whole answer is. That there is nothing in it may be
+    /// the question's doing, or its limit's: nobody is shut out for it.
     pub(super) fn unusable(mut self, failure: &UpstreamFailure) -> Finished {
-        self.report_failure(failure);
+        match failure.kind {
+            FailureKind::Empty => self.report_success(),
+            _ => self.report_failure(failure),
+        }
         self.finish(End::Completed, failure.outcome())
     }
 
@@ -240,7 +244,7 @@ impl Attempt {
     }
 
     fn report_failure(&mut self, failure: &UpstreamFailure) {
-        use crate::protocol::FailureKind as Kind;
+        use FailureKind as Kind;
         // A request that is refused for what it says, or that its own deadline cut short, says nothing of the provider.
         if matches!(failure.kind, Kind::Rejected | Kind::ContextTooLong | Kind::Deadline) {
             return;

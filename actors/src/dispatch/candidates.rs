@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 
+use futures_util::future::select_all;
 use tokio::time::{Instant, timeout};
 
 use super::failure::Blocked;
 use super::run::Run;
 use super::settings::AmbiguousFailover;
 use crate::protocol::{
-    Acquire, AttemptTrace, Billing, Candidate, ErrorKind, FailureKind, GatewayError, HealthNote, Lease, Unavailable,
-    UpstreamFailure,
+    Acquire, AttemptTrace, Billing, Candidate, ErrorKind, FailureKind, GatewayError, HealthNote, InFlight, Lease,
+    ProviderName, Unavailable, UpstreamFailure,
 };
 
 impl Run {
@@ -90,11 +91,8 @@ impl Run {
 
     /// Nothing could be tried: waits for a place, or lets one call a second through an open gate.
     async fn when_all_are_blocked(&self, blocked: &Blocked) -> Result<Option<(Candidate, Lease)>, GatewayError> {
-        if let Some(candidate) = &blocked.full {
-            return Ok(self
-                .wait_for_place(candidate)
-                .await
-                .map(|lease| (candidate.clone(), lease)));
+        if !blocked.full.is_empty() {
+            return Ok(self.wait_for_place(&blocked.full).await);
         }
         if let Some(candidate) = &blocked.open
             && self.cell.last_resort.try_pass(Instant::now())
@@ -105,17 +103,29 @@ impl Run {
         Ok(None)
     }
 
-    async fn wait_for_place(&self, candidate: &Candidate) -> Option<Lease> {
-        let provider = self.cell.provider(&candidate.model.provider)?;
+    /// Waits for a place at any of these; where there are several, the first of them is taken.
+    async fn wait_for_place(&self, full: &[Candidate]) -> Option<(Candidate, Lease)> {
+        let mut names: Vec<&ProviderName> = full.iter().map(|candidate| &candidate.model.provider).collect();
+        names.sort_unstable();
+        names.dedup();
+        let providers = names.into_iter().filter_map(|name| self.cell.provider(name));
+        let places = Places(providers.map(|provider| &*provider.in_flight).collect());
         let left = self.call.context.deadline.saturating_duration_since(Instant::now());
         let patience = self.cell.settings.capacity_wait.min(left);
         let waiting = async {
             loop {
-                let freed = provider.in_flight.freed();
-                match self.acquire(candidate, false).await {
-                    Err(Unavailable::AtCapacity) => freed.await,
-                    result => return result.ok(),
+                let mut is_full = false;
+                for candidate in full {
+                    match self.acquire(candidate, false).await {
+                        Ok(lease) => return Some((candidate.clone(), lease)),
+                        Err(Unavailable::AtCapacity) => is_full = true,
+                        Err(_) => {}
+                    }
                 }
+                if !is_full {
+                    return None;
+                }
+                places.freed().await;
             }
         };
         timeout(patience, waiting).await.ok().flatten()
@@ -138,5 +148,23 @@ impl Run {
             }
         }
         Err(Unavailable::Restarting)
+    }
+}
+
+/// Where a request waits for a place.
+struct Places<'a>(Vec<&'a InFlight>);
+
+impl Places<'_> {
+    /// A call has ended at one of them.
+    async fn freed(&self) {
+        let freed = self.0.iter().map(|place| Box::pin(place.freed()));
+        select_all(freed).await;
+    }
+}
+
+impl Drop for Places<'_> {
+    /// Whoever waits there too may have been passed over for this one, which took a place elsewhere.
+    fn drop(&mut self) {
+        self.0.iter().for_each(|place| place.pass_on());
     }
 }

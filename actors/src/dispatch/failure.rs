@@ -71,8 +71,8 @@ pub(super) fn told(failure: &UpstreamFailure) -> GatewayError {
 #[derive(Debug, Default)]
 pub(super) struct Blocked {
     soonest: Option<Duration>,
-    /// The first candidate whose provider had no free place.
-    pub(super) full: Option<Candidate>,
+    /// The candidates whose providers had no free place, in order.
+    pub(super) full: Vec<Candidate>,
     /// The first candidate whose gate was open.
     pub(super) open: Option<Candidate>,
 }
@@ -84,16 +84,14 @@ impl Blocked {
                 self.soonest = Some(self.soonest.map_or(retry_after, |soonest| soonest.min(retry_after)));
                 self.open.get_or_insert(candidate);
             }
-            Unavailable::AtCapacity => {
-                self.full.get_or_insert(candidate);
-            }
+            Unavailable::AtCapacity => self.full.push(candidate),
             Unavailable::Restarting => {}
         }
     }
 
     /// What the client is told when nothing was tried.
     pub(super) fn told(&self) -> GatewayError {
-        if self.full.is_some() {
+        if !self.full.is_empty() {
             return GatewayError::new(
                 ErrorKind::Overloaded,
                 "every provider of this model has as many calls under way as it may; try again shortly",

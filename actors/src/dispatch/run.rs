@@ -15,9 +15,9 @@ use super::client::{Client, gone, superseded};
 use super::failure::{Blocked, told};
 use super::payment::{NotPaid, Payment};
 use crate::protocol::{
-    Answer, AttemptId, Billing, CallContext, CallStep, Candidate, ChatCall, Completion, ConversationId, DispatchRecord,
-    ErrorKind, FailureKind, GatewayError, Hold, Lease, LegRole, Model, NanoUsd, Ordinals, Outgoing, Plan, PlanRequest,
-    Price, RouteError, TokenBound, UpstreamCall, UpstreamFailure, UpstreamReply,
+    Answer, AnswerFault, AttemptId, Billing, CallContext, CallStep, Candidate, ChatCall, Completion, ConversationId,
+    DispatchRecord, ErrorKind, FailureKind, GatewayError, Hold, Lease, LegRole, Model, NanoUsd, Ordinals, Outgoing,
+    Plan, PlanRequest, Price, RouteError, TokenBound, UpstreamCall, UpstreamFailure, UpstreamReply,
 };
 use crate::runtime::{AbortPoint, Seldom, pass, unix_micros};
 
@@ -108,10 +108,15 @@ impl Run {
                     _ => return Err(error),
                 },
             };
-            match &whole.failure {
-                None => return Ok(self.answer(whole)),
-                Some(failure) => last = Some((whole.candidate.clone(), failure.clone())),
+            let Some(failure) = &whole.failure else {
+                return Ok(self.answer(whole));
+            };
+            if failure.kind == FailureKind::Empty {
+                // A dearer layer is for whoever judges answers to enter, which may want leave.
+                let layer = whole.candidate.model.layer;
+                queue.retain(|candidate| candidate.model.layer <= layer);
             }
+            last = Some((whole.candidate.clone(), failure.clone()));
             kept = Some(whole);
         }
     }
@@ -138,10 +143,16 @@ impl Run {
         };
         let bytes = u64::try_from(completion.body.len()).unwrap_or(u64::MAX);
         attempt.meter(bytes, Some(completion.usage));
-        let is_unusable = self.call.outgoing.is_unusable(&completion);
-        let failure = is_unusable.then(|| {
-            let detail = "an answer that cannot be read, or a call of a tool that nobody offered";
-            UpstreamFailure::new(FailureKind::Malformed, Billing::Ambiguous, detail)
+        let fault = self.call.outgoing.fault_of(&completion);
+        let failure = fault.map(|fault| {
+            let (kind, detail) = match fault {
+                AnswerFault::Unusable => (
+                    FailureKind::Malformed,
+                    "an answer that cannot be read, or a call of a tool that nobody offered",
+                ),
+                AnswerFault::Empty => (FailureKind::Empty, "an answer with nothing in it"),
+            };
+            UpstreamFailure::new(kind, Billing::Ambiguous, detail)
         });
         let finished = match &failure {
             None => attempt.completed(),
@@ -149,6 +160,7 @@ impl Run {
                 tracing::info!(
                     request = %self.call.plan.request,
                     model = %candidate.model.id,
+                    %failure,
                     "a whole answer is of no use"
                 );
                 attempt.unusable(failure)

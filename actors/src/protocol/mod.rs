@@ -103,8 +103,8 @@ pub use orchestra::{
 pub use orchestra_ids::{EscalationId, ExperimentId, ImprovementId, Ordinals};
 pub use outcomes::{ArmSum, EarlierTests, Feedback, OutcomeEnd, OutcomeRow, OutcomeStore, SuccessRow};
 pub use outgoing::{
-    AnswerForm, AnswerTranslation, BoundRules, Outgoing, OutgoingBody, OutgoingRequest, StateReader, StreamTranslation,
-    TokenBound, TranslationError,
+    AnswerFault, AnswerForm, AnswerTranslation, BoundRules, Outgoing, OutgoingBody, OutgoingRequest, StateReader,
+    StreamTranslation, TokenBound, TranslationError,
 };
 pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};

@@ -49,10 +49,10 @@ pub trait OutgoingRequest: fmt::Debug {
         None
     }
 
-    /// Whether nobody can make anything of an answer that its provider calls whole. The next model is asked then, as after
+    /// Why nobody can make anything of an answer that its provider calls whole, if so. Another model is asked then, as after
     /// any call that failed.
-    fn is_unusable(&self, _completion: &Completion) -> bool {
-        false
+    fn fault_of(&self, _completion: &Completion) -> Option<AnswerFault> {
+        None
     }
 
     /// The same request with a note for the model behind the client's own system text; nothing where there is no place for
@@ -71,6 +71,15 @@ pub trait OutgoingRequest: fmt::Debug {
     fn without_state(&self, _own: Option<&Model>) -> Option<Rc<dyn OutgoingRequest>> {
         None
     }
+}
+
+/// Why a whole answer is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerFault {
+    /// It cannot be read, or calls a tool that nobody offered.
+    Unusable,
+    /// There is nothing in it, or white space alone.
+    Empty,
 }
 
 /// The one provider that is given a request's opaque state, whichever models it is asked of: signatures and encrypted

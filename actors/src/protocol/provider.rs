@@ -51,6 +51,13 @@ impl InFlight {
         self.freed.notified().await;
     }
 
+    /// Wakes whoever else waits, if there is a place: for one who was woken and took a place elsewhere, or none.
+    pub fn pass_on(&self) {
+        if self.count() < self.limit {
+            self.freed.notify_one();
+        }
+    }
+
     fn leave(&self) {
         self.count.fetch_sub(1, Ordering::AcqRel);
         self.freed.notify_one();

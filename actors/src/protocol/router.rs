@@ -327,6 +327,19 @@ pub enum RouteError {
         /// What to do about it.
         hint: Arc<str>,
     },
+    /// The layers that an offer was made for have lost their models since.
+    #[error(
+        "what was offered is gone: no model is available in {} now{}; the answer before stays, and the same request \
+         without the offer is answered by what there is",
+        layers_text(layers),
+        after(hint)
+    )]
+    OfferGone {
+        /// The layers that were to be gone on with.
+        layers: Vec<Layer>,
+        /// What else could be done, if there is something.
+        hint: Option<Arc<str>>,
+    },
     /// The RouterActor is being rebuilt.
     #[error("the router is restarting; try again")]
     Restarting,
@@ -366,7 +379,9 @@ impl From<RouteError> for GatewayError {
             RouteError::ModelNotAllowed { .. } => Self::new(ErrorKind::Forbidden, message).with_param("model"),
             RouteError::Incapable { .. } => Self::invalid("model", message),
             RouteError::ContextTooLong { .. } => Self::new(ErrorKind::ContextTooLong, message),
-            RouteError::NoModel { .. } => Self::new(ErrorKind::NoProviderAvailable, message),
+            RouteError::NoModel { .. } | RouteError::OfferGone { .. } => {
+                Self::new(ErrorKind::NoProviderAvailable, message)
+            }
             RouteError::Restarting => Self::component_failed("router"),
         }
     }

@@ -244,7 +244,8 @@ pub struct RoutingStory {
     pub decision: Decision,
     /// What came of the check.
     pub check: CheckStatus,
-    /// Why the check could not be made, or those who differ could not be settled: `provider`, `timeout`, `budget`,
+    /// Why the check could not be made, those who differ could not be settled, or nobody else said who is right about a
+    /// rejected answer: `provider`, `timeout`, `budget`,
     /// `invalid_verdict`, `no_second_model`, `deadline`, `incomparable`. Why there was none: [`CheckPlan::AT_ONCE`](super::CheckPlan::AT_ONCE).
     pub check_reason: Option<&'static str>,
     /// The models that took part in it.

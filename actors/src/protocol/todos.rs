@@ -39,6 +39,27 @@ impl TodoList {
     pub fn is_open(&self) -> bool {
         self.steps.iter().any(|step| step.status == TodoStatus::Open)
     }
+
+    /// The same as it is kept: without results that are too long for it.
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        for step in &mut self.steps {
+            step.result = step
+                .result
+                .take()
+                .filter(|result| result.len() <= TodoStep::MOST_RESULT);
+        }
+        self
+    }
+
+    /// The same without what came of the steps: as it is told, and as it is stored once that is in an answer.
+    #[must_use]
+    pub fn without_results(mut self) -> Self {
+        for step in &mut self.steps {
+            step.result = None;
+        }
+        self
+    }
 }
 
 impl fmt::Debug for TodoList {
@@ -60,6 +81,28 @@ pub struct TodoStep {
     /// The model that did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelId>,
+    /// What came of it, where the list is still to be gone on with. Stored up to [`MOST_RESULT`](Self::MOST_RESULT).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Arc<str>>,
+}
+
+impl TodoStep {
+    /// Bytes of a result that is stored. A longer one is not stored in part: half a result would be taken for all of it.
+    pub const MOST_RESULT: usize = 128 * 1024;
+
+    /// Ticks it: done by this model, with this result.
+    pub fn done(&mut self, model: ModelId, result: Arc<str>) {
+        self.status = TodoStatus::Done;
+        self.model = Some(model);
+        self.result = Some(result);
+    }
+
+    /// It is to be done again.
+    pub fn reopen(&mut self) {
+        self.status = TodoStatus::Open;
+        self.model = None;
+        self.result = None;
+    }
 }
 
 impl fmt::Debug for TodoStep {
@@ -68,6 +111,7 @@ impl fmt::Debug for TodoStep {
             .field("text_bytes", &self.text.len())
             .field("status", &self.status)
             .field("model", &self.model)
+            .field("result_bytes", &self.result.as_ref().map(|result| result.len()))
             .finish()
     }
 }

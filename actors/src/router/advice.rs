@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::core::{RouterCore, unfit};
-use crate::protocol::{Catalogue, Layer, Model, PlanRequest, ProviderName, RejectReason, Rejected, RouteError, Target};
+use crate::protocol::{
+    Catalogue, Layer, Leave, Model, PlanRequest, ProviderName, RejectReason, Rejected, RouteError, Target,
+};
 
 /// A request without a candidate: every model it might have had was rejected.
 pub(super) struct Impasse<'a> {
@@ -36,6 +38,17 @@ impl RouterCore {
             };
         }
         let keys = || self.missing_keys(impasse.rejected.iter().map(|one| &one.model));
+        let wish = &impasse.request.wish;
+        if let (Some(above), Leave::UpTo(most)) = (wish.above, wish.leave) {
+            let offered = Layer::ALL
+                .iter()
+                .copied()
+                .filter(|layer| *layer > above && *layer <= most);
+            return RouteError::OfferGone {
+                layers: offered.collect(),
+                hint: self.way_out(&impasse, false).or_else(keys).map(Into::into),
+            };
+        }
         let hint = self.way_out(&impasse, true).or_else(keys);
         let hint = hint.unwrap_or_else(|| "add a model to the catalogue, or set a provider's key".to_owned());
         RouteError::NoModel {
@@ -62,6 +75,7 @@ impl RouterCore {
                 .models()
                 .iter()
                 .filter(|model| model.layer <= most && request.allows(model))
+                .filter(|model| request.wish.above.is_none_or(|above| model.layer > above))
                 .filter(fits)
         };
         let usable = elsewhere().filter(|model| self.has_key(&model.provider));

@@ -127,6 +127,28 @@ fn a_layer_with_a_larger_window_is_named() {
 }
 
 #[test]
+fn an_offer_whose_layers_have_lost_their_models_is_told_as_such() {
+    let approved = |models: Vec<Model>| {
+        let mut bench = bench(models);
+        let wish = &mut bench.request.wish;
+        (wish.above, wish.leave, wish.floor) = (Some(Layer::L0), Leave::UpTo(Layer::L2), Some(Layer::L2));
+        message(&bench)
+    };
+    let zero = || model("zero", "a", Layer::L0, Some(0));
+    let gone = "what was offered is gone: no model is available in L1, L2 now";
+    let stays = "; the answer before stays, and the same request without the offer is answered by what there is";
+    assert_eq!(approved(vec![zero()]), format!("{gone}{stays}"));
+    let without_key = vec![zero(), model("two", "locked", Layer::L2, Some(2))];
+    let mend = "; provider `locked` has no key: set LOCKED_KEY";
+    assert_eq!(approved(without_key), format!("{gone}{mend}{stays}"));
+    let dearer = approved(vec![zero(), model("three", "a", Layer::L3, Some(3))]);
+    assert!(
+        dearer.starts_with(&format!("{gone}; layer L3 has one: ask for it")),
+        "{dearer}"
+    );
+}
+
+#[test]
 fn settings_are_named_only_where_they_lead_to_the_layer() {
     let cases = [
         // From the default layer, up to the highest, with leave: where the model is, and what is to be set.

@@ -80,6 +80,8 @@ pub struct TestSettings {
     pub orchestration: OrchestrationSettings,
     /// The router's rules.
     pub router: RouterSettings,
+    /// Calls at once at each provider; 128 where nothing is said.
+    pub places: Option<u32>,
 }
 
 /// A model of layer L0 at this price in pico-USD per token.
@@ -138,7 +140,7 @@ impl TestCell {
         let mut providers = HashMap::new();
         for model in &models {
             let name = model.provider.clone();
-            let in_flight = Arc::new(InFlight::new(128));
+            let in_flight = Arc::new(InFlight::new(settings.places.unwrap_or(128)));
             let actor = ProviderActor::new(
                 name.clone(),
                 Arc::clone(&in_flight),

@@ -13,9 +13,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::protocol::{
-    AnswerEnd, AnswerRead, AnswerShape, Billing, BoundRules, Completion, FailureKind, GatewayError, Model, ModelId,
-    Needs, Outgoing, OutgoingRequest, OwnPrompt, Question, Scribe, StreamFrame, TokenBound, TokenUsage, Upstream,
-    UpstreamCall, UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
+    AnswerEnd, AnswerFault, AnswerRead, AnswerShape, Billing, BoundRules, Completion, FailureKind, GatewayError, Model,
+    ModelId, Needs, Outgoing, OutgoingRequest, OwnPrompt, Question, Scribe, StreamFrame, TokenBound, TokenUsage,
+    Upstream, UpstreamCall, UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
 };
 
 /// What one call meets.
@@ -141,11 +141,14 @@ impl OutgoingRequest for TextRequest {
     }
 
     fn read_answer(&self, completion: &Completion) -> Option<AnswerRead> {
-        (!self.is_unusable(completion)).then(|| read(completion))
+        (self.fault_of(completion) != Some(AnswerFault::Unusable)).then(|| read(completion))
     }
 
-    fn is_unusable(&self, completion: &Completion) -> bool {
-        completion.body.ends_with(&[UNREADABLE as u8])
+    fn fault_of(&self, completion: &Completion) -> Option<AnswerFault> {
+        if completion.body.ends_with(&[UNREADABLE as u8]) {
+            return Some(AnswerFault::Unusable);
+        }
+        completion.body.trim_ascii().is_empty().then_some(AnswerFault::Empty)
     }
 
     fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {

@@ -103,6 +103,69 @@ async fn an_answer_that_nobody_can_read_is_evidence_where_no_other_model_is_left
 }
 
 #[actix_rt::test]
+async fn after_an_answer_with_nothing_in_it_another_of_its_layer_is_asked_before_any_rise_or_offer() {
+    for (with_leave, more) in [(false, &["ant", "bee", "eel"][..]), (true, &["ant", "bee"][..])] {
+        let scene = Scene::paused();
+        match with_leave {
+            false => scene.plans(more, unchecked()),
+            true => scene.plans_with_leave(more, &["ant", "bee", "eel"], unchecked()),
+        }
+        scene.say(&[("ant", " \n"), ("bee", "7")]);
+        let answer = scene.ask(SUM).await;
+        assert_eq!(text(&answer), "7");
+        assert!(story(&answer).rises.is_empty() && story(&answer).escalation.is_none());
+        adds_up(&answer, &scene.records().await);
+        let rows: Vec<_> = scene
+            .rows()
+            .await
+            .into_iter()
+            .map(|row| (row.0, row.2, row.3))
+            .collect();
+        let row = |model: &str, outcome| (model.to_owned(), outcome, COST);
+        assert_eq!(rows, [row("ant", Outcome::Malformed), row("bee", Outcome::Completed)]);
+        scene.stop();
+    }
+}
+
+#[actix_rt::test]
+async fn an_answer_with_nothing_in_it_is_evidence_where_no_other_of_its_layer_is_left() {
+    // A dearer one that may be asked is asked as a better one, told of it.
+    let scene = Scene::paused();
+    scene.plans(&["ant", "dog", "dog-two", "eel"], unchecked());
+    scene.say(&[("ant", ""), ("dog", ""), ("dog-two", ""), ("eel", "7")]);
+    let answer = scene.ask(SUM).await;
+    assert_eq!(text(&answer), "7");
+    assert_eq!(scene.cell.upstream.calls(), ["ant", "dog", "dog-two", "eel"]);
+    assert_eq!(story(&answer).rises.len(), 2);
+    adds_up(&answer, &scene.records().await);
+    scene.stop();
+    // One that wants leave is offered, and no more of the others are asked than after any failure.
+    let scene = Scene::paused();
+    let cheap = ["ant", "bee", "bee-two", "cat"];
+    scene.plans_with_leave(&cheap, &["ant", "bee", "bee-two", "cat", "dog"], unchecked());
+    scene.say(&cheap.map(|model| (model, "")));
+    let answer = scene.ask(SUM).await;
+    let need = story(&answer).escalation.as_ref().unwrap();
+    assert_eq!((need.suggested, need.evidence), (Layer::L1, Evidence::Empty));
+    assert_eq!(scene.cell.upstream.calls(), ["ant", "bee", "bee-two"]);
+    adds_up(&answer, &scene.records().await);
+    scene.stop();
+}
+
+#[actix_rt::test]
+async fn answers_with_nothing_in_them_shut_nobody_out() {
+    let scene = Scene::paused();
+    scene.plans(&["ant"], unchecked());
+    for _ in 0..10 {
+        scene.say(&[("ant", "")]);
+        scene.ask(SUM).await;
+    }
+    scene.say(&[("ant", "7")]);
+    assert_eq!(text(&scene.ask(SUM).await), "7");
+    scene.stop();
+}
+
+#[actix_rt::test]
 async fn a_request_moves_up_at_most_twice() {
     let scene = Scene::paused();
     scene.plans(&["ant", "dog", "eel"], unchecked());

@@ -7,7 +7,7 @@ use gateway_actors::protocol::{
     OutcomeRow, Strategy,
 };
 use gateway_actors::testkit::samples::decision;
-use gateway_actors::testkit::{Script, until};
+use gateway_actors::testkit::{CUT, Script, until};
 
 use crate::scene::{COST, HELD, SUM, Scene, after, say};
 
@@ -186,7 +186,7 @@ async fn an_arm_whose_model_fails_has_failed_though_another_model_answers() {
 async fn an_arm_whose_answer_was_given_up_for_a_better_one_has_not_failed() {
     let scene = Scene::new();
     scene.plans(&["ant", "dog"], of_arm(ArmSpec::Model("ant".into()), false));
-    scene.say(&[("ant", ""), ("dog", "seven")]);
+    scene.say(&[("ant", &format!("It is sev{CUT}")), ("dog", "seven")]);
     scene.ask(SUM).await;
     let row = told(&scene, 1).await.pop().unwrap();
     assert_eq!(

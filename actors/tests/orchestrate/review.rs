@@ -330,12 +330,14 @@ async fn what_one_of_two_is_cut_is_no_rival_but_told_of_to_whoever_does_better()
 
 #[actix_rt::test]
 async fn where_nobody_better_may_be_asked_a_third_maker_says_who_is_right() {
-    for (third, check, offers) in [
-        (say(ACCEPT), CheckStatus::Arbitrated, false),
-        (say(REJECT), CheckStatus::Rejected, true),
-        (say("hm"), CheckStatus::Unavailable, false),
-        (Script::Panic, CheckStatus::Unavailable, false),
-        (after(60_000, say(ACCEPT)), CheckStatus::Unavailable, false),
+    let rejected = CheckStatus::Rejected;
+    for (third, check, reason) in [
+        (say(ACCEPT), CheckStatus::Arbitrated, None),
+        (say(REJECT), rejected, None),
+        // Whatever becomes of the third one, the verdict that there is stands.
+        (say("hm"), rejected, Some("invalid_verdict")),
+        (Script::Panic, rejected, Some("provider")),
+        (after(60_000, say(ACCEPT)), rejected, Some("timeout")),
     ] {
         let scene = Scene::paused();
         let review = scene.review(&["bee", "cat"]);
@@ -344,8 +346,9 @@ async fn where_nobody_better_may_be_asked_a_third_maker_says_who_is_right() {
         scene.script("cat", [third]);
         let answer = scene.ask(SUM).await;
         assert_eq!((text(&answer), story(&answer).check), ("six", check));
+        assert_eq!(story(&answer).check_reason, reason);
         let need = story(&answer).escalation.as_ref().map(|need| need.evidence);
-        assert_eq!(need, offers.then_some(Evidence::Rejected));
+        assert_eq!(need, (check == rejected).then_some(Evidence::Rejected));
         assert!(scene.cell.upstream.sent_to("cat")[0].contains("it is seven"));
         let rows = scene.rows().await;
         assert_eq!(rows[2].1, LegRole::Arbiter);

@@ -61,6 +61,7 @@ fn the_shipped_file_names_every_setting() {
     let shipped = include_str!("../../../config/gateway.toml");
     for section in [
         "http",
+        "auth",
         "routing",
         "breaker",
         "failover",
@@ -71,6 +72,7 @@ fn the_shipped_file_names_every_setting() {
         "budget",
         "idempotency",
         "cost",
+        "alerts",
         "log",
         "openrouter",
         "oss",

@@ -85,6 +85,8 @@ fn every_value_of_a_model_that_cannot_be_is_refused_at_its_line() {
 fn every_value_of_a_provider_that_cannot_be_is_refused_at_its_line() {
     for (key, value, line, message) in [
         ("name", "\"al/pha\"", 3, "must be 1 to 64 characters out of"),
+        ("name", "\"al pha\"", 3, "must be 1 to 64 characters out of"),
+        ("name", "\"\"", 3, "must be 1 to 64 characters out of"),
         ("kind", "\"openia\"", 4, "must be one of openai-compatible, openai"),
         ("base_url", "\"127.0.0.1:9100\"", 5, "must be a URL such as"),
         (

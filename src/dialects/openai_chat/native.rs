@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway_actors::protocol::{
-    AnswerEnd, AnswerRead, BoundRules, Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model, Needs,
-    Outgoing, OutgoingRequest, Question, Role, TokenBound,
+    AnswerEnd, AnswerFault, AnswerRead, BoundRules, Capabilities, Completion, Dialect, ErrorKind, GatewayError, Model,
+    Needs, Outgoing, OutgoingRequest, Question, Role, TokenBound,
 };
 use serde::Serialize;
 
@@ -142,12 +142,18 @@ impl OutgoingRequest for ConversationRequest {
         reading::of_chat(completion)
     }
 
-    /// One without a text that can be read, and be it a call of a tool that nobody offered. A refusal is none, and neither is
-    /// an answer with nothing in it.
-    fn is_unusable(&self, completion: &Completion) -> bool {
-        let has_text = answer_text(&completion.body).is_ok();
-        let is_told = |read: AnswerRead| read.end == AnswerEnd::Refused || !read.calls_tools;
-        !has_text && !reading::of_chat(completion).is_some_and(is_told)
+    /// One without a text that can be read, and be it a call of a tool that nobody offered; one with nothing in it. A refusal
+    /// is neither.
+    fn fault_of(&self, completion: &Completion) -> Option<AnswerFault> {
+        let answer = answer_text(&completion.body);
+        if answer.is_ok_and(|answer| answer.refusal.is_some() || !is_blank(&answer.text)) {
+            return None;
+        }
+        match reading::of_chat(completion) {
+            Some(read) if read.end == AnswerEnd::Refused => None,
+            Some(read) if !read.calls_tools && is_blank(&read.text) => Some(AnswerFault::Empty),
+            _ => Some(AnswerFault::Unusable),
+        }
     }
 
     fn with_note(&self, note: &str) -> Option<Rc<dyn OutgoingRequest>> {
@@ -194,21 +200,29 @@ impl ConversationRequest {
 /// # Errors
 /// When there is no text: a refusal, an empty answer, or a call of a tool that nobody offered.
 pub(super) fn plain_answer(completion: &Completion) -> Result<String, GatewayError> {
-    match answer_text(&completion.body) {
-        Ok(answer) if !answer.text.is_empty() => Ok(answer.text),
-        Ok(answer) if answer.refusal.is_some() => Err(GatewayError::new(
+    let answer = answer_text(&completion.body);
+    let read = || reading::of_chat(completion).filter(|read| !read.calls_tools);
+    let (kind, message) = match answer {
+        Ok(answer) if !is_blank(&answer.text) => return Ok(answer.text),
+        Ok(answer) if answer.refusal.is_some() => (
             ErrorKind::UpstreamRejected,
             "the model refused to answer this message; put it differently or ask another model",
-        )),
-        Ok(_) => Err(GatewayError::new(
+        ),
+        answer if answer.is_ok() || read().is_some_and(|read| is_blank(&read.text)) => (
             ErrorKind::UpstreamEmpty,
             "the model answered without any text; allow more tokens or ask another model",
-        )),
-        Err(_) => Err(GatewayError::new(
+        ),
+        _ => (
             ErrorKind::UpstreamMalformed,
             "the model's answer has no text that could be read; try again or ask another model",
-        )),
-    }
+        ),
+    };
+    Err(GatewayError::new(kind, message))
+}
+
+/// Whether there is nothing in a text to be read.
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }
 
 #[cfg(test)]
@@ -325,22 +339,23 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_of_no_use_that_cannot_be_read_or_calls_what_nobody_offered() {
+    fn an_answer_is_of_no_use_that_cannot_be_read_calls_what_nobody_offered_or_has_nothing_in_it() {
         let call = r#"[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]"#;
+        let (unusable, empty) = (Some(AnswerFault::Unusable), Some(AnswerFault::Empty));
+        let calls = |content: &str| format!(r#"{{"content":{content},"tool_calls":{call}}}"#);
         for (message, finish, expected) in [
-            (r#"{"content":"x \ud800 y"}"#.to_owned(), "stop", true),
-            (r#"{"content":7}"#.to_owned(), "stop", true),
-            (format!(r#"{{"content":null,"tool_calls":{call}}}"#), "tool_calls", true),
-            (
-                format!(r#"{{"content":"so","tool_calls":{call}}}"#),
-                "tool_calls",
-                false,
-            ),
-            (r#"{"content":"hello"}"#.to_owned(), "stop", false),
-            (r#"{"content":""}"#.to_owned(), "stop", false),
-            (r#"{"content":null}"#.to_owned(), "length", false),
-            (r#"{"content":null}"#.to_owned(), "content_filter", false),
-            (r#"{"content":null,"refusal":"no"}"#.to_owned(), "stop", false),
+            (r#"{"content":"x \ud800 y"}"#.to_owned(), "stop", unusable),
+            (r#"{"content":7}"#.to_owned(), "stop", unusable),
+            (calls("null"), "tool_calls", unusable),
+            (calls(r#""""#), "tool_calls", unusable),
+            (calls(r#""so""#), "tool_calls", None),
+            (r#"{"content":"hello"}"#.to_owned(), "stop", None),
+            (r#"{"content":""}"#.to_owned(), "stop", empty),
+            (r#"{"content":" \n\t"}"#.to_owned(), "stop", empty),
+            (r#"{"content":null}"#.to_owned(), "length", empty),
+            (r#"{"role":"assistant"}"#.to_owned(), "stop", empty),
+            (r#"{"content":null}"#.to_owned(), "content_filter", None),
+            (r#"{"content":null,"refusal":"no"}"#.to_owned(), "stop", None),
         ] {
             let body = format!(r#"{{"choices":[{{"index":0,"message":{message},"finish_reason":"{finish}"}}]}}"#);
             let completion = Completion {
@@ -348,7 +363,7 @@ mod tests {
                 body: Bytes::from(body),
                 usage: UsageReport::Missing,
             };
-            assert_eq!(request(0).is_unusable(&completion), expected, "{message}");
+            assert_eq!(request(0).fault_of(&completion), expected, "{message}");
         }
     }
 
@@ -358,10 +373,13 @@ mod tests {
             read(r#"{"role":"assistant","content":"hello"}"#),
             Ok("hello".to_owned())
         );
-        assert_eq!(
-            read(r#"{"role":"assistant","content":""}"#),
-            Err(ErrorKind::UpstreamEmpty)
-        );
+        for empty in [
+            r#"{"role":"assistant","content":""}"#,
+            r#"{"role":"assistant","content":" \n"}"#,
+            r#"{"role":"assistant","content":null}"#,
+        ] {
+            assert_eq!(read(empty), Err(ErrorKind::UpstreamEmpty), "{empty}");
+        }
         let refusal = r#"{"role":"assistant","content":null,"refusal":"no"}"#;
         assert_eq!(read(refusal), Err(ErrorKind::UpstreamRejected));
         assert_eq!(

@@ -40,8 +40,39 @@ pub(crate) async fn read_json<P>(
 where
     P: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
+    check_media_type(request.headers())?;
+    read_body(request, payload, limit, settings, budget).await
+}
+
+/// The same for a request that need not have a body: one without a type is read as one of JSON.
+pub(crate) async fn read_any_json<P>(
+    request: &HttpRequest,
+    payload: P,
+    limit: usize,
+    settings: &HttpSettings,
+    budget: &Arc<BodyBudget>,
+) -> Result<Bytes, GatewayError>
+where
+    P: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
     let headers = request.headers();
-    check_media_type(headers)?;
+    if headers.contains_key(header::CONTENT_TYPE) || headers.contains_key(header::CONTENT_ENCODING) {
+        return read_json(request, payload, limit, settings, budget).await;
+    }
+    read_body(request, payload, limit, settings, budget).await
+}
+
+async fn read_body<P>(
+    request: &HttpRequest,
+    payload: P,
+    limit: usize,
+    settings: &HttpSettings,
+    budget: &Arc<BodyBudget>,
+) -> Result<Bytes, GatewayError>
+where
+    P: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let headers = request.headers();
     // What is more than all requests together may hold would be refused however long its client waited.
     let limit = limit.min(budget.limit());
     let declared = declared_length(headers);

@@ -5,7 +5,7 @@ mod budget;
 mod deadline;
 mod query;
 
-pub(crate) use body::read_json;
+pub(crate) use body::{read_any_json, read_json};
 pub(crate) use budget::BodyBudget;
 pub(crate) use deadline::deadline;
 pub(crate) use query::Query;

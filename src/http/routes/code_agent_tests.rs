@@ -59,6 +59,7 @@ async fn a_task_is_done_and_told_in_full() {
                 text: text.to_owned(),
                 status,
                 model: None,
+                result: None,
             };
             Ok(AgentAnswer {
                 todo: Some(TodoList {

@@ -2,9 +2,9 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use gateway_actors::protocol::{ConversationId, ConversationPage, ErrorKind, GatewayError};
+use gateway_actors::protocol::{ConversationId, ConversationPage, ErrorKind, GatewayError, TodoList};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::timeout_at;
 
 use crate::http::error::Failure;
@@ -22,7 +22,7 @@ struct Page<'a> {
     conversation_id: &'a ConversationId,
     summary: Option<&'a str>,
     messages: Vec<Message<'a>>,
-    todos: Vec<&'a RawValue>,
+    todos: Vec<Box<RawValue>>,
     next_before: Option<i64>,
 }
 
@@ -90,13 +90,16 @@ fn rendered<'a>(id: &'a ConversationId, page: &'a ConversationPage) -> Page<'a> 
         conversation_id: id,
         summary: page.summary.as_deref(),
         messages: messages.collect(),
-        todos: page
-            .todos
-            .iter()
-            .filter_map(|todo| serde_json::from_str(todo).ok())
-            .collect(),
+        todos: page.todos.iter().filter_map(|todo| shown(todo)).collect(),
         next_before: page.next_before,
     }
+}
+
+/// A list as it is told: what came of its steps is in the answers.
+fn shown(todo: &str) -> Option<Box<RawValue>> {
+    let list = serde_json::from_str::<TodoList>(todo);
+    let told = list.and_then(|list| to_raw_value(&list.without_results()));
+    told.or_else(|_no_list| RawValue::from_string(todo.to_owned())).ok()
 }
 
 fn unknown() -> GatewayError {

@@ -1,6 +1,7 @@
 //! `POST /v1/escalations/{token}/approve` and `…/reject`: deciding about an offer to go on with a dearer layer.
 
-use actix_web::http::header;
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use gateway_actors::protocol::{
@@ -13,7 +14,7 @@ use super::calls::in_time;
 use super::{ask, code_agent};
 use crate::escalation::{Refusal, Ticket};
 use crate::http::error::{ErrorShape, Failure};
-use crate::http::extract::{Fields, deadline, read_json};
+use crate::http::extract::{Fields, deadline, read_any_json};
 use crate::http::idempotency::{self, Asking};
 use crate::http::middleware::{Asker, Incoming};
 use crate::http::respond::json;
@@ -97,6 +98,7 @@ pub(super) async fn reject(
     let deadline = read_nothing(&request, payload, &edge, incoming).await?;
     let offers = &edge.shared().offers;
     let ticket = in_time(deadline, offers.admit(&token, &caller, None)).await?;
+    made_here(&edge, &ticket, deadline).await?;
     in_time(deadline, offers.decide(&ticket, EscalationDecision::Reject)).await?;
     json(&RejectedOffer {
         id: ticket.id,
@@ -120,13 +122,8 @@ impl Work {
     async fn done(self, watcher: Option<CallWatcher>) -> Result<HttpResponse, Failure> {
         let offers = &self.edge.shared().offers;
         let ticket: Ticket = in_time(self.deadline, offers.admit(&self.token, &self.caller, None)).await?;
-        let endpoint = in_time(self.deadline, offers.find(&ticket)).await?.endpoint;
-        let endpoints = &self.edge.shared().endpoints;
-        let is_of_an_agent = endpoint == endpoints.code_agent;
-        if !is_of_an_agent && endpoint != endpoints.route && endpoint != endpoints.chat {
-            // Made by another edge, which alone can go on.
-            return Err(GatewayError::from(Refusal::Invalid).into());
-        }
+        let endpoint = made_here(&self.edge, &ticket, self.deadline).await?;
+        let is_of_an_agent = endpoint == self.edge.shared().endpoints.code_agent;
         let offer = in_time(self.deadline, offers.decide(&ticket, EscalationDecision::Approve)).await?;
         let approval = Approval {
             request: self.request,
@@ -146,6 +143,18 @@ impl Work {
     }
 }
 
+/// The endpoint that made an offer. One of another edge, which alone can go on with it, is no offer here.
+async fn made_here(edge: &Edge, ticket: &Ticket, deadline: Instant) -> Result<Arc<str>, Failure> {
+    let shared = edge.shared();
+    let endpoint = in_time(deadline, shared.offers.find(ticket)).await?.endpoint;
+    let endpoints = &shared.endpoints;
+    let own = [&endpoints.code_agent, &endpoints.route, &endpoints.chat];
+    match own.contains(&&endpoint) {
+        true => Ok(endpoint),
+        false => Err(GatewayError::from(Refusal::Invalid).into()),
+    }
+}
+
 /// Reads a request that has nothing to say besides its path: no body, or an empty object. When its answer must be there.
 async fn read_nothing(
     request: &HttpRequest,
@@ -156,11 +165,9 @@ async fn read_nothing(
     let shared = edge.shared();
     let settings = &shared.settings;
     let deadline = deadline(request, incoming.arrived, settings.default_deadline)?;
-    if request.headers().contains_key(header::CONTENT_TYPE) {
-        let body = read_json(request, payload, settings.native_body_bytes, settings, &shared.bodies).await?;
-        if !body.is_empty() {
-            Fields::parse(&body, &[])?;
-        }
+    let body = read_any_json(request, payload, settings.native_body_bytes, settings, &shared.bodies).await?;
+    if !body.is_empty() {
+        Fields::parse(&body, &[])?;
     }
     Ok(deadline)
 }

@@ -406,24 +406,42 @@ async fn without_the_database_the_answer_comes_without_a_token() {
 }
 
 #[actix_web::test]
-async fn a_refusal_comes_back_with_the_offer() {
-    let told = Told {
-        complete: Box::new(|_| {
-            Ok(Answer {
-                completion: Completion {
-                    status: 200,
-                    body: r#"{"choices":[{"message":{"role":"assistant","refusal":"no"}}]}"#.into(),
-                    usage: UsageReport::Missing,
-                },
-                served: served_with(Some(story(Some(need())))),
-            })
-        }),
-        ..Told::default()
-    };
-    let (parts, _) = with_offers(parts(), LONG);
-    let app = app(parts, told).await;
-    let (answer, _) = offered(&app, "/v1/route", &json!({"message": "hi"}), &[]).await;
-    assert_eq!(answer["result"]["response"], "");
+async fn what_is_no_answer_comes_back_with_the_offer_and_without_one_is_an_error() {
+    for (said, error) in [
+        (r#""refusal":"no""#, ErrorKind::UpstreamRejected),
+        (r#""content":"""#, ErrorKind::UpstreamEmpty),
+        (r#""content":" \n""#, ErrorKind::UpstreamEmpty),
+        (r#""content":null"#, ErrorKind::UpstreamEmpty),
+    ] {
+        for is_offered in [true, false] {
+            let told = Told {
+                complete: Box::new(move |_| {
+                    let body = format!(r#"{{"choices":[{{"message":{{"role":"assistant",{said}}}}}]}}"#);
+                    Ok(Answer {
+                        completion: Completion {
+                            status: 200,
+                            body: body.into(),
+                            usage: UsageReport::Missing,
+                        },
+                        served: served_with(Some(story(is_offered.then(need)))),
+                    })
+                }),
+                ..Told::default()
+            };
+            let (parts, _) = with_offers(parts(), LONG);
+            let app = app(parts, told).await;
+            let (status, answer) = post(&app, "/v1/route", Some(json!({"message": "hi"})), &[]).await;
+            if is_offered {
+                assert_eq!(
+                    (status.as_u16(), &answer["result"]["response"]),
+                    (200, &json!("")),
+                    "{said}"
+                );
+            } else {
+                assert_eq!(answer["error"]["type"], error.as_str(), "{said}");
+            }
+        }
+    }
 }
 
 #[actix_web::test]
@@ -442,3 +460,6 @@ async fn a_dialects_answer_says_in_a_header_what_it_cannot_ask() {
     assert_eq!(header, "required; layer=L2; reason=disagreement");
     assert!(notes.offers().is_empty());
 }
+
+#[path = "escalations_refused_tests.rs"]
+mod refused;

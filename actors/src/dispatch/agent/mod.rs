@@ -42,4 +42,6 @@ fn answer(done: WorkDone, user_seq: Option<i64>, stored: bool) -> AgentAnswer {
 }
 
 #[cfg(test)]
+mod resume_tests;
+#[cfg(test)]
 mod tests;

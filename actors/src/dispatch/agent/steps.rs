@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::protocol::{OwnPrompt, RequestId, code_fence};
+use crate::protocol::{OwnPrompt, RequestId, Role, StoredMessage, TodoList, TodoStatus, TodoStep, code_fence};
 
 /// How many steps a task is split into.
 const FEWEST: usize = 2;
@@ -93,55 +93,90 @@ pub(super) fn list_id(request: RequestId) -> Arc<str> {
     format!("todo_{digits}").into()
 }
 
-/// The steps that are done, in order, each with its result. Those of earlier calls have none here.
+/// The steps that are done, in order, each with its place in the list and its result.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    steps: Vec<(String, Option<String>)>,
+    steps: Vec<Finished>,
+}
+
+#[derive(Debug)]
+struct Finished {
+    place: usize,
+    step: String,
+    result: Arc<str>,
 }
 
 impl Written {
-    /// A step is done.
-    pub(super) fn add(&mut self, step: String, result: String) {
-        self.steps.push((step, Some(result)));
-    }
-
-    /// A step was done before.
-    pub(super) fn skip(&mut self, step: String) {
-        self.steps.push((step, None));
-    }
-
-    /// Whether nothing was done by this call.
-    pub(super) fn is_empty(&self) -> bool {
-        self.steps.iter().all(|(_, result)| result.is_none())
+    /// A step is done, by this call or by one before it.
+    pub(super) fn add(&mut self, place: usize, step: String, result: Arc<str>) {
+        self.steps.push(Finished { place, step, result });
     }
 
     /// The steps as the next one is told of them: together no longer than may be, each cut in its middle.
     pub(super) fn fitted(&self) -> Vec<(String, String)> {
-        let results = self.steps.iter().filter(|(_, result)| result.is_some()).count();
-        let each = RESULT_BYTES / results.max(1);
-        let fitted = |(step, result): &(String, Option<String>)| {
-            let result = result.as_deref().map(|result| both_ends(result, each));
-            (step.clone(), result.unwrap_or_default())
-        };
+        let each = RESULT_BYTES / self.steps.len().max(1);
+        let fitted = |done: &Finished| (done.step.clone(), both_ends(&done.result, each));
         self.steps.iter().map(fitted).collect()
     }
 
-    /// The results of this call, each under its step's heading. Writing to a string cannot fail.
+    /// The results, each under its step's heading. Writing to a string cannot fail.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        for (place, (step, result)) in self.steps.iter().enumerate() {
-            if let Some(result) = result {
-                let gap = if text.is_empty() { "" } else { "\n\n" };
-                let _ = write!(text, "{gap}## {}. {step}\n\n{}", place + 1, result.trim_end());
-            }
+        for Finished { place, step, result } in &self.steps {
+            let gap = if text.is_empty() { "" } else { "\n\n" };
+            let _ = write!(text, "{gap}{}{}", heading(*place, step), result.trim_end());
         }
         text
     }
 }
 
+/// What stands above a step's result.
+fn heading(place: usize, step: &str) -> String {
+    format!("## {}. {step}\n\n", place + 1)
+}
+
+/// The steps of a list that was left, as far as their results are known: what is ticked and has none, neither with it nor
+/// in an answer before, counts as open again.
+pub(super) fn with_results(mut list: TodoList, history: &[StoredMessage]) -> TodoList {
+    for place in 0..list.steps.len() {
+        let found = result_of(&list.steps, place, history);
+        if let Some(step) = list.steps.get_mut(place)
+            && step.status == TodoStatus::Done
+        {
+            match found {
+                Some(result) => step.result = Some(result),
+                None => step.reopen(),
+            }
+        }
+    }
+    list
+}
+
+/// What came of a step: as it is kept with the list, else under its heading in the newest answer that has it.
+fn result_of(steps: &[TodoStep], place: usize, history: &[StoredMessage]) -> Option<Arc<str>> {
+    let step = steps.get(place)?;
+    if step.result.is_some() {
+        return step.result.clone();
+    }
+    let wanted = heading(place, &step.text);
+    let answers = history.iter().rev().filter(|message| message.role == Role::Assistant);
+    let mut after = answers.filter_map(|answer| {
+        let text = &*answer.content;
+        let inside = || text.find(&format!("\n\n{wanted}")).map(|start| start + 2);
+        let start = if text.starts_with(&wanted) { Some(0) } else { inside() };
+        text.get(start? + wanted.len()..)
+    });
+    let rest = after.next()?;
+    let others = steps.iter().enumerate().skip(place + 1);
+    let ends = others.filter_map(|(place, step)| rest.find(&format!("\n\n{}", heading(place, &step.text))));
+    let end = ends.min().unwrap_or(rest.len());
+    rest.get(..end).map(Arc::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::MessageStatus;
 
     #[test]
     fn only_the_object_that_was_asked_for_is_a_list() {
@@ -191,26 +226,74 @@ mod tests {
         assert_eq!(known_by(""), "cbf29ce484222325-0");
     }
 
+    fn step(text: &str, status: TodoStatus, result: Option<&str>) -> TodoStep {
+        TodoStep {
+            text: text.to_owned(),
+            status,
+            model: None,
+            result: result.map(Arc::from),
+        }
+    }
+
     #[test]
-    fn results_stand_under_their_steps_and_those_of_before_are_not_repeated() {
+    fn results_stand_under_their_steps_wherever_in_the_list_those_are() {
         let mut written = Written::default();
-        written.skip("Read it".to_owned());
-        assert!(written.is_empty());
-        written.add("Write it".to_owned(), "fn it() {}\n".to_owned());
-        written.add("Test it".to_owned(), "it()".to_owned());
+        written.add(1, "Write it".to_owned(), "fn it() {}\n".into());
+        written.add(2, "Test it".to_owned(), "it()".into());
         assert_eq!(written.text(), "## 2. Write it\n\nfn it() {}\n\n## 3. Test it\n\nit()");
         let fitted = written.fitted();
-        assert_eq!(fitted[0], ("Read it".to_owned(), String::new()));
-        assert_eq!(fitted[2], ("Test it".to_owned(), "it()".to_owned()));
+        assert_eq!(fitted[1], ("Test it".to_owned(), "it()".to_owned()));
     }
 
     #[test]
     fn what_a_step_is_told_of_the_others_is_bounded() {
         let mut written = Written::default();
-        for step in 0..5 {
-            written.add(format!("Step {step}"), "x".repeat(100_000));
+        for place in 0..5 {
+            written.add(place, format!("Step {place}"), "x".repeat(100_000).into());
         }
         let told: usize = written.fitted().iter().map(|(_, result)| result.len()).sum();
         assert!(told <= RESULT_BYTES + 5 * 8, "{told}");
+    }
+
+    #[test]
+    fn a_ticked_step_without_a_result_has_that_of_an_answer_before_or_is_open_again() {
+        let said = |role, content: &str| StoredMessage {
+            seq: 1,
+            role,
+            content: content.into(),
+            status: MessageStatus::Done,
+            created_at: 0,
+        };
+        let list = || TodoList {
+            id: "todo_1".into(),
+            task: "ab".into(),
+            steps: vec![
+                step("Write it", TodoStatus::Done, None),
+                step("Read it", TodoStatus::Done, Some("kept")),
+                step("Test it", TodoStatus::Done, None),
+                step("Tell it", TodoStatus::Open, None),
+            ],
+        };
+        let told = |list: TodoList| -> Vec<(TodoStatus, Option<Arc<str>>)> {
+            list.steps.into_iter().map(|step| (step.status, step.result)).collect()
+        };
+        let (kept, open) = ((TodoStatus::Done, Some("kept".into())), (TodoStatus::Open, None));
+        assert_eq!(
+            told(with_results(list(), &[])),
+            [open.clone(), kept.clone(), open.clone(), open.clone()]
+        );
+        let history = [
+            said(
+                Role::Assistant,
+                "## 1. Write it\n\nfn it() {}\n\n## other\n\n## 3. Test it\n\nit()",
+            ),
+            said(Role::User, "## 1. Write it\n\nmine"),
+            said(Role::Assistant, "as in ## 1. Write it\n\nyours"),
+        ];
+        let found = |text: &str| (TodoStatus::Done, Some(text.into()));
+        assert_eq!(
+            told(with_results(list(), &history)),
+            [found("fn it() {}\n\n## other"), kept, found("it()"), open]
+        );
     }
 }

@@ -65,6 +65,7 @@ async fn left_open(cell: &TestCell, conversation: &str, steps: &[(&str, TodoStat
         text: (*text).to_owned(),
         status: *status,
         model: None,
+        result: (*status == TodoStatus::Done).then(|| "done before".into()),
     };
     let list = TodoList {
         id: "todo_before".into(),
@@ -147,7 +148,10 @@ async fn a_list_that_was_left_open_is_gone_on_with() {
     .await;
     let answer = cell.pipeline.agent(task(&cell, Some("c-1"), false)).await.unwrap();
     assert_eq!(answer.status, AgentStatus::Done);
-    assert_eq!(&*answer.text, "## 2. Test it\n\nhello\n\n## 3. Tell it\n\nhello");
+    assert_eq!(
+        &*answer.text,
+        "## 1. Write it\n\ndone before\n\n## 2. Test it\n\nhello\n\n## 3. Tell it\n\nhello"
+    );
     assert_eq!(statuses(&answer), [TodoStatus::Done; 3]);
     assert_eq!(roles(&answer), [(LegRole::Step, 1), (LegRole::Step, 2)]);
     let todo = answer.todo.unwrap();
@@ -184,7 +188,7 @@ async fn a_task_that_stops_half_way_tells_what_is_done_and_keeps_the_rest_open()
     let answer = cell.pipeline.agent(task(&cell, Some("c-1"), false)).await.unwrap();
     assert_eq!(
         (&*answer.text, answer.status),
-        ("## 2. Test it\n\nhello", AgentStatus::Done)
+        ("## 1. Write it\n\nhello\n\n## 2. Test it\n\nhello", AgentStatus::Done)
     );
     cell.stop();
 }
@@ -359,7 +363,7 @@ async fn half_a_better_answer_takes_the_place_of_none() {
     assert_eq!(texts(&cell, "c-1").await, before);
     // The list that belongs to what is stored is gone on with.
     let answer = cell.pipeline.agent(task(&cell, Some("c-1"), false)).await.unwrap();
-    assert_eq!(&*answer.text, "## 2. Test it\n\nhello");
+    assert_eq!(&*answer.text, "## 1. Write it\n\nfirst half\n\n## 2. Test it\n\nhello");
     cell.stop();
 }
 
@@ -399,7 +403,10 @@ async fn a_message_sent_again_tells_that_its_task_was_left_half_way() {
     let rest = cell.pipeline.agent(with_id("m-2")).await.unwrap();
     assert_eq!(
         (&*rest.text, rest.status),
-        ("## 2. Test it\n\nhello", AgentStatus::Done)
+        (
+            "## 1. Write it\n\nfirst half\n\n## 2. Test it\n\nhello",
+            AgentStatus::Done
+        )
     );
     let again = cell.pipeline.agent(with_id("m-1")).await.unwrap();
     assert_eq!((again.status, again.todo), (AgentStatus::Done, None));

@@ -68,6 +68,10 @@ pub(super) async fn run(
             let closed = close(&cell, &turn, seq, text, reached.max(route_layer)).await;
             let done = done?;
             closed?;
+            if let Some(list) = done.todo.as_ref().filter(|list| !list.is_open()) {
+                // What came of its steps is in the answer.
+                work::keep(&cell, &call, &turn.conversation, list.clone().without_results()).await;
+            }
             Ok(answer(done, Some(seq), true))
         }
     }
@@ -94,14 +98,14 @@ async fn better(
 
 /// The list that goes with the better answer, so that nobody goes on with the one of the answer before.
 async fn replaced(cell: &CellParts, call: &AgentCall, turn: &TurnCall, done: &WorkDone) -> Option<TodoList> {
-    if done.todo.is_some() {
-        return done.todo.clone();
+    if let Some(list) = &done.todo {
+        return Some(list.clone().without_results());
     }
     let mut left = work::open_list(cell, call, &turn.conversation).await?;
     for step in &mut left.steps {
         step.status = TodoStatus::Done;
     }
-    Some(left)
+    Some(left.without_results())
 }
 
 /// The same as a turn, whose answer is made elsewhere.

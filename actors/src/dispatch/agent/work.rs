@@ -102,7 +102,7 @@ impl<'a> Work<'a> {
             && let Some(conversation) = self.conversation
             && let Some(open) = open_list(self.cell, self.call, conversation).await
         {
-            return Ok(Some(open));
+            return Ok(Some(steps::with_results(open, self.history)));
         }
         let list = self.planned(client).await?;
         if let Some(list) = &list {
@@ -182,35 +182,38 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Does one open step after the other, until one fails: what is done by then is the answer.
+    /// Does one open step after the other, until one fails: what is done by then is the answer, by this call and by those
+    /// before it.
     async fn step_by_step(mut self, mut list: TodoList, client: &mut dyn Client) -> Result<WorkDone, GatewayError> {
         let mut written = Written::default();
         let mut stopped = None;
+        let mut is_begun = false;
         for place in 0..list.steps.len() {
-            let Some(step) = list.steps.get(place).map(|step| (step.text.clone(), step.status)) else {
+            let Some(step) = list.steps.get(place).cloned() else {
                 break;
             };
-            let (text, TodoStatus::Open) = step else {
-                // Done by an earlier call: its result is in what was said before.
-                written.skip(step.0);
-                continue;
-            };
-            match self.step(&text, &written, client).await {
-                Ok((result, model)) => {
-                    if let Some(step) = list.steps.get_mut(place) {
-                        (step.status, step.model) = (TodoStatus::Done, Some(model));
+            match (step.status, step.result) {
+                (TodoStatus::Done, Some(result)) => written.add(place, step.text, result),
+                (TodoStatus::Open, _) if stopped.is_none() => match self.step(&step.text, &written, client).await {
+                    Ok((result, model)) => {
+                        is_begun = true;
+                        let result: Arc<str> = result.into();
+                        if let Some(step) = list.steps.get_mut(place) {
+                            step.done(model, Arc::clone(&result));
+                        }
+                        written.add(place, step.text, result);
+                        // The last tick is stored when the answer is: of a list without an open step nothing is gone on with.
+                        if list.is_open() {
+                            self.keep(&list).await;
+                        }
                     }
-                    written.add(text, result);
-                    self.keep(&list).await;
-                }
-                Err(error) => {
-                    stopped = Some(error);
-                    break;
-                }
+                    Err(error) => stopped = Some(error),
+                },
+                _ => {}
             }
         }
         if let Some(error) = stopped {
-            if written.is_empty() && !self.has_offer() {
+            if !is_begun && !self.has_offer() {
                 return Err(error);
             }
             let (request, kind) = (self.call.plan.request, error.kind.as_str());
@@ -320,7 +323,7 @@ pub(super) async fn open_list(cell: &CellParts, call: &AgentCall, conversation: 
 /// Stores a list. What cannot be stored is in the answer all the same.
 pub(super) async fn keep(cell: &CellParts, call: &AgentCall, conversation: &ConversationId, list: TodoList) {
     let request = call.plan.request;
-    match cell.todos.put(conversation.clone(), request, list).await {
+    match cell.todos.put(conversation.clone(), request, list.kept()).await {
         // The turn's end tells of a conversation that was deleted.
         Ok(()) | Err(StoreError::ConversationDeleted) => {}
         Err(error) => {
@@ -335,5 +338,6 @@ fn open_step(text: String) -> TodoStep {
         text,
         status: TodoStatus::Open,
         model: None,
+        result: None,
     }
 }

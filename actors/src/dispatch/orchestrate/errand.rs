@@ -14,8 +14,8 @@ use super::prepare::Prepared;
 use super::story::{Planned, Story};
 use super::{Part, rise};
 use crate::protocol::{
-    Answer, AnswerRead, CallStep, Candidate, ChatCall, Completion, ConversationId, ErrorKind, Evidence, GatewayError,
-    LegRole, Model, OutgoingRequest, Question,
+    Answer, AnswerFault, AnswerRead, CallStep, Candidate, ChatCall, Completion, ConversationId, ErrorKind, Evidence,
+    GatewayError, LegRole, Model, OutgoingRequest, Question,
 };
 
 /// Legs that one request may have.
@@ -188,13 +188,14 @@ impl Errand {
         let outgoing = &self.call.outgoing;
         let read = outgoing.read_answer(&answer.completion);
         let may_be_unusable = read.as_ref().is_none_or(|read| read.calls_tools);
-        let (read, evidence) = match may_be_unusable && outgoing.is_unusable(&answer.completion) {
-            true => (None, Some(Evidence::InvalidOutput)),
-            false => {
-                let evidence = read.as_ref().and_then(|read| rise::judge(read, &self.question));
-                (read, evidence)
-            }
-        };
+        let (read, evidence) =
+            match may_be_unusable && outgoing.fault_of(&answer.completion) == Some(AnswerFault::Unusable) {
+                true => (None, Some(Evidence::InvalidOutput)),
+                false => {
+                    let evidence = read.as_ref().and_then(|read| rise::judge(read, &self.question));
+                    (read, evidence)
+                }
+            };
         Given {
             completion: answer.completion,
             model: answer.served.model,

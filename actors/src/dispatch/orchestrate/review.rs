@@ -223,17 +223,21 @@ impl Errand {
             Box::pin(self.verdict(LegRole::Arbiter, thirds, &best, &issues, client)).await?
         };
         match judged {
-            Judged::Accepted => self.story.check = CheckStatus::Arbitrated,
-            Judged::Unknown(reason) => self.story.unavailable(reason),
-            Judged::Rejected(more) => {
-                self.issues.extend(more);
-                self.story.check = CheckStatus::Rejected;
-                self.story.evidence = Some(Evidence::Rejected);
-                if above.is_empty() {
-                    let (current, evidence) = (best.model.layer, Evidence::Rejected);
-                    self.need_leave(current, &[(&best, evidence)], evidence, None).await;
-                }
+            Judged::Accepted => {
+                self.story.check = CheckStatus::Arbitrated;
+                return Ok(best);
             }
+            // There is one verdict, and it stands.
+            Judged::Unknown(reason) => {
+                self.story.check_reason.get_or_insert(reason);
+            }
+            Judged::Rejected(more) => self.issues.extend(more),
+        }
+        self.story.check = CheckStatus::Rejected;
+        self.story.evidence = Some(Evidence::Rejected);
+        if above.is_empty() {
+            let (current, evidence) = (best.model.layer, Evidence::Rejected);
+            self.need_leave(current, &[(&best, evidence)], evidence, None).await;
         }
         Ok(best)
     }

@@ -16,43 +16,49 @@ use crate::auth::owner;
 use crate::escalation::{Refusal, Ticket};
 use crate::mcp::error::ToolFailure;
 
+/// What came of asking within the call.
+pub(super) enum Settled {
+    /// There is a better answer.
+    Better(Done, Escalation),
+    /// The answer so far stays.
+    Stays(Done, Escalation),
+}
+
 impl Agent<'_> {
     /// Goes on after the person that the client asked within the call has decided.
     pub(super) async fn settled(
-        mut self,
-        wanted: AgentRequest,
+        &mut self,
+        wanted: &AgentRequest,
         before: Done,
         token: &str,
         decision: EscalationDecision,
-    ) -> Result<CallToolResponse, ToolFailure> {
+    ) -> Settled {
         let first = before.request;
         if decision == EscalationDecision::Reject {
             // The answer is there whether or not the offer can be closed.
-            if let Err(refusal) = self.closed(&wanted, token).await {
+            if let Err(refusal) = self.closed(wanted, token).await {
                 tracing::info!(request = %first, %refusal, "an offer was not closed");
             }
-            return self.tell(before, &wanted, Some(decided("rejected", None, first))).await;
+            return Settled::Stays(before, decided("rejected", None, first));
         }
-        let ticket = match self.admitted_again(&wanted, token).await {
+        let ticket = match self.admitted_again(wanted, token).await {
             Ok(ticket) => ticket,
             // What was answered before is not lost for it.
             Err(failure) => {
                 tracing::info!(request = %first, kind = failure.kind(), "an offer was approved in vain");
-                let rejected = decided("rejected", Some(failure.kind()), first);
-                return self.tell(before, &wanted, Some(rejected)).await;
+                return Settled::Stays(before, decided("rejected", Some(failure.kind()), first));
             }
         };
         // The person's time is not the call's.
         self.arrived = Instant::now();
-        match self.run(&wanted, RequestId::generate(), Some(ticket)).await {
+        match self.run(wanted, RequestId::generate(), Some(ticket)).await {
             Ok(mut done) => {
                 add_account(&mut done.answer, before.answer);
-                self.tell(done, &wanted, Some(decided("approved", None, first))).await
+                Settled::Better(done, decided("approved", None, first))
             }
             Err(failure) => {
                 tracing::info!(request = %first, kind = failure.kind(), "a dearer layer did not answer either");
-                self.tell(before, &wanted, Some(decided("approved", Some(failure.kind()), first)))
-                    .await
+                Settled::Stays(before, decided("approved", Some(failure.kind()), first))
             }
         }
     }
@@ -101,11 +107,9 @@ impl Agent<'_> {
             }
             Err(failure) => return Err(failure),
         };
-        let escalation = match self.offer(&wanted, &done, Arc::clone(&offer.body)).await? {
-            Some((offered, _)) => Escalation::Offered(Box::new(offered)),
-            None => decided("approved", None, before),
-        };
-        self.tell(done, &wanted, Some(escalation)).await
+        let approved = decided("approved", None, before);
+        self.offered(wanted, done, Arc::clone(&offer.body), Some(approved))
+            .await
     }
 
     /// What was offered with this ticket, if nobody has decided about it.

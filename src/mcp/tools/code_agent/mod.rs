@@ -12,11 +12,12 @@ mod schema;
 use std::sync::Arc;
 
 use gateway_actors::protocol::{
-    AgentAnswer, CallContext, Caller, ConversationId, EscalationDecision, GatewayError, RequestId, TokenMeter,
+    AgentAnswer, CallContext, Caller, ConversationId, EscalationDecision, GatewayError, Layer, RequestId, TokenMeter,
 };
 use rmcp::model::{CallToolResponse, Tool, ToolAnnotations, object};
 use tokio::time::Instant;
 
+use self::decided::Settled;
 use self::leave::Way;
 use self::output::{Escalation, Kept, Told};
 use super::given::Given;
@@ -39,6 +40,8 @@ const DESCRIPTION: &str = "Hands a programming task to language models that the 
 
 /// The endpoint's name in call records.
 const ENDPOINT: &str = "mcp/code_agent";
+/// How often somebody is asked within a call: once for each layer above the first.
+const MOST_QUESTIONS: usize = Layer::ALL.len() - 1;
 /// Whom the calls are booked to: whoever may start this process acts as its user.
 const LOCAL_USER: &str = "local";
 
@@ -108,31 +111,52 @@ struct Done {
 impl Agent<'_> {
     /// A call that nobody has decided about.
     async fn first(mut self, wanted: AgentRequest, body: Arc<str>) -> Result<CallToolResponse, ToolFailure> {
-        let request = self.given.request;
-        let done = self.run(&wanted, request, None).await?;
-        let Some((offered, is_kept)) = self.offer(&wanted, &done, body).await? else {
-            return self.tell(done, &wanted, None).await;
-        };
-        match (self.way, &offered.token, leave::question(&offered, &done.answer)) {
-            // What is not kept must be told now.
-            (Way::Again, Some(token), Some(question)) if is_kept => Ok(leave::asking(question, token).into()),
-            (Way::Within, Some(token), Some(question)) => match self.shared.slots.ask() {
-                Some(asking) => {
-                    let decision = leave::asked(&self.given.context.peer, question).await;
-                    drop(asking);
-                    let token = token.clone();
-                    self.settled(wanted, done, &token, decision).await
+        let done = self.run(&wanted, self.given.request, None).await?;
+        self.offered(wanted, done, body, None).await
+    }
+
+    /// Tells an answer, with what was decided before it. Where a dearer layer may do better, somebody is asked first, in the
+    /// way that the client knows: each time that a better answer falls short too, which ends with the layers.
+    async fn offered(
+        mut self,
+        wanted: AgentRequest,
+        mut done: Done,
+        body: Arc<str>,
+        mut decided: Option<Escalation>,
+    ) -> Result<CallToolResponse, ToolFailure> {
+        for asked in 0.. {
+            let Some((offered, is_kept)) = self.offer(&wanted, &done, Arc::clone(&body)).await? else {
+                break;
+            };
+            let asking = match (self.way, &offered.token, leave::question(&offered, &done.answer)) {
+                // What is not kept must be told now.
+                (Way::Again, Some(token), Some(question)) if is_kept => {
+                    return Ok(leave::asking(question, token).into());
                 }
-                None => {
-                    self.tell(done, &wanted, Some(Escalation::Offered(Box::new(offered))))
-                        .await
+                (Way::Within, Some(token), Some(question)) if asked < MOST_QUESTIONS => {
+                    self.shared.slots.ask().map(|place| (place, token.clone(), question))
                 }
-            },
-            _ => {
-                self.tell(done, &wanted, Some(Escalation::Offered(Box::new(offered))))
-                    .await
+                _ => None,
+            };
+            let Some((place, token, question)) = asking else {
+                decided = Some(Escalation::Offered(Box::new(offered)));
+                break;
+            };
+            let decision = leave::asked(&self.given.context.peer, question).await;
+            drop(place);
+            match self.settled(&wanted, done, &token, decision).await {
+                Settled::Better(better, escalation) => {
+                    done = better;
+                    decided = Some(escalation);
+                }
+                Settled::Stays(before, escalation) => {
+                    done = before;
+                    decided = Some(escalation);
+                    break;
+                }
             }
         }
+        self.tell(done, &wanted, decided).await
     }
 
     /// Does a task; with a ticket, whose offer is taken when all else is ready, at the layer that it is for.

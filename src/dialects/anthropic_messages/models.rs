@@ -12,7 +12,7 @@
 //! | from 4.8 | `adaptive` and an effort | nothing | yes |
 //! | any other name | `enabled` and a budget | all | no |
 //!
-//! The effort `xhigh` came with 4.7. From Claude 5 on they think unasked. Fable, Mythos and from 5.5 Opus cannot be told
+//! From 4.6 on none goes on with a message of its own that comes last. The effort `xhigh` came with 4.7. From Claude 5 on they think unasked. Fable, Mythos and from 5.5 Opus cannot be told
 //! not to, and Sonnet from 5.5 only not to before it calls tools; none of these can be made to call a tool, which no model
 //! can while it thinks. The platforms of others, whose names for the models have something before or behind Anthropic's
 //! own, take no system message later on.
@@ -63,6 +63,8 @@ pub(super) struct Takes {
     pub(super) sampling: Sampling,
     /// Whether a message in the midst of the conversation may be the system's.
     pub(super) later_system: bool,
+    /// Whether it goes on with a message of its own that comes last.
+    pub(super) prefill: bool,
     /// Whether thinking that it is given back must be signed, as all of Anthropic's models have it.
     pub(super) signed_thinking: bool,
 }
@@ -90,6 +92,7 @@ impl Takes {
             thinks_unasked: version >= (5, 0),
             sampling,
             later_system: version >= (4, 8) && is_anthropics_own,
+            prefill: version < (4, 6),
             signed_thinking: is_claude,
         }
     }
@@ -194,6 +197,7 @@ mod tests {
                 thinks_unasked,
                 sampling,
                 later_system,
+                prefill: thinking == Budget,
                 signed_thinking: name != "kimi-k3",
             };
             assert_eq!(Takes::of(name), expected, "{name}");

@@ -7,7 +7,8 @@
 //! - Instructions before the first turn, the developer's among them, become `system`. Later ones follow the user's turn
 //!   in which they stand as a message of the system's if the model takes such, and join `system` otherwise, in order.
 //! - Neighbours of one role become one turn, results of tools first. A result must belong to a call in the turn before.
-//! - Text that is empty or nothing but white space is left out: the API refuses it, and it says nothing.
+//! - Text that is empty or nothing but white space is left out, as is white space at the end of a turn of the model's that
+//!   comes last: the API refuses it, and it says nothing.
 //! - Of more than four cache marks the first and the last three stay.
 
 mod blocks;

@@ -63,7 +63,7 @@ fn instructions_that_follow_no_turn_of_the_users_join_those_before_everything() 
         Message::text(Role::Assistant, "b"),
         Message::text(Role::System, "late"),
     ]);
-    let (body, _) = write(&request, BY_EFFORT).unwrap();
+    let (body, _) = write(&request, BY_BUDGET).unwrap();
     assert_eq!(body["system"], json!([text("late")]));
     assert_eq!(body["messages"].as_array().unwrap().len(), 2);
 }
@@ -121,6 +121,33 @@ fn white_space_between_two_texts_of_the_models_is_not_lost() {
 }
 
 #[test]
+fn a_model_goes_on_with_what_it_said_last_without_the_white_space_behind_it_or_refuses_to() {
+    let asked = |parts| asking(vec![Message::text(Role::User, "a"), said(Role::Assistant, parts)]);
+    let texts = |texts: &[&'static str]| texts.iter().map(|text| PartKind::Text((*text).into())).collect();
+    for (last, kept) in [
+        (texts(&["{\n \t"]), json!([text("{")])),
+        (texts(&["b", " ", " c \u{a0}"]), json!([text("b"), text("  c")])),
+        (
+            vec![call("1", "{}")],
+            json!([{"type": "tool_use", "id": "1", "name": "read", "input": {}}]),
+        ),
+    ] {
+        let request = asked(last);
+        let (body, told) = write(&request, BY_BUDGET).unwrap();
+        assert_eq!(body["messages"][1]["content"], kept);
+        assert!(told.is_empty(), "{told:?}");
+        let refused = write(&request, BY_EFFORT).unwrap_err();
+        assert_eq!(refused.param.as_deref(), Some("messages"));
+    }
+    // Only the last turn of all is gone on with.
+    let mut request = asked(texts(&["b "]));
+    request.messages.push(Message::text(Role::User, "c "));
+    let (body, _) = write(&request, BY_EFFORT).unwrap();
+    assert_eq!(body["messages"][1]["content"], json!([text("b ")]));
+    assert_eq!(body["messages"][2]["content"], json!([text("c ")]));
+}
+
+#[test]
 fn results_without_calls_calls_without_results_and_silence_alone_are_refused() {
     let refused = |messages| write(&asking(messages), BY_EFFORT).unwrap_err();
     let question = || Message::text(Role::User, "a");
@@ -160,7 +187,7 @@ fn results_without_calls_calls_without_results_and_silence_alone_are_refused() {
     }
     // The last call may be unanswered yet.
     let last = asking(vec![question(), said(Role::Assistant, vec![call("1", "{}")])]);
-    assert!(write(&last, BY_EFFORT).is_ok());
+    assert!(write(&last, BY_BUDGET).is_ok());
 }
 
 #[test]

@@ -58,7 +58,7 @@ enum Kind {
 
 fn kind(form: Form, word: &str) -> Kind {
     match (form, word) {
-        (_, "file") if form == Form::Chat => Kind::Document,
+        (Form::Chat, "file" | "document_url") => Kind::Document,
         (Form::Chat, "text" | "refusal" | "thinking" | "redacted_thinking") => Kind::Text,
         (Form::Chat, "image_url") | (Form::Responses, "input_image") | (Form::Messages, "image") => Kind::Image,
         (Form::Responses, "input_text" | "output_text" | "refusal" | "summary_text" | "reasoning_text" | "text") => {
@@ -249,6 +249,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_, '_> {
 /// The members that hold something other than text, or stand for what a provider keeps.
 const MEDIA: &[&str] = &[
     "image_url",
+    "document_url",
     "images",
     "source",
     "inlineData",
@@ -357,7 +358,7 @@ fn medium(
             };
             add(reading, at, kind, value)
         }
-        ("file_data" | "file_url", Kind::Document) => add(reading, at, Kind::Document, value),
+        ("file_data" | "file_url" | "document_url", Kind::Document) => add(reading, at, Kind::Document, value),
         ("file", Kind::Document) if member(value, "file_id").is_none() => add(reading, at, Kind::Document, value),
         ("input_audio" | "audio" | "audio_url", _) => Err(unbounded(reading, at, Kind::Audio, None)),
         ("video_url" | "video", _) => Err(unbounded(reading, at, Kind::Video, None)),

@@ -91,6 +91,10 @@ fn documents_are_refused_unless_they_are_text_or_the_operator_says_how_long_they
             r#"{"type":"file","file":{"file_data":"data:application/pdf;base64,AAAA"}}"#,
         ),
         (
+            Form::Chat,
+            r#"{"type":"document_url","document_url":"data:application/pdf;base64,AAAA"}"#,
+        ),
+        (
             Form::Responses,
             r#"{"type":"input_file","filename":"a.pdf","file_data":"AAAA"}"#,
         ),

@@ -26,6 +26,9 @@ pub(super) struct Family {
     pub(super) demands_signatures: bool,
     /// Whether a tool's result may hold images and documents.
     pub(super) reads_media_results: bool,
+    /// Whether an answer may be asked for as JSON where tools are offered ("Function calling with a response mime type:
+    /// 'application/json' is unsupported"; guide "Structured outputs", "Structured outputs with tools").
+    pub(super) answers_json_beside_tools: bool,
     /// Whether the API fetches images and documents for it from any public address ("File input methods").
     pub(super) fetches: bool,
     /// Whether penalties are taken; other models refuse a request that has some.
@@ -41,6 +44,7 @@ impl Family {
                 thinking: Thinking::No,
                 demands_signatures: false,
                 reads_media_results: false,
+                answers_json_beside_tools: false,
                 fetches: false,
                 takes_penalties: true,
             };
@@ -49,6 +53,7 @@ impl Family {
             thinking: thinking(version, kind),
             demands_signatures: version >= (3, 0),
             reads_media_results: version >= (3, 0),
+            answers_json_beside_tools: version >= (3, 0),
             fetches: version >= (2, 5),
             takes_penalties: version < (3, 5),
         }
@@ -117,20 +122,21 @@ mod tests {
     }
 
     #[test]
-    fn signatures_media_addresses_and_penalties_depend_on_the_version() {
+    fn signatures_media_json_addresses_and_penalties_depend_on_the_version() {
         for (name, expected) in [
-            ("gemini-2.0-flash", (false, false, false, true)),
-            ("gemini-2.5-pro", (false, false, true, true)),
-            ("gemini-3-pro-preview", (true, true, true, true)),
-            ("gemini-3.5-flash", (true, true, true, false)),
-            ("gemini-4-argon", (true, true, true, false)),
-            ("gemini-pro-latest", (true, true, true, false)),
-            ("tunedModels/mine", (false, false, false, true)),
+            ("gemini-2.0-flash", (false, false, false, false, true)),
+            ("gemini-2.5-pro", (false, false, false, true, true)),
+            ("gemini-3-pro-preview", (true, true, true, true, true)),
+            ("gemini-3.5-flash", (true, true, true, true, false)),
+            ("gemini-4-argon", (true, true, true, true, false)),
+            ("gemini-pro-latest", (true, true, true, true, false)),
+            ("tunedModels/mine", (false, false, false, false, true)),
         ] {
             let family = Family::of(name);
             let found = (
                 family.demands_signatures,
                 family.reads_media_results,
+                family.answers_json_beside_tools,
                 family.fetches,
                 family.takes_penalties,
             );

@@ -10,7 +10,7 @@ use super::contents::Conversation;
 use super::family::Family;
 use super::part::Content;
 use crate::dialects::json::body;
-use crate::dialects::neutral::{Feature, Losses, Request, Tool, ToolChoice, ToolKind, ToolSchema};
+use crate::dialects::neutral::{Feature, Format, Losses, Request, Tool, ToolChoice, ToolKind, ToolSchema};
 
 /// A `GenerateContentRequest`.
 #[derive(Debug, Serialize)]
@@ -81,13 +81,14 @@ pub(super) fn request_body<'a>(
     refuse_or_drop(request, losses)?;
     let family = Family::of(&model.api_model);
     let (system_instruction, contents) = Conversation::write(&request.messages, model, losses)?;
-    let function_declarations: Vec<_> = request.tools.iter().map(|tool| declaration(tool, losses)).collect();
+    let tools = offered(request, family, losses)?;
+    let function_declarations: Vec<_> = tools.iter().map(|tool| declaration(tool, losses)).collect();
     Ok(Body {
         model: None,
         system_instruction,
         contents,
         tools: (!function_declarations.is_empty()).then_some([ToolSet { function_declarations }]),
-        tool_config: tool_config(request),
+        tool_config: tool_config(request, !tools.is_empty()),
         generation_config: generation_config(request, model, family, losses)?,
     })
 }
@@ -112,6 +113,24 @@ fn refuse_or_drop(request: &Request<'_>, losses: &mut Losses) -> Result<(), Gate
     Ok(())
 }
 
+/// The tools that the model is told of. Where it cannot have them beside an answer that is JSON, it is told of none that it
+/// must not call anyhow.
+fn offered<'a, 'b>(request: &'a Request<'b>, family: Family, losses: &Losses) -> Result<&'a [Tool<'b>], GatewayError> {
+    let feature = match &request.format {
+        Some(Format::JsonObject) => Feature::JsonObject,
+        Some(Format::JsonSchema(_)) => Feature::JsonSchema,
+        None => return Ok(&request.tools),
+    };
+    if family.answers_json_beside_tools || request.tools.is_empty() {
+        return Ok(&request.tools);
+    }
+    if request.tool_choice == Some(ToolChoice::None) {
+        return Ok(&[]);
+    }
+    let why = "this model cannot be asked for JSON where tools are offered";
+    Err(losses.refuse_value(feature, why))
+}
+
 fn declaration<'a>(tool: &'a Tool<'_>, losses: &mut Losses) -> FunctionDeclaration<'a> {
     match tool.kind {
         ToolKind::Function { strict: Some(true), .. } => losses.drop(Feature::StrictTools),
@@ -129,8 +148,7 @@ fn declaration<'a>(tool: &'a Tool<'_>, losses: &mut Losses) -> FunctionDeclarati
 }
 
 /// Where there are no tools, a choice that forces none says nothing.
-fn tool_config<'a>(request: &'a Request<'_>) -> Option<ToolConfig<'a>> {
-    let has_tools = !request.tools.is_empty();
+fn tool_config<'a>(request: &'a Request<'_>, has_tools: bool) -> Option<ToolConfig<'a>> {
     let (mode, name) = match request.tool_choice.as_ref()? {
         ToolChoice::Auto if has_tools => ("AUTO", None),
         ToolChoice::None if has_tools => ("NONE", None),

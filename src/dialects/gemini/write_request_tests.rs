@@ -109,7 +109,7 @@ fn every_setting_has_its_place() {
         parallel_tool_calls: Some(true),
         ..request()
     };
-    let (body, dropped) = written("gemini-2.5-flash", &asked).unwrap();
+    let (body, dropped) = written("gemini-3.1-pro-preview", &asked).unwrap();
     assert_eq!(
         body,
         json!({
@@ -127,7 +127,7 @@ fn every_setting_has_its_place() {
                 "presencePenalty": 0.5, "frequencyPenalty": -0.5, "stopSequences": ["END", "\n\n"],
                 "candidateCount": 2, "responseMimeType": "application/json",
                 "responseJsonSchema": {"type": "object", "properties": {"a": {"type": "integer"}}},
-                "thinkingConfig": {"thinkingBudget": 2048, "includeThoughts": true},
+                "thinkingConfig": {"thinkingLevel": "LOW", "includeThoughts": true},
             },
         })
     );
@@ -260,6 +260,37 @@ fn what_would_change_the_question_is_refused_by_name() {
         ..request()
     };
     assert!(written("gemini-2.5-flash", &five).is_ok());
+}
+
+#[test]
+fn a_model_that_cannot_answer_with_json_beside_tools_refuses_it_or_is_told_of_none_that_it_must_not_call() {
+    let schema = || {
+        Format::JsonSchema(Schema {
+            name: None,
+            description: None,
+            schema: raw(r#"{"type":"object"}"#),
+            strict: None,
+        })
+    };
+    let asked = |format, tool_choice| Request {
+        tools: vec![tool("f", function(None))],
+        format: Some(format),
+        tool_choice,
+        ..request()
+    };
+    for format in [|| Format::JsonObject, schema] {
+        for choice in [None, Some(ToolChoice::Auto), Some(ToolChoice::Required)] {
+            let asked = asked(format(), choice);
+            let error = written("gemini-2.5-flash", &asked).unwrap_err();
+            assert_eq!(error.param.as_deref(), Some("response_format"));
+            let (body, _) = written("gemini-3-flash-preview", &asked).unwrap();
+            assert!(body["tools"].is_array() && body["generationConfig"]["responseMimeType"].is_string());
+        }
+        let silent = asked(format(), Some(ToolChoice::None));
+        let (body, dropped) = written("gemini-2.5-flash", &silent).unwrap();
+        assert_eq!((&body["tools"], &body["toolConfig"]), (&Value::Null, &Value::Null));
+        assert!(body["generationConfig"]["responseMimeType"].is_string() && dropped.is_empty());
+    }
 }
 
 #[test]

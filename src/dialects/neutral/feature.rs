@@ -93,6 +93,9 @@ features! {
     /// What a schema of an answer is said to be for.
     SchemaDescription = "the description of an answer's schema":
         "response_format.json_schema.description", "text.format.description", "output_config.format.description";
+    /// An answer that keeps to its schema for certain.
+    StrictSchema = "an answer that keeps to its schema for certain":
+        "response_format.json_schema.strict", "text.format.strict", "output_config.format";
     /// An answer that is some JSON object.
     JsonObject = "an answer that is a JSON object": "response_format", "text.format", "output_config.format";
     /// A limit of output tokens.

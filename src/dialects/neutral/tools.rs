@@ -90,10 +90,11 @@ impl<'a> ToolName<'a> {
     }
 
     /// The name under which a model knows the tool where its dialect has no groups: group and name in one, of at most 64
-    /// letters, digits, underscores and dashes. The same tool always gets the same one.
+    /// letters, digits, underscores and dashes. The same tool always gets the same one. Anthropic's clients may have names
+    /// twice as long.
     pub(in crate::dialects) fn flat(&self) -> Cow<'_, str> {
         let Some(namespace) = &self.namespace else {
-            return Cow::Borrowed(&self.name);
+            return fitting(Cow::Borrowed(&self.name));
         };
         let may_stand = |letter: char| {
             if letter.is_ascii_alphanumeric() || letter == '-' {
@@ -103,13 +104,7 @@ impl<'a> ToolName<'a> {
             }
         };
         let joined: String = format!("{namespace}__{}", self.name).chars().map(may_stand).collect();
-        if joined.len() <= MOST_NAME_BYTES {
-            return Cow::Owned(joined);
-        }
-        let digest = Sha256::digest(joined.as_bytes());
-        let mark: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        let kept = joined.get(..MOST_NAME_BYTES - 1 - mark.len()).unwrap_or_default();
-        Cow::Owned(format!("{kept}_{mark}"))
+        fitting(Cow::Owned(joined))
     }
 
     fn into_owned(self) -> ToolName<'static> {
@@ -118,6 +113,18 @@ impl<'a> ToolName<'a> {
             name: Cow::Owned(self.name.into_owned()),
         }
     }
+}
+
+/// A name of at most 64 bytes: itself, or its beginning with a part of its digest.
+fn fitting(name: Cow<'_, str>) -> Cow<'_, str> {
+    if name.len() <= MOST_NAME_BYTES {
+        return name;
+    }
+    let digest = Sha256::digest(name.as_bytes());
+    let mark: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let most = MOST_NAME_BYTES - 1 - mark.len();
+    let kept = name.get(..name.floor_char_boundary(most)).unwrap_or_default();
+    Cow::Owned(format!("{kept}_{mark}"))
 }
 
 /// A call of a tool.
@@ -190,13 +197,9 @@ impl ToolNames {
     pub(in crate::dialects) fn of(tools: &[Tool<'_>]) -> Self {
         let by_flat = tools.iter().filter_map(|tool| {
             let is_custom = matches!(tool.kind, ToolKind::Custom { .. });
-            let differs = is_custom || tool.name.namespace.is_some();
-            differs.then(|| {
-                (
-                    tool.name.flat().into_owned(),
-                    (tool.name.clone().into_owned(), is_custom),
-                )
-            })
+            let flat = tool.name.flat();
+            let differs = is_custom || tool.name.namespace.is_some() || flat != tool.name.name;
+            differs.then(|| (flat.into_owned(), (tool.name.clone().into_owned(), is_custom)))
         });
         Self {
             by_flat: by_flat.collect(),
@@ -284,5 +287,17 @@ mod tests {
         assert_eq!(one.flat().len(), MOST_NAME_BYTES);
         assert_ne!(one.flat(), other.flat());
         assert_eq!(one.flat(), name("one").flat());
+    }
+
+    #[test]
+    fn a_long_name_in_no_group_is_cut_and_comes_back_too() {
+        let long: &'static str = "mcp__plugin_playwright_playwright__browser_take_screenshot_of_the_whole_page";
+        let tools = [tool(None, long)];
+        let flat = tools[0].name.flat();
+        assert_eq!(flat.len(), MOST_NAME_BYTES);
+        assert_eq!(ToolNames::of(&tools).original(&flat).0, tools[0].name);
+        // At a letter of several bytes it is cut before it.
+        let letters = ToolName::plain("é".repeat(40));
+        assert!(letters.flat().len() <= MOST_NAME_BYTES);
     }
 }

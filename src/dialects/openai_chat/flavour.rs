@@ -2,8 +2,8 @@
 //!
 //! Only a request that comes from another dialect is written anew, and so only it has to know. What is told here is from
 //! the providers' own references: OpenAI's `max_completion_tokens` and `developer`, OpenRouter's `reasoning`,
-//! `reasoning_details` and `cache_control`, DeepSeek's `reasoning_content`, Mistral's `random_seed` and its call ids of
-//! nine characters. Any other provider is taken for one that ignores what it does not know, as the servers that people
+//! `reasoning_details` and `cache_control`, DeepSeek's `reasoning_content`, Mistral's `random_seed`, `document_url` and
+//! `prefix` and its call ids of nine characters. Any other provider is taken for one that ignores what it does not know, as the servers that people
 //! run themselves do (vLLM, llama.cpp, LM Studio).
 
 use gateway_actors::protocol::{Capability, Model, Vendor};
@@ -38,6 +38,8 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Flavour {
     kind: Kind,
+    /// Whose service it is.
+    pub(super) vendor: Vendor,
     /// Whether the model reasons.
     pub(super) reasons: bool,
 }
@@ -64,11 +66,23 @@ pub(super) enum CallIds {
     Nine,
 }
 
+/// How a provider is sent a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Documents {
+    /// As a `file`, with its bytes; `at_addresses` where it fetches one too.
+    Files { at_addresses: bool },
+    /// As a `document_url`, which may hold the bytes.
+    Addresses,
+    /// Not at all: messages have no place for one.
+    Nothing,
+}
+
 impl Flavour {
     /// What the provider of this model takes.
     pub(super) fn of(model: &Model) -> Self {
         Self {
             kind: Kind::of(model.vendor),
+            vendor: model.vendor,
             reasons: model.capabilities.has(Capability::Reasoning),
         }
     }
@@ -153,9 +167,30 @@ impl Flavour {
         is_known && matches!(self.kind, Kind::OpenAi | Kind::OpenRouter)
     }
 
-    /// Whether it takes a document at an address.
-    pub(super) fn takes_document_urls(self) -> bool {
-        self.kind == Kind::OpenRouter
+    /// Whether an answer can be held to a schema. DeepSeek has `json_object` and nothing more ("This response_format type is
+    /// unavailable now").
+    pub(super) fn takes_schemas(self) -> bool {
+        self.kind != Kind::DeepSeek
+    }
+
+    /// How documents are sent to it.
+    pub(super) fn documents(self) -> Documents {
+        match self.vendor {
+            Vendor::Openrouter => Documents::Files { at_addresses: true },
+            Vendor::Mistral => Documents::Addresses,
+            Vendor::Deepseek | Vendor::Groq | Vendor::Cerebras | Vendor::Cohere | Vendor::Xai => Documents::Nothing,
+            _ => Documents::Files { at_addresses: false },
+        }
+    }
+
+    /// Whether a message of the model's that comes last must say that the answer goes on with it.
+    pub(super) fn marks_prefix(self) -> bool {
+        self.kind == Kind::Mistral
+    }
+
+    /// Whether a user may speak right after a tool. Mistral refuses that ("Unexpected role 'user' after role 'tool'").
+    pub(super) fn takes_users_behind_tools(self) -> bool {
+        self.kind != Kind::Mistral
     }
 
     pub(super) fn call_ids(self) -> CallIds {

@@ -221,14 +221,23 @@ pub(in crate::dialects) fn token_count(
     name: &'static str,
     value: Option<&RawValue>,
 ) -> Result<Option<u32>, GatewayError> {
+    token_count_from(1, name, value)
+}
+
+/// The same for a number of at least so many.
+pub(in crate::dialects) fn token_count_from(
+    least: u32,
+    name: &'static str,
+    value: Option<&RawValue>,
+) -> Result<Option<u32>, GatewayError> {
     let Some(value) = value.map(RawValue::get).filter(|&value| value != "null") else {
         return Ok(None);
     };
     match value.parse() {
-        Ok(count) if count > 0 => Ok(Some(count)),
+        Ok(count) if count >= least => Ok(Some(count)),
         _ => Err(GatewayError::invalid(
             name,
-            format!("`{name}` must be a whole number from 1 to {}", u32::MAX),
+            format!("`{name}` must be a whole number from {least} to {}", u32::MAX),
         )),
     }
 }

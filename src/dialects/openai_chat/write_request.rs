@@ -19,6 +19,8 @@ use self::tools::{Choice, Tool, write_choice, write_tools};
 use super::flavour::{Flavour, ReasoningForm};
 use crate::dialects::neutral::{Effort, Feature, Format, Losses, Number, Reasoning, Request};
 use crate::dialects::openai_effort::{nearest, word};
+use crate::dialects::openai_strict::strictness;
+use crate::dialects::shortened;
 
 /// The most stop texts, as OpenAI has it.
 const MOST_STOPS: usize = 4;
@@ -36,12 +38,16 @@ pub(in crate::dialects) fn write_request(
     losses: &mut Losses,
 ) -> Result<Vec<u8>, GatewayError> {
     let flavour = Flavour::of(model);
-    check(request, losses)?;
+    check(request, flavour, losses)?;
     let body = Body {
         model: &model.api_model,
         messages: write_messages(request, model, flavour, losses)?,
         tools: write_tools(request, flavour, losses),
         choice: write_choice(request, flavour),
+        format: request
+            .format
+            .as_ref()
+            .map(|format| response_format(format, flavour, losses)),
         sampling: sampling(request, flavour, losses),
         reasoning: reasoning(request.reasoning.unwrap_or_default(), model, losses),
         limit: request.output_limit(model, losses),
@@ -68,14 +74,18 @@ pub(in crate::dialects) fn write_request(
         .map_err(|_never| GatewayError::new(ErrorKind::Internal, "the request could not be written; report this"))
 }
 
-/// Refuses what no provider of this dialect takes.
-fn check(request: &Request<'_>, losses: &Losses) -> Result<(), GatewayError> {
+/// Refuses what this provider, or none of the dialect, takes.
+fn check(request: &Request<'_>, flavour: Flavour, losses: &Losses) -> Result<(), GatewayError> {
     let is_out_of_range = |temperature: Number<'_>| !(0.0..=2.0).contains(&temperature.value());
     if request.temperature.is_some_and(is_out_of_range) {
         return Err(losses.refuse_value(Feature::Temperature, "this model takes values from 0 to 2"));
     }
     if request.stop.len() > MOST_STOPS {
         return Err(losses.refuse_value(Feature::Stop, "this model takes at most 4 stop texts"));
+    }
+    if matches!(request.format, Some(Format::JsonSchema(_))) && !flavour.takes_schemas() {
+        let why = "this model answers with JSON, but to no schema";
+        return Err(losses.refuse_value(Feature::JsonSchema, why));
     }
     // The answer is to be translated, and has no place for them then.
     if request.logprobs.is_some() {
@@ -211,6 +221,7 @@ struct Body<'r, 'a> {
     messages: Vec<Message<'r>>,
     tools: Vec<Tool<'r>>,
     choice: Option<Choice<'r>>,
+    format: Option<ResponseFormat<'r>>,
     sampling: Sampling<'a>,
     reasoning: Option<ReasoningMember>,
     limit: Option<u32>,
@@ -238,11 +249,7 @@ impl Serialize for Body<'_, '_> {
         put(&mut map, "tool_choice", self.choice.as_ref())?;
         let parallel = request.parallel_tool_calls.filter(|_| has_tools);
         put(&mut map, "parallel_tool_calls", parallel)?;
-        put(
-            &mut map,
-            "response_format",
-            request.format.as_ref().map(response_format),
-        )?;
+        put(&mut map, "response_format", self.format.as_ref())?;
         let limit = if is_openai {
             "max_completion_tokens"
         } else {
@@ -265,16 +272,10 @@ impl Serialize for Body<'_, '_> {
         put(&mut map, reasoning, self.reasoning.as_ref())?;
         put(&mut map, "verbosity", request.verbosity.as_ref().filter(|_| is_openai))?;
         put(&mut map, "n", (request.answers > 1).then_some(request.answers))?;
-        put(
-            &mut map,
-            "user",
-            request.user.as_ref().filter(|_| self.flavour.takes_user()),
-        )?;
-        put(
-            &mut map,
-            "prompt_cache_key",
-            request.cache_key.as_ref().filter(|_| is_openai),
-        )?;
+        let user = request.user.as_deref().filter(|_| self.flavour.takes_user());
+        put(&mut map, "user", user.map(shortened::key))?;
+        let cache_key = request.cache_key.as_deref().filter(|_| is_openai);
+        put(&mut map, "prompt_cache_key", cache_key.map(shortened::key))?;
         put(&mut map, "service_tier", self.service_tier)?;
         if request.stream {
             put(&mut map, "stream", Some(true))?;
@@ -289,20 +290,29 @@ impl Serialize for Body<'_, '_> {
     }
 }
 
-fn response_format<'f>(format: &'f Format<'_>) -> ResponseFormat<'f> {
+fn response_format<'f>(format: &'f Format<'_>, flavour: Flavour, losses: &mut Losses) -> ResponseFormat<'f> {
     match format {
         Format::JsonObject => ResponseFormat::JsonObject,
-        Format::JsonSchema(schema) => ResponseFormat::JsonSchema {
-            json_schema: JsonSchema {
-                name: schema.name.as_deref().unwrap_or(SCHEMA_NAME),
-                description: schema.description.as_deref(),
-                schema: schema.schema,
-                strict: schema.strict,
-            },
-        },
+        Format::JsonSchema(schema) => {
+            let strict = strictness(schema.strict, schema.schema, flavour.vendor);
+            if strict != schema.strict {
+                losses.drop(Feature::StrictSchema);
+            }
+            ResponseFormat::JsonSchema {
+                json_schema: JsonSchema {
+                    name: schema.name.as_deref().unwrap_or(SCHEMA_NAME),
+                    description: schema.description.as_deref(),
+                    schema: schema.schema,
+                    strict,
+                },
+            }
+        }
     }
 }
 
 #[cfg(test)]
 #[path = "write_request_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "vendor_tests.rs"]
+mod vendor_tests;

@@ -97,10 +97,12 @@ const RICH: &str = r#"{"model":"the-model","messages":[
         {"id":"call_2","type":"custom","custom":{"name":"shell","input":"ls"}}]},
     {"role":"tool","tool_call_id":"call_1","content":"a cat"},{"role":"tool","tool_call_id":"call_2","content":"a dog"},
     {"role":"assistant","content":null,"refusal":"No."},{"role":"user","content":"Why?"}],
-    "tools":[{"type":"function","function":{"name":"look","description":"Looks","parameters":{"type":"object"},"strict":true}},
+    "tools":[{"type":"function","function":{"name":"look","description":"Looks","strict":true,
+            "parameters":{"type":"object","properties":{},"additionalProperties":false}}},
         {"type":"custom","custom":{"name":"shell","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"s"}}}}],
     "tool_choice":"required","parallel_tool_calls":false,
-    "response_format":{"type":"json_schema","json_schema":{"name":"cat","schema":{"type":"object"},"strict":true}},
+    "response_format":{"type":"json_schema","json_schema":{"name":"cat","strict":true,
+        "schema":{"type":"object","properties":{},"additionalProperties":false}}},
     "max_completion_tokens":500,"seed":7,"stop":["END"],"reasoning_effort":"high","verbosity":"low","user":"u",
     "logit_bias":{"1":2},"prompt_cache_key":"k","service_tier":"flex","stream":true}"#;
 

@@ -2,7 +2,7 @@
 //!
 //! The wire format is that of the `openai` Python package, version 3.57.0 (`types/completion_create_params.py`). The text
 //! becomes a user's message. What has no meaning in a conversation is refused by name: tokens in a text's place, several
-//! texts, `suffix`, `echo`, `best_of` and `logprobs`.
+//! texts, `suffix`, `echo`, `best_of`, `logprobs`, and an answer of no tokens.
 
 use std::borrow::Cow;
 
@@ -57,6 +57,7 @@ pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) 
         ("best_of", is_above_one(body.best_of)),
         ("logprobs", body.logprobs.is_some()),
         ("n", stream && is_above_one(body.n)),
+        ("max_tokens", body.max_tokens == Some(Count(0))),
     ] {
         if is_asked {
             return Err(only_completions(name));
@@ -166,6 +167,7 @@ mod tests {
             (r#""prompt":"a","echo":true"#, "echo"),
             (r#""prompt":"a","best_of":2"#, "best_of"),
             (r#""prompt":"a","logprobs":0"#, "logprobs"),
+            (r#""prompt":"a","max_tokens":0"#, "max_tokens"),
             (r#""prompt":"a","n":2,"stream":true"#, "n"),
             (r#""prompt":"a","stop":[1]"#, "stop[0]"),
             (r#""prompt":"a","echo":"yes""#, "echo"),

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::{Writer, read_request, write_answer};
 use crate::dialects::bounds::{Bounding, Form};
 use crate::dialects::json::is_string;
-use crate::dialects::openai_chat::owned::{Owned, answers, json_of, required, token_count};
+use crate::dialects::openai_chat::owned::{Owned, answers, json_of, required, token_count_from};
 use crate::dialects::openai_chat::scan::{Scan, scan};
 use crate::dialects::openai_chat::{BYTES_PER_TOKEN_AT_MOST, TOKENS_PER_MESSAGE, text_bytes};
 use crate::dialects::translation::{self, ClientSide};
@@ -127,7 +127,8 @@ fn needs(json: &str, found: &Scan<'_>) -> Result<Needs, GatewayError> {
         capabilities: Capabilities::NONE.with(Capability::Completions),
         input_bound: json.len() as u64 + u64::from(prompts.count) * TOKENS_PER_MESSAGE,
         input_estimate: prompts.text_bytes / BYTES_PER_TOKEN_AT_MOST,
-        max_output: token_count("max_tokens", found.max_tokens)?,
+        // None at all to have a prompt weighed, with `echo` and `logprobs`.
+        max_output: token_count_from(0, "max_tokens", found.max_tokens)?,
         // Each text is gone on with as often as that.
         answers: answers(found)?.saturating_mul(prompts.count),
     })

@@ -103,6 +103,18 @@ fn needs_are_those_of_every_text_and_every_answer() {
 }
 
 #[test]
+fn an_answer_of_no_tokens_weighs_a_prompt_where_texts_are_completed_and_is_refused_elsewhere() {
+    let request = read(&with(r#""prompt":"a","max_tokens":0,"echo":true,"logprobs":1"#));
+    assert_eq!(request.needs().max_output, Some(0));
+    let sent = request.write_for(&model_of("alpha", COMPLETES), None).unwrap();
+    let sent = String::from_utf8(sent.body.to_bytes().to_vec()).unwrap();
+    assert!(sent.contains(r#""max_tokens":0,"#), "{sent}");
+    let plain = read(&with(r#""prompt":"a","max_tokens":0"#));
+    let refused = plain.write_for(&model_of("alpha", &[]), None).unwrap_err();
+    assert_eq!(refused.param.as_deref(), Some("max_tokens"));
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let many = format!(r#""prompt":[{}]"#, vec!["\"a\""; MOST_PROMPTS + 1].join(","));
     for (members, param) in [
@@ -115,7 +127,7 @@ fn what_is_wrong_is_named() {
         (r#""prompt":"a","prompt":"b""#, "prompt"),
         (r#""prompt":"a","n":0"#, "n"),
         (r#""prompt":"a","best_of":1000"#, "best_of"),
-        (r#""prompt":"a","max_tokens":0"#, "max_tokens"),
+        (r#""prompt":"a","max_tokens":-1"#, "max_tokens"),
         (r#""prompt":"a","stream":1"#, "stream"),
     ] {
         assert_eq!(refused(&with(members)).as_deref(), Some(param), "{members}");

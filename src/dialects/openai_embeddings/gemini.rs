@@ -9,6 +9,9 @@ use super::inspect::Answer;
 use super::request::Asked;
 use crate::dialects::object::{object, read_body};
 
+/// The most texts of one request ("at most 100 requests can be in one batch").
+pub(super) const MOST_TEXTS: usize = 100;
+
 #[derive(Serialize)]
 struct Body<'a> {
     requests: Vec<Request<'a>>,

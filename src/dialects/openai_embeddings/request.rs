@@ -156,6 +156,15 @@ fn longest_text(json: &str, input: &TextOr<'_, List<&RawValue>>) -> Result<u64, 
     Ok(texts.map(|text| text_bytes(text)).max().unwrap_or(0))
 }
 
+/// The refusal of more texts than one request to Gemini may have.
+fn too_many_for_gemini() -> GatewayError {
+    let most = gemini::MOST_TEXTS;
+    let words = format!(
+        "must be at most {most} texts for this model, whose provider takes no more at once; send them in turns"
+    );
+    At::top("input").wrong(&words)
+}
+
 /// The refusal of tokens, which are of one provider's models.
 fn tokens_refused() -> GatewayError {
     At::top("input").wrong("must be text for this model, whose provider takes no tokens; send strings")
@@ -206,6 +215,9 @@ impl OutgoingRequest for EmbeddingsRequest {
             Dialect::OpenaiChat | Dialect::OpenaiResponses => (self.body_for(model), 0),
             Dialect::Gemini | Dialect::Ollama => {
                 let asked = self.asked()?;
+                if model.dialect == Dialect::Gemini && asked.texts.len() > gemini::MOST_TEXTS {
+                    return Err(too_many_for_gemini());
+                }
                 let write = match model.dialect {
                     Dialect::Gemini => gemini::write_request,
                     _ => ollama::write_request,

@@ -45,6 +45,17 @@ fn a_provider_of_openais_gets_what_the_client_sent_to_the_byte() {
 }
 
 #[test]
+fn gemini_is_asked_for_no_more_texts_than_it_takes_at_once() {
+    let asked = |texts: usize| read(&json!({"model": "m", "input": vec!["a"; texts]}).to_string());
+    assert!(asked(100).write_for(&model(Dialect::Gemini), None).is_ok());
+    let refused = asked(101).write_for(&model(Dialect::Gemini), None).unwrap_err();
+    assert_eq!(refused.param.as_deref(), Some("input"));
+    for dialect in [Dialect::Ollama, Dialect::OpenaiChat] {
+        assert!(asked(101).write_for(&model(dialect), None).is_ok());
+    }
+}
+
+#[test]
 fn gemini_and_ollama_are_asked_in_their_own_ways() {
     let request = read(r#"{"model":"m","input":["a","b"],"dimensions":2,"user":"u","x_mine":1}"#);
     let gemini = request.write_for(&model(Dialect::Gemini), None).unwrap();

@@ -41,7 +41,6 @@ mod sealed_items;
 mod stored;
 #[cfg(test)]
 mod stream_fuzz_tests;
-mod strict;
 mod takes;
 mod tool_search;
 mod unsupported;

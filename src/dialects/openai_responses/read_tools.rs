@@ -10,11 +10,11 @@ use std::collections::{HashMap, HashSet};
 use gateway_actors::protocol::GatewayError;
 use serde_json::value::RawValue;
 
-use super::strict::is_strict;
 use super::tool_search;
 use super::values::{Members, Place, boolean, elements, object, string};
 use crate::dialects::json::text;
 use crate::dialects::neutral::{Feature, Losses, Tool, ToolChoice, ToolKind, ToolName};
+use crate::dialects::openai_strict::is_strict;
 
 /// The tools of a request. One that is offered twice counts as it was offered last.
 #[derive(Debug, Default)]

@@ -10,6 +10,10 @@ use super::reasoning_state;
 use crate::dialects::neutral::{
     Document, Feature, Image, Losses, Message, Opaque, OpaqueKind, Origin, PartKind, Role, Source, ToolResult,
 };
+use crate::dialects::shortened;
+
+/// The longest id of a call ("Invalid 'input[n].call_id': string too long", "maximum length 64").
+const MOST_CALL_ID_BYTES: usize = 64;
 
 /// An item on the wire.
 #[derive(Debug, Serialize)]
@@ -26,21 +30,21 @@ pub(super) enum WireItem<'a> {
         encrypted_content: &'a str,
     },
     FunctionCall {
-        call_id: &'a str,
+        call_id: Cow<'a, str>,
         name: Cow<'a, str>,
         arguments: &'a str,
     },
     CustomToolCall {
-        call_id: &'a str,
+        call_id: Cow<'a, str>,
         name: Cow<'a, str>,
         input: &'a str,
     },
     FunctionCallOutput {
-        call_id: &'a str,
+        call_id: Cow<'a, str>,
         output: Output<'a>,
     },
     CustomToolCallOutput {
-        call_id: &'a str,
+        call_id: Cow<'a, str>,
         output: Output<'a>,
     },
 }
@@ -162,16 +166,17 @@ impl<'a> Items<'_, 'a> {
             PartKind::Reasoning { text, opaque } => self.reasoning(text, opaque.as_ref()),
             PartKind::ToolCall(call) => {
                 let name = call.name.flat();
+                let call_id = shortened::call_id(&call.id, MOST_CALL_ID_BYTES);
                 self.items.push(if call.is_custom {
                     self.custom_calls.insert(&call.id);
                     WireItem::CustomToolCall {
-                        call_id: &call.id,
+                        call_id,
                         name,
                         input: &call.arguments,
                     }
                 } else {
                     WireItem::FunctionCall {
-                        call_id: &call.id,
+                        call_id,
                         name,
                         arguments: &call.arguments,
                     }
@@ -182,8 +187,8 @@ impl<'a> Items<'_, 'a> {
                     self.losses.drop(Feature::ToolResultError);
                 }
                 let output = self.output(result)?;
-                let call_id = &*result.call_id;
-                self.items.push(if self.custom_calls.contains(call_id) {
+                let call_id = shortened::call_id(&result.call_id, MOST_CALL_ID_BYTES);
+                self.items.push(if self.custom_calls.contains(&*result.call_id) {
                     WireItem::CustomToolCallOutput { call_id, output }
                 } else {
                     WireItem::FunctionCallOutput { call_id, output }

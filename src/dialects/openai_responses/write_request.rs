@@ -4,6 +4,9 @@
 //! provider is never asked to store anything. Tools are written without namespaces, by their flat names: not every
 //! provider knows namespaces, and the answer finds the client's names again.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use gateway_actors::protocol::{Capability, GatewayError, Model};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,12 +17,11 @@ use super::write_tools::{Choice, WireTool, write_choice, write_tool};
 use crate::dialects::json::text;
 use crate::dialects::neutral::{Feature, Format, Losses, Message, Number, PartKind, Reasoning, Request, Role};
 use crate::dialects::openai_effort::{nearest, word};
+use crate::dialects::openai_strict::strictness;
+use crate::dialects::shortened;
 
 /// The fewest output tokens that the dialect takes as a limit.
 const LEAST_OUTPUT_TOKENS: u32 = 16;
-
-/// The longest end user's name and cache key that it takes.
-const MOST_KEY_BYTES: usize = 64;
 
 /// The most notes of a request, and the longest name and value of one.
 const MOST_NOTES: usize = 16;
@@ -52,7 +54,10 @@ pub(in crate::dialects) fn write_request(
     let thinks = reasons && !reasoning.is_some_and(Reasoning::is_off);
     let holds_state = input.iter().any(|item| matches!(item, WireItem::Reasoning { .. }));
     let text = Text {
-        format: request.format.as_ref().map(write_format),
+        format: request
+            .format
+            .as_ref()
+            .map(|format| write_format(format, model, losses)),
         verbosity: request
             .verbosity
             .as_deref()
@@ -65,7 +70,11 @@ pub(in crate::dialects) fn write_request(
         model: &model.api_model,
         instructions,
         input,
-        tools: request.tools.iter().map(|tool| write_tool(tool, losses)).collect(),
+        tools: request
+            .tools
+            .iter()
+            .map(|tool| write_tool(tool, model.vendor, losses))
+            .collect(),
         tool_choice: request
             .tool_choice
             .as_ref()
@@ -76,8 +85,8 @@ pub(in crate::dialects) fn write_request(
         max_output_tokens: limit(request.max_output_tokens, model, losses),
         temperature: sampled(Feature::Temperature, request.temperature, model, losses),
         top_p: sampled(Feature::TopP, request.top_p, model, losses),
-        safety_identifier: short(request.user.as_deref(), Feature::User, losses),
-        prompt_cache_key: short(request.cache_key.as_deref(), Feature::CacheKey, losses),
+        safety_identifier: request.user.as_deref().map(shortened::key),
+        prompt_cache_key: request.cache_key.as_deref().map(shortened::key),
         service_tier: service_tier(request, losses),
         metadata: metadata(request, losses),
         include: if thinks || holds_state {
@@ -114,9 +123,9 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<Number<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    safety_identifier: Option<&'a str>,
+    safety_identifier: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_cache_key: Option<&'a str>,
+    prompt_cache_key: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_tier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -270,25 +279,22 @@ fn sampled<'a>(feature: Feature, number: Option<Number<'a>>, model: &Model, loss
     None
 }
 
-fn write_format<'a>(format: &'a Format<'_>) -> WireFormat<'a> {
+fn write_format<'a>(format: &'a Format<'_>, model: &Model, losses: &mut Losses) -> WireFormat<'a> {
     match format {
         Format::JsonObject => WireFormat::JsonObject,
-        Format::JsonSchema(schema) => WireFormat::JsonSchema {
-            name: schema.name.as_deref().unwrap_or("answer"),
-            description: schema.description.as_deref(),
-            schema: schema.schema,
-            strict: schema.strict,
-        },
+        Format::JsonSchema(schema) => {
+            let strict = strictness(schema.strict, schema.schema, model.vendor);
+            if strict != schema.strict {
+                losses.drop(Feature::StrictSchema);
+            }
+            WireFormat::JsonSchema {
+                name: schema.name.as_deref().unwrap_or("answer"),
+                description: schema.description.as_deref(),
+                schema: schema.schema,
+                strict,
+            }
+        }
     }
-}
-
-/// A name or key, if it is not too long for the dialect.
-fn short<'a>(text: Option<&'a str>, feature: Feature, losses: &mut Losses) -> Option<&'a str> {
-    let kept = text.filter(|text| text.len() <= MOST_KEY_BYTES);
-    if kept.is_none() && text.is_some() {
-        losses.drop(feature);
-    }
-    kept
 }
 
 fn is_known(word: &str, words: &[&str]) -> bool {
@@ -308,8 +314,7 @@ fn service_tier<'a>(request: &'a Request<'_>, losses: &mut Losses) -> Option<&'a
 /// Notes about the request, if they are within what the dialect takes: a few short texts.
 fn metadata<'a>(request: &Request<'a>, losses: &mut Losses) -> Option<&'a RawValue> {
     let notes = request.metadata?;
-    let read: Option<std::collections::HashMap<std::borrow::Cow<'_, str>, &RawValue>> =
-        serde_json::from_str(notes.get()).ok();
+    let read: Option<HashMap<Cow<'_, str>, &RawValue>> = serde_json::from_str(notes.get()).ok();
     let is_short = |name: &str, value: &RawValue| {
         name.len() <= MOST_NOTE_NAME && text(value).is_some_and(|value| value.len() <= MOST_NOTE_VALUE)
     };

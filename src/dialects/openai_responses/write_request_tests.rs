@@ -105,8 +105,11 @@ fn tools_always_say_whether_they_are_strict() {
     request.tool_choice = Some(ToolChoice::Named(ToolName::plain("sql")));
     let (body, dropped) = written(&request);
     let function = |strict: bool| {
-        json!({"type": "function", "name": "mcp__x__get", "strict": strict,
-        "parameters": {"type": "object", "properties": {}}})
+        let mut parameters = json!({"type": "object", "properties": {}});
+        if strict {
+            parameters["additionalProperties"] = json!(false);
+        }
+        json!({"type": "function", "name": "mcp__x__get", "strict": strict, "parameters": parameters})
     };
     let custom = json!({"type": "custom", "name": "sql", "description": "Asks.",
         "format": {"type": "grammar", "syntax": "regex", "definition": "x+"}});
@@ -370,8 +373,6 @@ fn what_has_no_place_is_refused_or_left_out_and_told() {
     request.min_p = number("0.1");
     request.frequency_penalty = number("1");
     request.presence_penalty = number("1");
-    request.user = Some("u".repeat(65).into());
-    request.cache_key = Some("k".repeat(65).into());
     request.service_tier = Some("standard_only".into());
     request.metadata = Some(raw(r#"{"a":1}"#));
     request.verbosity = Some("huge".into());
@@ -389,12 +390,75 @@ fn what_has_no_place_is_refused_or_left_out_and_told() {
         "presence_penalty",
         "cache_control",
         "verbosity",
-        "metadata.user_id",
-        "prompt_cache_key",
         "service_tier",
         "metadata",
     ];
     assert_eq!(dropped, told);
+}
+
+#[test]
+fn keys_and_ids_of_calls_that_are_too_long_go_shorter_and_stay_the_same() {
+    let long = "i".repeat(65);
+    let call = PartKind::ToolCall(ToolCall {
+        id: long.clone().into(),
+        name: ToolName::plain("f"),
+        arguments: "{}".into(),
+        is_custom: false,
+    });
+    let result = PartKind::ToolResult(ToolResult {
+        call_id: long.clone().into(),
+        content: vec![PartKind::Text("x".into())],
+        is_error: false,
+    });
+    let said = |role, part: PartKind<'static>| Message {
+        role,
+        parts: vec![part.into()],
+    };
+    let mut request = asked(vec![said(Role::Assistant, call), said(Role::User, result)]);
+    request.user = Some(long.clone().into());
+    request.cache_key = Some(long.into());
+    let (body, dropped) = written(&request);
+    let id = body["input"][0]["call_id"].as_str().unwrap();
+    assert!(id.starts_with("call_") && id.len() <= 64, "{id}");
+    assert_eq!(body["input"][1]["call_id"], id);
+    assert_eq!(body["safety_identifier"].as_str().map(str::len), Some(64));
+    assert_eq!(body["prompt_cache_key"], body["safety_identifier"]);
+    assert!(dropped.is_empty(), "{dropped:?}");
+}
+
+#[test]
+fn a_schema_that_openai_does_not_keep_to_for_certain_goes_without_that_and_it_is_told() {
+    let closed = r#"{"type":"object","properties":{"a":{}},"required":["a"],"additionalProperties":false}"#;
+    let open = r#"{"type":"object","properties":{"a":{}},"additionalProperties":false}"#;
+    let mut asks = |schema: &'static str, vendor: Vendor| {
+        let mut request = hi();
+        request.format = Some(Format::JsonSchema(crate::dialects::neutral::Schema {
+            name: None,
+            description: None,
+            schema: raw(schema),
+            strict: Some(true),
+        }));
+        request.tools = vec![Tool {
+            name: ToolName::plain("f"),
+            description: None,
+            kind: ToolKind::Function {
+                parameters: Some(raw(schema)),
+                strict: Some(true),
+            },
+            cache: None,
+        }];
+        let mut model = model("gpt-6");
+        model.vendor = vendor;
+        let mut losses = losses();
+        let body: Value = serde_json::from_slice(&write_request(&request, &model, &mut losses).unwrap()).unwrap();
+        let strict = [&body["text"]["format"]["strict"], &body["tools"][0]["strict"]].map(|strict| strict == true);
+        (strict, losses.into_dropped())
+    };
+    assert_eq!(asks(closed, Vendor::Openai), ([true; 2], vec![]));
+    assert_eq!(asks(open, Vendor::Other), ([true; 2], vec![]));
+    let (strict, dropped) = asks(open, Vendor::Openai);
+    assert_eq!(strict, [false; 2]);
+    assert_eq!(dropped, ["output_config.format", "tools.strict"]);
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use gateway_actors::protocol::Vendor;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::dialects::neutral::{Feature, Losses, Tool, ToolChoice, ToolKind, ToolName};
+use crate::dialects::openai_strict::strictness;
 
 /// A tool on the wire.
 #[derive(Debug, Serialize)]
@@ -37,7 +39,21 @@ pub(super) enum Parameters<'a> {
         #[serde(rename = "type")]
         kind: &'static str,
         properties: Empty,
+        /// Said where nothing else is to be taken for certain.
+        #[serde(rename = "additionalProperties", skip_serializing_if = "Option::is_none")]
+        more: Option<bool>,
     },
+}
+
+impl Parameters<'_> {
+    /// Those of a function that takes none, for certain or not.
+    fn none(is_strict: bool) -> Self {
+        Self::None {
+            kind: "object",
+            properties: Empty {},
+            more: is_strict.then_some(false),
+        }
+    }
 }
 
 /// An object of nothing.
@@ -70,25 +86,32 @@ pub(super) enum Choice<'a> {
 }
 
 /// Writes a tool, by its flat name.
-pub(super) fn write_tool<'a>(tool: &'a Tool<'_>, losses: &mut Losses) -> WireTool<'a> {
+pub(super) fn write_tool<'a>(tool: &'a Tool<'_>, vendor: Vendor, losses: &mut Losses) -> WireTool<'a> {
     if tool.cache.is_some() {
         losses.drop(Feature::CacheMarks);
     }
     let name = tool.name.flat().into_owned();
     let description = tool.description.as_deref();
     match &tool.kind {
-        ToolKind::Function { parameters, strict } => WireTool::Function {
-            name,
-            description,
-            parameters: parameters.map_or(
-                Parameters::None {
-                    kind: "object",
-                    properties: Empty {},
-                },
-                Parameters::Given,
-            ),
-            strict: strict.unwrap_or(false),
-        },
+        ToolKind::Function { parameters, strict } => {
+            let asked = strict.unwrap_or(false);
+            let (parameters, strict) = match parameters {
+                Some(schema) => {
+                    let kept = strictness(Some(asked), schema, vendor) == Some(true);
+                    if kept != asked {
+                        losses.drop(Feature::StrictTools);
+                    }
+                    (Parameters::Given(schema), kept)
+                }
+                None => (Parameters::none(asked), asked),
+            };
+            WireTool::Function {
+                name,
+                description,
+                parameters,
+                strict,
+            }
+        }
         ToolKind::Custom { format } => WireTool::Custom {
             name,
             description,

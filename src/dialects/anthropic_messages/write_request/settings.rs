@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::super::models::{Sampling, Takes};
 use crate::dialects::neutral::{Feature, Format, Losses, Number, Request};
+use crate::dialects::shortened::digest;
 
 /// The member of this name.
 #[derive(Debug, Serialize)]
@@ -32,17 +33,38 @@ pub(super) struct OutputFormat<'a> {
     schema: &'a RawValue,
 }
 
+/// The longest name of an end user that the API takes (reference of `metadata.user_id`).
+const MOST_USER_BYTES: usize = 256;
+
+/// The fewest digits of what may be a telephone number.
+const LEAST_PHONE_DIGITS: usize = 7;
+
 /// The member of this name.
 #[derive(Debug, Serialize)]
 pub(super) struct Metadata<'a> {
-    user_id: &'a str,
+    user_id: Cow<'a, str>,
 }
 
 impl<'a> Metadata<'a> {
-    /// It tells who the end user is, and nothing else.
-    pub(super) fn of(user_id: &'a str) -> Self {
-        Self { user_id }
+    /// It tells who the end user is, and nothing else. A name that is too long, or that the API would refuse since a person
+    /// can be known by it ("appears to contain an email address"), goes as its digest, as the reference asks for.
+    pub(super) fn of(user: &'a str) -> Self {
+        let tells_who = user.contains('@') || is_phone_number(user);
+        Self {
+            user_id: if tells_who || user.len() > MOST_USER_BYTES {
+                Cow::Owned(digest(user))
+            } else {
+                Cow::Borrowed(user)
+            },
+        }
     }
+}
+
+/// Whether a name has the letters of a telephone number, and no others.
+fn is_phone_number(name: &str) -> bool {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let others = |byte: u8| byte.is_ascii_digit() || b"+-() .".contains(&byte);
+    digits >= LEAST_PHONE_DIGITS && name.bytes().all(others)
 }
 
 /// What is sent of how the model is to sample.

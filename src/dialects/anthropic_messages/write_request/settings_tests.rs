@@ -85,6 +85,32 @@ fn what_the_dialect_has_nothing_for_is_left_out_or_refused() {
 }
 
 #[test]
+fn an_end_user_whom_the_api_would_not_be_told_of_goes_as_a_digest() {
+    let longest = "u".repeat(256);
+    let written = |user: &str| {
+        let mut request = hello();
+        request.user = Some(user.to_owned().into());
+        let (body, lost) = write(&request, BY_EFFORT).unwrap();
+        assert!(lost.is_empty(), "{lost:?}");
+        body["metadata"]["user_id"].as_str().unwrap().to_owned()
+    };
+    for fine in [
+        "u",
+        "user-12",
+        "123456",
+        "0f8fad5b-d9cb-469f-a165-70867728950e",
+        &longest,
+    ] {
+        assert_eq!(written(fine), fine);
+    }
+    let too_long = format!("{longest}u");
+    for other in ["someone@example.com", "+49 (30) 123-456", "12345678", &too_long] {
+        let digest = written(other);
+        assert_eq!((digest.len(), &digest), (64, &written(other)), "{other}");
+    }
+}
+
+#[test]
 fn a_schema_a_user_a_tier_and_a_stream_are_carried() {
     let mut request = hello();
     request.format = Some(Format::JsonSchema(Schema {

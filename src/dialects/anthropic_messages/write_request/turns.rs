@@ -1,5 +1,6 @@
 //! Turns of a conversation: who may speak after whom.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use gateway_actors::protocol::GatewayError;
@@ -116,7 +117,28 @@ pub(super) fn turns<'a>(
         return Err(losses.refuse_value(Feature::Text, why));
     }
     check_results(&turns.messages, losses)?;
+    prefill(&mut turns.messages, reader, losses)?;
     Ok(turns)
+}
+
+/// What the model is to go on with, if its turn comes last. White space at its end is refused, and means nothing: the
+/// model begins with some of its own.
+fn prefill(turns: &mut [Turn<'_>], reader: Reader, losses: &Losses) -> Result<(), GatewayError> {
+    let Some(last) = turns.last_mut().filter(|last| last.is_assistants()) else {
+        return Ok(());
+    };
+    if !reader.takes.prefill {
+        let why = "this model does not go on with a message of its own: the last must be the user's";
+        return Err(losses.refuse_value(Feature::Text, why));
+    }
+    if let Some(Block::Text { text, .. }) = last.content.last_mut() {
+        let kept = text.trim_end().len();
+        match text {
+            Cow::Borrowed(borrowed) => *borrowed = borrowed.get(..kept).unwrap_or_default(),
+            Cow::Owned(owned) => owned.truncate(kept),
+        }
+    }
+    Ok(())
 }
 
 impl<'a> Turns<'a> {

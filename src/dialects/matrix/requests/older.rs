@@ -20,6 +20,7 @@ const OF_COMPLETIONS: &[(&str, &str, &str)] = &[
     ("a prompt of several texts", "prompt", r#"["a","b"]"#),
     ("a prompt of tokens", "prompt", "[1,2]"),
     ("`max_tokens`", "max_tokens", "50"),
+    ("`max_tokens` of 0", "max_tokens", "0"),
     ("`temperature`", "temperature", "0.5"),
     ("`top_p`", "top_p", "0.5"),
     ("`top_k`", "top_k", "7"),

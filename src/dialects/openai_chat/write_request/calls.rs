@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-
 use super::super::flavour::{CallIds, Flavour};
 use crate::dialects::neutral::ToolCall;
+use crate::dialects::shortened;
+use serde::Serialize;
 
 /// The longest id of a call, as OpenAI has it.
 const MOST_ID_BYTES: usize = 40;
@@ -75,17 +74,9 @@ pub(super) fn write_call<'r>(call: &'r ToolCall<'_>, flavour: Flavour) -> Call<'
 /// The id of a call in a form that the provider takes. The same id always becomes the same, so that calls and results
 /// stay together.
 pub(super) fn call_id(id: &str, form: CallIds) -> Cow<'_, str> {
-    let is_taken = match form {
-        CallIds::UpToForty => id.len() <= MOST_ID_BYTES,
-        CallIds::Nine => id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
-    };
-    if is_taken {
-        return Cow::Borrowed(id);
+    match form {
+        CallIds::UpToForty => shortened::call_id(id, MOST_ID_BYTES),
+        CallIds::Nine if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Cow::Borrowed(id),
+        CallIds::Nine => Cow::Owned(shortened::digest(id).get(..9).unwrap_or_default().to_owned()),
     }
-    let digest: String = Sha256::digest(id).iter().map(|byte| format!("{byte:02x}")).collect();
-    let (prefix, length) = match form {
-        CallIds::UpToForty => ("call_", 24),
-        CallIds::Nine => ("", 9),
-    };
-    Cow::Owned(format!("{prefix}{}", digest.get(..length).unwrap_or_default()))
 }

@@ -16,6 +16,9 @@ use crate::dialects::neutral::{
 /// What stands between texts that become one, save for those of which a model said one right after the other.
 const BETWEEN_TEXTS: &str = "\n\n";
 
+/// What the model says between a tool and a user, where it must say something.
+const BETWEEN_TOOL_AND_USER: &str = "OK.";
+
 /// A message as it is written.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Message<'a> {
@@ -33,6 +36,9 @@ pub(super) struct Message<'a> {
     reasoning_details: Vec<Entry<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<Call<'a>>,
+    /// Whether the answer is to go on with it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    prefix: bool,
 }
 
 impl Message<'_> {
@@ -92,6 +98,11 @@ pub(super) fn write_messages<'r>(
             Role::User => writer.user(&message.parts)?,
             Role::Assistant => writer.assistant(&message.parts),
         }
+    }
+    if flavour.marks_prefix()
+        && let Some(last) = writer.written.last_mut()
+    {
+        last.prefix = last.role == "assistant" && last.tool_calls.is_empty();
     }
     if writer.written.is_empty() {
         let why = "this model cannot be asked without any text";
@@ -156,6 +167,14 @@ impl<'r> Writer<'_, 'r> {
                 Content::Parts(media)
             }
         };
+        let is_behind_tool = self.written.last().is_some_and(|last| last.role == "tool");
+        if is_behind_tool && !self.flavour.takes_users_behind_tools() {
+            self.written.push(Message {
+                role: "assistant",
+                content: Content::Text(Cow::Borrowed(BETWEEN_TOOL_AND_USER)),
+                ..Message::default()
+            });
+        }
         self.written.push(Message {
             role: "user",
             content,
@@ -177,13 +196,20 @@ impl<'r> Writer<'_, 'r> {
         let mut texts = Vec::new();
         for kind in &result.content {
             match kind {
-                PartKind::Text(text) | PartKind::Refusal(text) => texts.push(&**text),
+                PartKind::Text(text) | PartKind::Refusal(text) => texts.push(Cow::Borrowed(&**text)),
                 PartKind::Image(image) => media.push(write_image(image)),
-                PartKind::Document(document) => media.push(write_document(document, self.flavour, self.losses)?),
+                PartKind::Document(document) => {
+                    let part = write_document(document, self.flavour, self.losses)?;
+                    if part.is_plain_text() {
+                        texts.extend(part.into_text());
+                    } else {
+                        media.push(part);
+                    }
+                }
                 PartKind::Reasoning { .. } | PartKind::ToolCall(_) | PartKind::ToolResult(_) => {}
             }
         }
-        let text = joined(&texts);
+        let text = joined(texts);
         let mark = self.mark(cache);
         self.written.push(Message {
             role: "tool",
@@ -313,10 +339,9 @@ impl<'r> Writer<'_, 'r> {
             return Ok(Content::Parts(written));
         }
         let texts: Vec<Cow<'r, str>> = written.into_iter().filter_map(Part::into_text).collect();
-        Ok(match <[_; 1]>::try_from(texts) {
-            Ok([text]) => Content::Text(text),
-            Err(texts) if texts.is_empty() => Content::Null,
-            Err(texts) => Content::Text(Cow::Owned(texts.join(BETWEEN_TEXTS))),
+        Ok(match texts.is_empty() {
+            true => Content::Null,
+            false => Content::Text(joined(texts)),
         })
     }
 
@@ -333,10 +358,10 @@ impl<'r> Writer<'_, 'r> {
 }
 
 /// Texts as one.
-fn joined<'a>(texts: &[&'a str]) -> Cow<'a, str> {
-    match texts {
-        [one] => Cow::Borrowed(one),
-        several => Cow::Owned(several.join(BETWEEN_TEXTS)),
+fn joined(texts: Vec<Cow<'_, str>>) -> Cow<'_, str> {
+    match <[_; 1]>::try_from(texts) {
+        Ok([one]) => one,
+        Err(several) => Cow::Owned(several.join(BETWEEN_TEXTS)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use gateway_actors::protocol::GatewayError;
 use serde::Serialize;
 
-use super::super::flavour::Flavour;
+use super::super::flavour::{Documents, Flavour};
 use super::messages::CacheControl;
 use crate::dialects::neutral::{Document, Feature, Image, Losses, Source};
 
@@ -20,6 +20,10 @@ pub(super) struct Part<'a> {
     image_url: Option<ImageUrl<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<File<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document_url: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_control: Option<CacheControl>,
 }
@@ -44,6 +48,8 @@ impl<'a> Part<'a> {
             text: None,
             image_url: None,
             file: None,
+            document_url: None,
+            document_name: None,
             cache_control: None,
         }
     }
@@ -81,26 +87,39 @@ pub(super) fn write_image<'r>(image: &'r Image<'_>) -> Part<'r> {
     }
 }
 
-/// Writes a document, which in this dialect has its bytes with it.
+/// Writes a document in the form that the provider has for one. What is text is told as that: OpenAI and most others take
+/// PDF alone (guide "File inputs").
 ///
 /// # Errors
-/// When it is only an address, and the provider does not fetch documents.
+/// When the provider takes none, or none of which it has only the address.
 pub(super) fn write_document<'r>(
     document: &'r Document<'_>,
     flavour: Flavour,
-    losses: &Losses,
+    losses: &mut Losses,
 ) -> Result<Part<'r>, GatewayError> {
-    if matches!(document.source, Source::Url(_)) && !flavour.takes_document_urls() {
-        return Err(losses.refuse(Feature::Document));
+    if let Some(text) = document.text() {
+        if document.name.is_some() {
+            losses.drop(Feature::DocumentName);
+        }
+        return Ok(Part::text(Cow::Owned(text), None));
     }
-    Ok(Part {
-        file: Some(File {
-            // A name is needed.
-            filename: document.name.as_deref().unwrap_or("document"),
-            file_data: address(&document.source),
+    let is_elsewhere = matches!(document.source, Source::Url(_));
+    match flavour.documents() {
+        Documents::Files { at_addresses } if at_addresses || !is_elsewhere => Ok(Part {
+            file: Some(File {
+                // A name is needed.
+                filename: document.name.as_deref().unwrap_or("document"),
+                file_data: address(&document.source),
+            }),
+            ..Part::of("file")
         }),
-        ..Part::of("file")
-    })
+        Documents::Addresses => Ok(Part {
+            document_url: Some(address(&document.source)),
+            document_name: document.name.as_deref().filter(|name| !name.is_empty()),
+            ..Part::of("document_url")
+        }),
+        Documents::Files { .. } | Documents::Nothing => Err(losses.refuse(Feature::Document)),
+    }
 }
 
 fn address<'r>(source: &'r Source<'_>) -> Cow<'r, str> {

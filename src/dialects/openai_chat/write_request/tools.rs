@@ -9,6 +9,7 @@ use super::super::flavour::Flavour;
 use super::messages::CacheControl;
 use crate::dialects::neutral::{Feature, Losses, Request, ToolChoice, ToolKind, ToolName};
 use crate::dialects::object::{Object, Text, object, read_body};
+use crate::dialects::openai_strict::strictness;
 
 /// The parameters of a tool that takes a plain text, where a provider has only functions.
 const TEXT_PARAMETERS: &str =
@@ -16,6 +17,9 @@ const TEXT_PARAMETERS: &str =
 
 /// The parameters of a function that takes none: some providers want them named all the same.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
+
+/// The same for one that is to be called without any for certain.
+const STRICTLY_NO_PARAMETERS: &str = r#"{"type":"object","properties":{},"required":[],"additionalProperties":false}"#;
 
 /// A tool as it is written.
 #[derive(Debug, Default, Serialize)]
@@ -112,17 +116,30 @@ pub(super) fn write_tools<'r>(request: &'r Request<'_>, flavour: Flavour, losses
                     ..Tool::default()
                 }
             }
-            ToolKind::Function { parameters, strict } => Tool {
-                kind: "function",
-                function: Some(Function {
-                    name,
-                    description,
-                    parameters: parameters.or(fixed(NO_PARAMETERS)),
-                    strict: *strict,
-                }),
-                cache_control,
-                ..Tool::default()
-            },
+            ToolKind::Function { parameters, strict } => {
+                let (parameters, strict) = match parameters {
+                    Some(schema) => {
+                        let kept = strictness(*strict, schema, flavour.vendor);
+                        if kept != *strict {
+                            losses.drop(Feature::StrictTools);
+                        }
+                        (Some(*schema), kept)
+                    }
+                    None if *strict == Some(true) => (fixed(STRICTLY_NO_PARAMETERS), *strict),
+                    None => (fixed(NO_PARAMETERS), *strict),
+                };
+                Tool {
+                    kind: "function",
+                    function: Some(Function {
+                        name,
+                        description,
+                        parameters,
+                        strict,
+                    }),
+                    cache_control,
+                    ..Tool::default()
+                }
+            }
         }
     });
     tools.collect()

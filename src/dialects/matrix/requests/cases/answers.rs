@@ -1,7 +1,7 @@
 //! What form the answer is to have, how long it may be, and how many there are to be.
 
 use super::super::case::{ABSENT, Asked, Case, Held, NOWHERE};
-use super::super::models::Models::Current;
+use super::super::models::Models::{Current, Earlier};
 use crate::dialects::neutral::Feature;
 
 pub(super) const CASES: &[Case] = &[
@@ -49,6 +49,75 @@ pub(super) const CASES: &[Case] = &[
                 ("/generationConfig/responseJsonSchema/required", r#"["city"]"#),
             ],
             ollama: &[("/format/required", r#"["city"]"#)],
+        },
+    },
+    Case {
+        feature: Feature::JsonSchema,
+        says: "beside tools",
+        models: Earlier,
+        asked: Asked {
+            chat: Some(
+                r#""response_format": {"type": "json_schema", "json_schema": {"name": "city", "schema": {"type": "object"}}},
+                    "tools": [{"type": "function", "function": {"name": "clock"}}]"#,
+            ),
+            responses: Some(
+                r#""text": {"format": {"type": "json_schema", "name": "city", "schema": {"type": "object"}}},
+                    "tools": [{"type": "function", "name": "clock"}]"#,
+            ),
+            messages: Some(
+                r#""output_config": {"format": {"type": "json_schema", "schema": {"type": "object", "properties": {},
+                        "additionalProperties": false}}},
+                    "tools": [{"name": "clock", "input_schema": {"type": "object"}}]"#,
+            ),
+        },
+        mark: "",
+        held: Held {
+            chat: &[
+                ("/response_format/type", r#""json_schema""#),
+                ("/tools/0/function/name", r#""clock""#),
+            ],
+            responses: &[
+                ("/text/format/type", r#""json_schema""#),
+                ("/tools/0/name", r#""clock""#),
+            ],
+            messages: &[
+                ("/output_config/format/type", r#""json_schema""#),
+                ("/tools/0/name", r#""clock""#),
+            ],
+            gemini: &[],
+            ollama: &[
+                ("/format/type", r#""object""#),
+                ("/tools/0/function/name", r#""clock""#),
+            ],
+        },
+    },
+    Case {
+        feature: Feature::StrictSchema,
+        says: "one with what may be missing",
+        models: Current,
+        asked: Asked {
+            chat: Some(
+                r#""response_format": {"type": "json_schema", "json_schema": {"name": "city", "strict": true,
+                    "schema": {"type": "object", "properties": {"city": {"type": "string"}}}}}"#,
+            ),
+            responses: Some(
+                r#""text": {"format": {"type": "json_schema", "name": "city", "strict": true,
+                    "schema": {"type": "object", "properties": {"city": {"type": "string"}}}}}"#,
+            ),
+            messages: Some(
+                r#""output_config": {"format": {"type": "json_schema",
+                    "schema": {"type": "object", "properties": {"city": {"type": "string"}}, "additionalProperties": false}}}"#,
+            ),
+        },
+        mark: r#""strict": true|"output_config""#,
+        held: Held {
+            messages: &[("/output_config/format/schema/properties/city/type", r#""string""#)],
+            gemini: &[(
+                "/generationConfig/responseJsonSchema/properties/city/type",
+                r#""string""#,
+            )],
+            ollama: &[("/format/properties/city/type", r#""string""#)],
+            ..NOWHERE
         },
     },
     Case {

@@ -188,10 +188,7 @@ pub(super) const CASES: &[Case] = &[
         },
         mark: "",
         held: Held {
-            chat: &[(
-                "/messages/0/content/1/file/file_data",
-                r#""data:text/plain;base64,SGVsbG8=""#,
-            )],
+            chat: &[("/messages/0/content/1", r#"{"type": "text", "text": "Hello"}"#)],
             responses: &[("/input/0/content/1/file_data", r#""data:text/plain;base64,SGVsbG8=""#)],
             messages: &[(
                 "/messages/0/content/1",

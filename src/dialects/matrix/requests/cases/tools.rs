@@ -129,6 +129,30 @@ pub(super) const CASES: &[Case] = &[
         },
     },
     Case {
+        feature: Feature::StrictTools,
+        says: "with what may be missing",
+        models: Current,
+        asked: Asked {
+            chat: Some(
+                r#""tools": [{"type": "function", "function": {"name": "weather", "strict": true,
+                    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}]"#,
+            ),
+            responses: Some(
+                r#""tools": [{"type": "function", "name": "weather", "strict": true,
+                    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}]"#,
+            ),
+            messages: Some(
+                r#""tools": [{"name": "weather", "strict": true,
+                    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}]"#,
+            ),
+        },
+        mark: r#""strict": true"#,
+        held: Held {
+            messages: &[("/tools/0/strict", "true")],
+            ..NOWHERE
+        },
+    },
+    Case {
         feature: Feature::CustomTools,
         says: "",
         models: Current,

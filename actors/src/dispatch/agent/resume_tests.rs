@@ -81,7 +81,9 @@ impl Scene {
                 step("Test it", TodoStatus::Open, None),
             ],
         };
-        TodoStore::put(&*self.cell.store, conversation(), list).await.unwrap();
+        let request = self.cell.call().plan.request;
+        let put = TodoStore::put(&*self.cell.store, conversation(), request, list);
+        put.await.unwrap();
     }
 
     async fn open_list(&self) -> Option<TodoList> {

@@ -430,7 +430,7 @@ fn keys_and_ids_of_calls_that_are_too_long_go_shorter_and_stay_the_same() {
 fn a_schema_that_openai_does_not_keep_to_for_certain_goes_without_that_and_it_is_told() {
     let closed = r#"{"type":"object","properties":{"a":{}},"required":["a"],"additionalProperties":false}"#;
     let open = r#"{"type":"object","properties":{"a":{}},"additionalProperties":false}"#;
-    let mut asks = |schema: &'static str, vendor: Vendor| {
+    let asks = |schema: &'static str, vendor: Vendor| {
         let mut request = hi();
         request.format = Some(Format::JsonSchema(crate::dialects::neutral::Schema {
             name: None,

@@ -15,8 +15,9 @@
 //! The ledger (`ledger`) is what was spent and is held of budgets.
 //!
 //! This module is compiled once inside each database's module. What it takes from there is all that the databases
-//! differ in: `Connection` is the connection's type, `lock` makes others wait who want to change the same
-//! conversation or to put a change into the order that processes look by, `books` locks and writes rows of the ledger, `new_outcomes` inserts many rows, and `dialect` has the words of SQL that are not the same.
+//! differ in: `Connection` is the connection's type, `lock` makes others wait who want to change the same conversation
+//! or to put a change into the order that processes look by, `books` locks and writes rows of the ledger,
+//! `new_outcomes` inserts many rows, and `dialect` has the words of SQL that are not the same.
 
 mod amend;
 mod audit;

@@ -157,6 +157,8 @@ struct Message<'a> {
 struct Block {
     #[serde(rename = "type")]
     _kind: Option<IgnoredAny>,
+    #[serde(rename = "thinking")]
+    _thinking: Option<IgnoredAny>,
     #[serde(rename = "signature")]
     _signature: Option<IgnoredAny>,
     #[serde(rename = "data")]

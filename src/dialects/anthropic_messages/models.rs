@@ -12,10 +12,11 @@
 //! | from 4.8 | `adaptive` and an effort | nothing | yes |
 //! | any other name | `enabled` and a budget | all | no |
 //!
-//! From 4.6 on none goes on with a message of its own that comes last. The effort `xhigh` came with 4.7. From Claude 5 on they think unasked. Fable, Mythos and from 5.5 Opus cannot be told
-//! not to, and Sonnet from 5.5 only not to before it calls tools; none of these can be made to call a tool, which no model
-//! can while it thinks. The platforms of others, whose names for the models have something before or behind Anthropic's
-//! own, take no system message later on.
+//! From 4.6 on none goes on with a message of its own that comes last. The effort `xhigh` came with 4.7. From Claude
+//! 5 on they think unasked. Fable, Mythos and from 5.5 Opus cannot be told not to, and Sonnet from 5.5 only not to
+//! before it calls tools; none of these can be made to call a tool, which no model can while it thinks. The platforms
+//! of others, whose names for the models have something before or behind Anthropic's own, take no system message
+//! later on.
 //!
 //! Source: Anthropic's pages on thinking, effort, mid-conversation system messages and the migration to each model
 //! (November 2026).

@@ -1,10 +1,10 @@
 //! What providers of this dialect take beyond what they all do, told by whose service they are.
 //!
-//! Only a request that comes from another dialect is written anew, and so only it has to know. What is told here is from
-//! the providers' own references: OpenAI's `max_completion_tokens` and `developer`, OpenRouter's `reasoning`,
-//! `reasoning_details` and `cache_control`, DeepSeek's `reasoning_content`, Mistral's `random_seed`, `document_url` and
-//! `prefix` and its call ids of nine characters. Any other provider is taken for one that ignores what it does not know, as the servers that people
-//! run themselves do (vLLM, llama.cpp, LM Studio).
+//! Only a request that comes from another dialect is written anew, and so only it has to know. What is told here is
+//! from the providers' own references: OpenAI's `max_completion_tokens` and `developer`, OpenRouter's `reasoning`,
+//! `reasoning_details` and `cache_control`, DeepSeek's `reasoning_content`, Mistral's `random_seed`, `document_url`
+//! and `prefix` and its call ids of nine characters. Any other provider is taken for one that ignores what it does
+//! not know, as the servers that people run themselves do (vLLM, llama.cpp, LM Studio).
 
 use gateway_actors::protocol::{Capability, Model, Vendor};
 

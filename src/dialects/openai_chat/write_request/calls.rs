@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use super::super::flavour::{CallIds, Flavour};
 use crate::dialects::neutral::ToolCall;
 use crate::dialects::shortened;
-use serde::Serialize;
 
 /// The longest id of a call, as OpenAI has it.
 const MOST_ID_BYTES: usize = 40;

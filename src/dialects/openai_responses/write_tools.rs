@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::dialects::neutral::{Feature, Losses, Tool, ToolChoice, ToolKind, ToolName};
+use crate::dialects::neutral::{Losses, Tool, ToolChoice, ToolKind, ToolName};
 
 /// A tool on the wire.
 #[derive(Debug, Serialize)]
@@ -72,7 +72,7 @@ pub(super) enum Choice<'a> {
 /// Writes a tool, by its flat name.
 pub(super) fn write_tool<'a>(tool: &'a Tool<'_>, losses: &mut Losses) -> WireTool<'a> {
     if tool.cache.is_some() {
-        losses.drop(Feature::CacheMarks);
+        losses.drop_mark_of_tool();
     }
     let name = tool.name.flat().into_owned();
     let description = tool.description.as_deref();

@@ -110,6 +110,7 @@ async fn a_failure_goes_to_the_next_candidate_and_both_are_recorded() {
             HELD,
         ),
         (FailureKind::ErrorFrame, Billing::Ambiguous, Outcome::Malformed, HELD),
+        (FailureKind::Unusable, Billing::Ambiguous, Outcome::Malformed, HELD),
     ] {
         let cell = cell();
         cell.upstream.script("a", [Script::Fail(kind, billing)]);

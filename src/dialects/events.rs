@@ -123,6 +123,16 @@ pub(super) fn has_no_output(usage: UsageReport) -> bool {
     matches!(usage, UsageReport::Reported(TokenUsage { output: 0, .. }))
 }
 
+/// Whether usage was reported, of nothing, behind a report of something: some providers end their streams so. It takes nothing
+/// back.
+pub(super) fn says_nothing_behind(usage: UsageReport, before: UsageReport) -> bool {
+    let sum = |usage| match usage {
+        UsageReport::Reported(TokenUsage { input, output, .. }) => Some(input.saturating_add(output)),
+        _ => None,
+    };
+    sum(usage) == Some(0) && sum(before).is_some_and(|before| before > 0)
+}
+
 /// Whether there is something in a whole answer that a model must have made.
 fn says_something(dialect: Dialect, vendor: Vendor, body: &[u8]) -> bool {
     let answer = std::str::from_utf8(body).ok();

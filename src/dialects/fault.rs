@@ -74,6 +74,8 @@ pub struct ErrorObject {
     /// The status of HTTP with which it would have come, had it not been told in an answer, and what that means. Only if its
     /// words are known, and refuse the request.
     pub refusal: Option<(u16, FailureKind)>,
+    /// Whether it says that the model made something of the request that cannot be used: of another it may not.
+    pub is_unusable: bool,
     /// Whether it says that our key is none.
     pub refuses_key: bool,
     /// After which time trying again may help, as it says.
@@ -95,6 +97,7 @@ impl ErrorObject {
     pub(super) const UNKNOWN: Self = Self {
         code: None,
         refusal: None,
+        is_unusable: false,
         refuses_key: false,
         retry_after: None,
         has_output: false,
@@ -106,6 +109,14 @@ impl ErrorObject {
         Self {
             code: is_word(word).then(|| word.to_owned()),
             ..Self::UNKNOWN
+        }
+    }
+
+    /// The same where the word says that what the model made cannot be used.
+    pub(super) fn unusable(word: &str) -> Self {
+        Self {
+            is_unusable: true,
+            ..Self::ended_by(word)
         }
     }
 

@@ -15,6 +15,7 @@ mod gemini;
 mod json;
 #[cfg(test)]
 mod matrix;
+mod mended;
 mod neutral;
 mod noted;
 mod object;

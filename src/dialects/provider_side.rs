@@ -2,6 +2,7 @@
 
 use gateway_actors::protocol::{Dialect, GatewayError, Model, TranslationError, Vendor};
 
+use super::mended::Mended;
 use super::neutral::{Answer, Losses, Request, StreamReader};
 use super::sse::Framing;
 use super::{anthropic_messages, gemini, ollama, openai_chat, openai_responses};
@@ -40,13 +41,14 @@ pub(super) fn read_answer(dialect: Dialect, vendor: Vendor, body: &str) -> Resul
 
 /// Begins to read a stream of this vendor's in this dialect.
 pub(super) fn stream_reader(dialect: Dialect, vendor: Vendor) -> Box<dyn StreamReader> {
-    match dialect {
+    let reader: Box<dyn StreamReader> = match dialect {
         Dialect::OpenaiChat => Box::new(openai_chat::Reader::new(vendor)),
         Dialect::OpenaiResponses => Box::new(openai_responses::Reader::default()),
         Dialect::AnthropicMessages => Box::new(anthropic_messages::Reader::default()),
         Dialect::Gemini => Box::new(gemini::Reader::default()),
         Dialect::Ollama => Box::new(ollama::Reader::default()),
-    }
+    };
+    Box::new(Mended::new(reader))
 }
 
 /// How the events of a stream in this dialect are told from each other.

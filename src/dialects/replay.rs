@@ -76,6 +76,7 @@ fn owned(event: Event<'_>) -> Event<'static> {
         },
         Event::Arguments { index, json } => Event::Arguments { index, json: own(json) },
         Event::Finish(reason) => Event::Finish(own_reason(reason)),
+        Event::ServiceTier(tier) => Event::ServiceTier(own(tier)),
         Event::Usage(usage) => Event::Usage(usage),
     }
 }
@@ -177,7 +178,7 @@ pub(super) fn told_by_events(events: &[Event<'static>]) -> Told {
     let mut calls = 0;
     for event in events {
         assert!(
-            told.finish.is_none() || matches!(event, Event::Usage(_)),
+            told.finish.is_none() || matches!(event, Event::Usage(_) | Event::ServiceTier(_)),
             "{event:?} behind the end"
         );
         match event {
@@ -204,6 +205,7 @@ pub(super) fn told_by_events(events: &[Event<'static>]) -> Told {
             }
             Event::Finish(reason) => told.finish = Some(reason.clone()),
             Event::Usage(usage) => told.usage = *usage,
+            Event::ServiceTier(_) => {}
         }
     }
     told

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use gateway_actors::protocol::{Dialect, StreamFrame, UsageReport, Vendor};
 
-use super::events::{BadEvent, EventReader, Seen, has_no_output};
+use super::events::{BadEvent, EventReader, Seen, has_no_output, says_nothing_behind};
 use super::fault::StreamFault;
 use super::sse::{Framing, Splitter};
 
@@ -263,7 +263,8 @@ impl StreamScanner {
 
     fn note_usage(&mut self, seen: &Seen) {
         self.has_content |= seen.content_bytes > 0;
-        if let Some(usage) = seen.usage {
+        let before = self.usage;
+        if let Some(usage) = seen.usage.filter(|usage| !says_nothing_behind(*usage, before)) {
             let is_final = self.finished && (seen.finished || seen.content_bytes == 0);
             // What is said of a whole answer once more is not less.
             let is_less = is_final && self.usage_is_final && is_less(usage, self.usage);

@@ -299,7 +299,8 @@ fn usage_that_is_told_on_the_way_counts_only_when_the_whole_answer_has_come() {
     let (reported, missing) = (reported(), UsageReport::Missing);
     let less = alone.replace(":12,", ":11,");
     let more = alone.replace(":5}", ":6}");
-    let cases: [(&[&str], UsageReport); 14] = [
+    let nothing = alone.replace(":12,", ":0,").replace(":5}", ":0}");
+    let cases: [(&[&str], UsageReport); 17] = [
         (&[&alone, content], missing),
         (&[&with_usage, &with_usage], missing),
         (&[&with_usage, stop], missing),
@@ -321,6 +322,10 @@ fn usage_that_is_told_on_the_way_counts_only_when_the_whole_answer_has_come() {
         ),
         (&[content, stop, &alone, &less, done], UsageReport::Absurd),
         (&[content, stop, &more, &alone, done], UsageReport::Absurd),
+        // None of anything, behind some, takes nothing back.
+        (&[content, stop, &alone, &nothing, done], reported),
+        (&[content, stop, &nothing, &alone, done], reported),
+        (&[content, stop, &nothing, done], missing),
     ];
     for (events, expected) in cases {
         let text = format!("{}\n\n", events.join("\n\n"));

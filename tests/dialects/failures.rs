@@ -258,3 +258,32 @@ fn a_whole_answer_that_breaks_comes_from_the_other_provider() {
         gateway.finish();
     }
 }
+
+/// Gemini's way to say that it could not use what the model made.
+const UNUSABLE: &str = r#"{"candidates":[{"content":{},"finishReason":"MALFORMED_FUNCTION_CALL","index":0}],
+    "usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":4,"totalTokenCount":13}}"#;
+
+#[test]
+fn what_a_model_made_of_one_clients_requests_closes_it_to_nobody() {
+    let alpha = Provider::start("alpha");
+    let gateway = Gateway::start(setup(&[(&alpha, Kind::Gemini)]));
+    alpha.set(Behaviour::Status(
+        200,
+        &[("content-type", "application/json")],
+        UNUSABLE,
+    ));
+    let ask = |stream| {
+        gateway
+            .client()
+            .post(Tongue::Chat.path(), &Tongue::Chat.ask("one", "hello", stream))
+    };
+    for number in 0..12 {
+        let error = ask(number % 2 == 1).error(502);
+        assert_eq!(error["code"], "upstream_malformed", "{error}");
+        let said = error["message"].as_str().unwrap();
+        assert!(said.starts_with("what the model made of this request"), "{said}");
+    }
+    alpha.set(Behaviour::Answer);
+    assert_eq!(ask(false).status, 200);
+    gateway.finish();
+}

@@ -92,5 +92,18 @@ fn betas_and_versions_are_what_anthropic_is_told_and_nobody_else() {
     for name in ["anthropic-beta", "anthropic-version"] {
         assert_eq!(sent.header(name), None, "{name} was forwarded");
     }
+    // Another version has other rules: the client is answered by those that it names.
+    let newer = gateway.client().with_header("anthropic-version", "2026-01-31");
+    for (model, dropped) in [("one", None), ("two", Some("anthropic-version"))] {
+        let reply = newer.post(Tongue::Messages.path(), &Tongue::Messages.ask(model, "hello", false));
+        assert_eq!((reply.status, reply.header("x-gateway-dropped")), (200, dropped));
+    }
+    let sent = alpha.last_request();
+    let versions = sent
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("anthropic-version"));
+    let versions: Vec<&str> = versions.map(|(_, value)| value.as_str()).collect();
+    assert_eq!(versions, ["2026-01-31"]);
     gateway.finish();
 }

@@ -110,6 +110,10 @@ fn an_answer_can_be_read_again_with_its_input_until_it_is_deleted() {
     let path = format!("{RESPONSES}/{one}");
     let again = client.get(&path);
     assert_eq!((again.status, again.text()), (200, first.text()));
+    // Its events are not kept.
+    assert_eq!(client.get(&format!("{path}?stream=true")).error(400)["param"], "stream");
+    let again = client.get(&format!("{path}?stream=false&include=x"));
+    assert_eq!((again.status, again.text()), (200, first.text()));
 
     let items = client.get(&format!("{RESPONSES}/{two}/input_items")).json();
     assert_eq!((&items["object"], &items["has_more"]), (&json!("list"), &json!(false)));

@@ -29,6 +29,8 @@ pub(super) struct Attempt {
     usage: UsageReport,
     /// Whether it may have asked that something stays in the provider's cache for hours.
     long_writes: bool,
+    /// Whether it asked to be answered at other prices than the usual ones.
+    other_tier: bool,
     /// Whether it was reported that the provider works.
     well: bool,
     /// Is told of its tokens.
@@ -86,6 +88,7 @@ impl Attempt {
             output_bytes: 0,
             usage: UsageReport::Missing,
             long_writes: false,
+            other_tier: false,
             well: false,
             counter: None,
             _gauges: gauges,
@@ -101,6 +104,12 @@ impl Attempt {
     /// Its cache writes may be long ones, as far as what was sent tells.
     pub(super) fn with_long_writes(mut self, may_be: bool) -> Self {
         self.long_writes = may_be;
+        self
+    }
+
+    /// It asks to be answered at other prices than the usual ones, as far as what was sent tells.
+    pub(super) fn in_other_tier(mut self, is_so: bool) -> Self {
+        self.other_tier = is_so;
         self
     }
 
@@ -180,6 +189,7 @@ impl Attempt {
             usage: self.usage,
             budgeted: dispatch.charges.is_some(),
             long_writes: self.long_writes,
+            other_tier: self.other_tier,
         };
         let settlement = settle(end, size, dispatch.price.as_ref(), hold.amount());
         if settlement.cost > hold.amount() && dispatch.price.is_some() {

@@ -56,6 +56,10 @@ pub(super) fn told(failure: &UpstreamFailure) -> GatewayError {
             ErrorKind::UpstreamMalformed,
             "the provider's answer was no usable answer",
         ),
+        FailureKind::Unusable => (
+            ErrorKind::UpstreamMalformed,
+            "what the model made of this request cannot be used; try again, change its tools or ask another model",
+        ),
         FailureKind::Empty => (ErrorKind::UpstreamEmpty, "the provider's answer was empty"),
     };
     let error = GatewayError::new(kind, message);

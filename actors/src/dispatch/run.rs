@@ -276,6 +276,7 @@ impl Run {
         let record = self.dispatch_record(attempt, &candidate, &hold);
         let long_writes =
             record.price.is_some_and(|price| price.long_writes_are_dearer()) && outgoing.body.may_ask_for_long_writes();
+        let other_tier = record.price.is_some_and(|price| !price.is_free()) && outgoing.body.asks_for_another_tier();
         let call = UpstreamCall {
             attempt: record.attempt,
             model: candidate.model.clone(),
@@ -287,7 +288,7 @@ impl Run {
         client.sending(ordinal, record.held);
         let sent = Attempt::dispatch(Rc::clone(&self.cell), record, lease, hold, bound.input);
         let attempt = sent.map_err(|error| not_journalled(&error))?;
-        let attempt = attempt.with_long_writes(long_writes);
+        let attempt = attempt.with_long_writes(long_writes).in_other_tier(other_tier);
         let mut attempt = attempt.counted_by(self.call.context.meter.as_ref());
         if let Some(watcher) = &self.call.context.watcher {
             watcher.tell(CallStep::Attempt {

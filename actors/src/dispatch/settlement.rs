@@ -1,6 +1,6 @@
 //! What an attempt cost, from how it ended.
 
-use crate::protocol::{Billing, NanoUsd, Price, TokenUsage, UpstreamFailure, UsageReport, UsageSource};
+use crate::protocol::{Billing, NanoUsd, Price, Tier, TokenUsage, UpstreamFailure, UsageReport, UsageSource};
 
 /// How an attempt ended, as far as money is concerned.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub(super) struct Size {
     pub(super) budgeted: bool,
     /// Whether it asked, or may have asked, that something stays in the provider's cache for hours.
     pub(super) long_writes: bool,
+    /// Whether it asked to be answered at other prices than the usual ones, which the catalogue does not know.
+    pub(super) other_tier: bool,
 }
 
 /// What is booked.
@@ -70,16 +72,24 @@ pub(super) fn settle(end: End<'_>, size: Size, price: Option<&Price>, held: Nano
 }
 
 /// What was reported. Cache writes of which it does not say how long they stay are the dearest that the request can have
-/// caused.
+/// caused. What was answered at other prices than the usual ones is booked at those, and known to be.
 fn by_report(usage: TokenUsage, size: Size, price: Option<&Price>) -> Settlement {
     let may_be_long =
         (size.long_writes || usage.cache_write_1h > 0) && price.is_some_and(Price::long_writes_are_dearer);
-    let told = usage.with_writes_told(may_be_long);
+    let has_other_price = match usage.tier {
+        Tier::Untold => size.other_tier,
+        Tier::Usual => false,
+        Tier::Other => price.is_some_and(|price| !price.is_free()),
+    };
+    let told = TokenUsage {
+        tier: Tier::Untold,
+        ..usage.with_writes_told(may_be_long)
+    };
     Settlement {
         usage: told,
         source: UsageSource::Reported,
         cost: price.map_or(NanoUsd::ZERO, |price| price.cost(&told)),
-        estimated: may_be_long && usage.cache_write_untold > 0,
+        estimated: may_be_long && usage.cache_write_untold > 0 || has_other_price,
     }
 }
 
@@ -143,6 +153,7 @@ mod tests {
             usage,
             budgeted: false,
             long_writes: false,
+            other_tier: false,
         };
         let settlement = settle(end, size, Some(&PRICE), HELD);
         (settlement.cost.0, settlement.estimated)
@@ -183,6 +194,7 @@ mod tests {
             usage: UsageReport::Missing,
             budgeted: true,
             long_writes: false,
+            other_tier: false,
         };
         for usage in [UsageReport::Missing, reported(0, 0)] {
             size.usage = usage;
@@ -218,6 +230,7 @@ mod tests {
                 usage: UsageReport::Reported(usage),
                 budgeted: true,
                 long_writes,
+                other_tier: false,
             };
             let settled = settle(End::Completed, size, Some(&price), HELD);
             let found = (settled.cost.0, settled.estimated, settled.usage.cache_write_1h);
@@ -237,6 +250,7 @@ mod tests {
             usage: UsageReport::Reported(told),
             budgeted: true,
             long_writes: true,
+            other_tier: false,
         };
         let settled = settle(End::Completed, size, Some(&price), HELD);
         assert_eq!((settled.cost.0, settled.estimated), (1_210, false));
@@ -255,6 +269,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_answered_at_other_prices_is_booked_at_the_usual_ones_and_flagged() {
+        let free = Price::plain(PicoUsdPerToken(0), PicoUsdPerToken(0), PicoUsdPerToken(0));
+        for (asked, answered, price, expected) in [
+            (false, Tier::Untold, Some(&PRICE), (20, false)),
+            (true, Tier::Untold, Some(&PRICE), (20, true)),
+            (true, Tier::Usual, Some(&PRICE), (20, false)),
+            (false, Tier::Other, Some(&PRICE), (20, true)),
+            (false, Tier::Other, Some(&free), (0, false)),
+            (false, Tier::Other, None, (0, false)),
+        ] {
+            let size = Size {
+                input_bound: 100,
+                output_bytes: 50,
+                usage: reported(10, 5).in_tier(answered),
+                budgeted: true,
+                long_writes: false,
+                other_tier: asked,
+            };
+            let settled = settle(End::Completed, size, price, HELD);
+            assert_eq!((settled.cost.0, settled.estimated), expected, "{asked} {answered:?}");
+            assert_eq!(UsageReport::Reported(settled.usage), reported(10, 5));
+        }
+    }
+
+    #[test]
     fn a_free_models_counts_are_booked_as_they_are() {
         let free = Price::plain(PicoUsdPerToken(0), PicoUsdPerToken(0), PicoUsdPerToken(0));
         let size = Size {
@@ -263,6 +302,7 @@ mod tests {
             usage: reported(0, 0),
             budgeted: false,
             long_writes: false,
+            other_tier: false,
         };
         for price in [None, Some(&free)] {
             let settlement = settle(End::Completed, size, price, NanoUsd::ZERO);

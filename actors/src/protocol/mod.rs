@@ -136,5 +136,5 @@ pub use upstream::{
     Billing, Completion, FailureKind, StreamFrame, Upstream, UpstreamCall, UpstreamFailure, UpstreamReply,
     UpstreamStream,
 };
-pub use usage::{TokenUsage, UsageReport, UsageSource};
+pub use usage::{Tier, TokenUsage, UsageReport, UsageSource};
 pub use vendor::Vendor;

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::catalogue::Model;
 use super::dialect::{Dialect, Operation};
@@ -16,6 +18,7 @@ use super::orchestra::Question;
 use super::router::Needs;
 use super::story::AnswerRead;
 use super::upstream::Completion;
+use super::usage::Tier;
 
 /// A request that can be written for any candidate. Where the client and the model's provider speak the same dialect,
 /// what the client sent goes out byte for byte save the fields that the gateway owns; else it is translated.
@@ -260,6 +263,35 @@ impl OutgoingBody {
         })
     }
 
+    /// Whether it asks for a tier of service, a speed or a place whose prices are not the usual ones.
+    #[must_use]
+    pub fn asks_for_another_tier(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Members<'a> {
+            #[serde(borrow)]
+            service_tier: Option<&'a RawValue>,
+            #[serde(borrow)]
+            speed: Option<&'a RawValue>,
+            #[serde(borrow)]
+            inference_geo: Option<&'a RawValue>,
+        }
+        // Hardly any body names one of them, and none is read that does not.
+        let is_named = |piece: &Bytes| {
+            [&b"\"service_tier\""[..], b"\"speed\"", b"\"inference_geo\""]
+                .iter()
+                .any(|name| memchr::memmem::find(piece, name).is_some())
+        };
+        if !self.pieces.iter().any(is_named) {
+            return false;
+        }
+        serde_json::from_slice::<Members<'_>>(&self.to_bytes()).is_ok_and(|members| {
+            [members.service_tier, members.speed, members.inference_geo]
+                .into_iter()
+                .flatten()
+                .any(|value| Tier::of_json(value.get()) == Tier::Other)
+        })
+    }
+
     /// The whole in one piece, which is copied together where it is not one.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
@@ -302,6 +334,29 @@ mod tests {
         ] {
             let body = OutgoingBody::from_pieces(["{", body].map(|piece| Bytes::from_static(piece.as_bytes())));
             assert_eq!(body.may_ask_for_long_writes(), may, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_asks_for_other_prices_says_so_in_a_member_of_its_own() {
+        for (body, asks) in [
+            (r#"{"service_tier":"priority","messages":[]}"#, true),
+            (r#"{"messages":[],"service_tier" : "flex"}"#, true),
+            (r#"{"speed":"fast"}"#, true),
+            (r#"{"inference_geo":"us"}"#, true),
+            (
+                r#"{"service_tier":"auto","speed":"standard","inference_geo":"global"}"#,
+                false,
+            ),
+            (r#"{"service_tier":"default","speed":null,"inference_geo":7}"#, false),
+            (r#"{"service_tier":"standard_only"}"#, false),
+            (r#"{"messages":[{"content":[{"input":{"speed":"fast"}}]}]}"#, false),
+            (r#"{"messages":[{"content":"\"speed\":\"fast\""}]}"#, false),
+            ("{}", false),
+        ] {
+            let (start, end) = body.split_at(1);
+            let body = OutgoingBody::from_pieces([start, end].map(|piece| Bytes::from_static(piece.as_bytes())));
+            assert_eq!(body.asks_for_another_tier(), asks, "{body:?}");
         }
     }
 

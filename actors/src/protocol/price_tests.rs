@@ -39,6 +39,7 @@ fn usage([input, cached_input, write_5m, write_1h, output, reasoning]: [u64; 6])
         cache_write_untold: 0,
         output,
         reasoning,
+        tier: crate::protocol::Tier::Untold,
     }
 }
 

@@ -131,6 +131,8 @@ pub enum FailureKind {
     Empty,
     /// An error frame in the stream.
     ErrorFrame,
+    /// The model made something of this request that cannot be used, as its provider says: of another request it may not.
+    Unusable,
     /// The answer is larger than the cap.
     TooLarge,
 }
@@ -201,9 +203,11 @@ impl UpstreamFailure {
             | FailureKind::Rejected
             | FailureKind::ContextTooLong
             | FailureKind::Redirect => Outcome::Refused,
-            FailureKind::Malformed | FailureKind::Empty | FailureKind::ErrorFrame | FailureKind::TooLarge => {
-                Outcome::Malformed
-            }
+            FailureKind::Malformed
+            | FailureKind::Empty
+            | FailureKind::ErrorFrame
+            | FailureKind::Unusable
+            | FailureKind::TooLarge => Outcome::Malformed,
         }
     }
 }

@@ -27,6 +27,41 @@ pub struct TokenUsage {
     pub output: u64,
     /// Those of them that were spent on hidden reasoning.
     pub reasoning: u64,
+    /// At whose prices, as far as its provider says. Nothing is kept of it.
+    #[serde(skip)]
+    pub tier: Tier,
+}
+
+/// At whose prices tokens are billed: providers have tiers of service, speeds and places that cost more or less than what
+/// the catalogue knows, which is what is usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Tier {
+    /// It is not said.
+    #[default]
+    Untold,
+    /// At the usual ones.
+    Usual,
+    /// At others, dearer or cheaper.
+    Other,
+}
+
+impl Tier {
+    /// What a word for a tier, a speed or a place means, in a request or in an answer.
+    #[must_use]
+    pub fn of_word(word: &str) -> Self {
+        match word {
+            "" => Self::Untold,
+            "auto" | "default" | "standard" | "standard_only" | "on_demand" | "global" | "not_available" => Self::Usual,
+            _ => Self::Other,
+        }
+    }
+
+    /// The same for a value in JSON, which says nothing if it is no string.
+    #[must_use]
+    pub fn of_json(json: &str) -> Self {
+        let word = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        word.map_or(Self::Untold, Self::of_word)
+    }
 }
 
 impl TokenUsage {
@@ -89,6 +124,7 @@ impl Add for TokenUsage {
             cache_write_untold: self.cache_write_untold.saturating_add(other.cache_write_untold),
             output: self.output.saturating_add(other.output),
             reasoning: self.reasoning.saturating_add(other.reasoning),
+            tier: self.tier.max(other.tier),
         }
     }
 }
@@ -116,6 +152,17 @@ pub enum UsageReport {
     Absurd,
     /// It is known that nothing was used: no model was asked.
     Unused,
+}
+
+impl UsageReport {
+    /// The same at the prices of this tier, where the report itself does not say.
+    #[must_use]
+    pub fn in_tier(self, tier: Tier) -> Self {
+        match self {
+            Self::Reported(usage) if usage.tier == Tier::Untold => Self::Reported(TokenUsage { tier, ..usage }),
+            other => other,
+        }
+    }
 }
 
 /// Where the token counts of a call record come from.
@@ -154,6 +201,7 @@ mod tests {
         cache_write_untold: 5,
         output: 50,
         reasoning: 15,
+        tier: Tier::Untold,
     };
 
     #[test]
@@ -211,6 +259,7 @@ mod tests {
                 cache_write_untold: 10,
                 output: 100,
                 reasoning: 30,
+                tier: Tier::Untold,
             }
         );
         let most = TokenUsage {
@@ -221,6 +270,7 @@ mod tests {
             cache_write_untold: u64::MAX,
             output: u64::MAX,
             reasoning: u64::MAX,
+            tier: Tier::Untold,
         };
         assert_eq!(most + USAGE, most);
     }

@@ -48,7 +48,7 @@ enum Blame {
     Rate,
     /// The provider does not have the model.
     Gone,
-    /// Nobody: the request itself was refused.
+    /// Nobody: the request itself was refused, or nothing came of it.
     Nobody,
 }
 
@@ -58,7 +58,9 @@ fn blame(kind: FailureKind) -> Blame {
         FailureKind::Auth => Blame::Key,
         FailureKind::RateLimited => Blame::Rate,
         FailureKind::ModelGone => Blame::Gone,
-        FailureKind::Rejected | FailureKind::ContextTooLong | FailureKind::Deadline => Blame::Nobody,
+        FailureKind::Rejected | FailureKind::ContextTooLong | FailureKind::Unusable | FailureKind::Deadline => {
+            Blame::Nobody
+        }
         FailureKind::FirstByteTimeout
         | FailureKind::IdleTimeout
         | FailureKind::TotalTimeout

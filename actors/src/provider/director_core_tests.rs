@@ -49,6 +49,7 @@ async fn requests_refused_for_what_they_say_never_open_anything() {
     for kind in [
         FailureKind::Rejected,
         FailureKind::ContextTooLong,
+        FailureKind::Unusable,
         FailureKind::Deadline,
     ] {
         for _ in 0..100 {

@@ -10,7 +10,7 @@ use crate::protocol::{
     Arm, ArmSpec, AttemptId, Calibration, CallRecord, Candidate, CellId, Charges, CheckPlan, CloseTurn, Complexity,
     ConversationId, Decision, DispatchRecord, Experiment, ExperimentId, ExperimentStatus, GuardRails, HealthNote,
     InstanceId, KeyId, Layer, Learned, LegRole, Model, NanoUsd, OpenTurn, Outcome, PicoUsdPerToken, Plan, Price,
-    Reason, RequestId, ResponseId, Scope, Selection, Sticky, StoredResponse, Strategy, TaskType, TokenUsage,
+    Reason, RequestId, ResponseId, Scope, Selection, Sticky, StoredResponse, Strategy, TaskType, Tier, TokenUsage,
     UsageSource,
 };
 
@@ -163,6 +163,7 @@ pub fn finished(dispatch: &DispatchRecord) -> CallRecord {
             cache_write_untold: 0,
             output: 20,
             reasoning: 5,
+            tier: Tier::Untold,
         },
         usage_source: UsageSource::Reported,
         cost: NanoUsd(1_234),

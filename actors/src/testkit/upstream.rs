@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::protocol::{
     AnswerEnd, AnswerFault, AnswerRead, AnswerShape, Billing, BoundRules, Completion, FailureKind, GatewayError, Model,
-    ModelId, Needs, Outgoing, OutgoingRequest, OwnPrompt, Question, Scribe, StreamFrame, TokenBound, TokenUsage,
+    ModelId, Needs, Outgoing, OutgoingRequest, OwnPrompt, Question, Scribe, StreamFrame, Tier, TokenBound, TokenUsage,
     Upstream, UpstreamCall, UpstreamFailure, UpstreamReply, UpstreamStream, UsageReport,
 };
 
@@ -290,6 +290,7 @@ const USAGE: UsageReport = UsageReport::Reported(TokenUsage {
     cache_write_untold: 0,
     output: 5,
     reasoning: 0,
+    tier: Tier::Untold,
 });
 
 /// How a stream ends.

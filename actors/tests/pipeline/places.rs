@@ -84,7 +84,8 @@ async fn whoever_takes_a_place_elsewhere_keeps_nobody_waiting() {
     );
     assert_eq!(only.unwrap().served.model.id.as_str(), "b");
     assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
-    (one.await.unwrap(), two.await.unwrap());
+    one.await.unwrap();
+    two.await.unwrap();
     tokio::time::resume();
     settled(&cell).await;
     cell.stop();

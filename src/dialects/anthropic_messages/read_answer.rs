@@ -74,6 +74,7 @@ pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, Transla
         model: wire.model.and_then(text).unwrap_or_default(),
         choices: vec![Choice { parts, finish }],
         usage: wire.usage.map_or(UsageReport::Missing, of_anthropic),
+        service_tier: wire.usage.and_then(service_tier).unwrap_or_default(),
     })
 }
 
@@ -102,6 +103,22 @@ fn part<'a>(block: &Block<'a>) -> Result<Option<PartKind<'a>>, TranslationError>
             }))
         }
         _ => None,
+    })
+}
+
+/// The tier of service that a `usage` names, in OpenAI's words.
+pub(super) fn service_tier(usage: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Usage<'a> {
+        #[serde(borrow)]
+        service_tier: Option<&'a RawValue>,
+    }
+    let usage: Usage<'_> = serde_json::from_str(usage.get()).ok()?;
+    let tier = usage.service_tier.and_then(text)?;
+    Some(if tier == "standard" {
+        Cow::Borrowed("default")
+    } else {
+        tier
     })
 }
 

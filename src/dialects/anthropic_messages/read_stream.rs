@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use gateway_actors::protocol::{TranslationError, UsageReport};
 use serde_json::value::RawValue;
 
-use super::read_answer::{explanation, opaque, signature};
+use super::read_answer::{explanation, opaque, service_tier, signature};
 use super::stop::finish_reason;
 use super::wire::{WireBlock, WireDelta, WireEvent};
 use crate::dialects::json::{is_non_empty_container, text};
@@ -93,6 +93,9 @@ impl Reader {
         // Input, of which the end need not tell again.
         if let Some(usage) = message.usage {
             self.usage.start(usage);
+            if let Some(tier) = service_tier(usage) {
+                give(Event::ServiceTier(tier));
+            }
         }
         Ok(())
     }

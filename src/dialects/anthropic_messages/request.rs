@@ -46,6 +46,8 @@ pub struct MessagesRequest {
     has_lost_state: bool,
     /// What the client's `anthropic-beta` header says.
     betas: Option<Arc<str>>,
+    /// What its `anthropic-version` header says.
+    version: Option<Arc<str>>,
 }
 
 impl MessagesRequest {
@@ -93,6 +95,7 @@ impl MessagesRequest {
             has_unsigned_reasoning: messages.has_unsigned_reasoning,
             has_lost_state: false,
             betas: None,
+            version: None,
             body,
         })
     }
@@ -104,12 +107,20 @@ impl MessagesRequest {
         self
     }
 
+    /// The same request for an answer by the rules of the version that its `anthropic-version` header names: a provider of
+    /// this dialect is asked for that one.
+    #[must_use]
+    pub fn with_version(mut self, version: Option<Arc<str>>) -> Self {
+        self.version = version;
+        self
+    }
+
     /// The same request with another body; nothing if that is none.
     fn changed(&self, body: Bytes, has_lost_state: bool) -> Option<Self> {
         let read = Self::read(body, self.operation).ok()?;
         Some(Self {
             has_lost_state,
-            ..read.with_betas(self.betas.clone())
+            ..read.with_betas(self.betas.clone()).with_version(self.version.clone())
         })
     }
 
@@ -177,6 +188,9 @@ impl OutgoingRequest for MessagesRequest {
             outgoing
                 .dropped
                 .extend(self.betas.as_ref().map(|_betas| Cow::Borrowed("anthropic-beta")));
+            if self.version.as_deref().is_some_and(|version| version != OWN_VERSION) {
+                outgoing.dropped.push(Cow::Borrowed(VERSION));
+            }
             return Ok(outgoing);
         }
         let is_count = self.operation == Operation::CountTokens;
@@ -206,6 +220,11 @@ impl OutgoingRequest for MessagesRequest {
                     }
                 }
             }
+        }
+        match &self.version {
+            Some(version) if is_date(version) => outgoing.headers.push((VERSION, Arc::clone(version))),
+            Some(_) => outgoing.dropped.push(Cow::Borrowed(VERSION)),
+            None => {}
         }
         if self.has_marked_reasoning || self.has_lost_state {
             tell_lost(Feature::Opaque, &mut outgoing, Dialect::AnthropicMessages);
@@ -244,6 +263,22 @@ impl OutgoingRequest for MessagesRequest {
         let cuts = signed_reasoning(&self.body);
         Some(Rc::new(self.changed(without(&self.body, cuts)?, true)?))
     }
+}
+
+/// The header that names the version.
+const VERSION: &str = "anthropic-version";
+
+/// The version by whose rules answers are written here.
+const OWN_VERSION: &str = "2023-06-01";
+
+/// Whether a version has the form that all have.
+fn is_date(version: &str) -> bool {
+    let form = b"0000-00-00";
+    let fits = |(digit, place): (u8, &u8)| match place {
+        b'0' => digit.is_ascii_digit(),
+        dash => digit == *dash,
+    };
+    version.len() == form.len() && version.bytes().zip(form).all(fits)
 }
 
 /// The betas without the one that makes the model's window longer than the catalogue has it: a longer input has prices that

@@ -211,3 +211,32 @@ fn signed_reasoning_goes_out_as_it_came_and_can_be_left_out() {
     assert_eq!(outgoing.headers.len(), 1);
     assert!(bare.without_state(None).is_none());
 }
+
+#[test]
+fn the_version_that_the_client_names_goes_to_its_own_dialect_if_it_is_one() {
+    let body = format!(r#"{{"model":"m",{REST}}}"#);
+    let chat = Model {
+        dialect: Dialect::OpenaiChat,
+        ..model("m")
+    };
+    for (version, sent, dropped, dropped_elsewhere) in [
+        (None, None, &[][..], &[][..]),
+        (Some("2023-06-01"), Some("2023-06-01"), &[], &[]),
+        (Some("2026-01-31"), Some("2026-01-31"), &[], &["anthropic-version"]),
+        (Some("new"), None, &["anthropic-version"], &["anthropic-version"]),
+        (Some("2023-06-0x"), None, &["anthropic-version"], &["anthropic-version"]),
+        (Some(""), None, &["anthropic-version"], &["anthropic-version"]),
+    ] {
+        let request = read(&body).with_version(version.map(Into::into));
+        let outgoing = request.write_for(&model("m"), None).unwrap();
+        let header = outgoing.headers.first().map(|(name, value)| (*name, &**value));
+        assert_eq!(header, sent.map(|sent| ("anthropic-version", sent)), "{version:?}");
+        assert_eq!(outgoing.dropped, dropped, "{version:?}");
+        let outgoing = request.write_for(&chat, None).unwrap();
+        assert_eq!(
+            (outgoing.headers.len(), outgoing.dropped.len()),
+            (0, dropped_elsewhere.len()),
+            "{version:?}"
+        );
+    }
+}

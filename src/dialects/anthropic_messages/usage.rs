@@ -75,6 +75,7 @@ mod tests {
             cache_write_untold: 0,
             output: 9,
             reasoning: 4,
+            ..TokenUsage::default()
         };
         for usage in [usage, TokenUsage::default()] {
             let wire = serde_json::to_string(&WireUsage::of(UsageReport::Reported(usage))).unwrap();

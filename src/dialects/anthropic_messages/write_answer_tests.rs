@@ -20,6 +20,7 @@ fn answer<'a>(parts: Vec<PartKind<'a>>, finish: FinishReason<'a>) -> Answer<'a> 
         model: "".into(),
         choices: vec![Choice { parts, finish }],
         usage: UsageReport::Missing,
+        ..Answer::default()
     }
 }
 
@@ -181,6 +182,7 @@ fn answers_at_random_are_read_again_with_the_same_meaning() {
             cache_write_untold: 0,
             output: rng.u64(..1000) + 10,
             reasoning: rng.u64(..10),
+            ..TokenUsage::default()
         });
         let mut before = answer(parts, finish);
         before.usage = usage;

@@ -76,6 +76,7 @@ impl StreamWriter for Writer {
         match event {
             Event::Begin { id, model } => self.begun = Some((id.into_owned(), model.into_owned())),
             Event::Usage(usage) => self.usage = usage,
+            Event::ServiceTier(_) => {}
             Event::Text(text) => self.text(&text, out),
             Event::Refusal(text) => {
                 self.is_refusal = true;

@@ -20,7 +20,7 @@ pub(super) enum Finish {
     Failed(&'static str),
 }
 
-/// Reasons for which there is no answer.
+/// Reasons for which there is no answer: it depends on the request whether a model makes such a thing.
 const FAILURES: [&str; 5] = [
     "MALFORMED_FUNCTION_CALL",
     "MALFORMED_RESPONSE",
@@ -28,6 +28,13 @@ const FAILURES: [&str; 5] = [
     "TOO_MANY_TOOL_CALLS",
     "UNEXPECTED_TOOL_CALL",
 ];
+
+/// The reason among those for which there is no answer, where one is named in any case: of OpenAI's dialect Google's endpoint
+/// says `function_call_filter: MALFORMED_FUNCTION_CALL`.
+pub(in crate::dialects) fn unusable(reason: &str) -> Option<&'static str> {
+    let word = reason.rsplit([' ', ':']).next().unwrap_or_default();
+    FAILURES.into_iter().find(|failure| failure.eq_ignore_ascii_case(word))
+}
 
 impl Finish {
     /// Reads the value of the member; nothing if it is no word, as long as the answer goes on.
@@ -47,7 +54,7 @@ impl Finish {
     /// The failure, if it is one.
     pub(super) fn failure(self) -> Option<ErrorObject> {
         match self {
-            Self::Failed(word) => Some(ErrorObject::ended_by(word)),
+            Self::Failed(word) => Some(ErrorObject::unusable(word)),
             Self::Stop | Self::Length | Self::Refused => None,
         }
     }

@@ -37,6 +37,7 @@ mod write_request;
 
 pub(in crate::dialects) use count::{read_count, write_count_request};
 pub(in crate::dialects) use event::EventReader;
+pub(in crate::dialects) use finish::unusable;
 pub(in crate::dialects) use inspect::inspect;
 pub(in crate::dialects) use read_answer::read_answer;
 pub(in crate::dialects) use read_stream::Reader;

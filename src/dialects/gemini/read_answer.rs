@@ -40,6 +40,7 @@ pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, Transla
         model: response.model(),
         choices,
         usage: response.usage_metadata.map_or(UsageReport::Missing, usage_report),
+        ..Answer::default()
     })
 }
 

@@ -138,7 +138,7 @@ fn declaration<'a>(tool: &'a Tool<'_>, losses: &mut Losses) -> FunctionDeclarati
         ToolKind::Function { .. } | ToolKind::Custom { .. } => {}
     }
     if tool.cache.is_some() {
-        losses.drop(Feature::CacheMarks);
+        losses.drop_mark_of_tool();
     }
     FunctionDeclaration {
         name: tool.name.flat(),

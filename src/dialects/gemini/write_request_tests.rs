@@ -226,7 +226,7 @@ fn what_does_no_harm_is_left_out_and_told() {
             "prompt_cache_key",
             "service_tier",
             "tools.function.strict",
-            "messages.cache_control",
+            "tools.cache_control",
             "min_p",
             "response_format.json_schema.description",
             "seed",

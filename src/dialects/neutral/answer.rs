@@ -7,7 +7,7 @@ use gateway_actors::protocol::UsageReport;
 use super::request::PartKind;
 
 /// What a model answered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::dialects) struct Answer<'a> {
     /// The provider's id for it; empty if it gave none.
     pub(in crate::dialects) id: Cow<'a, str>,
@@ -16,6 +16,8 @@ pub(in crate::dialects) struct Answer<'a> {
     /// At least one.
     pub(in crate::dialects) choices: Vec<Choice<'a>>,
     pub(in crate::dialects) usage: UsageReport,
+    /// The tier of service in which it was made, in OpenAI's words; empty if the provider does not say.
+    pub(in crate::dialects) service_tier: Cow<'a, str>,
 }
 
 /// One of the answers that were asked for.

@@ -33,6 +33,8 @@ pub(in crate::dialects) enum Event<'a> {
     Arguments { index: u32, json: Cow<'a, str> },
     /// The answer ended. More usage may follow, nothing else.
     Finish(FinishReason<'a>),
+    /// The tier of service in which it is made, in OpenAI's words, as far as is known by now; a later one replaces it.
+    ServiceTier(Cow<'a, str>),
     /// What is known of the usage by now; a later one replaces it.
     Usage(UsageReport),
 }

@@ -72,6 +72,14 @@ impl Losses {
         }
     }
 
+    /// Leaves out the mark for the prompt cache that a tool has.
+    pub(in crate::dialects) fn drop_mark_of_tool(&mut self) {
+        const NAME: &str = "tools.cache_control";
+        if !self.features.contains(&NAME) {
+            self.features.push(NAME);
+        }
+    }
+
     /// Leaves out a member that nobody here knows. A name that cannot stand in a header is told as `…`.
     pub(in crate::dialects) fn drop_unknown(&mut self, name: &str) {
         let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || b"._-[]".contains(&byte);
@@ -85,6 +93,18 @@ impl Losses {
             return;
         }
         self.unknown.push(Cow::Owned(name.to_owned()));
+    }
+
+    /// The refusal of a request that is to fill the prompt cache, by this member, and to be answered with nothing: any other
+    /// model would answer it.
+    #[must_use]
+    pub(in crate::dialects) fn refuse_prewarming(&self, name: &'static str) -> GatewayError {
+        let message = format!(
+            "`{name}`: a request without any answer, to fill the prompt cache, cannot be carried to this model, whose \
+             provider speaks {}; leave it out or do not send the request",
+            spoken(self.model)
+        );
+        GatewayError::invalid(name, message)
     }
 
     /// The refusal of something that would change what the model is asked if it were left out.

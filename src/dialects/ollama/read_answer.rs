@@ -44,6 +44,7 @@ pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, Transla
         model: response.model(),
         choices: vec![Choice { parts, finish }],
         usage: usage(body.as_bytes()),
+        ..Answer::default()
     })
 }
 

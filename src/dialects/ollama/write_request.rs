@@ -130,7 +130,7 @@ fn written<'a>(tool: &'a Tool<'_>, losses: &mut Losses) -> WrittenTool<'a> {
         ToolKind::Function { .. } | ToolKind::Custom { .. } => {}
     }
     if tool.cache.is_some() {
-        losses.drop(Feature::CacheMarks);
+        losses.drop_mark_of_tool();
     }
     WrittenTool {
         kind: "function",

@@ -320,7 +320,7 @@ fn what_does_no_harm_is_left_out_and_told() {
             "messages.reasoning_details",
             "messages.tool",
             "tools.function.strict",
-            "messages.cache_control",
+            "tools.cache_control",
             "tools.custom",
             "reasoning.max_tokens",
         ]

@@ -93,6 +93,45 @@ impl<'a> Detail<'a> {
         sealed.any(|Text(sealed)| !sealed.is_empty()) && !self.is_marked()
     }
 
+    /// Whether a piece goes on with this entry: of the same place, and of nothing else. What has been sealed has all its words,
+    /// and what is sealed as a whole, or was by this gateway, comes in one piece.
+    fn goes_on_with(&self, piece: &Self) -> bool {
+        let same_place = match (self.index, piece.index) {
+            (Some(own), Some(other)) => own.get() == other.get(),
+            _ => false,
+        };
+        let is_same =
+            |own: &Option<Text<'_>>, other: &Option<Text<'_>>| own.is_none() || other.is_none() || own == other;
+        let is_sealed = [&self.signature, &self.data]
+            .into_iter()
+            .flatten()
+            .any(|Text(sealed)| !sealed.is_empty());
+        let has_words = piece.words().is_some();
+        same_place
+            && is_same(&self.kind, &piece.kind)
+            && is_same(&self.id, &piece.id)
+            && !(self.data.is_some() && piece.data.is_some())
+            && !(is_sealed && (has_words || self.is_marked() || piece.is_marked()))
+    }
+
+    /// Takes in a piece that goes on with it.
+    fn add(&mut self, piece: Self) {
+        let join = |own: &mut Option<Text<'a>>, more: Option<Text<'a>>| {
+            let Some(Text(more)) = more else { return };
+            match own {
+                Some(Text(own)) => own.to_mut().push_str(&more),
+                None => *own = Some(Text(more)),
+            }
+        };
+        join(&mut self.text, piece.text);
+        join(&mut self.summary, piece.summary);
+        join(&mut self.data, piece.data);
+        join(&mut self.signature, piece.signature);
+        self.kind = self.kind.take().or(piece.kind);
+        self.id = self.id.take().or(piece.id);
+        self.format = self.format.take().or(piece.format);
+    }
+
     /// The readable text of the entry, and the rest of it; nothing if it says nothing.
     fn place(mut self) -> Option<Placed<'a>> {
         let words = Self::text(self.text.take()).or_else(|| Self::text(self.summary.take()));
@@ -135,10 +174,23 @@ impl<'a> Detail<'a> {
     }
 }
 
+/// The entries of which some are the pieces of a stream, as clients hand them back that add up what they get: the pieces of
+/// one place are one entry.
+fn joined(pieces: Vec<Detail<'_>>) -> Vec<Detail<'_>> {
+    let mut entries: Vec<Detail<'_>> = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match entries.last_mut() {
+            Some(entry) if entry.goes_on_with(&piece) => entry.add(piece),
+            _ => entries.push(piece),
+        }
+    }
+    entries
+}
+
 /// The reasoning of a message: what its entries say, and `plain` where they have no words. Where they have, `plain` says
 /// the same once more.
 pub(super) fn read<'a>(entries: Vec<Detail<'a>>, plain: Option<Cow<'a, str>>) -> Vec<Placed<'a>> {
-    let mut placed: Vec<Placed<'a>> = entries.into_iter().filter_map(Detail::place).collect();
+    let mut placed: Vec<Placed<'a>> = joined(entries).into_iter().filter_map(Detail::place).collect();
     if let Some(text) = plain.filter(|text| !text.is_empty())
         && placed.iter().all(|entry| entry.text.is_empty())
     {
@@ -360,6 +412,46 @@ mod tests {
         let plain = read(Vec::new(), Some("hm".into()));
         assert_eq!((plain.len(), &*plain[0].text), (1, "hm"));
         assert!(read(Vec::new(), Some("".into())).is_empty());
+    }
+
+    #[test]
+    fn pieces_of_one_place_that_come_back_unjoined_are_one_entry() {
+        let maker = Origin::of(&model_of("anthropic", &[]));
+        let opaque = Opaque {
+            kind: OpaqueKind::Signature,
+            data: Cow::Borrowed("SIG=="),
+            origin: None,
+        };
+        let signature = written(Some(Entry::signature(&opaque, maker, 0)));
+        let list = format!(
+            r#"[{{"type":"reasoning.text","text":"th","index":0}},{{"type":"reasoning.text","text":"ink","index":0}},
+                {signature},{{"type":"reasoning.text","text":"more","index":1}},
+                {{"type":"reasoning.text","signature":"E","index":1}},{{"type":"reasoning.text","signature":"q","index":1}},
+                {{"type":"reasoning.text","text":"again","index":1}}]"#
+        );
+        let placed = read(details(&list), None);
+        let texts: Vec<_> = placed.iter().map(|entry| &*entry.text).collect();
+        assert_eq!(texts, ["think", "more", "again"]);
+        let sealed = placed[0].opaque.as_ref().unwrap();
+        assert_eq!(sealed.for_model(OpaqueKind::Signature, maker), Some("SIG=="));
+        assert_eq!(
+            placed[1].opaque.as_ref().unwrap().data,
+            r#"{"type":"reasoning.text","signature":"Eq","index":1}"#
+        );
+    }
+
+    #[test]
+    fn entries_of_other_kinds_ids_or_without_a_place_are_not_joined() {
+        for list in [
+            r#"[{"type":"reasoning.summary","summary":"a","index":0},{"type":"reasoning.encrypted","data":"b","index":0}]"#,
+            r#"[{"type":"reasoning.text","text":"a"},{"type":"reasoning.text","text":"b"}]"#,
+            r#"[{"type":"reasoning.text","text":"a","index":0},{"type":"reasoning.text","text":"b","index":1}]"#,
+            r#"[{"type":"reasoning.encrypted","data":"a","index":0},{"type":"reasoning.encrypted","data":"b","index":0}]"#,
+            r#"[{"type":"reasoning.encrypted","data":"a","id":"x","index":0},
+                {"type":"reasoning.encrypted","data":"b","id":"y","index":0}]"#,
+        ] {
+            assert_eq!(read(details(list), None).len(), 2, "{list}");
+        }
     }
 
     #[test]

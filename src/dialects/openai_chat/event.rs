@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use gateway_actors::protocol::{UsageReport, Vendor};
+use gateway_actors::protocol::{Tier, UsageReport, Vendor};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::response::failure_of;
-use super::usage::usage_report;
+use super::error_like::error_like;
+use super::response::Ended;
+use super::usage::{XGroq, chunk_usage, usage_report};
 use crate::dialects::events::{BadEvent, Seen};
 use crate::dialects::fault::ErrorObject;
 use crate::dialects::json::raw_text;
@@ -19,6 +20,8 @@ use crate::dialects::sse::EventText;
 pub(in crate::dialects) struct EventReader {
     vendor: Vendor,
     choices: Progress,
+    /// At whose prices the answer is made, as far as was told.
+    tier: Tier,
 }
 
 impl EventReader {
@@ -27,6 +30,7 @@ impl EventReader {
         Self {
             vendor,
             choices: Progress::default(),
+            tier: Tier::Untold,
         }
     }
 
@@ -35,17 +39,29 @@ impl EventReader {
     /// # Errors
     /// If it is no event of this dialect, or an error.
     pub(in crate::dialects) fn read(&mut self, event: &EventText<'_>) -> Result<Seen, BadEvent> {
-        let (mut seen, choices) = read_event(event, self.vendor).map_err(|bad| match bad {
-            BadEvent::Error(error) => {
-                let usage = error.usage;
-                BadEvent::Error(error.with(usage, self.choices.have_begun()))
-            }
-            BadEvent::Malformed => bad,
-        })?;
+        let (mut seen, choices) =
+            read_event(event, self.vendor, self.choices.are_finished()).map_err(|bad| match bad {
+                BadEvent::Error(error) => {
+                    let usage = error.usage;
+                    BadEvent::Error(error.with(usage, self.choices.have_begun()))
+                }
+                BadEvent::Malformed => bad,
+            })?;
         for choice in choices.first.into_iter().chain(choices.more) {
             self.choices.note(choice);
         }
         seen.finished &= self.choices.are_finished();
+        // What is told with one choice of several is not all.
+        if seen.usage.is_none() && !self.choices.are_several() {
+            seen.usage = choices
+                .usage
+                .map(|usage| usage_report(usage, self.vendor))
+                .filter(|usage| *usage != UsageReport::Missing);
+        }
+        if choices.tier != Tier::Untold {
+            self.tier = choices.tier;
+        }
+        seen.usage = seen.usage.map(|usage| usage.in_tier(self.tier));
         Ok(seen)
     }
 
@@ -55,8 +71,9 @@ impl EventReader {
     }
 }
 
-/// One event of this vendor's, and the choices in it.
-fn read_event(event: &EventText<'_>, vendor: Vendor) -> Result<(Seen, Choices), BadEvent> {
+/// One event of this vendor's, and the choices in it. `is_over`: whether all choices are finished, so that an event without
+/// any may say what it likes.
+fn read_event<'e>(event: &'e EventText<'_>, vendor: Vendor, is_over: bool) -> Result<(Seen, Choices<'e>), BadEvent> {
     let data = event.data.trim_ascii();
     if data.is_empty() {
         return Ok((Seen::default(), Choices::default()));
@@ -71,13 +88,20 @@ fn read_event(event: &EventText<'_>, vendor: Vendor) -> Result<(Seen, Choices), 
     // Looked at once here, instead of once for every value that is kept.
     let json = std::str::from_utf8(data).map_err(|_error| BadEvent::Malformed)?;
     let chunk: Chunk<'_> = serde_json::from_str(json).map_err(|_error| BadEvent::Malformed)?;
-    let usage = chunk
-        .usage
-        .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor));
-    let choices = chunk.choices.unwrap_or_default();
+    let groq = chunk.x_groq.map(XGroq::read).unwrap_or_default();
+    let usage = chunk_usage(chunk.usage, &groq, vendor);
+    let mut choices = chunk.choices.unwrap_or_default();
+    choices.tier = chunk
+        .service_tier
+        .map_or(Tier::Untold, |tier| Tier::of_json(tier.get()));
     let has_output = choices.content_bytes > 0;
-    if let Some(error) = chunk.error {
+    if let Some(error) = chunk.error.or(groq.error) {
         return Err(BadEvent::Error(ErrorObject::read(error).with(usage, has_output)));
+    }
+    if choices.first.is_none()
+        && let Some(error) = error_like(json, is_over || chunk.usage.is_some())
+    {
+        return Err(BadEvent::Error(error.with(usage, has_output)));
     }
     if event.name == Some(b"error") {
         return Err(BadEvent::Error(ErrorObject::UNKNOWN.with(usage, has_output)));
@@ -123,6 +147,11 @@ impl Progress {
         }
     }
 
+    /// Whether there is more than one.
+    fn are_several(&self) -> bool {
+        self.has_others || self.known.iter().flatten().count() > 1
+    }
+
     fn have_begun(&self) -> bool {
         !self.known.is_empty() || self.has_others
     }
@@ -142,16 +171,25 @@ struct Told {
 
 #[derive(Deserialize)]
 struct Chunk<'a> {
-    choices: Option<Choices>,
+    #[serde(borrow)]
+    choices: Option<Choices<'a>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
+    #[serde(borrow)]
+    x_groq: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
 }
 
 #[derive(Default)]
-struct Choices {
+struct Choices<'a> {
     content_bytes: u64,
+    /// What is said beside them of whose prices they have.
+    tier: Tier,
+    /// What one of them says of usage.
+    usage: Option<&'a RawValue>,
     /// Whether one is finished with the event.
     finished: bool,
     /// Mostly there is no other.
@@ -173,9 +211,14 @@ struct Choice<'a> {
     text: Option<&'a RawValue>,
     #[serde(borrow)]
     finish_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    native_finish_reason: Option<&'a RawValue>,
     /// What OpenRouter says of one that came to nothing.
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+    /// Moonshot's, of the choice alone.
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -242,14 +285,14 @@ impl Delta<'_> {
 /// Reads an array by adding its elements up, so that nothing is allocated for them.
 struct AddUp<T>(T);
 
-impl<'de> Visitor<'de> for AddUp<Choices> {
-    type Value = Choices;
+impl<'de> Visitor<'de> for AddUp<Choices<'de>> {
+    type Value = Choices<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("choices")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices<'de>, A::Error> {
         let Self(mut sum) = self;
         while let Some(choice) = seq.next_element::<Choice<'_>>()? {
             sum.content_bytes += choice.delta.as_ref().map_or(0, Delta::size) + size(choice.text);
@@ -257,8 +300,14 @@ impl<'de> Visitor<'de> for AddUp<Choices> {
             let reason = choice.finish_reason.and_then(raw_text);
             let is_finished = reason.is_some_and(|reason| !reason.is_empty());
             sum.finished |= is_finished;
+            sum.usage = sum.usage.or(choice.usage);
             if sum.failure.is_none() {
-                sum.failure = failure_of(choice.finish_reason, choice.error);
+                let ended = Ended {
+                    finish_reason: choice.finish_reason,
+                    native_finish_reason: choice.native_finish_reason,
+                    error: choice.error,
+                };
+                sum.failure = ended.failure();
             }
             let told = Told {
                 place: choice.index.and_then(|index| index.get().parse().ok()).unwrap_or(0),
@@ -291,9 +340,9 @@ impl<'de> Visitor<'de> for AddUp<ToolCalls> {
     }
 }
 
-impl<'de> Deserialize<'de> for Choices {
+impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(AddUp(Self::default()))
+        deserializer.deserialize_seq(AddUp(Choices::default()))
     }
 }
 

@@ -201,3 +201,93 @@ fn an_error_tells_whether_an_answer_had_begun() {
         assert_eq!(told, ("429".to_owned(), has_output, UsageReport::Missing), "{before}");
     }
 }
+
+#[test]
+fn an_event_that_is_an_error_without_saying_so_breaks_an_answer_that_is_not_finished() {
+    let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n";
+    let finished = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    for (error, word) in [
+        ("{\"detail\":\"boom\"}", "without a code"),
+        ("{\"object\":\"error\",\"message\":\"boom\",\"code\":500}", "500"),
+        (
+            "{\"choices\":[],\"message\":\"boom\",\"code\":\"InternalError\"}",
+            "InternalError",
+        ),
+        (
+            "{\"choices\":[],\"x_groq\":{\"id\":\"r\",\"error\":\"boom\"}}",
+            "without a code",
+        ),
+    ] {
+        let error = format!("data: {error}\n\n");
+        assert_eq!(
+            error_of(&[begun, &error]),
+            (word.to_owned(), true, UsageReport::Missing)
+        );
+    }
+    // Behind the end an event may say what it likes, save that it is an error.
+    let mut reader = EventReader::new(Vendor::Other);
+    let mut read = |event: &str| reader.read(&EventText::read(Framing::Events, event.as_bytes()));
+    for event in [begun, finished, "data: {\"detail\":\"boom\"}\n\n"] {
+        assert!(read(event).is_ok(), "{event}");
+    }
+    assert!(read("data: {\"object\":\"error\",\"message\":\"boom\"}\n\n").is_err());
+}
+
+/// What a stream's events tell of usage last.
+fn told_last(events: &[&str]) -> Option<UsageReport> {
+    let mut reader = EventReader::new(Vendor::Other);
+    let read = |event: &&str| {
+        let event = format!("data: {event}\n\n");
+        reader
+            .read(&EventText::read(Framing::Events, event.as_bytes()))
+            .unwrap()
+    };
+    events.iter().map(read).filter_map(|seen| seen.usage).last()
+}
+
+#[test]
+fn usage_is_read_where_moonshot_and_groq_have_it() {
+    let usage = r#"{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6}"#;
+    let of_choice = |index: u32| {
+        format!(r#"{{"choices":[{{"index":{index},"delta":{{}},"finish_reason":"stop","usage":{usage}}}]}}"#)
+    };
+    let of_groq = format!(
+        r#"{{"choices":[{{"index":0,"delta":{{}},"finish_reason":"stop"}}],"x_groq":{{"id":"r","usage":{usage}}}}}"#
+    );
+    let expected = Some(UsageReport::Reported(TokenUsage {
+        input: 4,
+        output: 2,
+        ..TokenUsage::default()
+    }));
+    assert_eq!(told_last(&[&of_choice(0)]), expected);
+    assert_eq!(told_last(&[&of_groq]), expected);
+    // One of several choices tells of itself.
+    assert_eq!(
+        told_last(&[r#"{"choices":[{"index":1,"delta":{}}]}"#, &of_choice(0)]),
+        None
+    );
+    // What the chunk says of the whole counts before either.
+    let both = r#"{"choices":[{"index":0,"delta":{},"usage":{"prompt_tokens":1,"completion_tokens":1}}],
+        "usage":{"prompt_tokens":4,"completion_tokens":2},"x_groq":{"usage":{"prompt_tokens":9,"completion_tokens":9}}}"#
+        .replace('\n', "");
+    assert_eq!(told_last(&[&both]), expected);
+}
+
+#[test]
+fn a_tier_that_any_chunk_names_is_that_of_the_usage() {
+    let usage = r#"{"choices":[],"usage":{"prompt_tokens":4,"completion_tokens":2}}"#;
+    let choice = |tier: &str| format!(r#"{{"service_tier":{tier},"choices":[{{"index":0,"delta":{{}}}}]}}"#);
+    for (chunks, expected) in [
+        (vec!["null"], Tier::Untold),
+        (vec!["\"default\""], Tier::Usual),
+        (vec!["\"auto\"", "\"priority\""], Tier::Other),
+        (vec!["\"priority\"", "\"default\"", "null"], Tier::Usual),
+    ] {
+        let chunks: Vec<String> = chunks.into_iter().map(choice).collect();
+        let events: Vec<&str> = chunks.iter().map(String::as_str).chain([usage]).collect();
+        let Some(UsageReport::Reported(usage)) = told_last(&events) else {
+            panic!("usage was told")
+        };
+        assert_eq!(usage.tier, expected, "{chunks:?}");
+    }
+}

@@ -7,6 +7,7 @@
 
 mod details;
 mod error;
+mod error_like;
 mod event;
 mod flavour;
 mod foreign;

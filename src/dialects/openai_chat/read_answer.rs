@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::details::{Detail, arrange, read as read_details};
 use super::usage::usage_report;
+use crate::dialects::gemini::unusable;
 use crate::dialects::json::{is_non_empty_container, raw_text, text};
 use crate::dialects::neutral::{Answer, Choice, FinishReason, PartKind, ToolCall, ToolName};
 use crate::dialects::object::{List, Text, TextOr, object, read_body};
@@ -22,6 +23,7 @@ object! {
         model = "model": &'a RawValue,
         choices = "choices": List<WireChoice<'a>>,
         usage = "usage": &'a RawValue,
+        service_tier = "service_tier": &'a RawValue,
         error = "error": &'a RawValue,
     }
 }
@@ -109,6 +111,7 @@ pub(in crate::dialects) fn read_answer(body: &str, vendor: Vendor) -> Result<Ans
         usage: body
             .usage
             .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor)),
+        service_tier: body.service_tier.and_then(text).unwrap_or_default(),
     })
 }
 
@@ -270,7 +273,7 @@ pub(super) fn finish_reason<'a>(
         Some(
             "content_filter" | "safety" | "recitation" | "prohibited_content" | "blocklist" | "spii" | "sensitive",
         ) => FinishReason::Refused,
-        Some(word) if is_failure(word) => {
+        Some(word) if is_failure(word) || unusable(word).is_some() => {
             return Err(TranslationError("the provider ended it for want of something"));
         }
         _ if has_calls => FinishReason::ToolCalls,

@@ -27,6 +27,7 @@ use crate::dialects::place::At;
 pub(in crate::dialects) fn read_request<'a>(body: &'a str, losses: &mut Losses) -> Result<Request<'a>, GatewayError> {
     let mut body: wire::Body<'a> = read_body(body)?;
     check_output(&body, losses)?;
+    read_cache_options(&body, losses)?;
     drop_harmless(&body, losses);
     let List(wire_messages) = body.messages.take().ok_or_else(|| At::top("messages").required())?;
     let mut messages = Messages::new(losses);
@@ -110,6 +111,18 @@ fn check_output(body: &wire::Body<'_>, losses: &Losses) -> Result<(), GatewayErr
     Ok(())
 }
 
+/// Refuses to have nothing but OpenAI's cache filled.
+fn read_cache_options(body: &wire::Body<'_>, losses: &mut Losses) -> Result<(), GatewayError> {
+    let Some(options) = &body.prompt_cache_options else {
+        return Ok(());
+    };
+    if options.prewarm == Some(Flag(true)) {
+        return Err(losses.refuse_prewarming("prompt_cache_options.prewarm"));
+    }
+    losses.drop_unknown("prompt_cache_options");
+    Ok(())
+}
+
 /// Leaves out what only its own dialect has, and what does no harm to the answer.
 fn drop_harmless(body: &wire::Body<'_>, losses: &mut Losses) {
     if body.web_search_options.is_some() {
@@ -120,6 +133,13 @@ fn drop_harmless(body: &wire::Body<'_>, losses: &mut Losses) {
     }
     if body.prediction.is_some() {
         losses.drop_unknown("prediction");
+    }
+    if let Some(options) = &body.stream_options {
+        // No padding is ever sent, so that it is lost on nobody but who asks for it.
+        if options.include_obfuscation == Some(Flag(true)) {
+            losses.drop_unknown("stream_options.include_obfuscation");
+        }
+        drop_others(losses, "stream_options", &options.others);
     }
     losses.call_end_user(body.user.is_some(), body.safety_identifier.is_some());
 }

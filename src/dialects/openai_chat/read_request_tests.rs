@@ -384,6 +384,43 @@ fn unknown_members_deeper_down_are_told() {
 }
 
 #[test]
+fn what_is_asked_of_a_stream_or_of_openais_cache_is_told_or_refused() {
+    let told = |members: &str| {
+        let body = with_messages(r#"{"role":"user","content":"x"}"#).replacen('{', &format!("{{{members},"), 1);
+        let mut losses = losses();
+        match read_request(&body, &mut losses) {
+            Ok(_) => losses.into_dropped().into_iter().map(Cow::into_owned).collect(),
+            Err(error) => vec![format!("refused {}", error.param.unwrap_or_default())],
+        }
+    };
+    for (members, expected) in [
+        (
+            r#""stream_options":{"include_usage":true,"include_obfuscation":false}"#,
+            vec![],
+        ),
+        (
+            r#""stream_options":{"include_obfuscation":true}"#,
+            vec!["stream_options.include_obfuscation"],
+        ),
+        (
+            r#""stream_options":{"continuous_usage_stats":true}"#,
+            vec!["stream_options.continuous_usage_stats"],
+        ),
+        (
+            r#""prompt_cache_options":{"prewarm":true}"#,
+            vec!["refused prompt_cache_options.prewarm"],
+        ),
+        (
+            r#""prompt_cache_options":{"prewarm":false}"#,
+            vec!["prompt_cache_options"],
+        ),
+        (r#""prompt_cache_options":null"#, vec![]),
+    ] {
+        assert_eq!(told(members), expected, "{members}");
+    }
+}
+
+#[test]
 fn openrouters_words_for_reasoning_are_read() {
     let read = |members: &str| {
         let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],{members}}}"#);

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use self::calls::Calls;
 use super::details::{Detail, OpenEntry};
 use super::read_answer::{Call, Called, ContentPart, finish_reason, no_images, split, transcript};
-use super::usage::usage_report;
+use super::usage::{XGroq, chunk_usage, usage_report};
 use crate::dialects::json::text;
 use crate::dialects::neutral::{Event, StreamReader};
 use crate::dialects::object::{List, Text, TextOr, object, read_body};
@@ -26,6 +26,8 @@ object! {
         model = "model": &'a RawValue,
         choices = "choices": List<Choice<'a>>,
         usage = "usage": &'a RawValue,
+        service_tier = "service_tier": &'a RawValue,
+        x_groq = "x_groq": &'a RawValue,
         error = "error": &'a RawValue,
     }
 }
@@ -39,6 +41,8 @@ object! {
         text = "text": Text<'a>,
         finish_reason = "finish_reason": &'a RawValue,
         stop_reason = "stop_reason": &'a RawValue,
+        /// Moonshot's.
+        usage = "usage": &'a RawValue,
     }
 }
 
@@ -65,6 +69,8 @@ pub(in crate::dialects) struct Reader {
     vendor: Vendor,
     begun: bool,
     finished: bool,
+    /// The tier of service that was told, in JSON.
+    tier: String,
     /// The entry of reasoning that has begun and not ended.
     entry: Option<OpenEntry>,
     calls: Calls,
@@ -94,9 +100,12 @@ impl StreamReader for Reader {
         let List(choices) = chunk.choices.unwrap_or_default();
         let mut choices = choices.into_iter();
         let choice = choices.find(|choice| choice.index.is_none_or(|index| index.get() == "0"));
-        let usage = chunk
-            .usage
-            .map_or(UsageReport::Missing, |usage| usage_report(usage, self.vendor));
+        let groq = chunk.x_groq.map(XGroq::read).unwrap_or_default();
+        let of_choice = choice.as_ref().and_then(|choice| choice.usage);
+        let usage = match chunk_usage(chunk.usage, &groq, self.vendor) {
+            UsageReport::Missing => of_choice.map_or(UsageReport::Missing, |usage| usage_report(usage, self.vendor)),
+            usage => usage,
+        };
         // The first chunk of some says nothing yet, not even who answers.
         if !self.begun && (choice.is_some() || usage != UsageReport::Missing) {
             self.begun = true;
@@ -104,6 +113,12 @@ impl StreamReader for Reader {
                 id: chunk.id.and_then(text).unwrap_or_default(),
                 model: chunk.model.and_then(text).unwrap_or_default(),
             });
+        }
+        // All chunks name it, the first perhaps as it was asked for.
+        let tier = chunk.service_tier.filter(|tier| self.begun && self.tier != tier.get());
+        if let Some(word) = tier.and_then(text) {
+            self.tier = tier.map(|tier| tier.get().to_owned()).unwrap_or_default();
+            give(Event::ServiceTier(word));
         }
         if let Some(choice) = choice {
             self.choice(choice, give)?;

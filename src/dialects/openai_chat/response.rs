@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_actors::protocol::{UsageReport, Vendor};
+use gateway_actors::protocol::{Tier, UsageReport, Vendor};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 use super::read_answer::is_failure;
 use super::usage::usage_report;
 use crate::dialects::fault::{ErrorObject, Inspected, ShapeError};
-use crate::dialects::json::{is_object, is_string, text};
+use crate::dialects::gemini::unusable;
+use crate::dialects::json::{is_object, is_string, raw_text, text};
 
 /// The words of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,8 @@ struct Answer<'a> {
     error: Option<&'a RawValue>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
 }
 
 /// The choices, of which only the first is looked into.
@@ -92,27 +95,42 @@ struct Choice<'a> {
     text: Option<&'a RawValue>,
     #[serde(borrow)]
     finish_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    native_finish_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+/// How a choice ended.
+#[derive(Deserialize, Default)]
+pub(super) struct Ended<'a> {
+    #[serde(borrow)]
+    pub(super) finish_reason: Option<&'a RawValue>,
+    /// OpenRouter's: the word of who made the answer.
+    #[serde(borrow)]
+    pub(super) native_finish_reason: Option<&'a RawValue>,
     /// What OpenRouter says of one that came to nothing.
     #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    pub(super) error: Option<&'a RawValue>,
 }
 
-/// How a choice after the first ended.
-#[derive(Deserialize, Default)]
-struct Ended<'a> {
-    #[serde(borrow)]
-    finish_reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-/// That a choice came to nothing, as its end tells, or an error that it has: OpenRouter gives either, or both.
-pub(super) fn failure_of(finish_reason: Option<&RawValue>, error: Option<&RawValue>) -> Option<ErrorObject> {
-    if let Some(error) = error.filter(|error| is_object(error)) {
-        return Some(ErrorObject::read(error));
+impl Ended<'_> {
+    /// That the choice came to nothing, as its end tells, or an error that it has: OpenRouter gives either, or both. Where
+    /// a model of Gemini's made what cannot be used, OpenRouter says so in a word of its own.
+    pub(super) fn failure(&self) -> Option<ErrorObject> {
+        if let Some(unusable) = [self.finish_reason, self.native_finish_reason]
+            .into_iter()
+            .flatten()
+            .find_map(|word| unusable(raw_text(word)?))
+        {
+            return Some(ErrorObject::unusable(unusable));
+        }
+        if let Some(error) = self.error.filter(|error| is_object(error)) {
+            return Some(ErrorObject::read(error));
+        }
+        let word = self.finish_reason.and_then(text)?;
+        is_failure(&word).then(|| ErrorObject::ended_by(&word))
     }
-    let word = finish_reason.and_then(text)?;
-    is_failure(&word).then(|| ErrorObject::ended_by(&word))
 }
 
 #[derive(Deserialize, Default)]
@@ -142,13 +160,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices<'de>, A::Error> {
                 let first: Option<Choice<'_>> = seq.next_element()?;
-                let mut failure = first
-                    .as_ref()
-                    .and_then(|first| failure_of(first.finish_reason, first.error));
+                let mut failure = first.as_ref().and_then(|first| first.ended().failure());
                 while let Some(next) = seq.next_element::<&RawValue>()? {
                     // What cannot be read says nothing.
                     let next: Ended<'_> = serde_json::from_str(next.get()).unwrap_or_default();
-                    failure = failure.or_else(|| failure_of(next.finish_reason, next.error));
+                    failure = failure.or_else(|| next.failure());
                 }
                 Ok(Choices { first, failure })
             }
@@ -158,10 +174,21 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
     }
 }
 
+impl<'a> Choice<'a> {
+    fn ended(&self) -> Ended<'a> {
+        Ended {
+            finish_reason: self.finish_reason,
+            native_finish_reason: self.native_finish_reason,
+            error: self.error,
+        }
+    }
+}
+
 impl Answer<'_> {
     fn usage(&self, vendor: Vendor) -> UsageReport {
         self.usage
             .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor))
+            .in_tier(self.service_tier.map_or(Tier::Untold, |tier| Tier::of_json(tier.get())))
     }
 }
 

@@ -78,6 +78,7 @@ pub(in crate::dialects) fn any_usage(rng: &mut Rng) -> UsageReport {
         cache_write_untold: cache_write_5m,
         output,
         reasoning: rng.u64(..=output),
+        ..TokenUsage::default()
     })
 }
 
@@ -122,6 +123,7 @@ pub(in crate::dialects) fn in_words(event: &Event<'_>) -> String {
         Event::ToolCall { index, id, name } => format!("call {index} {id} {name}"),
         Event::Arguments { index, json } => format!("arguments {index} {json}"),
         Event::Finish(finish) => format!("finish {finish:?}"),
+        Event::ServiceTier(tier) => format!("tier {tier}"),
         Event::Usage(UsageReport::Reported(usage)) => format!("usage {} {}", usage.input, usage.output),
         Event::Usage(other) => format!("usage {other:?}"),
     }

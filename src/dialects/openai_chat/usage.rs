@@ -1,6 +1,7 @@
 //! Token counts of an answer in this dialect.
 
 use gateway_actors::protocol::{UsageReport, Vendor};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialects::usage::{ReasoningTokens, of_openai_chat};
@@ -9,6 +10,34 @@ use crate::dialects::usage::{ReasoningTokens, of_openai_chat};
 #[must_use]
 pub fn usage_report(value: &RawValue, vendor: Vendor) -> UsageReport {
     of_openai_chat(value, ReasoningTokens::of(vendor))
+}
+
+/// What Groq says beside a stream.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct XGroq<'a> {
+    /// In the last chunk, whether usage was asked for or not.
+    #[serde(borrow)]
+    pub(super) usage: Option<&'a RawValue>,
+    /// Why the stream was ended early.
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+impl<'a> XGroq<'a> {
+    /// Reads the member. What is no object says nothing.
+    pub(super) fn read(value: &'a RawValue) -> Self {
+        serde_json::from_str(value.get()).unwrap_or_default()
+    }
+}
+
+/// What a chunk of this vendor's says of usage: in its own member, or where only Groq has it.
+pub(super) fn chunk_usage(usage: Option<&RawValue>, groq: &XGroq<'_>, vendor: Vendor) -> UsageReport {
+    let read = |usage| usage_report(usage, vendor);
+    let told = usage.map_or(UsageReport::Missing, read);
+    match groq.usage {
+        Some(beside) if told == UsageReport::Missing => read(beside),
+        _ => told,
+    }
 }
 
 #[cfg(test)]

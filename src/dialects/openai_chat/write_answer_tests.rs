@@ -13,6 +13,7 @@ fn answer<'a>(parts: Vec<PartKind<'a>>, finish: FinishReason<'static>) -> Answer
         model: "claude-x".into(),
         choices: vec![Choice { parts, finish }],
         usage: UsageReport::Missing,
+        ..Answer::default()
     }
 }
 
@@ -48,6 +49,7 @@ fn an_answer_has_every_member_that_the_schema_requires() {
         cache_write_untold: 0,
         output: 5,
         reasoning: 2,
+        ..TokenUsage::default()
     });
     assert_eq!(
         written(&answer, &context()),
@@ -229,6 +231,7 @@ fn any_answer(rng: &mut Rng) -> Answer<'static> {
         model: "m".into(),
         choices,
         usage: any_usage(rng),
+        ..Answer::default()
     }
 }
 

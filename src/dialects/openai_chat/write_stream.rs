@@ -202,6 +202,7 @@ impl StreamWriter for Writer {
                 self.usage = *usage;
                 return;
             }
+            Event::ServiceTier(_) => return,
             Event::Begin { id, model } => return self.begin(id, model, out),
             _ if self.finished => return,
             _ => self.begin("", "", out),
@@ -241,7 +242,7 @@ impl StreamWriter for Writer {
                 self.call(written, out);
             }
             Event::Finish(reason) => self.finish(&reason, out),
-            Event::Begin { .. } | Event::Usage(_) => {}
+            Event::Begin { .. } | Event::ServiceTier(_) | Event::Usage(_) => {}
         }
     }
 

@@ -109,6 +109,7 @@ mod tests {
                 output: 3,
                 ..TokenUsage::default()
             }),
+            ..Answer::default()
         };
         let value: Value = serde_json::from_slice(&write_answer(&answer, &context()).unwrap()).unwrap();
         assert_eq!(
@@ -146,6 +147,7 @@ mod tests {
                 model: "m".into(),
                 choices: choices.collect(),
                 usage: any_usage(rng),
+                ..Answer::default()
             };
             let body = String::from_utf8(write_answer(&answer, &context()).unwrap()).unwrap();
             assert_eq!(inspect(body.as_bytes(), Vendor::Other).unwrap().usage, answer.usage);

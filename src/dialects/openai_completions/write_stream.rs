@@ -112,7 +112,11 @@ impl StreamWriter for Writer {
                 self.chunk(Step::Finish, "", Some(finish_word(&reason)), out);
             }
             // The dialect has text alone.
-            Event::Reasoning(_) | Event::Opaque(_) | Event::ToolCall { .. } | Event::Arguments { .. } => {}
+            Event::Reasoning(_)
+            | Event::Opaque(_)
+            | Event::ToolCall { .. }
+            | Event::Arguments { .. }
+            | Event::ServiceTier(_) => {}
         }
     }
 

@@ -1,10 +1,13 @@
 //! What a response repeats of its request.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use gateway_actors::protocol::ErrorKind;
 use serde_json::value::RawValue;
 
 use super::values::Members;
-use crate::dialects::json::push_string;
+use crate::dialects::json::{push_string, range_in};
 
 /// The members that are repeated, each with what stands for it if the request does not give it: the defaults of the
 /// published schema.
@@ -56,6 +59,22 @@ pub(super) fn echo(body: &str, continued: Option<&str>) -> Box<RawValue> {
     whole.unwrap_or_else(|_never| RawValue::NULL.to_owned())
 }
 
+/// What is repeated, with this tier of service unless it is empty.
+pub(super) fn in_tier<'e>(echo: &'e RawValue, tier: &str) -> Cow<'e, str> {
+    let json = echo.get();
+    let asked = Members::of(echo).and_then(|mut members| members.take("service_tier"));
+    let Some(asked) = asked.filter(|_| !tier.is_empty()) else {
+        return Cow::Borrowed(json);
+    };
+    let Range { start, end } = range_in(json, asked);
+    let before = json.get(..start).unwrap_or_default();
+    let after = json.get(end..).unwrap_or_default();
+    let mut told = Vec::from(before);
+    push_string(&mut told, tier);
+    told.extend_from_slice(after.as_bytes());
+    String::from_utf8(told).map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
 /// Puts JSON on one line, as an event of a stream must be: between its tokens line ends are white space, and within its
 /// strings there are none.
 pub(super) fn on_one_line(json: &mut [u8]) {
@@ -90,6 +109,19 @@ mod tests {
         assert_eq!(value.as_object().unwrap().len(), REPEATED.len());
         for other in ["input", "model", "id", "output", "usage", "status"] {
             assert!(value.get(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_tier_that_was_told_stands_for_the_one_that_was_asked_for() {
+        let asked = echo(r#"{"service_tier":"priority","user":"u"}"#, None);
+        for (told, expected) in [("default", "default"), ("", "priority"), ("a\"b", "a\"b")] {
+            let value: Value = serde_json::from_str(&in_tier(&asked, told)).unwrap();
+            assert_eq!(
+                (&value["service_tier"], &value["user"]),
+                (&json!(expected), &json!("u"))
+            );
+            assert_eq!(value.as_object().unwrap().len(), REPEATED.len());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_actors::protocol::UsageReport;
+use gateway_actors::protocol::{Tier, UsageReport};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -79,7 +79,7 @@ impl EventReader {
 
     /// An error, with what its response tells of the answer so far.
     fn bad(&self, error: ErrorObject, response: &Response<'_>) -> BadEvent {
-        let usage = response.usage.map_or(UsageReport::Missing, of_openai_responses);
+        let usage = response.usage();
         let has_output = response.output.is_some_and(is_non_empty_container);
         BadEvent::Error(error.with(usage, self.has_begun || has_output))
     }
@@ -95,13 +95,20 @@ impl EventReader {
 }
 
 fn ended(response: &Response<'_>) -> Seen {
-    let usage = response.usage.map(of_openai_responses);
+    let usage = response.usage();
     Seen {
         meaningful: true,
         finished: true,
-        usage: usage.filter(|usage| *usage != UsageReport::Missing),
+        usage: (usage != UsageReport::Missing).then_some(usage),
         terminal: true,
         ..Seen::default()
+    }
+}
+
+impl Response<'_> {
+    fn usage(&self) -> UsageReport {
+        let usage = self.usage.map_or(UsageReport::Missing, of_openai_responses);
+        usage.in_tier(self.service_tier.map_or(Tier::Untold, |tier| Tier::of_json(tier.get())))
     }
 }
 
@@ -123,6 +130,8 @@ struct Event<'a> {
 struct Response<'a> {
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
     #[serde(borrow)]

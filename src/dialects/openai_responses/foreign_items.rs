@@ -11,17 +11,10 @@ pub(super) fn foreign(kind: &str) -> Feature {
     }
 }
 
-/// Whether items of this kind are of tools that a provider runs, or asks its client to run in its own way.
+/// Whether items of this kind are of tools that a provider runs. Those of a shell, a patch or a computer are not: the client
+/// runs them.
 fn is_hosted(kind: &str) -> bool {
-    let calls = [
-        "file_search",
-        "computer",
-        "image_generation",
-        "code_interpreter",
-        "local_shell",
-        "shell",
-        "apply_patch",
-    ];
+    let calls = ["file_search", "image_generation", "code_interpreter"];
     kind.starts_with("mcp_")
         || kind.starts_with("program")
         || calls

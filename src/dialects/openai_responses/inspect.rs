@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_actors::protocol::UsageReport;
+use gateway_actors::protocol::{Tier, UsageReport};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -24,6 +24,8 @@ struct Answer<'a> {
     error: Option<&'a RawValue>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
 }
 
 /// Checks that a body is an answer and reads its usage, in one pass.
@@ -48,6 +50,8 @@ pub(in crate::dialects) fn inspect(body: &[u8]) -> Result<Inspected, ShapeError>
         }
     })?;
     let usage = answer.usage.map_or(UsageReport::Missing, of_openai_responses);
+    let tier = answer.service_tier.map(|tier| Tier::of_json(tier.get()));
+    let usage = usage.in_tier(tier.unwrap_or_default());
     let has_items = answer.output.as_ref().is_some_and(|Items { count }| *count > 0);
     let failed = |error: ErrorObject| Err(ShapeError::ErrorObject(error.with(usage, has_items)));
     if let Some(error) = answer.error {

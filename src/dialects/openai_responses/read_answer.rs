@@ -24,6 +24,8 @@ pub(super) struct Response<'a> {
     pub(super) output: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) service_tier: Option<&'a RawValue>,
 }
 
 impl Response<'_> {
@@ -82,6 +84,7 @@ pub(in crate::dialects) fn read_answer(body: &str) -> Result<Answer<'_>, Transla
             parts,
         }],
         usage: response.usage(),
+        service_tier: response.service_tier.and_then(text).unwrap_or_default(),
     })
 }
 

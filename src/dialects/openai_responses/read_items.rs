@@ -245,7 +245,7 @@ impl<'a> Items<'_, 'a> {
     fn found(&mut self, members: &mut Members<'a>, place: &Place<'_>) -> Result<(), GatewayError> {
         let at = place.member("tools");
         let found = members.take("tools").ok_or_else(|| at.is_required())?;
-        let names = tool_search::found(self.tools.read(found, &at, self.losses)?);
+        let names = tool_search::found(self.tools.read_found(found, &at, self.losses)?);
         if members.string("execution", place)?.as_deref() != Some("client") {
             members.take("call_id");
             return Ok(());

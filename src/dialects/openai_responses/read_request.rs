@@ -198,8 +198,11 @@ fn read_settings<'a>(
     let metadata = members.take("metadata");
     request.metadata = metadata.map(|value| object(value, &top("metadata"))).transpose()?;
 
-    // The model is chosen and the answer stored by the gateway, and no padding is ever sent.
-    for name in ["model", "store", "stream_options"] {
+    read_cache_options(members, losses)?;
+    read_stream_options(members, losses);
+
+    // The model is chosen and the answer stored by the gateway.
+    for name in ["model", "store"] {
         members.take(name);
     }
     // `disabled` is what the gateway does: what is too long is refused.
@@ -215,6 +218,36 @@ fn read_settings<'a>(
     }
     Ok(())
 }
+
+/// `prompt_cache_options`, which are OpenAI's own.
+fn read_cache_options(members: &mut Members<'_>, losses: &mut Losses) -> Result<(), GatewayError> {
+    let Some(options) = members.take("prompt_cache_options") else {
+        return Ok(());
+    };
+    let prewarm = Members::of(options).and_then(|mut options| options.take("prewarm"));
+    if prewarm.is_some_and(|prewarm| prewarm.get() == "true") {
+        return Err(losses.refuse_prewarming("prompt_cache_options.prewarm"));
+    }
+    losses.drop_unknown("prompt_cache_options");
+    Ok(())
+}
+
+/// `stream_options`. No padding is ever sent, so that it is lost on nobody but who asks for it.
+fn read_stream_options(members: &mut Members<'_>, losses: &mut Losses) {
+    let Some(mut options) = members.take("stream_options").and_then(Members::of) else {
+        return;
+    };
+    let padding = options.take(PADDING);
+    if padding.is_some_and(|padding| padding.get() == "true") {
+        losses.drop_unknown("stream_options.include_obfuscation");
+    }
+    options
+        .left()
+        .for_each(|name| losses.drop_unknown(&format!("stream_options.{name}")));
+}
+
+/// Whether the events of a stream get a text of random length, so that their sizes tell nothing of the answer.
+const PADDING: &str = "include_obfuscation";
 
 /// `include` and `top_logprobs`: either asks for the probabilities of tokens.
 fn read_logprobs(
@@ -234,7 +267,12 @@ fn read_logprobs(
         match &*string(wanted, &place.at(number))? {
             // Reasoning state is always given.
             "reasoning.encrypted_content" => {}
-            "message.output_text.logprobs" => request.logprobs = Some(top.unwrap_or(0)),
+            "message.output_text.logprobs" => {
+                if request.logprobs.is_none() {
+                    losses.call(Feature::Logprobs, "include");
+                }
+                request.logprobs = Some(top.unwrap_or(0));
+            }
             _ => losses.drop_unknown("include"),
         }
     }

@@ -214,6 +214,86 @@ fn probabilities_are_asked_for_by_either_member() {
 }
 
 #[test]
+fn probabilities_are_refused_by_the_member_that_asked_for_them() {
+    for (members, param) in [
+        (r#""include":["message.output_text.logprobs"]"#, "include"),
+        (
+            r#""top_logprobs":0,"include":["message.output_text.logprobs"]"#,
+            "include",
+        ),
+        (
+            r#""top_logprobs":2,"include":["message.output_text.logprobs"]"#,
+            "top_logprobs",
+        ),
+        (r#""top_logprobs":2"#, "top_logprobs"),
+    ] {
+        let mut losses = losses();
+        let body = format!(r#"{{"model":"m","input":"x",{members}}}"#);
+        read_request(&body, &mut losses).unwrap();
+        let refusal = losses.refuse(Feature::Logprobs);
+        assert_eq!(refusal.param.as_deref(), Some(param), "{members}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_a_stream_is_told_where_it_is_not_so_anyway() {
+    for (options, told) in [
+        (r#"{"include_obfuscation":false}"#, vec![]),
+        (
+            r#"{"include_obfuscation":true}"#,
+            vec!["stream_options.include_obfuscation"],
+        ),
+        (r#"{"x":1}"#, vec!["stream_options.x"]),
+        ("null", vec![]),
+    ] {
+        let body = format!(r#"{{"model":"m","input":"x","stream":true,"stream_options":{options}}}"#);
+        assert_eq!(dropped(&body), told, "{options}");
+    }
+}
+
+#[test]
+fn a_request_that_is_to_be_answered_with_nothing_is_refused_by_name() {
+    let body = |options: &str| format!(r#"{{"model":"m","input":"x","prompt_cache_options":{options}}}"#);
+    let error = refused(&body(r#"{"prewarm":true}"#));
+    assert_eq!(error.param.as_deref(), Some("prompt_cache_options.prewarm"));
+    assert_eq!(
+        dropped(&body(r#"{"prewarm":false,"mode":"explicit"}"#)),
+        ["prompt_cache_options"]
+    );
+}
+
+#[test]
+fn tools_that_the_client_runs_are_not_said_to_be_the_providers() {
+    for member in [
+        r#""tools":[{"type":"local_shell"}]"#,
+        r#""tools":[{"type":"shell"}]"#,
+        r#""tools":[{"type":"apply_patch"}]"#,
+        r#""tools":[{"type":"computer_use_preview"}]"#,
+        r#""tool_choice":{"type":"apply_patch"}"#,
+    ] {
+        let error = refused(&format!(r#"{{"model":"m","input":"x",{member}}}"#));
+        assert!(
+            error.message.contains("known only to OpenAI's models"),
+            "{}",
+            error.message
+        );
+    }
+    for kind in [
+        "local_shell_call",
+        "shell_call_output",
+        "apply_patch_call",
+        "computer_call",
+    ] {
+        let error = refused(&format!(
+            r#"{{"model":"m","input":[{{"type":"{kind}","call_id":"c"}}]}}"#
+        ));
+        assert!(error.message.contains("this kind of content"), "{}", error.message);
+    }
+    let error = refused(r#"{"model":"m","input":"x","tools":[{"type":"mcp"}]}"#);
+    assert!(error.message.contains("runs itself"), "{}", error.message);
+}
+
+#[test]
 fn what_cannot_be_carried_is_refused_by_name() {
     for (member, param) in [
         (r#""background":true"#, "background"),

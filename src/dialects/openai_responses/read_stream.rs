@@ -229,6 +229,9 @@ impl Reader {
             }
         }
         self.ended = true;
+        if let Some(tier) = response.service_tier.and_then(text) {
+            give(Event::ServiceTier(tier));
+        }
         give(Event::Finish(response.finish(self.calls > 0)?));
         give(Event::Usage(response.usage()));
         Ok(())

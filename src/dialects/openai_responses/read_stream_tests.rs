@@ -56,6 +56,7 @@ pub(in crate::dialects::openai_responses) fn owned(event: Event<'_>) -> Event<'s
         Event::Finish(FinishReason::ToolCalls) => Event::Finish(FinishReason::ToolCalls),
         Event::Finish(FinishReason::Refused) => Event::Finish(FinishReason::Refused),
         Event::Finish(FinishReason::Paused) => Event::Finish(FinishReason::Paused),
+        Event::ServiceTier(tier) => Event::ServiceTier(own(tier)),
         Event::Usage(usage) => Event::Usage(usage),
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Tools<'a> {
     read: Vec<ToolName<'a>>,
     /// Whether tools that a provider would run itself were left out.
     hosted_left_out: bool,
+    /// Whether those that are being read have been loaded by a search, however they were offered.
+    are_found: bool,
 }
 
 /// The group that tools stand in.
@@ -49,6 +51,19 @@ impl<'a> Tools<'a> {
         Ok(&self.read)
     }
 
+    /// The same for tools that a search has found.
+    pub(super) fn read_found(
+        &mut self,
+        found: &'a RawValue,
+        place: &Place<'_>,
+        losses: &mut Losses,
+    ) -> Result<&[ToolName<'a>], GatewayError> {
+        self.are_found = true;
+        self.read(found, place, losses)?;
+        self.are_found = false;
+        Ok(&self.read)
+    }
+
     /// Reads one tool, which may be a group of tools.
     fn read_one(
         &mut self,
@@ -61,6 +76,9 @@ impl<'a> Tools<'a> {
         let kind = members.required("type", place)?;
         match &*kind {
             "function" | "custom" => {
+                if self.are_found {
+                    members.take(DEFERRED);
+                }
                 let tool = read_tool(&kind, &mut members, place, group, losses)?;
                 self.add(tool);
             }
@@ -99,6 +117,7 @@ impl<'a> Tools<'a> {
                 self.hosted_left_out = true;
                 return Ok(());
             }
+            kind if is_client_run(kind) => return Err(known_to_openai(place)),
             _ => return Err(losses.refuse_at(Feature::HostedTools, place.to_string())),
         }
         members
@@ -144,6 +163,7 @@ impl<'a> Tools<'a> {
                 self.word(&mode, losses)
                     .ok_or_else(|| place.member("mode").must_be("`auto` or `required`"))?
             }
+            kind if is_client_run(kind) => Err(known_to_openai(&place)),
             _ => Err(losses.refuse_at(Feature::HostedTools, "tool_choice")),
         }
     }
@@ -219,6 +239,23 @@ impl<'a> Tools<'a> {
     }
 }
 
+/// Whether a tool is told to the model only once it has been searched for.
+const DEFERRED: &str = "defer_loading";
+
+/// Whether a kind of tool is one that the client runs, and of which only OpenAI's models know how it is called.
+fn is_client_run(kind: &str) -> bool {
+    ["local_shell", "shell", "apply_patch"].contains(&kind) || kind.starts_with("computer")
+}
+
+fn known_to_openai(place: &Place<'_>) -> GatewayError {
+    let name = place.to_string();
+    let message = format!(
+        "`{name}` is of a type that is known only to OpenAI's models; describe the tool as a function, leave it out or ask \
+         for a model whose provider speaks OpenAI Responses"
+    );
+    GatewayError::invalid(name, message)
+}
+
 fn read_tool<'a>(
     kind: &str,
     members: &mut Members<'a>,
@@ -250,7 +287,7 @@ fn read_tool<'a>(
     };
     // All tools are offered from the beginning, to be called by the model itself.
     for (name, usual) in [
-        ("defer_loading", "true"),
+        (DEFERRED, "false"),
         ("allowed_callers", r#"["direct"]"#),
         ("async", "false"),
     ] {

@@ -57,7 +57,11 @@ fn a_namespace_is_in_the_names_of_its_tools_and_told_once() {
         let first = Some("Gets.\n\nAbout all tools of crm: Customers.");
         assert_eq!(descriptions, [first, None, None]);
         assert!(matches!(tools[1].kind, ToolKind::Custom { format: None }));
-        assert!(dropped.is_empty());
+        assert_eq!(
+            dropped,
+            ["tools.defer_loading"],
+            "all tools are offered from the beginning"
+        );
     });
 }
 

@@ -6,7 +6,7 @@ use gateway_actors::protocol::UsageReport;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::echo::echo;
+use super::echo::{echo, in_tier};
 use crate::dialects::neutral::{AnswerContext, FinishReason};
 
 /// A response.
@@ -97,8 +97,9 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// Writes it, with what it repeats of its request.
-    pub(super) fn write(&self, context: &AnswerContext) -> Result<Vec<u8>, serde_json::Error> {
+    /// Writes it, with what it repeats of its request. In the place of the tier of service that was asked for stands the one
+    /// in which it was made, unless that is not told.
+    pub(super) fn write(&self, context: &AnswerContext, tier: &str) -> Result<Vec<u8>, serde_json::Error> {
         let mut out = serde_json::to_vec(self)?;
         let usual;
         let repeated = match &context.echo {
@@ -108,7 +109,8 @@ impl<'a> Response<'a> {
                 &usual
             }
         };
-        let members = repeated.get().trim_ascii().trim_start_matches('{').trim_ascii_start();
+        let repeated = in_tier(repeated, tier);
+        let members = repeated.trim_ascii().trim_start_matches('{').trim_ascii_start();
         if members.len() > 1 {
             out.pop();
             out.push(b',');

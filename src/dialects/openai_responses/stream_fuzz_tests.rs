@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use gateway_actors::protocol::{TokenUsage, UsageReport};
+use gateway_actors::protocol::{Tier, TokenUsage, UsageReport};
 use serde_json::Value;
 
 use super::grammar::tests::events;
@@ -160,6 +160,7 @@ const USAGE: UsageReport = UsageReport::Reported(TokenUsage {
     cache_write_untold: 1,
     output: 4,
     reasoning: 1,
+    tier: Tier::Untold,
 });
 
 fn whole(said: &[Said]) -> Answer<'static> {
@@ -185,6 +186,7 @@ fn whole(said: &[Said]) -> Answer<'static> {
             finish: finish(said),
         }],
         usage: USAGE,
+        ..Answer::default()
     }
 }
 
@@ -264,7 +266,8 @@ fn streams_at_random_keep_the_grammar_and_say_what_was_told() {
             let (heard, ended) = heard(&stream);
             // Names are grouped and flat again.
             assert_eq!(heard, said, "{stream}");
-            assert_eq!(ended[1..], [Event::Finish(finish(&said)), Event::Usage(USAGE)]);
+            let tier = Event::ServiceTier("default".into());
+            assert_eq!(ended[1..], [tier, Event::Finish(finish(&said)), Event::Usage(USAGE)]);
         }
 
         let body = write_answer(&whole(&said), &context).unwrap();
@@ -281,7 +284,8 @@ fn whole_answers_at_random_are_read_as_they_were_written() {
         let said = answer(rng);
         let context = context(names());
         let body = String::from_utf8(write_answer(&whole(&said), &context).unwrap()).unwrap();
-        assert_eq!(inspect(body.as_bytes()).unwrap().usage, USAGE);
+        // What was asked for is repeated where no provider says otherwise.
+        assert_eq!(inspect(body.as_bytes()).unwrap().usage, USAGE.in_tier(Tier::Usual));
         let again = read_answer(&body).unwrap();
         assert_eq!(again.usage, USAGE);
         // What was read is written as the same but for names that the client alone knows.

@@ -60,7 +60,7 @@ pub(in crate::dialects) fn write_answer(
     }
     let names = Names::new(&answer.id, &answer.model, context);
     Response::new(&names, context, status, &output, answer.usage)
-        .write(context)
+        .write(context, &answer.service_tier)
         .map_err(|_never| TranslationError("the response cannot be written"))
 }
 

@@ -18,6 +18,7 @@ fn answer(parts: Vec<PartKind<'static>>, finish: FinishReason<'static>) -> Answe
             reasoning: 2,
             ..TokenUsage::default()
         }),
+        ..Answer::default()
     }
 }
 

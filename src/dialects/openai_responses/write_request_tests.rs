@@ -115,7 +115,7 @@ fn tools_always_say_whether_they_are_strict() {
         "format": {"type": "grammar", "syntax": "regex", "definition": "x+"}});
     assert_eq!(body["tools"], json!([function(false), function(true), custom]));
     assert_eq!(body["tool_choice"], json!({"type": "custom", "name": "sql"}));
-    assert_eq!(dropped, ["cache_control"]);
+    assert_eq!(dropped, ["tools.cache_control"]);
     request.tool_choice = Some(ToolChoice::Named(request.tools[0].name.clone()));
     assert_eq!(
         written(&request).0["tool_choice"],

@@ -29,6 +29,8 @@ pub(in crate::dialects) struct Writer {
     refuses: bool,
     finish: Option<FinishReason<'static>>,
     usage: UsageReport,
+    /// The tier of service, once the provider has told it.
+    tier: String,
 }
 
 /// What waits for the open call to be whole.
@@ -57,6 +59,7 @@ impl StreamWriter for Writer {
         match event {
             Event::Begin { id, model } => self.begin(&id, &model, out),
             Event::Usage(usage) => self.usage = usage,
+            Event::ServiceTier(tier) => self.tier = tier.into_owned(),
             Event::Finish(reason) => self.finish = Some(owned(reason)),
             Event::Arguments { index, json } => self.arguments(index, &json, out),
             Event::Text(text) => self.say(&text, false, out),
@@ -121,6 +124,7 @@ impl Writer {
             refuses: false,
             finish: None,
             usage: UsageReport::Missing,
+            tier: String::new(),
         }
     }
 
@@ -138,7 +142,7 @@ impl Writer {
     fn response(&mut self, kind: &'static str, status: Status, usage: UsageReport, out: &mut Vec<u8>) {
         let Some(names) = &self.names else { return };
         let response = Response::new(names, &self.context, status, &self.output, usage);
-        let json = response.write(&self.context).ok();
+        let json = response.write(&self.context, &self.tier).ok();
         let json = json.and_then(|json| String::from_utf8(json).ok());
         let json = json.and_then(|json| RawValue::from_string(json).ok());
         debug_assert!(json.is_some(), "a response is JSON");

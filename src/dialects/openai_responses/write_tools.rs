@@ -88,7 +88,7 @@ pub(super) enum Choice<'a> {
 /// Writes a tool, by its flat name.
 pub(super) fn write_tool<'a>(tool: &'a Tool<'_>, vendor: Vendor, losses: &mut Losses) -> WireTool<'a> {
     if tool.cache.is_some() {
-        losses.drop(Feature::CacheMarks);
+        losses.drop_mark_of_tool();
     }
     let name = tool.name.flat().into_owned();
     let description = tool.description.as_deref();

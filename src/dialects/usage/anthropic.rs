@@ -1,12 +1,12 @@
 //! The `usage` of Anthropic's Messages: of a whole message, and of a stream's events together.
 
-use gateway_actors::protocol::{TokenUsage, UsageReport};
+use gateway_actors::protocol::{Tier, TokenUsage, UsageReport};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::count::{NoCount, count, details, members, writes};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Usage<'a> {
     #[serde(borrow)]
     input_tokens: Option<&'a RawValue>,
@@ -22,6 +22,12 @@ struct Usage<'a> {
     output_tokens_details: Option<&'a RawValue>,
     #[serde(borrow)]
     iterations: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
+    #[serde(borrow)]
+    speed: Option<&'a RawValue>,
+    #[serde(borrow)]
+    inference_geo: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -59,6 +65,8 @@ struct Counts {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnthropicUsage {
     counts: Counts,
+    /// The tier of service, the speed, and the place.
+    tiers: [Tier; 3],
     is_absurd: bool,
 }
 
@@ -72,8 +80,15 @@ impl AnthropicUsage {
 
     /// Takes in the `usage` of a later event, or of a whole message.
     pub fn merge(&mut self, value: &RawValue) {
-        match members::<Usage<'_>>(value).and_then(|usage| usage.map_or(Ok(Counts::default()), |usage| all(&usage))) {
-            Ok(counts) => self.counts = self.counts.with(counts, Ord::max),
+        let usage = members::<Usage<'_>>(value).map(Option::unwrap_or_default);
+        match usage.and_then(|usage| Ok((all(&usage)?, usage))) {
+            Ok((counts, usage)) => {
+                self.counts = self.counts.with(counts, Ord::max);
+                let told = [usage.service_tier, usage.speed, usage.inference_geo];
+                for (known, told) in self.tiers.iter_mut().zip(told) {
+                    *known = told.map_or(*known, |told| Tier::of_json(told.get()));
+                }
+            }
             Err(NoCount) => self.is_absurd = true,
         }
     }
@@ -100,8 +115,19 @@ impl AnthropicUsage {
             cache_write_untold,
             output,
             reasoning: counts.thinking.unwrap_or(0),
+            tier: self.tier(),
         };
         UsageReport::Reported(usage.within_totals())
+    }
+
+    /// At other prices if one of the three is another, at the usual ones if it is said of all three that they are usual.
+    fn tier(&self) -> Tier {
+        let [least, .., most] = {
+            let mut tiers = self.tiers;
+            tiers.sort_unstable();
+            tiers
+        };
+        if most == Tier::Other { most } else { least }
     }
 }
 
@@ -178,6 +204,30 @@ mod tests {
             usage.merge(raw(event));
         }
         usage.report()
+    }
+
+    #[test]
+    fn a_tier_a_speed_or_a_place_with_prices_of_its_own_is_told() {
+        let tier = |events: &[&str]| match merged(events) {
+            UsageReport::Reported(usage) => usage.tier,
+            other => panic!("{other:?}"),
+        };
+        let end = r#"{"output_tokens":7}"#;
+        for (told, expected) in [
+            ("", Tier::Untold),
+            (r#","service_tier":"standard""#, Tier::Untold),
+            (r#","service_tier":"priority""#, Tier::Other),
+            (r#","service_tier":"standard","speed":"fast""#, Tier::Other),
+            (r#","inference_geo":"us""#, Tier::Other),
+            (
+                r#","service_tier":"standard","speed":"standard","inference_geo":"global""#,
+                Tier::Usual,
+            ),
+            (r#","service_tier":null,"speed":null"#, Tier::Untold),
+        ] {
+            let start = format!(r#"{{"input_tokens":10,"output_tokens":1{told}}}"#);
+            assert_eq!(tier(&[&start, end]), expected, "{told}");
+        }
     }
 
     #[test]

@@ -23,8 +23,10 @@ pub fn of_ollama(value: &RawValue) -> UsageReport {
 
 fn counts(answer: &Answer<'_>) -> Result<Option<TokenUsage>, NoCount> {
     let (input, output) = (count(answer.prompt_eval_count)?, count(answer.eval_count)?);
-    let usage = input.zip(output).map(|(input, output)| TokenUsage {
-        input,
+    // Ollama leaves a count of 0 out, as that of a prompt of which it had evaluated all before. Where nothing was made, its
+    // answer may be of a kind that has no counts.
+    let usage = output.map(|output| TokenUsage {
+        input: input.unwrap_or(0),
         output,
         ..TokenUsage::default()
     });
@@ -48,12 +50,17 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_a_count_and_an_object_with_one_count_has_no_usage() {
+    fn zero_is_a_count_and_a_prompt_that_is_not_counted_is_one_that_was_not_evaluated() {
         let usage = r#"{"done":true,"prompt_eval_count":0,"eval_count":0}"#;
         assert_eq!(of_ollama(raw(usage)), used([0, 0, 0, 0, 0, 0]));
         for usage in [
-            r#"{"message":{"role":"assistant","content":"The"},"done":false}"#,
             r#"{"done":true,"eval_count":3}"#,
+            r#"{"done":true,"prompt_eval_count":null,"eval_count":3}"#,
+        ] {
+            assert_eq!(of_ollama(raw(usage)), used([0, 0, 0, 0, 3, 0]), "{usage}");
+        }
+        for usage in [
+            r#"{"message":{"role":"assistant","content":"The"},"done":false}"#,
             r#"{"done":true,"prompt_eval_count":3,"eval_count":null}"#,
         ] {
             assert_eq!(of_ollama(raw(usage)), UsageReport::Missing, "{usage}");

@@ -1,6 +1,6 @@
 //! The `usage` of chat completions: OpenAI's, and that of everybody compatible with it.
 
-use gateway_actors::protocol::{TokenUsage, UsageReport, Vendor};
+use gateway_actors::protocol::{Tier, TokenUsage, UsageReport, Vendor};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -48,6 +48,9 @@ struct Usage<'a> {
     /// Moonshot's.
     #[serde(borrow)]
     cached_tokens: Option<&'a RawValue>,
+    /// Mistral's. Others have it beside the usage.
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -113,6 +116,9 @@ fn counts(usage: &Usage<'_>, usually: ReasoningTokens) -> Result<Option<TokenUsa
         cache_write_untold: cache_write_5m,
         output,
         reasoning,
+        tier: usage
+            .service_tier
+            .map_or(Tier::Untold, |tier| Tier::of_json(tier.get())),
     }))
 }
 
@@ -223,9 +229,15 @@ mod tests {
                 [7, 0, 0, 0, 5, 0],
             ),
         ] {
-            assert_eq!(within(raw(usage)), used_untold(expected, expected[2]), "{schema}");
+            let tier = if schema.starts_with("Mistral") {
+                Tier::Usual
+            } else {
+                Tier::Untold
+            };
+            let expected = used_untold(expected, expected[2]).in_tier(tier);
+            assert_eq!(within(raw(usage)), expected, "{schema}");
             // The totals tell that the reasoning is within, whatever the provider is taken for.
-            assert_eq!(beside(raw(usage)), used_untold(expected, expected[2]), "{schema}");
+            assert_eq!(beside(raw(usage)), expected, "{schema}");
         }
     }
 

@@ -74,6 +74,7 @@ fn counts(usage: &Usage<'_>) -> Result<Option<TokenUsage>, NoCount> {
         cache_write_untold,
         output: output + beyond + besides(output, reasoning),
         reasoning,
+        ..TokenUsage::default()
     }))
 }
 

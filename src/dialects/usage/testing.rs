@@ -26,6 +26,7 @@ pub(super) fn used_untold(
         cache_write_untold: untold,
         output,
         reasoning,
+        ..TokenUsage::default()
     })
 }
 

@@ -15,6 +15,9 @@ use crate::http::shared::Edge;
 /// Names the betas that the body makes use of; a provider of this dialect needs to know them too.
 static ANTHROPIC_BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 
+/// Names the version of the API by whose rules the client is to be answered.
+static ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
 /// More betas than any client names.
 const MOST_BETA_BYTES: usize = 4 * 1024;
 
@@ -25,9 +28,10 @@ pub(super) async fn post(
     incoming: Incoming,
 ) -> Result<HttpResponse, Failure> {
     let endpoint = Arc::clone(&edge.shared().endpoints.messages);
-    let betas = betas(request.headers());
+    let (betas, version) = (betas(request.headers()), version(request.headers()));
     let asked = Asked::read(request, payload, edge, incoming, endpoint).await?;
     let message = MessagesRequest::scan(asked.body())?.with_betas(betas);
+    let message = message.with_version(version);
     asked.answer(Dialect::AnthropicMessages, message).await
 }
 
@@ -38,10 +42,19 @@ pub(super) async fn count_tokens(
     incoming: Incoming,
 ) -> Result<HttpResponse, Failure> {
     let endpoint = Arc::clone(&edge.shared().endpoints.count_tokens);
-    let betas = betas(request.headers());
+    let (betas, version) = (betas(request.headers()), version(request.headers()));
     let asked = Asked::read(request, payload, edge, incoming, endpoint).await?;
     let message = MessagesRequest::scan_for_count(asked.body())?.with_betas(betas);
+    let message = message.with_version(version);
     asked.answer(Dialect::AnthropicMessages, message).await
+}
+
+/// The version that the client names; an empty one where it names what no version is.
+fn version(headers: &HeaderMap) -> Option<Arc<str>> {
+    let mut values = headers.get_all(&ANTHROPIC_VERSION);
+    let value = values.next()?;
+    let is_one = values.next().is_none();
+    Some(value.to_str().ok().filter(|_| is_one).unwrap_or_default().into())
 }
 
 /// The values of all headers of this name as one.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
-use gateway_actors::protocol::{Charges, NanoUsd, Price, TokenUsage};
+use gateway_actors::protocol::{Charges, NanoUsd, Price, Tier, TokenUsage};
 
 use super::reports::between;
 use super::statement::Statement;
@@ -201,6 +201,7 @@ impl PricedRow {
             cache_write_untold: 0,
             output: count(self.output_tokens),
             reasoning: count(self.reasoning_tokens),
+            tier: Tier::Untold,
         }
     }
 }

@@ -16,13 +16,18 @@ pub(super) fn keep_four(
     messages: &mut [Turn<'_>],
     losses: &mut Losses,
 ) {
-    let of_tools = tools.iter_mut().filter_map(Offer::mark_place);
+    let of_tools: Vec<_> = tools.iter_mut().filter_map(Offer::mark_place).collect();
+    let tools = of_tools.len();
     let of_system = system.iter_mut().filter_map(Block::mark_place);
     let of_messages = messages.iter_mut().flat_map(Turn::blocks).filter_map(Block::mark_place);
-    let mut places: Vec<&mut Option<Mark>> = of_tools.chain(of_system).chain(of_messages).collect();
+    let mut places: Vec<&mut Option<Mark>> = of_tools.into_iter().chain(of_system).chain(of_messages).collect();
     let too_many = places.len().saturating_sub(MOST);
-    for mark in places.iter_mut().skip(1).take(too_many) {
+    for (number, mark) in places.iter_mut().enumerate().skip(1).take(too_many) {
         **mark = None;
-        losses.drop(Feature::CacheMarks);
+        if number < tools {
+            losses.drop_mark_of_tool();
+        } else {
+            losses.drop(Feature::CacheMarks);
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::super::details::Detail;
 use crate::dialects::object::{AnyNumber, Count, Flag, List, Object, Present, Text, TextOr, object};
 
 object! {
-    /// The whole body. `model` and `stream_options` are read elsewhere.
+    /// The whole body. `model` and whether usage is wanted are read elsewhere.
     Body {
         model = "model": Present,
         messages = "messages": List<Message<'a>>,
@@ -36,14 +36,30 @@ object! {
         safety_identifier = "safety_identifier": Text<'a>,
         metadata = "metadata": Object<'a>,
         prompt_cache_key = "prompt_cache_key": Text<'a>,
+        prompt_cache_options = "prompt_cache_options": CacheOptions<'a>,
         service_tier = "service_tier": Text<'a>,
         stream = "stream": Flag,
-        stream_options = "stream_options": Present,
+        stream_options = "stream_options": StreamOptions<'a>,
         store = "store": Flag,
         prediction = "prediction": Present,
         modalities = "modalities": List<Text<'a>>,
         audio = "audio": Present,
         web_search_options = "web_search_options": Present,
+    }
+}
+
+object! {
+    /// What a stream has besides.
+    StreamOptions {
+        include_usage = "include_usage": Present,
+        include_obfuscation = "include_obfuscation": Flag,
+    }
+}
+
+object! {
+    /// OpenAI's `prompt_cache_options`, of which the rest says how its cache is to be used.
+    CacheOptions {
+        prewarm = "prewarm": Flag,
     }
 }
 

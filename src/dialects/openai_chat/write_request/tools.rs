@@ -88,7 +88,7 @@ pub(super) fn write_tools<'r>(request: &'r Request<'_>, flavour: Flavour, losses
         let description = tool.description.as_deref();
         let cache_control = tool.cache.filter(|_| flavour.takes_cache_marks()).map(CacheControl::of);
         if tool.cache.is_some() && cache_control.is_none() {
-            losses.drop(Feature::CacheMarks);
+            losses.drop_mark_of_tool();
         }
         match &tool.kind {
             ToolKind::Custom { format } if flavour.is_openai() => Tool {

@@ -21,11 +21,22 @@ const LARGEST_PAGE: i64 = 100;
 
 /// `GET /v1/responses/{id}`: the answer as its client got it.
 pub(in crate::http::routes) async fn get(request: HttpRequest, edge: Edge) -> Result<HttpResponse, Failure> {
+    refuse_stream(&request)?;
     let stored = stored(&request, &edge).await?;
     let body = Bytes::copy_from_slice(stored.body.as_bytes());
     Ok(HttpResponse::Ok()
         .insert_header((actix_web::http::header::CONTENT_TYPE, JSON))
         .body(body))
+}
+
+/// The events of an answer are not kept. What else there is in the query says nothing of a whole answer.
+fn refuse_stream(request: &HttpRequest) -> Result<(), GatewayError> {
+    let query = Query::some(request.query_string(), &["stream"])?;
+    if query.text("stream").is_some_and(|stream| stream != "false") {
+        let message = "`stream`: the events of an answer are not kept; leave it out for the whole answer";
+        return Err(GatewayError::invalid("stream", message));
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::dialect_providers::{PIECES, Providers, model_of, real_models, words};
+use crate::real_model::short_chat;
 use crate::support::{Content, Gateway, Provider};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/dialect_clients.py");
@@ -235,5 +236,5 @@ fn every_client_gets_answers_from_a_real_model_in_its_own_dialect_and_in_others(
     tokens.sort_unstable();
     recorded.sort_unstable();
     assert_eq!(recorded, tokens);
-    gateway.finish();
+    gateway.finish_after(&short_chat());
 }

@@ -4,8 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::Gateway;
-use crate::support::Setup;
+use crate::support::{Gateway, Setup, chat};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/openai_client.py");
 
@@ -14,6 +13,13 @@ fn needed(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: run `make test`, which installs the Python client and starts a real model")
     })
+}
+
+/// A question that a real model answers soon, whatever it would like to say and whoever else asks it.
+pub(crate) fn short_chat() -> Value {
+    let mut question = chat("a good request");
+    question["max_tokens"] = 8.into();
+    question
 }
 
 #[test]
@@ -51,5 +57,5 @@ fn the_openai_client_gets_whole_and_streamed_answers_with_usage_from_a_real_mode
         assert_eq!(seen[kind]["completion_tokens"], call.output_tokens, "{kind}");
         assert_eq!(seen[kind]["prompt_tokens"], call.input_tokens, "{kind}");
     }
-    gateway.finish();
+    gateway.finish_after(&short_chat());
 }

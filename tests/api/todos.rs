@@ -61,6 +61,18 @@ fn asked(alpha: &Provider) -> Vec<String> {
         .collect()
 }
 
+/// The answer has the results of all three steps, each under its heading.
+#[track_caller]
+fn assert_has_all_results(answer: &Value) {
+    let text = answer["result"]["response"].as_str().unwrap();
+    let headings = [
+        "## 1. Write it\n\n{",
+        "\n\n## 2. Test it\n\n{",
+        "\n\n## 3. Explain it\n\n{",
+    ];
+    assert!(headings.iter().all(|heading| text.contains(heading)), "{text}");
+}
+
 #[test]
 fn a_tasks_list_is_stored_with_its_conversation_and_the_next_request_goes_on_with_it() {
     let alpha = Provider::start("alpha");
@@ -99,13 +111,7 @@ fn a_tasks_list_is_stored_with_its_conversation_and_the_next_request_goes_on_wit
     assert_eq!(steps(&answer["todo"]), whole);
     assert_eq!(answer["todo"]["id"], lists[0]["id"]);
     // What was done before is in the answer, and was told to whoever went on.
-    let text = answer["result"]["response"].as_str().unwrap();
-    let headings = [
-        "## 1. Write it\n\n{",
-        "\n\n## 2. Test it\n\n{",
-        "\n\n## 3. Explain it\n\n{",
-    ];
-    assert!(headings.iter().all(|heading| text.contains(heading)), "{text}");
+    assert_has_all_results(&answer);
     let asked = asked(&alpha);
     assert_eq!(asked.len(), 4, "it was planned again: {asked:?}");
     for (sent, step) in asked[1..].iter().zip(["Write it", "Test it", "Explain it"]) {
@@ -145,13 +151,7 @@ fn what_was_done_of_a_task_by_kill_9_is_in_the_answer_of_the_request_that_goes_o
     let asked = asked(&alpha);
     assert_eq!(asked.len(), 5, "{asked:?}");
     assert!(asked[3].contains("## 1. Write it\n\n{"), "{}", asked[3]);
-    let text = answer["result"]["response"].as_str().unwrap();
-    let headings = [
-        "## 1. Write it\n\n{",
-        "\n\n## 2. Test it\n\n{",
-        "\n\n## 3. Explain it\n\n{",
-    ];
-    assert!(headings.iter().all(|heading| text.contains(heading)), "{text}");
+    assert_has_all_results(&answer);
     alpha.say(Content::text());
     gateway.finish();
 }

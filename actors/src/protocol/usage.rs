@@ -3,6 +3,7 @@
 use std::ops::{Add, AddAssign};
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// Tokens of one attempt, or of several together. Parts are contained in their totals, whatever the provider's own
 /// convention is: reads and writes of a prompt cache are part of `input`, reasoning is part of `output`.
@@ -61,6 +62,12 @@ impl Tier {
     pub fn of_json(json: &str) -> Self {
         let word = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         word.map_or(Self::Untold, Self::of_word)
+    }
+
+    /// The same for a member that need not be there.
+    #[must_use]
+    pub fn of_member(value: Option<&RawValue>) -> Self {
+        value.map_or(Self::Untold, |value| Self::of_json(value.get()))
     }
 }
 

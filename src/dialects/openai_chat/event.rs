@@ -91,9 +91,7 @@ fn read_event<'e>(event: &'e EventText<'_>, vendor: Vendor, is_over: bool) -> Re
     let groq = chunk.x_groq.map(XGroq::read).unwrap_or_default();
     let usage = chunk_usage(chunk.usage, &groq, vendor);
     let mut choices = chunk.choices.unwrap_or_default();
-    choices.tier = chunk
-        .service_tier
-        .map_or(Tier::Untold, |tier| Tier::of_json(tier.get()));
+    choices.tier = Tier::of_member(chunk.service_tier);
     let has_output = choices.content_bytes > 0;
     if let Some(error) = chunk.error.or(groq.error) {
         return Err(BadEvent::Error(ErrorObject::read(error).with(usage, has_output)));

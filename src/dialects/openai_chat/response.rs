@@ -188,7 +188,7 @@ impl Answer<'_> {
     fn usage(&self, vendor: Vendor) -> UsageReport {
         self.usage
             .map_or(UsageReport::Missing, |usage| usage_report(usage, vendor))
-            .in_tier(self.service_tier.map_or(Tier::Untold, |tier| Tier::of_json(tier.get())))
+            .in_tier(Tier::of_member(self.service_tier))
     }
 }
 

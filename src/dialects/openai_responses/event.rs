@@ -108,7 +108,7 @@ fn ended(response: &Response<'_>) -> Seen {
 impl Response<'_> {
     fn usage(&self) -> UsageReport {
         let usage = self.usage.map_or(UsageReport::Missing, of_openai_responses);
-        usage.in_tier(self.service_tier.map_or(Tier::Untold, |tier| Tier::of_json(tier.get())))
+        usage.in_tier(Tier::of_member(self.service_tier))
     }
 }
 

@@ -50,8 +50,7 @@ pub(in crate::dialects) fn inspect(body: &[u8]) -> Result<Inspected, ShapeError>
         }
     })?;
     let usage = answer.usage.map_or(UsageReport::Missing, of_openai_responses);
-    let tier = answer.service_tier.map(|tier| Tier::of_json(tier.get()));
-    let usage = usage.in_tier(tier.unwrap_or_default());
+    let usage = usage.in_tier(Tier::of_member(answer.service_tier));
     let has_items = answer.output.as_ref().is_some_and(|Items { count }| *count > 0);
     let failed = |error: ErrorObject| Err(ShapeError::ErrorObject(error.with(usage, has_items)));
     if let Some(error) = answer.error {

@@ -116,9 +116,7 @@ fn counts(usage: &Usage<'_>, usually: ReasoningTokens) -> Result<Option<TokenUsa
         cache_write_untold: cache_write_5m,
         output,
         reasoning,
-        tier: usage
-            .service_tier
-            .map_or(Tier::Untold, |tier| Tier::of_json(tier.get())),
+        tier: Tier::of_member(usage.service_tier),
     }))
 }
 

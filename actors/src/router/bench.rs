@@ -96,6 +96,11 @@ pub(super) fn fitted() -> Vec<Model> {
     .to_vec()
 }
 
+/// The request whose id is this number.
+fn numbered(number: u32) -> RequestId {
+    format!("req_{number:032x}").parse().unwrap()
+}
+
 /// A core and the next request.
 pub(super) struct Bench {
     pub(super) core: RouterCore,
@@ -122,7 +127,7 @@ impl Bench {
             learned: learned(),
         };
         let request = PlanRequest {
-            request: RequestId::generate(),
+            request: numbered(0),
             target: Target::Auto,
             max_layer: None,
             allowed: None,
@@ -136,6 +141,12 @@ impl Bench {
             core: RouterCore::new(settings, sources),
             request,
         }
+    }
+
+    /// Makes it another request. Its id is this number, so that what is drawn by it is the same in every run.
+    pub(super) fn number(&mut self, number: u32) -> &mut Self {
+        self.request.request = numbered(number);
+        self
     }
 
     pub(super) fn ask(&mut self, text: &str) -> &mut Self {

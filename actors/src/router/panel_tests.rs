@@ -255,10 +255,10 @@ fn a_check_without_anybody_to_make_it_is_planned_and_names_nobody() {
 #[test]
 fn an_arm_that_names_who_answers_has_no_panel() {
     use crate::protocol::{Arm, Experiment, ExperimentId, ExperimentStatus, GuardRails, Sticky};
-    let mut bench = bench(fitted_models());
-    let mut check_of = |spec: ArmSpec| {
+    let bench = bench(fitted_models());
+    let check_of = |spec: ArmSpec| {
         let experiment = Experiment {
-            id: ExperimentId::generate(),
+            id: ExperimentId::from_bytes([7; 16]),
             name: "mine".into(),
             status: ExperimentStatus::Running,
             task: None,
@@ -274,7 +274,6 @@ fn an_arm_that_names_who_answers_has_no_panel() {
             updated_at: 1,
         };
         bench.learn(|learned| learned.experiments = vec![experiment.into()]);
-        bench.request.request = crate::protocol::RequestId::generate();
         let decision = bench.decision();
         assert!(decision.arm.is_some());
         decision.check

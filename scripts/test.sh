@@ -19,7 +19,7 @@ readonly MODEL_START_LIMIT_SECONDS=60
 readonly POSTGRES_START_LIMIT_SECONDS=300
 readonly REDIS_START_LIMIT_SECONDS=300
 # Without anybody at a terminal, a test that hangs ends the run after this long.
-readonly TEST_LIMIT_SECONDS=2100
+readonly TEST_LIMIT_SECONDS=1500
 
 failed_steps=()
 server_pids=()
@@ -178,16 +178,38 @@ redis() {
     echo "GATEWAY_TEST_REDIS_URL is set"
 }
 
-# Most tests wait, for processes and for time limits, so that two of them share a processor well.
+# Most tests wait, for processes and for time limits, so that three of them share a processor well: in each half as many
+# as there are processors and half of that.
 test_threads() {
-    echo "$((2 * $(getconf _NPROCESSORS_ONLN)))"
+    echo $(((3 * $(getconf _NPROCESSORS_ONLN) + 1) / 2))
 }
 
+# cargo_test ARGUMENT…: with what every call must have in common, or each would build anew.
+cargo_test() {
+    cargo test --workspace --all-features --locked --no-fail-fast "$@" </dev/null 2>&1
+}
+
+# The test programs run in two halves side by side, because the last tests of a program leave processors idle: those
+# whose names begin with a to f, and all others with the tests of the libraries. The second half is shown when it has ended.
 all_tests() {
-    local limit=()
+    local outcome=0 first_limit=() second_limit=() second second_log=$LOGS/cargo-test-second.log
     export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(test_threads)}
-    if [[ ! -t 1 ]] && command -v timeout >/dev/null; then limit=(timeout --kill-after=20 "$TEST_LIMIT_SECONDS"); fi
-    "${limit[@]}" cargo test --workspace --all-features --locked --no-fail-fast </dev/null 2>&1 | tee "$LOGS/cargo-test.log"
+    export -f cargo_test
+    cargo_test --no-run || return
+    if command -v timeout >/dev/null; then
+        # It puts the second half into a process group of its own, which hears no Ctrl-C and is ended as a whole.
+        second_limit=(timeout --kill-after=20 "$TEST_LIMIT_SECONDS")
+        if [[ ! -t 1 ]]; then first_limit=("${second_limit[@]}"); fi
+    fi
+    "${second_limit[@]}" bash -c 'cargo_test --lib --bins --test "[!a-f]*"' >"$second_log" &
+    second=$!
+    server_pids+=("$second")
+    "${first_limit[@]}" bash -c 'cargo_test --test "[a-f]*"' | tee "$LOGS/cargo-test.log" || outcome=1
+    wait "$second" || outcome=1
+    unset 'server_pids[-1]'
+    tee -a "$LOGS/cargo-test.log" <"$second_log"
+    cargo_test --doc | tee -a "$LOGS/cargo-test.log" || outcome=1
+    return "$outcome"
 }
 
 # Every row of the fault matrix that is due has tests that passed, and docs/faults.md says so.

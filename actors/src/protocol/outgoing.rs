@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -19,6 +20,12 @@ use super::router::Needs;
 use super::story::AnswerRead;
 use super::upstream::Completion;
 use super::usage::Tier;
+
+/// What is looked for in every body. Each is made once: making one costs more than looking through a short body.
+static ESCAPED_H: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br"\u0068"));
+static ESCAPED_DIGIT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br"\u003"));
+static TIER_MEMBERS: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["\"service_tier\"", "\"speed\"", "\"inference_geo\""].map(Finder::new));
 
 /// A request that can be written for any candidate. Where the client and the model's provider speak the same dialect,
 /// what the client sent goes out byte for byte save the fields that the gateway owns; else it is translated.
@@ -257,8 +264,9 @@ impl OutgoingBody {
                 }
             };
             memchr::memchr_iter(b'h', piece).any(|place| is_one(place + 1))
-                || memchr::memmem::find(piece, br"\u0068").is_some()
-                || memchr::memmem::find_iter(piece, br"\u003")
+                || ESCAPED_H.find(piece).is_some()
+                || ESCAPED_DIGIT
+                    .find_iter(piece)
                     .any(|place| piece.get(place + 5).is_some_and(u8::is_ascii_digit))
         })
     }
@@ -276,11 +284,7 @@ impl OutgoingBody {
             inference_geo: Option<&'a RawValue>,
         }
         // Hardly any body names one of them, and none is read that does not.
-        let is_named = |piece: &Bytes| {
-            [&b"\"service_tier\""[..], b"\"speed\"", b"\"inference_geo\""]
-                .iter()
-                .any(|name| memchr::memmem::find(piece, name).is_some())
-        };
+        let is_named = |piece: &Bytes| TIER_MEMBERS.iter().any(|name| name.find(piece).is_some());
         if !self.pieces.iter().any(is_named) {
             return false;
         }

@@ -167,6 +167,7 @@ pub struct UpstreamFailure {
 
 impl UpstreamFailure {
     /// A failure of this kind with nothing more known.
+    #[cold]
     #[must_use]
     pub fn new(kind: FailureKind, billing: Billing, detail: impl Into<String>) -> Self {
         Self {

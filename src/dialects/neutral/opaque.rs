@@ -8,8 +8,10 @@
 //! others: who that is, the pipeline knows.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use gateway_actors::protocol::{Dialect, Model, Outgoing};
+use memchr::memmem::Finder;
 use sha2::{Digest as _, Sha256};
 
 use super::feature::Feature;
@@ -112,7 +114,9 @@ impl<'a> Opaque<'a> {
 
 /// Whether a body holds something that a provider of another dialect made.
 pub(in crate::dialects) fn holds_marked(body: &[u8]) -> bool {
-    memchr::memmem::find(body, b"\"gw1.").is_some()
+    // Made once: making one costs more than a short body.
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"gw1."));
+    FINDER.find(body).is_some()
 }
 
 /// Tells a client that something of the conversation was left out: what only its maker can read, or words beside it.

@@ -145,11 +145,11 @@ fn g18_of_half_corrupted_answers_every_other_one_is_given_and_none_that_is_broke
     let ways: Vec<_> = corrupt.chain([(60, Behaviour::Answer)]).collect();
     scene.alpha.set(Behaviour::Drawn(seed, ways.into()));
 
-    // There is nobody else to ask. Streams after whole answers, so that each kind meets the same corruptions in every run,
+    // There is nobody else to ask. Whole answers after streams, so that each kind meets the same corruptions in every run,
     // in whatever order requests arrive.
     let client = scene.client();
-    let mut replies = in_parallel(150, 30, |_| client.post(COMPLETIONS, &question(false)));
-    replies.extend(in_parallel(150, 30, |_| client.post(COMPLETIONS, &question(true))));
+    let mut replies = in_parallel(150, 30, |_| client.post(COMPLETIONS, &question(true)));
+    replies.extend(in_parallel(150, 30, |_| client.post(COMPLETIONS, &question(false))));
     let (mut given, mut refused, mut broken_off) = (0, 0, 0);
     for reply in &replies {
         if reply.status != 200 {
@@ -164,7 +164,7 @@ fn g18_of_half_corrupted_answers_every_other_one_is_given_and_none_that_is_broke
         }
     }
     println!("{given} given, {refused} refused, {broken_off} broken off");
-    assert!(given > 90 && refused > 60 && broken_off > 10);
+    assert!(given > 90 && refused > 60 && broken_off > 20);
     scene.gateway.wait_until_settled();
     assert_eq!(scene.requests(), (300, 0));
 

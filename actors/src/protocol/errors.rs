@@ -161,8 +161,8 @@ pub struct GatewayError {
     pub retry_after: Option<Duration>,
 }
 
-// Each of them is marked as cold: whatever ends with one of these is laid out beside what a request usually does. What that
-// is costs more by the memory its instructions take than by their number.
+// All of them are cold, so that the compiler lays out the code that leads to an error apart from what a request usually runs
+// through: how much memory that code spans counts for more than how many instructions it has.
 impl GatewayError {
     /// An error of this kind.
     #[cold]

@@ -217,7 +217,10 @@ fn j12_a_database_that_cannot_be_used_stops_the_start_with_a_code_and_a_message(
 fn hold_file(gateway: &Gateway) -> SqliteConnection {
     assert_eq!(gateway.client().post("/v1/chat", &turn("before")).status, 200);
     let mut holder = open(&gateway.folder().join("gateway.db"));
-    holder.batch_execute("BEGIN IMMEDIATE").unwrap();
+    // It waits its turn: the gateway may still be writing down what that turn cost.
+    holder
+        .batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE")
+        .unwrap();
     holder
 }
 

@@ -394,7 +394,9 @@ fn a_file_that_another_program_holds_refuses_writes_in_time_and_is_still_read() 
     };
     let impatient = Store::open(impatient.into()).unwrap();
     let mut other_program = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    other_program.batch_execute("BEGIN IMMEDIATE").unwrap();
+    other_program
+        .batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE")
+        .unwrap();
     let refused = put(&impatient, &response("resp_2", None));
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
     let refused = impatient.block_on(impatient.responses().delete(&response_id("resp_1")));

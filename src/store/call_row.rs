@@ -100,12 +100,8 @@ pub(super) fn one_for_each_attempt(records: Vec<Arc<CallRecord>>) -> Vec<Arc<Cal
         }
     }
     let mut records: Vec<_> = kept.into_values().collect();
-    records.sort_unstable_by_key(|record| {
-        (
-            record.dispatch.attempt.request.to_string(),
-            record.dispatch.attempt.ordinal,
-        )
-    });
+    // By the ids themselves, which sort as their printed forms do.
+    records.sort_unstable_by_key(|record| record.dispatch.attempt);
     records
 }
 

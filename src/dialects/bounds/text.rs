@@ -4,6 +4,10 @@
 //! than the text has bytes, but some bring it into a normal form before: NFC or NFKC, in which a few letters are longer. JSON
 //! never has fewer bytes for a letter than UTF-8 has.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 /// How many bytes the letters of a range can become longer in NFC or NFKC.
 type Longer = (u32, u32, u64);
 
@@ -62,13 +66,13 @@ pub(super) fn bound(json: &str) -> u64 {
 
 /// The same for letters that are written as `\u` and four digits. Those of two such escapes have bytes enough.
 fn escaped(json: &str) -> u64 {
-    let bytes = json.as_bytes();
-    let escapes = memchr::memmem::find_iter(bytes, br"\u");
+    // Made once: making one costs more than looking through a short body.
+    static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br"\u"));
     let code = |place: usize| {
         let digits = json.get(place + 2..place + 6)?;
         u32::from_str_radix(digits, 16).ok()
     };
-    escapes.filter_map(code).map(gain).sum()
+    ESCAPE.find_iter(json.as_bytes()).filter_map(code).map(gain).sum()
 }
 
 /// How many bytes a letter can become longer.

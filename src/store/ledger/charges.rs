@@ -1,9 +1,9 @@
 //! What call records are charged to, summed by slice.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use gateway_actors::protocol::CallRecord;
+use gateway_actors::protocol::{CallRecord, InstanceId, Scope};
 
 use super::rows::{LeaseKey, PeriodKey};
 
@@ -51,32 +51,34 @@ impl AboveHold {
     }
 }
 
+/// A slice as a record names it: nothing need be written out to find its sum.
+type NamedSlice<'a> = (&'a Scope, &'a str, InstanceId, u32);
+
 /// What these records are charged to, each slice once, in the order of the slices.
 pub(in crate::store) fn charges_of(posted: &[Posted]) -> Vec<Charge> {
-    let mut sums: BTreeMap<(PeriodKey, LeaseKey), Charge> = BTreeMap::new();
+    let mut sums: HashMap<NamedSlice<'_>, Charge> = HashMap::new();
     for Posted { record, before } in posted {
         let Some(charges) = record.dispatch.charges.as_deref() else {
             continue;
         };
-        let lease = LeaseKey {
-            instance: record.dispatch.instance.to_string().into(),
-            epoch: charges.epoch.into(),
-        };
         for (scope, period) in &charges.to {
-            let key = PeriodKey {
-                scope: scope.to_string().into(),
-                period: Arc::clone(period),
-            };
+            let slice = (scope, &**period, record.dispatch.instance, charges.epoch);
             let nothing = || Charge {
-                key: key.clone(),
-                lease: lease.clone(),
+                key: PeriodKey {
+                    scope: scope.to_string().into(),
+                    period: Arc::clone(period),
+                },
+                lease: LeaseKey {
+                    instance: record.dispatch.instance.to_string().into(),
+                    epoch: charges.epoch.into(),
+                },
                 cost: 0,
                 calls: 0,
                 more: 0,
                 replaced: 0,
                 above: None,
             };
-            let sum = sums.entry((key.clone(), lease.clone())).or_insert_with(nothing);
+            let sum = sums.entry(slice).or_insert_with(nothing);
             if sum.above.is_none() {
                 sum.above = AboveHold::of(record);
             }
@@ -92,5 +94,7 @@ pub(in crate::store) fn charges_of(posted: &[Posted]) -> Vec<Charge> {
             }
         }
     }
-    sums.into_values().collect()
+    let mut charges: Vec<Charge> = sums.into_values().collect();
+    charges.sort_unstable_by(|one, other| (&one.key, &one.lease).cmp(&(&other.key, &other.lease)));
+    charges
 }

@@ -45,7 +45,8 @@ pub struct HttpSettings {
     pub write_timeout: Duration,
     /// How long an idle connection stays open, up to 10 min; 0 closes it after each answer. Default 5 s.
     pub keep_alive: Duration,
-    /// How long a request may take when its client sets no deadline, 1 s to 300 s. Default 300 s.
+    /// How long a request may take when its client sets no deadline, 1 s to 1 h. Default 600 s, which
+    /// is what the clients of OpenAI and Anthropic wait.
     pub default_deadline: Duration,
 }
 
@@ -76,7 +77,7 @@ impl HttpSettings {
             body_min_rate: 1024,
             write_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(5),
-            default_deadline: Duration::from_secs(300),
+            default_deadline: Duration::from_secs(600),
         }
     }
 
@@ -117,7 +118,7 @@ impl HttpSettings {
         );
         reader.set(key("write_timeout_ms"), &mut self.write_timeout, millis(100..=600_000));
         reader.set(key("keep_alive_ms"), &mut self.keep_alive, millis(0..=600_000));
-        let deadline = millis(1_000..=300_000);
+        let deadline = millis(1_000..=3_600_000);
         reader.set(key("default_deadline_ms"), &mut self.default_deadline, deadline);
     }
 }

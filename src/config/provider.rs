@@ -118,11 +118,12 @@ impl AzureApi {
 pub struct UpstreamTimeouts {
     /// Name, connection and TLS. Default 3 s.
     pub connect: Duration,
-    /// From the request to the first byte of the answer (first meaningful event of a stream). Default 30 s.
+    /// From the request to the first byte of the answer (first meaningful event of a stream). Default 120 s: a whole answer
+    /// begins when the model is done with it, and a stream when the model has reasoned, which it may do in silence.
     pub first_byte: Duration,
-    /// Between two chunks of an answer. Default 30 s.
+    /// Between two chunks of an answer. Default 120 s: a model may reason again in the middle.
     pub idle: Duration,
-    /// The whole attempt. Default 300 s.
+    /// The whole attempt. Default 600 s.
     pub total: Duration,
 }
 
@@ -130,9 +131,9 @@ impl Default for UpstreamTimeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(3),
-            first_byte: Duration::from_secs(30),
-            idle: Duration::from_secs(30),
-            total: Duration::from_secs(300),
+            first_byte: Duration::from_secs(120),
+            idle: Duration::from_secs(120),
+            total: Duration::from_secs(600),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod anthropic_messages;
 mod bounds;
 mod cut;
 mod error_words;
+mod estimate;
 mod events;
 mod fault;
 mod gemini;

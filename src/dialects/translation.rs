@@ -17,7 +17,7 @@ use super::bounds::{Bounding, Form};
 use super::neutral::{Answer, AnswerContext, Event, Feature, Losses, Request, StreamReader, StreamWriter, ToolNames};
 use super::provider_side::{framing, read_answer, stream_reader, write_request};
 use super::sse::{EventText, Framing, Splitter};
-use super::{anthropic_messages, gemini, openai_chat, openai_responses};
+use super::{anthropic_messages, estimate, gemini, openai_chat, openai_responses};
 
 /// How the requests of one kind of client are read, and their answers written.
 pub(super) struct ClientSide {
@@ -136,7 +136,7 @@ pub(super) fn write_count(body: &Bytes, model: &Model, bounding: Bounding<'_>) -
         let written = gemini::write_count_request(&request, model, &mut losses)?;
         (written, AnswerForm::Translated(Rc::new(CountTranslation)))
     } else {
-        let known = anthropic_messages::write_count_answer(estimate(body));
+        let known = anthropic_messages::write_count_answer(estimate::tokens(body, &request));
         (Vec::new(), AnswerForm::Known(known))
     };
     let mut outgoing = Outgoing {
@@ -157,12 +157,6 @@ fn read<'a>(client: &ClientSide, body: &'a str, losses: &mut Losses) -> Result<R
         losses.drop_unknown(name);
     }
     Ok(request)
-}
-
-/// About how many tokens a request has: its bytes divided by 3.5, rounded up. English text and code have between three and
-/// four bytes for each token, and the JSON around them makes up for what is more.
-fn estimate(body: &str) -> u64 {
-    (body.len() as u64 * 2).div_ceil(7)
 }
 
 /// The seconds since 1970 (UTC).

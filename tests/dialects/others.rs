@@ -36,6 +36,18 @@ fn tokens_are_counted_by_the_provider_that_can_and_estimated_for_others() {
             }
             _ => {
                 assert!((3..60).contains(&tokens), "{kind:?}: {tokens}");
+                let picture = json!({ "type": "base64", "media_type": "image/png", "data": "A".repeat(1_000_000) });
+                let pictures = json!([{ "type": "tool_result", "tool_use_id": "t", "content": [
+                    { "type": "image", "source": picture }, { "type": "text", "text": "and one more" }] },
+                    { "type": "image", "source": picture }]);
+                let call = json!([{ "type": "tool_use", "id": "t", "name": "look", "input": {} }]);
+                let body = json!({ "model": "one", "messages": [{ "role": "user", "content": "look" },
+                    { "role": "assistant", "content": call }, { "role": "user", "content": pictures }] });
+                let tokens = client.post(COUNT, &body).json()["input_tokens"].as_u64().unwrap();
+                assert!(
+                    (3_136..3_400).contains(&tokens),
+                    "{kind:?}: two pictures are {tokens} tokens"
+                );
                 assert_eq!(alpha.requests(), 0, "{kind:?} was asked");
             }
         }

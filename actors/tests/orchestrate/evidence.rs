@@ -325,6 +325,32 @@ async fn an_approved_note_goes_out_with_the_first_call_and_is_told() {
 }
 
 #[actix_rt::test]
+async fn an_approved_answer_counts_as_escalated_and_one_that_failed_does_not() {
+    let scene = Scene::new();
+    scene.plans(&["eel"], unchecked());
+    let approved = || {
+        let mut call = scene.cell.ask(SUM);
+        call.plan.wish.above = Some(Layer::L0);
+        call
+    };
+    scene.say(&[("eel", "7")]);
+    scene.cell.pipeline.complete(approved()).await.unwrap();
+    scene.script("eel", [Script::Fail(FailureKind::ServerError, Billing::NotBilled)]);
+    scene.cell.pipeline.complete(approved()).await.unwrap_err();
+    scene.records().await;
+    until("both outcomes", || scene.cell.notes.outcomes().len() >= 2).await;
+    let escalated: Vec<_> = scene
+        .cell
+        .notes
+        .outcomes()
+        .iter()
+        .map(|row| (row.ended, row.escalated))
+        .collect();
+    assert_eq!(escalated, [(OutcomeEnd::Answered, true), (OutcomeEnd::Failed, false)]);
+    scene.stop();
+}
+
+#[actix_rt::test]
 async fn a_failure_of_a_provider_is_failover_and_no_evidence() {
     let scene = Scene::paused();
     scene.plans(&["ant", "bee", "eel"], unchecked());

@@ -161,7 +161,7 @@ limits = { body_bytes = 4096 }
     assert_eq!(provider.max_in_flight, 4);
     assert_eq!(provider.timeouts.connect, Duration::from_millis(250));
     assert_eq!(provider.timeouts.total, Duration::from_secs(60));
-    assert_eq!(provider.timeouts.idle, Duration::from_secs(30));
+    assert_eq!(provider.timeouts.idle, Duration::from_secs(120));
     assert_eq!(
         (provider.limits.body_bytes, provider.limits.event_bytes),
         (4096, 1024 * 1024)

@@ -8,12 +8,12 @@ use gateway_actors::protocol::{ErrorKind, GatewayError};
 use tokio::time::Instant;
 
 static X_REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
-const LONGEST_MS: u64 = 300_000;
+const LONGEST_MS: u64 = 3_600_000;
 
 /// The moment at which the answer to a request that came at `arrived` must be there.
 ///
 /// # Errors
-/// `invalid_header` when the header is not a number from 1 to 300000, or is given twice.
+/// `invalid_header` when the header is not a number from 1 to 3600000, or is given twice.
 pub(crate) fn deadline(request: &HttpRequest, arrived: Instant, default: Duration) -> Result<Instant, GatewayError> {
     let mut values = request.headers().get_all(&X_REQUEST_TIMEOUT_MS);
     let Some(value) = values.next() else {
@@ -66,11 +66,11 @@ mod tests {
     fn the_client_may_shorten_its_wait_within_bounds() {
         assert_eq!(after(None), Ok(Duration::from_secs(60)));
         assert_eq!(after(Some("1")), Ok(Duration::from_millis(1)));
-        assert_eq!(after(Some("300000")), Ok(Duration::from_secs(300)));
+        assert_eq!(after(Some("3600000")), Ok(Duration::from_secs(3_600)));
         for bad in [
             "0",
             "-1",
-            "300001",
+            "3600001",
             "1000000000000",
             "99999999999999999999",
             "abc",

@@ -170,6 +170,8 @@ fn row(errand: &Errand, model: &Model, evidence: Option<Evidence>, ended: Outcom
         let id: ExperimentId = arm.experiment.parse().ok()?;
         Some((id, Arc::clone(&arm.arm)))
     });
+    // A better answer that somebody approved is one too, though it was asked for by a request of its own.
+    let is_approved = |before: Layer| ended == OutcomeEnd::Answered && model.layer > before;
     OutcomeRow {
         request: plan.request,
         key_id: context.caller.key().map(|key| key.id.clone()),
@@ -189,7 +191,7 @@ fn row(errand: &Errand, model: &Model, evidence: Option<Evidence>, ended: Outcom
         votes: story.votes.map(|(agreed, _)| agreed),
         confidence: story.confidence,
         evidence: evidence.or(story.evidence).filter(|_| ended == OutcomeEnd::Answered),
-        escalated: story.has_risen,
+        escalated: story.has_risen || plan.wish.above.is_some_and(is_approved),
         replaced: story.replaced.clone(),
         ended,
         accepted: None,

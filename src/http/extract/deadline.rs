@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_may_shorten_its_wait_within_bounds() {
+    fn the_client_says_how_long_it_waits_within_bounds() {
         assert_eq!(after(None), Ok(Duration::from_secs(60)));
         assert_eq!(after(Some("1")), Ok(Duration::from_millis(1)));
         assert_eq!(after(Some("3600000")), Ok(Duration::from_secs(3_600)));

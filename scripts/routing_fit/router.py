@@ -57,7 +57,7 @@ class Router:
             for f in range(4):
                 b = logistic(Q[tf[fold != f]], D.y[tf[fold != f], m], 60)
                 A[tf[fold == f], m] = Q[tf[fold == f]] @ b
-        self.A = np.clip(A, -5, 5)
+        self.A, self.head = self.stacked(np.clip(A, -5, 5))
         # prices: a line for the log of the cost, and a factor that makes the mean right
         self.top = K - 1
         self.unit = D.cost[tf, self.top].mean()
@@ -73,6 +73,19 @@ class Router:
         self.T = np.clip((D.T - self.tmu) / self.tsd, -3, 3)
         self.rank = rank_of(D.known, D.prices)
         self.fit_policy()
+
+    def stacked(self, A, l2=5):
+        """Each model's line again, over the lines of all models and the signals that tell kinds of questions apart: what
+        says that one model is right says something of every other, and a line of its own per model is noise where two
+        are compared. It is a line over the question's columns still. -> logits, lines"""
+        kinds = [self.D.names.index(k) for k in ("code", "tex")]
+        X = np.column_stack([A / 2, self.Q[:, kinds], np.ones(len(A))])
+        K = A.shape[1]
+        W = np.array([logistic(X[self.tf], self.D.y[self.tf, m], l2) for m in range(K)])
+        head = W[:, :K] / 2 @ self.head
+        head[:, kinds] += W[:, K:-1]
+        head[:, -1] += W[:, -1]
+        return np.clip(X @ W.T, -5, 5), head
 
     def difficulty(self, k):
         D = self.D

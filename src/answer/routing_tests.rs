@@ -15,6 +15,7 @@ fn reason() -> Reason {
         health: HealthNote::Healthy,
         price_rank: 0,
         is_too_dear: false,
+        is_not_worth_it: false,
     }
 }
 

@@ -28,7 +28,7 @@ pub struct RoutingSettings {
     /// How the first model is chosen (`strategy`). Default by layers.
     pub strategy: Strategy,
     /// Below this chance of a right answer, in percent, a layer is passed over for a complex request; for the qualities
-    /// normal, high and critical, 0 to 99 each (`skip_below_percent`). Default 35, 55, 75.
+    /// normal, high and critical, 0 to 99 each (`skip_below_percent`). Default 25, 55, 75.
     pub skip_below_percent: [u8; 3],
     /// When a model is asked how hard a request is (`second_opinion`). Default never.
     pub second_opinion: SecondOpinion,
@@ -68,7 +68,7 @@ impl Default for RoutingSettings {
             cross_check: false,
             panel: PanelUse::Needed,
             strategy: Strategy::Layers,
-            skip_below_percent: [35, 55, 75],
+            skip_below_percent: [25, 55, 75],
             second_opinion: SecondOpinion::Off,
             rating_model: None,
             rating_timeout: Duration::from_millis(1_500),

@@ -23,7 +23,7 @@ pub(crate) struct Recovered {
     pub(crate) records: usize,
     /// Whether nothing is left for the next start.
     pub(crate) all: bool,
-    /// Whether every journal could be read to its end.
+    /// Whether nothing is missing from any journal.
     pub(crate) whole: bool,
 }
 
@@ -88,7 +88,8 @@ pub(crate) fn recover_until(
             // What is missing may have been paid for: what the process held is posted in full when its lease runs out.
             tracing::warn!(
                 instance = %dead.instance,
-                "a journal cannot be read whole: what its process held of budgets will be counted as spent"
+                "a journal cannot be read whole, or the machine has started again since it was written: what its process \
+                 held of budgets will be counted as spent"
             );
         }
         if is_me {

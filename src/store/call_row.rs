@@ -49,6 +49,7 @@ pub(super) struct CallRow<'a> {
     pub(super) key_id: Option<&'a str>,
     pub(super) charges: Option<String>,
     pub(super) purpose: &'static str,
+    pub(super) output_cap_tokens: Option<i64>,
 }
 
 /// The printed ids of a call record, which its row refers to.
@@ -149,6 +150,7 @@ impl<'a> CallRow<'a> {
             key_id: sent.key_id.as_ref().map(KeyId::as_str),
             charges: sent.charges.as_deref().and_then(json_of),
             purpose: sent.purpose.as_str(),
+            output_cap_tokens: sent.output_cap.map(saturating),
         }
     }
 }
@@ -244,6 +246,7 @@ macro_rules! call_columns {
             key_id: Nullable<Text> => Option<&'a str>,
             charges: Nullable<Text> => Option<String>,
             purpose: Text => &'static str,
+            output_cap_tokens: Nullable<BigInt> => Option<i64>,
         }
     };
 }

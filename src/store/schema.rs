@@ -96,6 +96,7 @@ diesel::table! {
         key_id -> Nullable<Text>,
         charges -> Nullable<Text>,
         purpose -> Text,
+        output_cap_tokens -> Nullable<BigInt>,
     }
 }
 

@@ -113,7 +113,7 @@ fn the_router_stays_between_what_there_is_to_choose_from() {
     for group in figures["groups"].as_array().unwrap() {
         let oracle = line(&group["baselines"], "oracle: the cheapest right answer").0;
         let one = group["oneModel"].as_array().unwrap();
-        assert_eq!(one.len(), 18);
+        assert_eq!(one.len(), 24);
         for line in one.iter().chain(group["compared"].as_array().unwrap()) {
             let accuracy = line["accuracy"].as_f64().unwrap();
             assert!((0.0..=oracle + 1e-9).contains(&accuracy), "{line}");

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::scene::{COST, NANO_A_TOKEN, On, SOON, Scene, TOKENS, on_each_database};
-use crate::support::{Behaviour, Gateway, wait_for};
+use crate::COMPLETIONS;
+use crate::scene::{COST, NANO_A_TOKEN, OUTPUT_PRICE, On, SOON, Scene, TOKENS, on_each_database, paid};
+use crate::support::{Behaviour, Gateway, Model, wait_for};
 use crate::webhook::Hook;
 
 const SECRET: &str = "hook-secret-0123456789";
@@ -13,6 +14,7 @@ const SECRET: &str = "hook-secret-0123456789";
 on_each_database![
     e10_an_event_of_a_budget_is_logged_shown_and_delivered_once,
     e10_a_call_above_its_hold_is_told_of_within_the_limit_and_once,
+    e10_an_answer_above_its_cap_is_told_of_though_its_hold_covers_it,
     e10_a_limit_that_is_raised_is_told_of_anew,
 ];
 
@@ -102,6 +104,54 @@ fn e10_a_call_above_its_hold_is_told_of_within_the_limit_and_once(on: On) {
     wait_for("the event to be logged", Duration::from_secs(5), || {
         logged(&scene.gateway, id).len() == 1
     });
+    scene.paid.set(Behaviour::Answer);
+    scene.finish();
+}
+
+/// Where input has a price, the hold covers what one answer has too much.
+fn e10_an_answer_above_its_cap_is_told_of_though_its_hold_covers_it(on: On) {
+    let scene = Scene::with(on, |setup, paid| {
+        setup.model(&Model::free("both", paid).priced("1000", OUTPUT_PRICE))
+    });
+    scene.set(
+        "global",
+        &json!({ "limitUsd": "1000", "window": "total", "alertPercents": [100] }),
+    );
+    let above = TOKENS + 1;
+    let usage = |output: i64| {
+        format!(
+            r#"{{"prompt_tokens":3,"completion_tokens":{output},"total_tokens":{}}}"#,
+            output + 3
+        )
+    };
+    let mut body = paid(TOKENS);
+    body["model"] = json!("both");
+    for output in [TOKENS, above, above] {
+        scene.paid.set(crate::usage::answer(&usage(output)));
+        assert_eq!(scene.admin().post(COMPLETIONS, &body).status, 200);
+    }
+    let cost = |output: i64| 3 * 1_000_000 + output * NANO_A_TOKEN;
+    assert_eq!(scene.spent_at_rest("global"), cost(TOKENS) + 2 * cost(above));
+    let books = scene.books();
+    assert_eq!(
+        (books.events("output_above_cap"), books.events("cost_above_hold")),
+        (1, 0)
+    );
+    let alerts = scene.admin().get("/health").json()["alerts"].clone();
+    let detail = &alerts[0]["detail"];
+    assert_eq!(
+        (&detail["outputTokens"], &detail["outputCapTokens"], &detail["model"]),
+        (&json!(above), &json!(TOKENS), &json!("both")),
+        "{alerts}"
+    );
+    let dearest = scene.admin().get("/v1/analytics/top-expensive").json()["calls"].clone();
+    let flags: Vec<_> = dearest
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|call| call["aboveAllowed"].clone())
+        .collect();
+    assert_eq!(flags, [json!(true), json!(true), json!(false)], "{dearest}");
     scene.paid.set(Behaviour::Answer);
     scene.finish();
 }

@@ -19,6 +19,11 @@ pub(crate) const LIMIT: i64 = 1_000_000_000;
 /// USD per million tokens of output, and nano-USD per token: some twelve hundred calls are a dollar.
 pub(crate) const PRICE: &str = "200";
 pub(crate) const NANO: i64 = 200_000;
+/// USD per million tokens of its input, and nano-USD per token: what is held for it is many times what it costs.
+pub(crate) const INPUT_PRICE: &str = "2";
+const INPUT_NANO: i64 = 2_000;
+/// More than is held for a call of one token: its input is bounded by its bytes and some 500 tokens besides.
+pub(crate) const LEAST: i64 = NANO + 800 * INPUT_NANO;
 /// The same of a model of which so many calls are a dollar that it lasts while processes die and come back.
 pub(crate) const CHEAP_PRICE: &str = "5";
 pub(crate) const CHEAP_NANO: i64 = 5_000;
@@ -34,7 +39,7 @@ fn a_crowd_spends_a_dollar_and_what_is_billed_is_recorded_and_within_the_limit(o
     let scene = Scene::with(on, |setup, _| {
         setup
             .provider_with(&crowd, TIMEOUTS)
-            .model(&Model::free("dear", &crowd).priced("0", PRICE))
+            .model(&Model::free("dear", &crowd).priced(INPUT_PRICE, PRICE))
     });
     crowd.only_count_requests();
     crowd.set(ways(seed));
@@ -61,7 +66,7 @@ fn a_crowd_spends_a_dollar_and_what_is_billed_is_recorded_and_within_the_limit(o
     let spent = scene.spent_at_rest("global");
     assert_within(&scene, &crowd.bill(), &till, spent);
 
-    let spent = spend_the_rest(&scene, &[("dear", 1)], NANO);
+    let spent = spend_the_rest(&scene, &[("dear", 1)], LEAST);
     assert_within(&scene, &crowd.bill(), &till, spent);
     scene.assert_audited();
     scene.finish();
@@ -93,12 +98,14 @@ pub(crate) fn spend_the_rest(scene: &Scene, calls: &[(&str, i64)], least: i64) -
 
 /// What the provider charges for this, in nano-USD.
 pub(crate) fn charged(charge: &Charge) -> i64 {
-    let price = match charge.model.as_str() {
-        "dear-api" => NANO,
-        "cheap-api" => CHEAP_NANO,
+    let (input, output) = match charge.model.as_str() {
+        "dear-api" => (INPUT_NANO, NANO),
+        "cheap-api" => (0, CHEAP_NANO),
         other => panic!("nobody asks for {other}"),
     };
-    i64::try_from(charge.output_tokens).unwrap() * price
+    let [input_tokens, output_tokens] =
+        [charge.input_tokens, charge.output_tokens].map(|tokens| i64::try_from(tokens).unwrap());
+    input_tokens * input + output_tokens * output
 }
 
 /// Billed <= recorded = posted <= limit, and what was answered is booked to the nano-dollar.

@@ -1,5 +1,7 @@
 //! A process that dies at chosen points of a paid call, and what its successor on the same folder makes of the books.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::COMPLETIONS;
@@ -11,6 +13,7 @@ on_each_database![
     j8_dead_between_the_answer_and_the_settlement_it_books_what_was_billed,
     k9_dead_at_any_stage_of_a_paid_call_it_leaves_books_that_balance,
     k9_dead_while_it_takes_or_gives_back_a_part_of_a_budget_it_leaves_nothing_held,
+    what_a_machine_that_crashed_may_have_forgotten_counts_as_spent,
 ];
 
 /// A provider that behaves so while somebody dies there.
@@ -47,6 +50,60 @@ fn k9_dead_while_it_takes_or_gives_back_a_part_of_a_budget_it_leaves_nothing_hel
         on,
         &["granted", "giving-back", "given-back"].map(|point| (point, Behaviour::Answer)),
     );
+}
+
+/// What was written to the journal last is lost with the memory of the machine, and the call is on the bill.
+fn what_a_machine_that_crashed_may_have_forgotten_counts_as_spent(on: On) {
+    let mut scene = Scene::with(on, |setup, _| setup.toml("[budget]\nlease_ms = 2000"));
+    scene.limit("global", CALLS * COST);
+    assert_eq!(scene.ask().status, 200);
+    die(&scene, "ended", &paid(TOKENS));
+    scene.gateway.kill_9();
+    crash_the_machine(&scene);
+    scene.gateway.restart();
+    wait_for("nothing to be held", SOON, || {
+        scene.books().number("SELECT sum(held) AS n FROM budget_periods") == 0
+    });
+    let (books, billed) = (scene.books(), scene.bill());
+    let (recorded, posted) = (books.recorded(), books.posted("global"));
+    assert_eq!(billed, 2 * COST);
+    assert!(recorded < billed, "{recorded} recorded: nothing was lost");
+    assert!(
+        billed <= posted && posted <= CALLS * COST,
+        "{billed} billed, {posted} posted"
+    );
+    books.assert_balanced();
+    for _ in 0..(CALLS - posted / COST) {
+        assert_eq!(scene.ask().status, 200);
+    }
+    assert_eq!(scene.ask().status, 402);
+    assert!(scene.bill() <= CALLS * COST);
+    scene.finish();
+}
+
+/// What a process that is dead wrote to its journal is gone, and the machine has another boot id.
+fn crash_the_machine(scene: &Scene) {
+    let (mut journals, mut locks) = (0, 0);
+    let mut folders = vec![scene.gateway.folder().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let is_of_journal = path.components().any(|part| part.as_os_str() == "journal");
+            match path.extension().and_then(|extension| extension.to_str()) {
+                _ if path.is_dir() => folders.push(path),
+                Some("log") if is_of_journal => {
+                    journals += 1;
+                    fs::write(&path, "").unwrap();
+                }
+                Some("lock") if is_of_journal => {
+                    locks += 1;
+                    fs::write(&path, "boot of before\n").unwrap();
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(journals > 0 && locks == 1, "{journals} journals, {locks} locks");
 }
 
 /// Killed from outside, once the provider has the request.

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::bill::{
-    CHEAP_NANO, CHEAP_PRICE, LIMIT, NANO, PRICE, TIMEOUTS, assert_within, charged, load, spend_the_rest,
+    CHEAP_NANO, CHEAP_PRICE, INPUT_PRICE, LEAST, LIMIT, PRICE, TIMEOUTS, assert_within, charged, load, spend_the_rest,
 };
 use crate::books::Books;
 use crate::observer::{End, observe};
@@ -56,7 +56,7 @@ fn k9_of_two_processes_at_which_a_crowd_spends_a_dollar_either_is_killed_again_a
                 stage.bring_back(victim);
             }
         });
-        stage.end(&[("dear", 8), ("dear", 1)], NANO);
+        stage.end(&[("dear", 8), ("dear", 1)], LEAST);
     }
 }
 
@@ -100,7 +100,7 @@ impl Stage {
             setup
                 .toml(LONG_LEASE)
                 .provider_with(&crowd, TIMEOUTS)
-                .model(&Model::free("dear", &crowd).priced("0", PRICE))
+                .model(&Model::free("dear", &crowd).priced(INPUT_PRICE, PRICE))
                 .model(&Model::free("cheap", &crowd).priced("0", CHEAP_PRICE))
         };
         let scene = Scene::with(on, |setup, _| more(setup));

@@ -59,6 +59,7 @@ fn a_record_keeps_what_it_says(test: &TestStore) {
         ("usage_source", "reported".into()),
         ("cost_nano_usd", "1234".into()),
         ("held_nano_usd", "5000".into()),
+        ("output_cap_tokens", "100".into()),
         ("input_price_pico_usd", "150000".into()),
         ("cached_input_price_pico_usd", "75000".into()),
         ("output_price_pico_usd", "600000".into()),

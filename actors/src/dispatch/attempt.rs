@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::cell::CellParts;
 use super::settlement::{End, Size, settle};
 use crate::protocol::{
-    CallRecord, DispatchRecord, FailureKind, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report, TokenMeter,
-    TokenUsage, UpstreamFailure, UsageReport, UsageSource, Verdict,
+    CallRecord, DispatchRecord, Excess, FailureKind, GaugeGuard, Hold, Lease, NanoUsd, Outcome, RecordCall, Report,
+    TokenMeter, TokenUsage, UpstreamFailure, UsageReport, UsageSource, Verdict,
 };
 use crate::runtime::{AbortPoint, Seldom, pass};
 
@@ -192,15 +192,6 @@ impl Attempt {
             other_tier: self.other_tier,
         };
         let settlement = settle(end, size, dispatch.price.as_ref(), hold.amount());
-        if settlement.cost > hold.amount() && dispatch.price.is_some() {
-            tracing::warn!(
-                attempt = %dispatch.attempt,
-                model = %dispatch.model,
-                held = %hold.amount(),
-                cost = %settlement.cost,
-                "a provider reported more usage than the attempt's worst case; the full cost was booked"
-            );
-        }
         if let Some(counter) = &self.counter {
             let is_unknown = settlement.estimated && settlement.usage == TokenUsage::default();
             let tokens = settlement.usage.input.saturating_add(settlement.usage.output);
@@ -217,6 +208,11 @@ impl Attempt {
             first_byte_us: self.first_byte.map(micros),
             duration_us: micros(self.sent.elapsed()),
         };
+        if record.dispatch.price.is_some()
+            && let Some(excess) = record.excess()
+        {
+            warn_of(excess, &record);
+        }
         pass(AbortPoint::Answered);
         let journalled = match self.cell.journal.finished(&record) {
             Ok(seq) => Some(seq),
@@ -313,6 +309,25 @@ impl Finished {
             cost: NanoUsd::ZERO,
         }
     }
+}
+
+/// A provider billed more than it was allowed to.
+fn warn_of(excess: Excess, record: &CallRecord) {
+    let sent = &record.dispatch;
+    tracing::warn!(
+        attempt = %sent.attempt,
+        model = %sent.model,
+        provider = %sent.provider,
+        held = %sent.held,
+        cost = %record.cost,
+        output_cap = sent.output_cap,
+        output = record.usage.output,
+        "{}; it is booked in full",
+        match excess {
+            Excess::Cost => "a provider reported more usage than the attempt's worst case",
+            Excess::Output => "a provider reported more output than the cap that was sent",
+        }
+    );
 }
 
 fn micros(duration: Duration) -> u64 {

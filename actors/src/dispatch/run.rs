@@ -273,7 +273,7 @@ impl Run {
             return Err(client_left());
         }
         pass(AbortPoint::Held);
-        let record = self.dispatch_record(attempt, &candidate, &hold);
+        let record = self.dispatch_record(attempt, &candidate, &hold, bound);
         let long_writes =
             record.price.is_some_and(|price| price.long_writes_are_dearer()) && outgoing.body.may_ask_for_long_writes();
         let other_tier = record.price.is_some_and(|price| !price.is_free()) && outgoing.body.asks_for_another_tier();
@@ -354,8 +354,15 @@ impl Run {
         model.price.map_or(NanoUsd::ZERO, of_price)
     }
 
-    fn dispatch_record(&self, attempt: AttemptId, candidate: &Candidate, hold: &Hold) -> DispatchRecord {
+    fn dispatch_record(
+        &self,
+        attempt: AttemptId,
+        candidate: &Candidate,
+        hold: &Hold,
+        bound: TokenBound,
+    ) -> DispatchRecord {
         let (plan, context, model) = (&self.call.plan, &self.call.context, &candidate.model);
+        let charges = hold.charges().map(Arc::new);
         DispatchRecord {
             attempt,
             instance: self.cell.instance,
@@ -372,7 +379,9 @@ impl Run {
             task: plan.task,
             price: model.price,
             held: hold.amount(),
-            charges: hold.charges().map(Arc::new),
+            // Where no budget pays, nothing is sent that the client did not say, and a model may give more than is known.
+            output_cap: (charges.is_some() && bound.output > 0).then_some(bound.output),
+            charges,
             purpose: self.role,
             streamed: self.stream,
             started_at: unix_micros(),

@@ -109,7 +109,7 @@ pub use outgoing::{
 pub use price::{LongContext, PicoUsdPerToken, Price, Rates};
 pub use prober::{ProbeAnswer, Prober};
 pub use provider::{Acquire, InFlight, Lease, OutcomeReport, Report, Unavailable, Verdict};
-pub use record::{CallRecord, DispatchRecord, Outcome};
+pub use record::{CallRecord, DispatchRecord, Excess, Outcome};
 pub use reports::{
     CallFilter, CallSums, Dimension, Interval, MOST_DIMENSIONS, RecordOwner, ReportGroup, ReportQuestion, ReportStore,
     ReportedCall,

@@ -93,6 +93,9 @@ pub struct DispatchRecord {
     pub price: Option<Price>,
     /// The worst case that was held.
     pub held: NanoUsd,
+    /// The most output tokens that the request allows, all answers together, where a budget pays and there is output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_cap: Option<u64>,
     /// The budgets that pay for it; nothing where none has to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charges: Option<Arc<Charges>>,
@@ -103,6 +106,16 @@ pub struct DispatchRecord {
     pub streamed: bool,
     /// When it was sent, in microseconds since 1970 (UTC).
     pub started_at: i64,
+}
+
+/// What of a call was more than its request allowed. It is booked in full all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// It cost more than was held for it.
+    Cost,
+    /// It has more output tokens than the cap that was sent, at a cost that the hold covers: the input was less than its
+    /// bound.
+    Output,
 }
 
 /// A finished attempt.
@@ -134,6 +147,17 @@ impl CallRecord {
     #[must_use]
     pub fn succeeded(&self) -> bool {
         self.outcome == Outcome::Completed
+    }
+
+    /// By how much more than the request allowed the provider says that it was used, if it does.
+    #[must_use]
+    pub fn excess(&self) -> Option<Excess> {
+        let sent = &self.dispatch;
+        if self.cost > sent.held {
+            return Some(Excess::Cost);
+        }
+        let is_above_cap = sent.output_cap.is_some_and(|cap| self.usage.output > cap);
+        is_above_cap.then_some(Excess::Output)
     }
 
     /// The record of an attempt whose process ended before it did: it may have been billed, so it costs its full hold.

@@ -196,6 +196,9 @@ pub struct Reason {
     /// Whether its cheapest possible call costs more than the budgets are thought to have left, so that it stands behind
     /// the others.
     pub is_too_dear: bool,
+    /// Whether, where models are chosen by value, its chance of a right answer is worth less than its price: it answers where
+    /// nobody before it can, and nothing moves up to it.
+    pub is_not_worth_it: bool,
 }
 
 impl fmt::Display for Reason {
@@ -216,6 +219,9 @@ impl fmt::Display for Reason {
         }
         if self.is_too_dear {
             f.write_str(", more than the budget has left")?;
+        }
+        if self.is_not_worth_it {
+            f.write_str(", not worth its price")?;
         }
         Ok(())
     }

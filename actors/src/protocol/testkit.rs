@@ -32,6 +32,7 @@ pub(crate) fn dispatch_record(attempt: AttemptId, held: i64) -> DispatchRecord {
         task: TaskType::General,
         price: None,
         held: NanoUsd(held),
+        output_cap: None,
         charges: None,
         purpose: LegRole::Answer,
         streamed: false,

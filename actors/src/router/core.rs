@@ -228,6 +228,7 @@ pub(super) fn candidate(
         health: note,
         price_rank: model.price_rank(),
         is_too_dear: false,
+        is_not_worth_it: false,
     };
     (rank(&model, place, note, scene.health), Candidate { model, reason })
 }

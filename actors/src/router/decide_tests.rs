@@ -330,8 +330,24 @@ fn by_value_the_model_that_is_worth_most_comes_first_and_a_dear_one_only_where_i
     bench.core.settings.strategy = Strategy::Value;
     bench.core.settings.lambda = Some(50.0);
     assert!(start(bench.ask(HARD)) == Layer::L0, "{:?}", bench.ids());
+    let worth = |bench: &Bench| -> Vec<(Layer, bool)> {
+        let candidates = bench.plan().candidates.into_iter();
+        let worth = candidates.map(|one| (one.model.layer, !one.reason.is_not_worth_it));
+        worth.collect()
+    };
+    let of_top = |worth: &[(Layer, bool)]| {
+        worth
+            .iter()
+            .filter(|(layer, _)| *layer == Layer::L3)
+            .all(|(_, worth)| *worth)
+    };
+    assert!(!of_top(&worth(&bench)), "{:?}", worth(&bench));
     bench.core.settings.lambda = Some(0.0);
     assert_eq!(bench.ids()[0], "o1-mini-2024-09-12");
+    assert!(
+        worth(&bench).iter().all(|(_, worth)| *worth),
+        "at no weight everything is worth its price"
+    );
     // All of them are ordered by value: with no weight on the price, by chance.
     bench.request.wish.explain = true;
     let chances: Vec<f64> = bench.decision().estimates.iter().map(|one| one.chance).collect();

@@ -240,6 +240,9 @@ impl Roster {
             entry.place.avoided = order.rule.is_some_and(|rule| names(&rule.avoid));
             entry.place.not_preferred = order.rule.is_some_and(|rule| !names(&rule.prefer));
             entry.place.below = order.start.index().saturating_sub(model.layer.index());
+            entry.candidate.reason.is_not_worth_it = order
+                .by_value
+                .is_some_and(|lambda| entry.value(entry.chance, lambda, unit) <= 0.0);
         }
         self.allowed.sort_by(|a, b| {
             let by_value = order.by_value.map_or(Ordering::Equal, |lambda| {

@@ -47,7 +47,7 @@ impl Default for RouterSettings {
             cross_check: false,
             panel: PanelUse::Needed,
             strategy: Strategy::Layers,
-            skip_below_percent: [35, 55, 75],
+            skip_below_percent: [25, 55, 75],
             adaptive: false,
             adaptive_floor_percent: 5,
             adaptive_prior: 50,

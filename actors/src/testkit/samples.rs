@@ -35,6 +35,7 @@ pub fn candidate(model: &Arc<Model>) -> Candidate {
             health: HealthNote::Healthy,
             price_rank: model.price_rank(),
             is_too_dear: false,
+            is_not_worth_it: false,
         },
     }
 }
@@ -135,6 +136,7 @@ pub fn dispatch() -> DispatchRecord {
             PicoUsdPerToken(600_000),
         )),
         held: NanoUsd(5_000),
+        output_cap: Some(100),
         charges: Some(Arc::new(Charges {
             epoch: 2,
             to: vec![

@@ -54,6 +54,26 @@ async fn an_answer_that_was_cut_is_given_by_a_better_model_that_is_told_of_it() 
 }
 
 #[actix_rt::test]
+async fn nothing_moves_up_to_what_is_not_worth_its_price_nor_is_it_offered() {
+    let scene = Scene::paused();
+    let cut = format!("It is sev{CUT}");
+    scene.say(&[("ant", &cut), ("dog", "7"), ("eel", "7")]);
+    scene.plans_without_worth(&["ant", "dog", "eel"], &["dog"], unchecked());
+    let answer = scene.ask(SUM).await;
+    assert_eq!(
+        answer.served.summary(),
+        "L0 ant (next in its layer by price) -> rise: L3 eel"
+    );
+    scene.say(&[("ant", &cut)]);
+    scene.plans_without_worth(&["ant", "dog", "eel"], &["dog", "eel"], unchecked());
+    let answer = scene.ask(SUM).await;
+    assert!(text(&answer).starts_with("It is sev"));
+    let told = story(&answer);
+    assert!(told.rises.is_empty() && told.escalation.is_none());
+    scene.stop();
+}
+
+#[actix_rt::test]
 async fn after_an_answer_that_nobody_can_read_the_next_model_is_asked_as_after_one_that_failed() {
     let scene = Scene::paused();
     scene.plans(&["ant", "bee", "eel"], unchecked());

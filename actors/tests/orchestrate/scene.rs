@@ -118,6 +118,15 @@ impl Scene {
         self.cell.pipeline.plan_by(move |_| Some(Ok(planned.clone())));
     }
 
+    /// The same where nothing moves up to these, which are not worth their price.
+    pub(crate) fn plans_without_worth(&self, ids: &[&str], worthless: &[&str], decision: Decision) {
+        let mut planned = plan(&self.all(ids), decision);
+        for candidate in &mut planned.candidates {
+            candidate.reason.is_not_worth_it = worthless.contains(&candidate.model.id.as_str());
+        }
+        self.cell.pipeline.plan_by(move |_| Some(Ok(planned.clone())));
+    }
+
     /// Has every request planned like this, and like that with leave.
     pub(crate) fn plans_with_leave(&self, ids: &[&str], more: &[&str], decision: Decision) {
         let (planned, with_leave) = (plan(&self.all(ids), decision.clone()), plan(&self.all(more), decision));

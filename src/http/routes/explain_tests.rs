@@ -21,6 +21,7 @@ fn candidate(id: &str) -> Candidate {
             health: HealthNote::Healthy,
             price_rank: 0,
             is_too_dear: false,
+            is_not_worth_it: false,
         },
     }
 }

@@ -12,6 +12,7 @@ use gateway_actors::protocol::{CellId, InstanceId};
 use tokio::time::Instant;
 
 use super::super::files::{private_file, private_folder};
+use super::boot;
 use super::segment::SegmentName;
 use super::{FileJournal, JournalLimits, JournalOpenError};
 
@@ -115,8 +116,8 @@ impl InstanceLock {
     fn check(&self) -> io::Result<()> {
         let mut lock = &self.lock;
         let written = lock.write_all(&[0; CHECK_BYTES]);
-        let emptied = self.lock.set_len(0);
-        written.and(emptied)?;
+        let shortened = self.lock.set_len(boot::written().len().try_into().unwrap_or(0));
+        written.and(shortened)?;
         let failed = self.failed_ms.load(Ordering::Acquire);
         if failed > 0 && u128::from(self.now_ms().saturating_sub(failed)) < UNWELL.as_millis() {
             return Err(io::Error::other("an entry could not be written a moment ago"));
@@ -147,11 +148,13 @@ pub(super) fn lock_owner(file_name: &str) -> Option<InstanceId> {
     file_name.strip_suffix(".lock")?.parse().ok()
 }
 
-/// Makes a lock file that is locked before it has its name, so that nobody can take it for a dead process's.
+/// Makes a lock file that is locked before it has its name, so that nobody can take it for a dead process's, and that says
+/// during which start of the machine its process lives.
 fn claim(path: &Path) -> io::Result<File> {
     let unnamed = path.with_extension("claim");
     let lock = private_file().create_new(true).append(true).open(&unnamed)?;
     lock.try_lock().map_err(io::Error::from)?;
+    (&lock).write_all(boot::written().as_bytes())?;
     fs::rename(&unnamed, path)?;
     Ok(lock)
 }
@@ -162,7 +165,7 @@ fn claim(path: &Path) -> io::Result<File> {
     reason = "at the start and the end of the process, on the main thread"
 )]
 pub(super) fn take_over(path: &Path) -> io::Result<Option<File>> {
-    let lock = private_file().create(true).append(true).open(path)?;
+    let lock = private_file().create(true).read(true).append(true).open(path)?;
     for _ in 0..LOOKS {
         match lock.try_lock() {
             Ok(()) => return Ok(Some(lock)),
@@ -220,13 +223,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_check_leaves_the_lock_file_empty() {
+    fn a_check_leaves_the_lock_file_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let instance = InstanceId::generate();
         let dir = JournalDir::open(folder.path(), instance).unwrap();
-        dir.check().unwrap();
-        let lock = fs::metadata(lock_path(folder.path(), instance)).unwrap();
-        assert_eq!(lock.len(), 0);
+        for _ in 0..2 {
+            dir.check().unwrap();
+            let lock = fs::read_to_string(lock_path(folder.path(), instance)).unwrap();
+            assert_eq!(lock, boot::written());
+        }
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Json<'_> {
             task,
             price,
             held,
+            output_cap,
             charges,
             purpose,
             streamed,
@@ -95,6 +96,10 @@ impl Json<'_> {
         self.value(price)?;
         self.put(r#","held":"#);
         self.value(held)?;
+        if let Some(cap) = output_cap {
+            self.put(r#","output_cap":"#);
+            self.value(cap)?;
+        }
         if let Some(charges) = charges {
             self.put(r#","charges":"#);
             self.value(charges)?;
@@ -199,7 +204,8 @@ mod tests {
         assert_as_serde_writes(EventRef::Ended((&finished(&full)).into()));
 
         let mut bare = dispatch();
-        (bare.conversation, bare.user_id, bare.project_id, bare.price) = (None, None, None, None);
+        (bare.conversation, bare.user_id, bare.project_id) = (None, None, None);
+        (bare.price, bare.output_cap) = (None, None);
         assert_as_serde_writes(EventRef::Dispatched(&bare));
         let mut lost = finished(&bare);
         (lost.status, lost.first_byte_us) = (None, None);

@@ -4,6 +4,7 @@
 //! [`FileJournal`]. A process holds the lock of `<instance>.lock` for its life; the lock ends with the process however
 //! it ends, which is how the next one ([`recover_dead`]) tells the files of the dead from those of a living neighbour.
 
+mod boot;
 mod end;
 mod file;
 mod frame;

@@ -9,6 +9,7 @@ use std::slice;
 
 use gateway_actors::protocol::{AttemptId, CallRecord, DispatchRecord, InstanceId};
 
+use super::boot;
 use super::frame::Event;
 use super::instance::{file_names, is_free, lock_owner, lock_path, segments_of, take_over};
 use super::segment::{self, SegmentName};
@@ -21,6 +22,8 @@ pub struct DeadInstance {
     /// The process.
     pub instance: InstanceId,
     files: Vec<LeftFile>,
+    /// Whether the machine has not started again since, which may lose what was written last.
+    is_of_this_boot: bool,
     lock_path: PathBuf,
     _lock: File,
 }
@@ -67,10 +70,11 @@ impl DeadInstance {
         self.files.len()
     }
 
-    /// Whether every file could be read to its end: nothing is missing from the records. To be asked when they are read.
+    /// Whether nothing is missing from the records: every file could be read to its end, and the machine has not started
+    /// again since they were written. To be asked when they are read.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.files.iter().all(|file| file.found == Found::Whole)
+        self.is_of_this_boot && self.files.iter().all(|file| file.found == Found::Whole)
     }
 
     /// Removes the files that were read: call it when the database has all records. Files that could not be read whole
@@ -162,6 +166,7 @@ pub fn recover_dead(folder: &Path) -> Result<Vec<DeadInstance>, JournalOpenError
             dead.push(DeadInstance {
                 instance,
                 files: files.collect(),
+                is_of_this_boot: boot::is_this(&lock).map_err(JournalOpenError::at(&lock_path))?,
                 lock_path,
                 _lock: lock,
             });

@@ -358,6 +358,30 @@ fn a_torn_tail_is_dropped_but_a_file_damaged_in_its_middle_is_kept_aside() {
 }
 
 #[test]
+fn what_was_written_before_the_machine_started_again_may_not_be_all_there_was() {
+    let process = Process::start();
+    process.cell(0).dispatched(&dispatch()).unwrap();
+    let lock = |data: &Path| data.join(format!("{}.lock", process.instance));
+    for (written, is_whole) in [
+        (None, false),
+        (Some(String::new()), false),
+        (Some("boot another\n".to_owned()), false),
+        (Some(fs::read_to_string(lock(process.data.path())).unwrap()), true),
+    ] {
+        let data = process.killed();
+        match &written {
+            None => fs::remove_file(lock(data.path())).unwrap(),
+            Some(text) => fs::write(lock(data.path()), text).unwrap(),
+        }
+        let mut dead = recover_dead(data.path()).unwrap().remove(0);
+        assert_eq!(records(&mut dead).len(), 1, "what is there is read");
+        assert_eq!(dead.is_whole(), is_whole, "{written:?}");
+        dead.discard().unwrap();
+        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0, "and is not kept");
+    }
+}
+
+#[test]
 fn a_cell_has_one_journal() {
     let process = Process::start();
     let _journal = process.cell(0);

@@ -4,7 +4,7 @@ use gateway_actors::protocol::StoreFuture;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::charges::AboveHold;
+use super::charges::Above;
 use super::rows::{PeriodKey, Watch};
 
 /// A row of `events` that is to be delivered.
@@ -54,11 +54,15 @@ struct AboveDetail<'a> {
     model: &'a str,
     held_nano_usd: i64,
     cost_nano_usd: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_cap_tokens: Option<u64>,
+    output_tokens: u64,
 }
 
 const THRESHOLD: &str = "budget_threshold";
 const OVERRUN: &str = "budget_overrun";
 const ABOVE_HOLD: &str = "cost_above_hold";
+const ABOVE_CAP: &str = "output_above_cap";
 
 impl Event {
     fn new(kind: &'static str, once: String, detail: &impl Serialize) -> Self {
@@ -77,23 +81,35 @@ impl Event {
         match self.kind {
             THRESHOLD => "a part of a budget is spent that is to be told of",
             OVERRUN => "more was spent of a budget than its limit",
+            ABOVE_CAP => "a call has more output than the cap that was sent; it is booked in full",
             _ => "a call cost more than was held for it; it is booked in full",
         }
     }
 }
 
 /// That a call cost more than was held for it; once in a period of a budget.
-pub(super) fn above_hold(key: &PeriodKey, above: &AboveHold) -> Event {
+pub(super) fn above_hold(key: &PeriodKey, call: &Above) -> Event {
+    above(ABOVE_HOLD, key, call)
+}
+
+/// That a call has more output than the cap that was sent; once in a period of a budget.
+pub(super) fn above_cap(key: &PeriodKey, call: &Above) -> Event {
+    above(ABOVE_CAP, key, call)
+}
+
+fn above(kind: &'static str, key: &PeriodKey, call: &Above) -> Event {
     let PeriodKey { scope, period } = key;
     let detail = AboveDetail {
         scope,
         period,
-        attempt: &above.attempt,
-        model: &above.model,
-        held_nano_usd: above.held,
-        cost_nano_usd: above.cost,
+        attempt: &call.attempt,
+        model: &call.model,
+        held_nano_usd: call.held,
+        cost_nano_usd: call.cost,
+        output_cap_tokens: call.output_cap,
+        output_tokens: call.output,
     };
-    Event::new(ABOVE_HOLD, format!("{ABOVE_HOLD}|{scope}|{period}"), &detail)
+    Event::new(kind, format!("{kind}|{scope}|{period}"), &detail)
 }
 
 /// What is to be told when so much is posted now, and so much was `before`; with nothing before, all that holds now. The

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gateway_actors::protocol::{CallRecord, InstanceId, Scope};
+use gateway_actors::protocol::{CallRecord, Excess, InstanceId, Scope};
 
 use super::rows::{LeaseKey, PeriodKey};
 
@@ -26,28 +26,39 @@ pub(in crate::store) struct Charge {
     /// By how much more those cost that replaced others, and how many they are.
     pub(in crate::store) more: i64,
     pub(in crate::store) replaced: i64,
-    /// One of the calls that cost more than was held for them, if there is one.
-    pub(in crate::store) above: Option<AboveHold>,
+    /// One of the calls that cost more than was held for them, and one with more output than its cap, if there are such.
+    pub(in crate::store) above_hold: Option<Above>,
+    pub(in crate::store) above_cap: Option<Above>,
 }
 
-/// A call that cost more than was held for it: its provider billed what the request did not allow.
+/// A call whose provider billed what the request did not allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store) struct AboveHold {
+pub(in crate::store) struct Above {
     pub(in crate::store) attempt: String,
     pub(in crate::store) model: String,
     pub(in crate::store) held: i64,
     pub(in crate::store) cost: i64,
+    pub(in crate::store) output_cap: Option<u64>,
+    pub(in crate::store) output: u64,
 }
 
-impl AboveHold {
-    fn of(record: &CallRecord) -> Option<Self> {
+impl Charge {
+    /// Keeps the first call of each kind that was more than its request allowed.
+    fn watch(&mut self, record: &CallRecord) {
+        let kept = match record.excess() {
+            None => return,
+            Some(Excess::Cost) => &mut self.above_hold,
+            Some(Excess::Output) => &mut self.above_cap,
+        };
         let sent = &record.dispatch;
-        (record.cost > sent.held).then(|| Self {
+        kept.get_or_insert_with(|| Above {
             attempt: sent.attempt.to_string(),
             model: sent.model.to_string(),
             held: sent.held.0,
             cost: record.cost.0,
-        })
+            output_cap: sent.output_cap,
+            output: record.usage.output,
+        });
     }
 }
 
@@ -76,12 +87,11 @@ pub(in crate::store) fn charges_of(posted: &[Posted]) -> Vec<Charge> {
                 calls: 0,
                 more: 0,
                 replaced: 0,
-                above: None,
+                above_hold: None,
+                above_cap: None,
             };
             let sum = sums.entry(slice).or_insert_with(nothing);
-            if sum.above.is_none() {
-                sum.above = AboveHold::of(record);
-            }
+            sum.watch(record);
             match before {
                 None => {
                     sum.cost = sum.cost.saturating_add(record.cost.0);

@@ -65,7 +65,9 @@ pub(in super::super) async fn dearest_calls(
 ) -> Result<Vec<ReportedCall>, QueryError> {
     let statement = Statement::new(
         "SELECT attempt_id, request_id, conversation_id, user_id, project_id, key_id, endpoint, model_id, provider,
-            layer, purpose, outcome, cost_nano_usd, estimated, input_tokens, output_tokens, duration_us, started_at
+            layer, purpose, outcome, cost_nano_usd, estimated, input_tokens, output_tokens, duration_us, started_at,
+            CASE WHEN cost_nano_usd > held_nano_usd OR output_tokens > output_cap_tokens THEN true ELSE false END
+                AS above_allowed
          FROM llm_calls WHERE ",
     );
     let statement = filtered(statement, filter).sql(" ORDER BY cost_nano_usd DESC, attempt_id LIMIT ");
@@ -300,6 +302,8 @@ struct CallRow {
     duration_us: i64,
     #[diesel(sql_type = BigInt)]
     started_at: i64,
+    #[diesel(sql_type = Bool)]
+    above_allowed: bool,
 }
 
 impl From<CallRow> for ReportedCall {
@@ -323,6 +327,7 @@ impl From<CallRow> for ReportedCall {
             output_tokens: row.output_tokens,
             duration_us: row.duration_us,
             started_at: row.started_at,
+            above_allowed: row.above_allowed,
         }
     }
 }

@@ -346,5 +346,6 @@ moved! {
         key_id: Option<String>,
         charges: Option<String>,
         purpose: String,
+        output_cap_tokens: Option<i64>,
     }
 }

@@ -15,6 +15,7 @@ on_each_database! {
     operators_are_told_of_each_part_of_a_limit_once,
     what_records_show_after_a_budget_was_set_is_counted_once,
     a_call_above_its_hold_is_told_of_once_in_a_period,
+    an_answer_longer_than_its_cap_is_told_of_within_its_hold_and_once_in_a_period,
 }
 
 fn e6_a_period_that_many_ask_for_first_is_made_once(test: &TestStore) {
@@ -321,5 +322,30 @@ fn a_call_above_its_hold_is_told_of_once_in_a_period(test: &TestStore) {
     assert_eq!(told.len(), 1, "{told:?}");
     let begins = format!(r#"cost_above_hold|user:a|total {{"scope":"user:a","period":"total","attempt":"{attempt}","#);
     assert!(told[0].starts_with(&begins), "{told:?}");
-    assert!(told[0].ends_with(r#""heldNanoUsd":10,"costNanoUsd":11}"#), "{told:?}");
+    assert!(
+        told[0].ends_with(r#""heldNanoUsd":10,"costNanoUsd":11,"outputCapTokens":100,"outputTokens":20}"#),
+        "{told:?}"
+    );
+}
+
+fn an_answer_longer_than_its_cap_is_told_of_within_its_hold_and_once_in_a_period(test: &TestStore) {
+    let (store, scope) = (&test.store, user("a"));
+    set(store, &scope, rule(1_000_000, Window::Total));
+    let lease = lease(store);
+    let period = granted(store, lease, &scope, 1, 100);
+    let of = |cap: Option<u64>, output: u64, cost: i64| {
+        let mut record = call(lease, &[(&scope, &period)], cost);
+        (record.dispatch.held, record.dispatch.output_cap, record.usage.output) = (NanoUsd(10), cap, output);
+        record
+    };
+    insert(store, [of(Some(5), 5, 9), of(None, 6, 9)]);
+    let told = || test.texts("SELECT once || ' ' || detail FROM events ORDER BY once");
+    assert_eq!(told(), [""; 0]);
+    insert(store, [of(Some(5), 6, 9), of(Some(5), 7, 9)]);
+    insert(store, [of(Some(5), 8, 9), of(Some(5), 9, 11)]);
+    let told = told();
+    let kinds: Vec<_> = told.iter().map(|event| event.split_once(' ').unwrap().0).collect();
+    assert_eq!(kinds, ["cost_above_hold|user:a|total", "output_above_cap|user:a|total"]);
+    let sizes = r#""heldNanoUsd":10,"costNanoUsd":9,"outputCapTokens":5,"outputTokens":6}"#;
+    assert!(told[1].ends_with(sizes), "{told:?}");
 }

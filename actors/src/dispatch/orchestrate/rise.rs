@@ -78,12 +78,13 @@ pub(super) struct Better<'a> {
 
 impl Errand {
     /// The models that may be asked above a layer, lowest layer first. One that was asked for an answer already is not asked
-    /// again, and one whose gate is open is no better than what is there. One that has only judged or rated may answer, but
+    /// again, one whose gate is open is no better than what is there, and one that is not worth its price is worth less. One that has only judged or rated may answer, but
     /// behind the others of its layer: they bring an eye of their own.
     pub(super) fn above(&self, layer: Layer, candidates: &[Candidate]) -> Vec<Candidate> {
         let is_better = |candidate: &&Candidate| {
             candidate.model.layer > layer
                 && candidate.reason.health != HealthNote::Open
+                && !candidate.reason.is_not_worth_it
                 && !self.story.has_written(&candidate.model)
                 && self.may_pay(candidate)
         };

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::protocol::{
-    AttemptId, BudgetRule, BudgetStatus, CallRecord, ExpiredSlice, GiveBack, Grant, GrantRequest, LeaseId, NanoUsd,
-    Outcome, Period, Scope, Window,
+    AttemptId, BudgetRule, BudgetStatus, CallRecord, Excess, ExpiredSlice, GiveBack, Grant, GrantRequest, LeaseId,
+    NanoUsd, Outcome, Period, Scope, Window,
 };
 
 /// Everything that is known.
@@ -159,9 +159,12 @@ impl State {
             epoch: charges.epoch,
         };
         for key in &charges.to {
-            if record.cost > record.dispatch.held {
-                self.told.insert(format!("cost_above_hold|{}|{}", key.0, key.1));
-            }
+            let kind = match record.excess() {
+                None => None,
+                Some(Excess::Cost) => Some("cost_above_hold"),
+                Some(Excess::Output) => Some("output_above_cap"),
+            };
+            self.told.extend(kind.map(|kind| format!("{kind}|{}|{}", key.0, key.1)));
             match replaced {
                 // Whose slice it was has counted the attempt at what was posted first, and hears of no difference.
                 Some(before) => self.post(key, record.cost.0 - before),

@@ -42,6 +42,7 @@ struct Call {
     cost: Box<RawValue>,
     cost_nano_usd: i64,
     estimated: bool,
+    above_allowed: bool,
     tokens: Tokens,
     duration_ms: i64,
     started_at: String,
@@ -93,6 +94,7 @@ fn told(call: ReportedCall) -> Result<Call, Failure> {
         cost: usd_number(call.cost).map_err(|_never| Failure::internal())?,
         cost_nano_usd: call.cost.0,
         estimated: call.estimated,
+        above_allowed: call.above_allowed,
         tokens: Tokens {
             input: call.input_tokens,
             output: call.output_tokens,

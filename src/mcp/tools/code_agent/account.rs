@@ -66,6 +66,7 @@ mod tests {
                 health: HealthNote::Healthy,
                 price_rank: 1,
                 is_too_dear: false,
+                is_not_worth_it: false,
             },
             outcome: Outcome::Completed,
             cost: NanoUsd(*cost),

@@ -39,9 +39,9 @@ const LINE: Duration = Duration::from_secs(60);
 /// A run of at least this many seconds has a second half without warming up, long enough for a slope.
 const LONG: u64 = 540;
 /// How much memory may grow in the second half of a long run, per minute. The allocator takes and gives back up to 300 KiB
-/// within such a time, which makes a slope of some 50; about 4,000 requests a minute that kept 100 bytes each would make
-/// one of 400.
-const MOST_KIB_PER_MINUTE: f64 = 100.0;
+/// within such a time, which makes a slope of some 50, and its free pieces are not all there before the 16th minute; about
+/// 4,000 requests a minute that kept 100 bytes each would make one of 400.
+const MOST_KIB_PER_MINUTE: f64 = 200.0;
 
 #[test]
 fn k14_a_mixed_load_for_a_long_time_leaves_nothing_behind_and_every_call_is_booked() {

@@ -149,7 +149,7 @@ impl CallRecord {
         self.outcome == Outcome::Completed
     }
 
-    /// By how much more than the request allowed the provider says that it was used, if it does.
+    /// What of it was more than its request allowed, as its provider tells.
     #[must_use]
     pub fn excess(&self) -> Option<Excess> {
         let sent = &self.dispatch;

@@ -11,9 +11,6 @@ use std::sync::LazyLock;
 /// Where Linux tells it: a random UUID for each start of the kernel, <https://docs.kernel.org/admin-guide/sysctl/kernel.html>.
 const LINUX: &str = "/proc/sys/kernel/random/boot_id";
 
-/// More than any is long.
-const MOST_BYTES: u64 = 256;
-
 static BOOT: LazyLock<String> = LazyLock::new(|| match fs::read_to_string(LINUX) {
     Ok(id) => format!("boot {}\n", id.trim()),
     // Other systems are not known to have started again.
@@ -25,10 +22,11 @@ pub(super) fn written() -> &'static str {
     &BOOT
 }
 
-/// Whether that was written during this start.
-pub(super) fn is_this(mut written_down: impl Read) -> io::Result<bool> {
+/// Whether that begins with what was written during this start: a check that was cut off may have left something behind it.
+pub(super) fn is_this(written_down: impl Read) -> io::Result<bool> {
     let mut text = Vec::new();
-    written_down.by_ref().take(MOST_BYTES).read_to_end(&mut text)?;
+    let length = u64::try_from(written().len()).unwrap_or(u64::MAX);
+    written_down.take(length).read_to_end(&mut text)?;
     Ok(text == written().as_bytes())
 }
 
@@ -40,13 +38,10 @@ mod tests {
     fn only_what_was_written_during_this_start_is_of_it() {
         let now = written();
         assert_eq!(written(), now);
-        assert!(is_this(now.as_bytes()).unwrap());
-        for other in [
-            "",
-            "boot",
-            "boot 00000000-0000-0000-0000-000000000000\n",
-            &now.repeat(2),
-        ] {
+        for same in [now, &format!("{now}\0\0\0")] {
+            assert!(is_this(same.as_bytes()).unwrap(), "{same:?}");
+        }
+        for other in ["", "boot", "boot 00000000-0000-0000-0000-000000000000\n"] {
             assert!(!is_this(other.as_bytes()).unwrap(), "{other:?}");
         }
     }

@@ -154,7 +154,10 @@ fn claim(path: &Path) -> io::Result<File> {
     let unnamed = path.with_extension("claim");
     let lock = private_file().create_new(true).append(true).open(&unnamed)?;
     lock.try_lock().map_err(io::Error::from)?;
-    (&lock).write_all(boot::written().as_bytes())?;
+    // On a full disk the process lives without it, and what it leaves counts as not whole.
+    if let Err(error) = (&lock).write_all(boot::written().as_bytes()) {
+        tracing::warn!(path = %path.display(), %error, "the start of the machine cannot be noted beside the journal");
+    }
     fs::rename(&unnamed, path)?;
     Ok(lock)
 }

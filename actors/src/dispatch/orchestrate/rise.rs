@@ -78,8 +78,8 @@ pub(super) struct Better<'a> {
 
 impl Errand {
     /// The models that may be asked above a layer, lowest layer first. One that was asked for an answer already is not asked
-    /// again, one whose gate is open is no better than what is there, and one that is not worth its price is worth less. One that has only judged or rated may answer, but
-    /// behind the others of its layer: they bring an eye of their own.
+    /// again, one whose gate is open is no better than what is there, and one that is not worth its price is worth less. One
+    /// that has only judged or rated may answer, but behind the others of its layer: they bring an eye of their own.
     pub(super) fn above(&self, layer: Layer, candidates: &[Candidate]) -> Vec<Candidate> {
         let is_better = |candidate: &&Candidate| {
             candidate.model.layer > layer

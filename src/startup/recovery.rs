@@ -23,7 +23,7 @@ pub(crate) struct Recovered {
     pub(crate) records: usize,
     /// Whether nothing is left for the next start.
     pub(crate) all: bool,
-    /// Whether nothing is missing from any journal.
+    /// Whether nothing is missing from this process's own journal, if it was among them.
     pub(crate) whole: bool,
 }
 
@@ -84,12 +84,13 @@ pub(crate) fn recover_until(
                 .block_on(store.ledger().end_leases_of(vec![dead.instance]))
                 .map_err(ServeError::Recovery)?;
         } else {
-            recovered.whole = false;
+            // Others' journals say nothing of this process's own calls.
+            recovered.whole &= !is_me;
             // What is missing may have been paid for: what the process held is posted in full when its lease runs out.
             tracing::warn!(
                 instance = %dead.instance,
-                "a journal cannot be read whole, or the machine has started again since it was written: what its process \
-                 held of budgets will be counted as spent"
+                "a journal cannot be read whole, or the machine has started again since it was written, or an earlier \
+                 version wrote it: what its process held of budgets will be counted as spent"
             );
         }
         if is_me {

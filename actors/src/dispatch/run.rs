@@ -380,7 +380,7 @@ impl Run {
             price: model.price,
             held: hold.amount(),
             // Where no budget pays, nothing is sent that the client did not say, and a model may give more than is known.
-            output_cap: (charges.is_some() && bound.output > 0).then_some(bound.output),
+            output_cap: charges.is_some().then_some(bound.output),
             charges,
             purpose: self.role,
             streamed: self.stream,

@@ -93,7 +93,9 @@ pub struct DispatchRecord {
     pub price: Option<Price>,
     /// The worst case that was held.
     pub held: NanoUsd,
-    /// The most output tokens that the request allows, all answers together, where a budget pays and there is output.
+    /// The most output tokens that the request allows, all answers together, where a budget pays. It is the cap that was sent,
+    /// and more where a provider may bill beyond its cap without fault: the window for reasoning at xAI, the input where an
+    /// answer repeats it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_cap: Option<u64>,
     /// The budgets that pay for it; nothing where none has to.

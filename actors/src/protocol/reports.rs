@@ -251,7 +251,8 @@ pub struct ReportedCall {
     pub cost: NanoUsd,
     /// Whether that is an upper bound.
     pub estimated: bool,
-    /// Whether the provider reported more than its request allowed: more than was held for it, or than its output's cap.
+    /// Whether a budget pays for it and it is more than its request allowed: its present cost more than was held for it, or
+    /// its output more than the bound.
     pub above_allowed: bool,
     /// Input tokens.
     pub input_tokens: i64,

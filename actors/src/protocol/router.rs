@@ -196,8 +196,8 @@ pub struct Reason {
     /// Whether its cheapest possible call costs more than the budgets are thought to have left, so that it stands behind
     /// the others.
     pub is_too_dear: bool,
-    /// Whether, where models are chosen by value, its chance of a right answer is worth less than its price: it answers where
-    /// nobody before it can, and nothing moves up to it.
+    /// Whether, where models are chosen by value, its chance of a right answer is worth less than its price: after an answer
+    /// that something speaks against, nothing moves up to it.
     pub is_not_worth_it: bool,
 }
 

@@ -66,8 +66,8 @@ pub(in super::super) async fn dearest_calls(
     let statement = Statement::new(
         "SELECT attempt_id, request_id, conversation_id, user_id, project_id, key_id, endpoint, model_id, provider,
             layer, purpose, outcome, cost_nano_usd, estimated, input_tokens, output_tokens, duration_us, started_at,
-            CASE WHEN cost_nano_usd > held_nano_usd OR output_tokens > output_cap_tokens THEN true ELSE false END
-                AS above_allowed
+            CASE WHEN charges IS NOT NULL AND (cost_nano_usd > held_nano_usd OR output_tokens > output_cap_tokens)
+                THEN true ELSE false END AS above_allowed
          FROM llm_calls WHERE ",
     );
     let statement = filtered(statement, filter).sql(" ORDER BY cost_nano_usd DESC, attempt_id LIMIT ");

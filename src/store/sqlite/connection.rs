@@ -128,20 +128,15 @@ impl Database {
     }
 
     /// The settings of a connection. `busy_timeout` comes first, so that the others wait too; `synchronous=FULL` since
-    /// an acknowledged message must survive the machine; the caches are small since the whole process is. A reading connection's is smaller still: it looks rows
-    /// up by their keys, which the system's own cache serves as well, and every connection keeps what it has once filled.
+    /// an acknowledged message must survive the machine; the cache is small since the whole process is.
     fn setup(&self, access: Access) -> String {
         let patience = self.patience();
-        let kib = match access {
-            Access::Read => 256,
-            Access::ReadWrite => 1024,
-        };
         let mut setup = format!(
             "{patience}
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
-             PRAGMA cache_size = -{kib};
+             PRAGMA cache_size = -1024;
              PRAGMA journal_size_limit = 8388608;"
         );
         if access == Access::Read {

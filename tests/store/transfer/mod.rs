@@ -155,7 +155,7 @@ impl Databases {
                 "llm_calls",
                 "attempt_id || ordinal || project_id || outcome || cost_nano_usd || coalesce(status, 0) || created_at
                  || CAST(estimated AS INTEGER) || cache_write_5m_tokens || cache_write_1h_tokens || coalesce(price, '-')
-                 || purpose",
+                 || purpose || coalesce(output_cap_tokens, -1)",
                 "attempt_id",
             ),
         ];

@@ -325,7 +325,7 @@ fn warn_of(excess: Excess, record: &CallRecord) {
         "{}; it is booked in full",
         match excess {
             Excess::Cost => "a provider reported more usage than the attempt's worst case",
-            Excess::Output => "a provider reported more output than the cap that was sent",
+            Excess::Output => "a provider reported more output than the request allowed",
         }
     );
 }

@@ -115,8 +115,8 @@ pub struct DispatchRecord {
 pub enum Excess {
     /// It cost more than was held for it.
     Cost,
-    /// It has more output tokens than the cap that was sent, at a cost that the hold covers: the input was less than its
-    /// bound.
+    /// It has more output tokens than [`DispatchRecord::output_cap`], at a cost that the hold covers: the input was less than
+    /// its bound.
     Output,
 }
 

@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn only_what_was_written_during_this_start_is_of_it() {
         let now = written();
-        assert_eq!(written(), now);
+        assert!(now.ends_with('\n'), "no longer text begins with it");
         for same in [now, &format!("{now}\0\0\0")] {
             assert!(is_this(same.as_bytes()).unwrap(), "{same:?}");
         }

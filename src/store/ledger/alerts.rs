@@ -1,10 +1,10 @@
 //! What operators are told of a budget that is being spent.
 
-use gateway_actors::protocol::StoreFuture;
+use gateway_actors::protocol::{Excess, StoreFuture};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::charges::Above;
+use super::charges::CallAboveAllowed;
 use super::rows::{PeriodKey, Watch};
 
 /// A row of `events` that is to be delivered.
@@ -47,7 +47,7 @@ struct Detail<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AboveDetail<'a> {
+struct AboveAllowedDetail<'a> {
     scope: &'a str,
     period: &'a str,
     attempt: &'a str,
@@ -81,25 +81,20 @@ impl Event {
         match self.kind {
             THRESHOLD => "a part of a budget is spent that is to be told of",
             OVERRUN => "more was spent of a budget than its limit",
-            ABOVE_CAP => "a call has more output than the cap that was sent; it is booked in full",
+            ABOVE_CAP => "a call has more output than its request allowed; it is booked in full",
             _ => "a call cost more than was held for it; it is booked in full",
         }
     }
 }
 
-/// That a call cost more than was held for it; once in a period of a budget.
-pub(super) fn above_hold(key: &PeriodKey, call: &Above) -> Event {
-    above(ABOVE_HOLD, key, call)
-}
-
-/// That a call has more output than the cap that was sent; once in a period of a budget.
-pub(super) fn above_cap(key: &PeriodKey, call: &Above) -> Event {
-    above(ABOVE_CAP, key, call)
-}
-
-fn above(kind: &'static str, key: &PeriodKey, call: &Above) -> Event {
+/// That a call was more than its request allowed; once of each kind in a period of a budget.
+pub(super) fn above_allowed(key: &PeriodKey, call: &CallAboveAllowed) -> Event {
+    let kind = match call.excess {
+        Excess::Cost => ABOVE_HOLD,
+        Excess::Output => ABOVE_CAP,
+    };
     let PeriodKey { scope, period } = key;
-    let detail = AboveDetail {
+    let detail = AboveAllowedDetail {
         scope,
         period,
         attempt: &call.attempt,

@@ -166,9 +166,9 @@ impl Book {
         self.change(key, "adjust", -explained, 0, Some(lease), 0);
         // Whose slice it was has counted the attempt at what was posted first, and hears of no difference.
         self.change(key, "adjust", charge.more, 0, Some(lease), charge.replaced);
-        let above_hold = charge.above_hold.iter().map(|call| alerts::above_hold(key, call));
-        let above_cap = charge.above_cap.iter().map(|call| alerts::above_cap(key, call));
-        self.events.extend(above_hold.chain(above_cap));
+        let above_allowed = charge.above_allowed.iter();
+        self.events
+            .extend(above_allowed.map(|call| alerts::above_allowed(key, call)));
     }
 
     /// Corrects what so many calls cost; whether there is such a period.

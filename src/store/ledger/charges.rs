@@ -26,14 +26,14 @@ pub(in crate::store) struct Charge {
     /// By how much more those cost that replaced others, and how many they are.
     pub(in crate::store) more: i64,
     pub(in crate::store) replaced: i64,
-    /// One of the calls that cost more than was held for them, and one with more output than its cap, if there are such.
-    pub(in crate::store) above_hold: Option<Above>,
-    pub(in crate::store) above_cap: Option<Above>,
+    /// Of the calls that were more than their requests allowed, the first of each kind.
+    pub(in crate::store) above_allowed: Vec<CallAboveAllowed>,
 }
 
 /// A call whose provider billed what the request did not allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store) struct Above {
+pub(in crate::store) struct CallAboveAllowed {
+    pub(in crate::store) excess: Excess,
     pub(in crate::store) attempt: String,
     pub(in crate::store) model: String,
     pub(in crate::store) held: i64,
@@ -43,15 +43,17 @@ pub(in crate::store) struct Above {
 }
 
 impl Charge {
-    /// Keeps the first call of each kind that was more than its request allowed.
+    /// Keeps the call if it was more than its request allowed: operators are told of one, not of each.
     fn watch(&mut self, record: &CallRecord) {
-        let kept = match record.excess() {
-            None => return,
-            Some(Excess::Cost) => &mut self.above_hold,
-            Some(Excess::Output) => &mut self.above_cap,
+        let Some(excess) = record.excess() else {
+            return;
         };
+        if self.above_allowed.iter().any(|call| call.excess == excess) {
+            return;
+        }
         let sent = &record.dispatch;
-        kept.get_or_insert_with(|| Above {
+        self.above_allowed.push(CallAboveAllowed {
+            excess,
             attempt: sent.attempt.to_string(),
             model: sent.model.to_string(),
             held: sent.held.0,
@@ -87,8 +89,7 @@ pub(in crate::store) fn charges_of(posted: &[Posted]) -> Vec<Charge> {
                 calls: 0,
                 more: 0,
                 replaced: 0,
-                above_hold: None,
-                above_cap: None,
+                above_allowed: Vec::new(),
             };
             let sum = sums.entry(slice).or_insert_with(nothing);
             sum.watch(record);
